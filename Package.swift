@@ -1,0 +1,111 @@
+// swift-tools-version: 6.2
+// Kilpi: adversarial robustness of vision-language models, from Lua. The map of the targets and the
+// reason for each cut stand in ARCHITECTURE.md.
+import PackageDescription
+
+/// Every Swift target: members only from modules it imports itself, and no warning survives.
+let strict: [SwiftSetting] = [
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .treatAllWarnings(as: .error),
+]
+
+/// C targets hold leaf loops and library shims; they are optimised in debug builds too, which keeps
+/// the tests quick.
+let optimised: [CSetting] = [.unsafeFlags(["-O3", "-Wall", "-Werror", "-std=gnu17"])]
+
+func swift(_ name: String, _ dependencies: [Target.Dependency], unchecked: Bool = false) -> Target {
+  // Only `Kernels` is built unchecked: its callers have checked every size.
+  .target(
+    name: name, dependencies: dependencies,
+    swiftSettings: unchecked ? strict + [.unsafeFlags(["-Ounchecked"])] : strict)
+}
+
+func test(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .testTarget(name: name, dependencies: dependencies + ["TestSupport"], swiftSettings: strict)
+}
+
+/// Libraries from Debian, found through pkg-config.
+let systemLibraries: [Target] = [
+  .systemLibrary(name: "CLua", pkgConfig: "lua5.4", providers: [.apt(["liblua5.4-dev"])]),
+  .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+  .systemLibrary(name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
+]
+
+/// C of our own: interrupt flag, numeric leaf loops, and one shim for each library whose interface
+/// Swift cannot call safely (variadic functions, setjmp, longjmp).
+let cTargets: [Target] = [
+  .target(name: "CInterrupt", cSettings: optimised),
+  .target(name: "CKernels", dependencies: ["CInterrupt"], cSettings: optimised, linkerSettings: [.linkedLibrary("pthread"), .linkedLibrary("m")]),
+  .target(name: "CLuaBridge", dependencies: ["CLua", "CInterrupt"], cSettings: optimised),
+  .target(name: "CPNG", cSettings: optimised, linkerSettings: [.linkedLibrary("png16")]),
+  .target(name: "CTurboJPEG", cSettings: optimised, linkerSettings: [.linkedLibrary("turbojpeg")]),
+  .target(name: "CEditLine", cSettings: optimised, linkerSettings: [.linkedLibrary("edit")]),
+]
+
+/// Floor 1: a Swift library for adversarial vision-language work; knows no Lua.
+let library: [Target] = [
+  swift("Diagnostics", ["CInterrupt"]),
+  swift("Files", ["Diagnostics"]),
+  swift("Kernels", ["CKernels", "COpenBLAS", "CInterrupt"], unchecked: true),
+  swift("Archives", ["CArchive", "Diagnostics"]),
+  swift("Tensors", ["Kernels", "CKernels", "Files", "Diagnostics"]),
+  swift("Images", ["Tensors", "CPNG", "CTurboJPEG", "Files", "Diagnostics"]),
+  swift("Networks", ["Tensors", "Diagnostics"]),
+  swift("ClipModels", ["Networks", "Images", "Archives", "Tensors", "Files", "Diagnostics"]),
+  swift("TextModels", ["Tensors", "Files", "Diagnostics"]),
+  swift("Attacks", ["Tensors", "Diagnostics"]),
+  swift("Datasets", ["Images", "Archives", "Tensors", "Files", "Diagnostics"]),
+  swift("Training", ["ClipModels", "TextModels", "Attacks", "Datasets", "Networks", "Images", "Tensors", "Files", "Diagnostics"]),
+  swift("Evaluation", ["Training", "ClipModels", "TextModels", "Attacks", "Datasets", "Images", "Tensors", "Files", "Diagnostics"]),
+]
+
+/// Floors 2 and 3, and the shells around them.
+let edge: [Target] = [
+  swift("LuaHost", ["CLuaBridge", "CLua", "CInterrupt", "Diagnostics"]),
+  swift(
+    "LuaBindings",
+    [
+      "LuaHost", "Evaluation", "Training", "ClipModels", "TextModels", "Attacks", "Datasets",
+      "Networks", "Images", "Tensors", "Kernels", "Files", "Diagnostics",
+    ]),
+  swift("Notebook", ["LuaHost", "CEditLine", "CInterrupt", "Files", "Diagnostics"]),
+  .executableTarget(
+    name: "kilpi",
+    dependencies: [
+      "LuaBindings", "Notebook", "LuaHost", "Diagnostics", "Kernels", "Tensors",
+      .product(name: "ArgumentParser", package: "swift-argument-parser"),
+    ],
+    swiftSettings: strict),
+]
+
+/// One test target a tested target; `TestSupport` holds comparisons and fixtures.
+let tests: [Target] = [
+  .target(
+    name: "TestSupport", dependencies: ["Tensors", "Diagnostics"], path: "Tests/TestSupport",
+    swiftSettings: strict),
+  test("DiagnosticsTests", ["Diagnostics"]),
+  test("FilesTests", ["Files", "Diagnostics"]),
+  test("ArchivesTests", ["Archives", "Diagnostics"]),
+  test("TensorsTests", ["Tensors", "Kernels", "Diagnostics", "Files"]),
+  test("ImagesTests", ["Images", "Tensors", "Files", "Diagnostics"]),
+  test("ClipModelsTests", ["ClipModels", "Networks", "Images", "Tensors", "Files", "Diagnostics"]),
+  test("TextModelsTests", ["TextModels", "Tensors", "Diagnostics"]),
+  test("AttacksTests", ["Attacks", "Tensors", "Diagnostics"]),
+  test("DatasetsTests", ["Datasets", "Images", "Archives", "Tensors", "Files", "Diagnostics"]),
+  test("TrainingTests", ["Training", "ClipModels", "TextModels", "Attacks", "Datasets", "Networks", "Tensors", "Files", "Diagnostics"]),
+  test("EvaluationTests", ["Evaluation", "Training", "ClipModels", "Attacks", "Datasets", "Images", "Tensors", "Files", "Diagnostics"]),
+  test("LuaHostTests", ["LuaHost", "CInterrupt", "Diagnostics"]),
+  test("LuaBindingsTests", ["LuaBindings", "LuaHost", "Tensors", "Files", "Diagnostics"]),
+  test("NotebookTests", ["Notebook", "LuaHost", "Files", "Diagnostics"]),
+  test("CommandLineTests", ["Files", "Diagnostics"]),
+]
+
+let package = Package(
+  name: "kilpi",
+  products: [.executable(name: "kilpi", targets: ["kilpi"])],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
+  ],
+  targets: systemLibraries + cTargets + library + edge + tests,
+  swiftLanguageModes: [.v6]
+)

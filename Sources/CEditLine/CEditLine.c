@@ -1,0 +1,2 @@
+#include "CEditLine.h"
+typedef int kilpi_CEditLine_placeholder;

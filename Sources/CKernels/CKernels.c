@@ -1,0 +1,2 @@
+#include "CKernels.h"
+typedef int kilpi_CKernels_placeholder;

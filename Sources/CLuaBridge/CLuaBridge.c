@@ -1,0 +1,2 @@
+#include "CLuaBridge.h"
+typedef int kilpi_CLuaBridge_placeholder;

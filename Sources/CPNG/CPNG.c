@@ -1,0 +1,2 @@
+#include "CPNG.h"
+typedef int kilpi_CPNG_placeholder;

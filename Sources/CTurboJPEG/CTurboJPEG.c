@@ -1,0 +1,2 @@
+#include "CTurboJPEG.h"
+typedef int kilpi_CTurboJPEG_placeholder;

@@ -1,0 +1,1 @@
+// ClipModels: see ARCHITECTURE.md.

@@ -1,0 +1,41 @@
+/// The name a user probably meant.
+public enum NearestName {
+  /// The candidate nearest to `name` by edit distance (at most 2), else one that shares a prefix.
+  ///
+  /// Ties go to the alphabetically first, so that messages do not depend on dictionary order.
+  public static func suggestion(for name: String, among candidates: [String]) -> String? {
+    let sorted = candidates.sorted()
+    let limit = name.count <= 3 ? 1 : 2
+    let nearest =
+      sorted
+      .map { (name: $0, distance: distance(name, $0)) }
+      .min { $0.distance < $1.distance }
+    if let nearest, nearest.distance <= limit { return nearest.name }
+    guard name.count >= 3 else { return nil }
+    return sorted.first { $0.count >= 3 && ($0.hasPrefix(name) || name.hasPrefix($0)) }
+  }
+
+  /// The number of insertions, deletions, substitutions and swaps of neighbours that turn `a` into `b`.
+  ///
+  /// Optimal string alignment; cost `O(a.count · b.count)`.
+  public static func distance(_ a: String, _ b: String) -> Int {
+    let a = Array(a.unicodeScalars)
+    let b = Array(b.unicodeScalars)
+    if a.isEmpty || b.isEmpty { return max(a.count, b.count) }
+    var before = [Int](repeating: 0, count: b.count + 1)
+    var previous = Array(0...b.count)
+    for i in 1...a.count {
+      var current = [i] + [Int](repeating: 0, count: b.count)
+      for j in 1...b.count {
+        let substitution = previous[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1)
+        current[j] = min(previous[j] + 1, current[j - 1] + 1, substitution)
+        if i > 1, j > 1, a[i - 1] == b[j - 2], a[i - 2] == b[j - 1] {
+          current[j] = min(current[j], before[j - 2] + 1)
+        }
+      }
+      before = previous
+      previous = current
+    }
+    return previous[b.count]
+  }
+}

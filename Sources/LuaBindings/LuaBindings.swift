@@ -1,0 +1,1 @@
+// LuaBindings: see ARCHITECTURE.md.

@@ -1,0 +1,1 @@
+// Notebook: see ARCHITECTURE.md.

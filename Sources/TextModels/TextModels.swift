@@ -1,0 +1,1 @@
+// TextModels: see ARCHITECTURE.md.

@@ -1,0 +1,6 @@
+@main
+struct Kilpi {
+  static func main() {
+    print("Kilpi")
+  }
+}

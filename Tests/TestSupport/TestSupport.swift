@@ -1,0 +1,1 @@
+// Comparisons and fixtures shared by the tests.
