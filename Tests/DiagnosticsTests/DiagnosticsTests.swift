@@ -1,1 +1,28 @@
+import Diagnostics
 import Testing
+
+@Suite struct NearestNameTests {
+  static let rows: [(String, [String], String?)] = [
+    ("step_size", ["step", "steps", "eps"], "step"), ("epss", ["eps", "steps"], "eps"),
+    ("setps", ["steps", "eps"], "steps"), ("zzz", ["eps"], nil), ("kep", ["keep"], "keep"),
+  ]
+
+  @Test(arguments: rows.indices) func suggests(index: Int) {
+    let (name, candidates, expected) = Self.rows[index]
+    #expect(NearestName.suggestion(for: name, among: candidates) == expected)
+  }
+
+  @Test func countsEdits() {
+    #expect(NearestName.distance("kitten", "sitting") == 3)
+    #expect(NearestName.distance("ab", "ba") == 1)
+    #expect(NearestName.distance("", "abc") == 3)
+  }
+}
+
+@Suite struct KilpiErrorTests {
+  @Test func hasOneForm() {
+    let error = KilpiError("", "there is no axis 0", advice: "axes count from 1")
+    #expect(error.named("sum").description == "sum: there is no axis 0 (axes count from 1)")
+    #expect(error.named("sum").named("mean").function == "sum")
+  }
+}

@@ -1,1 +1,72 @@
+import Diagnostics
+import Files
+import TestSupport
 import Testing
+
+@Suite struct JSONValueTests {
+  static let valid: [(String, JSONValue)] = [
+    ("null", .null), (" [1, 2.5,\"a\"] ", [1, 2.5, "a"]), ("-0", 0), ("1e3", 1000.0),
+    ("{\"a\":{\"b\":[]}}", .object([.init("a", .object([.init("b", [])]))])),
+    ("\"\\u00e9\\ud83d\\ude00\\n\"", "é😀\n"), ("9223372036854775807", 9_223_372_036_854_775_807),
+    ("9223372036854775808", 9223372036854775808.0),
+  ]
+
+  @Test(arguments: valid.indices) func readsAndWritesBack(index: Int) throws {
+    let (text, value) = Self.valid[index]
+    #expect(try JSONValue.parse(text) == value)
+    #expect(try JSONValue.parse(value.serialized()) == value)
+    #expect(try JSONValue.parse(value.serialized(indent: 2)) == value)
+  }
+
+  static let malformed = [
+    "", "{", "[1,]", "{\"a\":1,}", "{\"a\":1,\"a\":2}", "01", "1.", "+1", "nul", "\"\\x\"", "\"\u{1}\"",
+    "\"\\ud800\"", "1e999", "[1] 2", "'a'", "{a:1}", "\"abc", "[[", "-", "\"\\u12g4\"", "nan",
+  ]
+
+  @Test(arguments: malformed) func refuses(text: String) {
+    #expect(throws: KilpiError.self) { try JSONValue.parse(text) }
+  }
+
+  @Test func boundsDepth() {
+    let deep = String(repeating: "[", count: 100_000)
+    #expect(throws: KilpiError.self) { try JSONValue.parse(deep) }
+  }
+
+  @Test func refusesInvalidUTF8() {
+    #expect(throws: KilpiError.self) { try JSONValue.parse([0x22, 0xFF, 0x22]) }
+  }
+}
+
+@Suite struct FileAccessTests {
+  @Test func replacesAsAWhole() throws {
+    try withTemporaryDirectory { directory in
+      let path = directory + "/value"
+      try AtomicFile.write("first", to: path)
+      try AtomicFile.write("second", to: path)
+      #expect(try FileReader.text(at: path) == "second")
+      #expect(try FileReader.names(in: directory) == ["value"])
+    }
+  }
+
+  @Test func namesPathAndReason() {
+    let error = #expect(throws: KilpiError.self) { try FileReader.bytes(at: "/nowhere/x") }
+    #expect(error?.description == "cannot read '/nowhere/x': there is no such file")
+    let folder = #expect(throws: KilpiError.self) { try FileReader.bytes(at: "/tmp") }
+    #expect(folder?.description == "cannot read '/tmp': it is a directory")
+    let write = #expect(throws: KilpiError.self) { try AtomicFile.write("x", to: "/nowhere/x") }
+    #expect(write?.description == "cannot write '/nowhere/x': there is no such file")
+  }
+
+  @Test func appendsAndCuts() throws {
+    try withTemporaryDirectory { directory in
+      let path = directory + "/log"
+      let log = try AppendOnlyFile(path: path)
+      try log.append("one\n")
+      try log.append("two\n")
+      let again = try AppendOnlyFile(path: path, keeping: 4)
+      try again.append("three\n")
+      #expect(try FileReader.text(at: path) == "one\nthree\n")
+      #expect(again.length == 10)
+    }
+  }
+}

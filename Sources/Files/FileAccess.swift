@@ -1,0 +1,220 @@
+internal import Diagnostics
+internal import Glibc
+
+/// What the system says about the last failed call, in its own words.
+package func systemReason(_ code: Int32 = errno) -> String {
+  switch code {
+  case ENOENT: return "there is no such file"
+  case EACCES: return "permission denied"
+  case EISDIR: return "it is a directory"
+  case ENOSPC: return "no space left on the device"
+  default: return String(cString: strerror(code)).lowercased()
+  }
+}
+
+/// Reads whole files.
+public enum FileReader {
+  /// All bytes of the file at `path`.
+  ///
+  /// - Throws: `KilpiError` with the path and the reason; also beyond `limit` bytes, before reading.
+  public static func bytes(at path: String, limit: Int = 1 << 30) throws -> [UInt8] {
+    let file = try MappedFile(path: path)
+    guard file.count <= limit else {
+      throw KilpiError(
+        "", "cannot read '\(path)': it has \(file.count) bytes, the limit is \(limit)")
+    }
+    return Array(file.bytes)
+  }
+
+  /// The file's text; invalid UTF-8 is an error.
+  public static func text(at path: String, limit: Int = 64 << 20) throws -> String {
+    guard let text = String(validating: try bytes(at: path, limit: limit), as: UTF8.self) else {
+      throw KilpiError("", "cannot read '\(path)': it is not UTF-8 text")
+    }
+    return text
+  }
+
+  /// True when something stands at `path`.
+  public static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+
+  /// True when `path` is a directory (links followed).
+  public static func isDirectory(_ path: String) -> Bool {
+    var information = stat()
+    return stat(path, &information) == 0 && information.st_mode & S_IFMT == S_IFDIR
+  }
+
+  /// Names in a directory, sorted by bytes, without `.` and `..`.
+  public static func names(in directory: String) throws -> [String] {
+    guard let handle = opendir(directory) else {
+      throw KilpiError("", "cannot read '\(directory)': \(systemReason())")
+    }
+    defer { closedir(handle) }
+    var names: [String] = []
+    while let entry = readdir(handle) {
+      let name = withUnsafePointer(to: &entry.pointee.d_name) {
+        $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+      }
+      if name != "." && name != ".." { names.append(name) }
+    }
+    return names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+  }
+
+  /// Makes a directory and those above it; one that stands there already is fine.
+  public static func makeDirectory(_ path: String) throws {
+    var prefix = path.hasPrefix("/") ? "/" : ""
+    for part in path.split(separator: "/") {
+      prefix += prefix.isEmpty || prefix.hasSuffix("/") ? String(part) : "/" + part
+      if mkdir(prefix, 0o777) != 0 && errno != EEXIST {
+        throw KilpiError("", "cannot make the directory '\(prefix)': \(systemReason())")
+      }
+    }
+    guard isDirectory(path) else {
+      throw KilpiError("", "cannot make the directory '\(path)': a file stands there")
+    }
+  }
+}
+
+/// A file's bytes in memory without a copy, for as long as the object lives.
+public final class MappedFile {
+  /// The file's bytes; valid while this object lives.
+  public let bytes: UnsafeRawBufferPointer
+  /// The file's length.
+  public var count: Int { bytes.count }
+
+  /// Maps the regular file at `path`.
+  ///
+  /// - Throws: `KilpiError` with the path and the reason.
+  public init(path: String) throws {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else {
+      throw KilpiError("", "cannot read '\(path)': \(systemReason())")
+    }
+    defer { close(descriptor) }
+    var information = stat()
+    guard fstat(descriptor, &information) == 0 else {
+      throw KilpiError("", "cannot read '\(path)': \(systemReason())")
+    }
+    guard information.st_mode & S_IFMT == S_IFREG else {
+      let isDirectory = information.st_mode & S_IFMT == S_IFDIR
+      let reason = isDirectory ? "it is a directory" : "it is not a regular file"
+      throw KilpiError("", "cannot read '\(path)': \(reason)")
+    }
+    let count = Int(information.st_size)
+    if count == 0 {
+      bytes = UnsafeRawBufferPointer(start: nil, count: 0)
+      return
+    }
+    guard let start = mmap(nil, count, PROT_READ, MAP_PRIVATE, descriptor, 0), start != MAP_FAILED
+    else {
+      throw KilpiError("", "cannot read '\(path)': \(systemReason())")
+    }
+    bytes = UnsafeRawBufferPointer(start: start, count: count)
+  }
+
+  deinit {
+    if let start = bytes.baseAddress {
+      munmap(UnsafeMutableRawPointer(mutating: start), bytes.count)
+    }
+  }
+}
+
+/// Replaces files as a whole: a killed program leaves the old file or the new one.
+public enum AtomicFile {
+  /// Writes `bytes` to a temporary name beside `path`, syncs, renames, syncs the directory.
+  ///
+  /// - Throws: `KilpiError` with the path and the reason; nothing is left under the final name then.
+  public static func write(_ bytes: [UInt8], to path: String) throws {
+    try bytes.withUnsafeBytes { try write([$0], to: path) }
+  }
+
+  /// Writes a text; see `write(_:to:)` for bytes.
+  public static func write(_ text: String, to path: String) throws {
+    try write(Array(text.utf8), to: path)
+  }
+
+  /// Writes several parts one after another; see `write(_:to:)`.
+  public static func write(_ parts: [UnsafeRawBufferPointer], to path: String) throws {
+    let temporary = path + ".tmp-\(getpid())"
+    let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
+    guard descriptor >= 0 else {
+      throw KilpiError("", "cannot write '\(path)': \(systemReason())")
+    }
+    do {
+      for part in parts { try writeAll(part, to: descriptor, path: path) }
+      guard fsync(descriptor) == 0 else {
+        throw KilpiError("", "cannot write '\(path)': \(systemReason())")
+      }
+    } catch {
+      close(descriptor)
+      unlink(temporary)
+      throw error
+    }
+    close(descriptor)
+    guard rename(temporary, path) == 0 else {
+      let reason = systemReason()
+      unlink(temporary)
+      throw KilpiError("", "cannot write '\(path)': \(reason)")
+    }
+    syncDirectory(of: path)
+  }
+
+  private static func writeAll(
+    _ part: UnsafeRawBufferPointer, to descriptor: Int32, path: String
+  ) throws {
+    var offset = 0
+    while offset < part.count {
+      let length = min(part.count - offset, 1 << 26)
+      let written = Glibc.write(descriptor, part.baseAddress.map { $0 + offset }, length)
+      if written < 0 {
+        if errno == EINTR { continue }
+        throw KilpiError("", "cannot write '\(path)': \(systemReason())")
+      }
+      offset += written
+    }
+  }
+
+  private static func syncDirectory(of path: String) {
+    let directory = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
+    let descriptor = open(directory.isEmpty ? "/" : directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard descriptor >= 0 else { return }
+    fsync(descriptor)
+    close(descriptor)
+  }
+}
+
+/// A file that grows by whole records, one `write` a record, so that a crash tears at most the last.
+public final class AppendOnlyFile {
+  private let descriptor: Int32
+  private let path: String
+
+  /// Opens `path` for appending, making it if needed; `keeping` cuts it to that many bytes first.
+  public init(path: String, keeping length: Int? = nil) throws {
+    self.path = path
+    descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o666)
+    guard descriptor >= 0 else {
+      throw KilpiError("", "cannot write '\(path)': \(systemReason())")
+    }
+    if let length, ftruncate(descriptor, length) != 0 {
+      let reason = systemReason()
+      close(descriptor)
+      throw KilpiError("", "cannot cut '\(path)' to \(length) bytes: \(reason)")
+    }
+  }
+
+  deinit { close(descriptor) }
+
+  /// Bytes in the file now.
+  public var length: Int {
+    var information = stat()
+    return fstat(descriptor, &information) == 0 ? Int(information.st_size) : 0
+  }
+
+  /// Appends one record.
+  public func append(_ record: String) throws {
+    let bytes = Array(record.utf8)
+    let written = Glibc.write(descriptor, bytes, bytes.count)
+    guard written == bytes.count else {
+      throw KilpiError("", "cannot write '\(path)': \(systemReason())")
+    }
+  }
+}
