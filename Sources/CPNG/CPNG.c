@@ -164,7 +164,6 @@ static int read_pixels(const uint8_t *bytes, size_t count, uint8_t *rgb8, uint16
   if ((uint64_t)info.width * info.height * 3 != rgb_count) png_error(c.png, "size mismatch");
   png_set_packing(c.png);
   int interlaced = png_get_interlace_type(c.png, c.info) == PNG_INTERLACE_ADAM7;
-  png_start_read_image(c.png);
   png_read_update_info(c.png, c.info);
   c.row = malloc(png_get_rowbytes(c.png, c.info));
   if (c.row == NULL) png_error(c.png, "not enough memory");
@@ -254,3 +253,5 @@ int kilpi_png_write(const void *rgb, uint32_t width, uint32_t height, int depth,
   *out_count = c.out_count;
   return 0;
 }
+
+void kilpi_png_free(uint8_t *block) { free(block); }

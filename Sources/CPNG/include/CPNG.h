@@ -32,8 +32,10 @@ int kilpi_png_read16(const uint8_t *bytes, size_t count, uint16_t *rgb, size_t r
                      char *message, size_t message_size);
 
 /* Writes RGB pixels of 8 bits (`depth` 8, uint8_t) or 16 bits (`depth` 16, uint16_t in the
-   machine's order). On success `*out` is a block of `*out_count` bytes to give to free(). */
+   machine's order). On success `*out` is a block of `*out_count` bytes to give to kilpi_png_free(). */
 int kilpi_png_write(const void *rgb, uint32_t width, uint32_t height, int depth, int compression,
                     uint8_t **out, size_t *out_count, char *message, size_t message_size);
+
+void kilpi_png_free(uint8_t *block);
 
 #endif
