@@ -44,10 +44,16 @@ public struct LuaClosure: LuaConvertible {
   public var name: String
   /// What it does; arguments count from 1.
   public var body: (Call) throws -> [any LuaConvertible]
+  /// Lua values that `body` uses and that live as long as the function; see `NewHandle.keeping`.
+  public var keeping: [any LuaConvertible]
 
-  /// Creates the function; a Lua function that `body` uses belongs into `keeping` of a handle.
-  public init(_ name: String, _ body: @escaping (Call) throws -> [any LuaConvertible]) {
+  /// Creates the function.
+  public init(
+    _ name: String, keeping: [any LuaConvertible] = [],
+    _ body: @escaping (Call) throws -> [any LuaConvertible]
+  ) {
     self.name = name
+    self.keeping = keeping
     self.body = body
   }
 

@@ -51,7 +51,8 @@ public struct LuaStack {
     try state.reserve(12, on: lua)
     lua_pushinteger(lua, -1)
     try push(
-      handle: ClosureBox(callable), identity: ObjectIdentifier(ClosureBox.self), keeping: [])
+      handle: ClosureBox(callable), identity: ObjectIdentifier(ClosureBox.self),
+      keeping: closure.keeping)
     kilpi_push_host_function(lua, 2)
   }
 }

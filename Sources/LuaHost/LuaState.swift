@@ -78,6 +78,7 @@ public final class LuaState {
     box.state = self
     kilpi_set_warnings(lua, configuration.showsWarnings)
     try register()
+    if configuration.isSandboxed { try enterSandbox() }
   }
 
   /// What the bridge calls back; a box, since `self` does not exist yet when the state opens.

@@ -70,7 +70,10 @@ extension LuaState {
     lua_rawset(main, -3)
     for entry in type.metamethods {
       push(entry.name, on: main)
-      pushFunction(Callable(entry, name: Self.operatorName(entry.name), isMethod: false))
+      var callable = Callable(
+        entry, name: Self.operatorName(entry.name), isMethod: false)
+      callable.shortName = callable.name
+      pushFunction(callable)
       lua_rawset(main, -3)
     }
     registerLifetime(type)
