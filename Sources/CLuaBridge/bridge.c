@@ -146,6 +146,22 @@ bool kilpi_next(lua_State *L, int index) {
   return true;
 }
 
+/* Giving nil to a present key is allowed during a traversal. */
+static int clear(lua_State *L) {
+  for (lua_pushnil(L); lua_next(L, 1); ) {
+    lua_pop(L, 1);
+    lua_pushvalue(L, -1);
+    lua_pushnil(L);
+    lua_rawset(L, 1);
+  }
+  return 0;
+}
+
+void kilpi_clear(lua_State *L, int index) {
+  lua_pushvalue(L, index);
+  if (guarded(L, clear, 1, 0) != LUA_OK) lua_pop(L, 1);
+}
+
 /* Interrupts */
 
 static void raise_interrupt(lua_State *L) {

@@ -11,7 +11,7 @@ typedef struct kilpi_host {
   int64_t limit;      /* of Lua's blocks and external bytes together; 0: none */
   int64_t fail_in;    /* requests until failures begin; 0: never */
   int64_t fail_count; /* how many fail then */
-  bool swift_live;    /* a Swift frame is below: requests must not fail */
+  bool swift_live;    /* Swift runs, or waits without protection: requests must not fail */
   int64_t reported;   /* external bytes at the last report to the collector */
   int64_t soft_limit; /* external bytes above which a full collection is made */
   int raises;         /* interrupt errors of this run */

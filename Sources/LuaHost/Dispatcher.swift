@@ -75,8 +75,9 @@ extension LuaState {
     }
   }
 
-  /// The error on top of the stack, which is removed, as Swift's. The value itself is kept until
-  /// the next error, so that it can go on through Lua unchanged.
+  /// The error on top of the stack, which is removed, as Swift's.
+  ///
+  /// The value itself is kept until the next error, so that it can go on through Lua unchanged.
   func takeError(_ lua: OpaquePointer, status: Int32) -> LuaError {
     guard lua_checkstack(lua, 20) != 0 else {
       return LuaError(kind: .memory, message: "not enough memory")
@@ -106,8 +107,10 @@ extension LuaState {
     return error
   }
 
-  /// The traceback on top. Lua finds our functions by the name that `require` knows; scripts write
-  /// it without the `kilpi.` in front.
+  /// The traceback on top.
+  ///
+  /// Lua finds our functions by the name that `require` knows; scripts write it without the
+  /// `kilpi.` in front.
   private func tracebackText(_ lua: OpaquePointer) -> String {
     let parts = string(lua, -1).display.split(separator: "in function 'kilpi.")
     return parts.joined(separator: "in function '")

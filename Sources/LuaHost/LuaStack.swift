@@ -2,7 +2,9 @@ internal import CLua
 internal import CLuaBridge
 internal import Diagnostics
 
-/// Where `LuaConvertible` puts its value. Valid during one push.
+/// Where `LuaConvertible` puts its value.
+///
+/// Valid during one push.
 public struct LuaStack {
   let state: LuaState
   let lua: OpaquePointer
@@ -81,7 +83,8 @@ struct Callable {
   }
 
   init(
-    _ entry: Entry, name: String, isMethod: Bool, body: ((Call) throws -> [any LuaConvertible])? = nil
+    _ entry: Entry, name: String, isMethod: Bool,
+    body: ((Call) throws -> [any LuaConvertible])? = nil
   ) {
     self.name = name
     shortName = entry.name

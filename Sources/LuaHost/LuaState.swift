@@ -37,7 +37,9 @@ public final class LuaState {
   /// True after `close`.
   public private(set) var isClosed = false
 
-  /// The main thread of the state. A call may run on a coroutine's: see `current`.
+  /// The main thread of the state.
+  ///
+  /// A call may run on a coroutine's: see `current`.
   let main: OpaquePointer
   /// The Lua thread that runs now.
   var current: OpaquePointer

@@ -79,7 +79,8 @@ extension LuaState {
       let top = lua_gettop(lua)
       let value = try tree(lua, top, depth: depth - 1, open: &open)
       let key = try tree(lua, top - 1, depth: 0, open: &open)
-      if case .integer(let position) = key, position == Int64(pairs.count) + 1 {} else {
+      if case .integer(let position) = key, position == Int64(pairs.count) + 1 {
+      } else {
         isList = false
       }
       pairs.append((key, value))

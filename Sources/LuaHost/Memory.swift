@@ -14,6 +14,9 @@ public struct MemoryFigures: Sendable, Equatable {
   public var requests = 0, shelteredRequests = 0, largestSheltered = 0
   /// Bytes that values hold outside Lua.
   public var externalBytes = 0
+
+  /// Zeros.
+  public init() {}
 }
 
 extension LuaState {
@@ -21,10 +24,15 @@ extension LuaState {
   public var memory: MemoryFigures {
     guard !isClosed else { return MemoryFigures() }
     let now = kilpi_memory_now(main)
-    return MemoryFigures(
-      bytes: Int(now.bytes), blocks: Int(now.blocks), peakBytes: Int(now.peak_bytes),
-      requests: Int(now.requests), shelteredRequests: Int(now.sheltered),
-      largestSheltered: Int(now.largest_sheltered), externalBytes: externalBytes())
+    var figures = MemoryFigures()
+    figures.bytes = Int(now.bytes)
+    figures.blocks = Int(now.blocks)
+    figures.peakBytes = Int(now.peak_bytes)
+    figures.requests = Int(now.requests)
+    figures.shelteredRequests = Int(now.sheltered)
+    figures.largestSheltered = Int(now.largest_sheltered)
+    figures.externalBytes = externalBytes()
+    return figures
   }
 
   /// Values on the stack of the main thread; 0 between runs.

@@ -3,7 +3,9 @@ internal import CLuaBridge
 internal import Diagnostics
 
 extension LuaState {
-  /// Puts the catalogue in place. Only allocating calls are made, and those cannot fail here.
+  /// Puts the catalogue in place.
+  ///
+  /// Only allocating calls are made, and those cannot fail here.
   func register() throws {
     try reserve(40)
     makeWeakTable()

@@ -13,7 +13,9 @@ extension LuaState {
     ("io", ["popen", "tmpfile"]), ("package", ["loadlib", "cpath"]), ("string", ["dump"]),
   ]
 
-  /// Takes away what code from others must not have. Raw writes alone, so nothing can raise.
+  /// Takes away what code from others must not have.
+  ///
+  /// Raw writes alone, so nothing can raise.
   func enterSandbox() throws {
     for (module, names) in Self.forbidden {
       guard let table = try global(module).table else { continue }

@@ -78,9 +78,11 @@ import Testing
       "local log = '' pcall(function() local a <close> = setmetatable({},"
         + " {__close = function(_, e) log = e.kind end}) fake.fail('x') end) return log", "host"),
     ScriptCase(
-      "callable table", "return fake.call(setmetatable({}, {__call = function(_, a) return a end}), 3)",
+      "callable table",
+      "return fake.call(setmetatable({}, {__call = function(_, a) return a end}), 3)",
       "3"),
-    ScriptCase("iterator ends", "local n = 0 for i in fake.count(4) do n = n + i end return n", "10"),
+    ScriptCase(
+      "iterator ends", "local n = 0 for i in fake.count(4) do n = n + i end return n", "10"),
     ScriptCase(
       "deep recursion through the host",
       "local function f(n) return fake.call(f, n + 1) end local ok, e = pcall(f, 1)"
@@ -90,7 +92,8 @@ import Testing
       "local function f() return 1 + f() end local ok, e = pcall(f)"
         + " return ok, e:find('stack overflow', 1, true) ~= nil", "false true"),
     ScriptCase(
-      "many results", "return select('#', fake.call(function() return table.unpack({}, 1, 5000) end))",
+      "many results",
+      "return select('#', fake.call(function() return table.unpack({}, 1, 5000) end))",
       "5000"),
   ]
 
@@ -127,9 +130,11 @@ import Testing
   }
 
   static let kinds = [
-    KindCase(source: "x = = 2", kind: .syntax(incomplete: false),
+    KindCase(
+      source: "x = = 2", kind: .syntax(incomplete: false),
       message: "t:1: unexpected symbol near '='"),
-    KindCase(source: "for i = 1, 3 do", kind: .syntax(incomplete: true),
+    KindCase(
+      source: "for i = 1, 3 do", kind: .syntax(incomplete: true),
       message: "t:1: 'end' expected near <eof>"),
     KindCase(source: "error('e', 0)", kind: .runtime, message: "e"),
     KindCase(source: "error({})", kind: .runtime, message: "(error object is a table value)"),
@@ -140,10 +145,12 @@ import Testing
     KindCase(
       source: "error(setmetatable({}, {__tostring = function() error('bad', 0) end}))",
       kind: .runtime, message: "(error in __tostring: bad)"),
-    KindCase(source: "fake.fail('memory')", kind: .memory,
+    KindCase(
+      source: "fake.fail('memory')", kind: .memory,
       message: "t:1: fake.fail: no room for 80 MB"),
     KindCase(source: "fake.fail('interrupted')", kind: .interrupted, message: "t:1: interrupted"),
-    KindCase(source: "local x = nil; x.y = 1", kind: .runtime,
+    KindCase(
+      source: "local x = nil; x.y = 1", kind: .runtime,
       message: "t:1: attempt to index a nil value (local 'x')"),
   ]
 

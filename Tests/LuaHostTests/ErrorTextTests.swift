@@ -115,7 +115,8 @@ import Testing
       "unknown field", "return b.labl",
       "blob: there is no field or method 'labl' (did you mean 'label'?)"),
     ScriptCase("field that cannot be set", "b.fixed = 1", "blob: the field 'fixed' cannot be set"),
-    ScriptCase("field of a wrong type", "b.label = 3",
+    ScriptCase(
+      "field of a wrong type", "b.label = 3",
       "bad argument #1 to 'label' (string expected, got number)"),
     ScriptCase("element that cannot be set", "b[1] = 1", "blob: its elements cannot be set"),
     ScriptCase(
@@ -175,13 +176,15 @@ import Testing
         + " return n, t.eps == 4 / 255, t.norm, t.size[2], t.lr", "3.0 true linf 2 0.5"),
     ScriptCase(
       "nil for no options", "return (fake.attack(fake.blob(1), nil))", "10.0"),
-    ScriptCase("several results", "return fake.call(function(...) return 1, nil, ... end, 5)",
+    ScriptCase(
+      "several results", "return fake.call(function(...) return 1, nil, ... end, 5)",
       "1 nil 5"),
     ScriptCase(
       "tree keeps lists and maps",
       "local t = fake.tree({1, {a = 2}, [3] = 'x'}) return #t, t[2].a, t[3]", "3 2 x"),
     ScriptCase("tree keeps handles", "return #fake.tree({fake.blob(4)})[1]", "4"),
-    ScriptCase("tree of a list built backwards",
+    ScriptCase(
+      "tree of a list built backwards",
       "local t = {} for i = 9, 1, -1 do t[i] = i end return #fake.tree(t)", "9"),
   ]
 

@@ -37,7 +37,8 @@ import Testing
       "load sees the caller's variables",
       "local function f() local _ENV <const> = {load = load, x = 7}"
         + " return (function() local y = x return load('return x')() end)() end return f()", "7"),
-    ScriptCase("load names the chunk", "return select(2, load('x ='))",
+    ScriptCase(
+      "load names the chunk", "return select(2, load('x ='))",
       "[string \"x =\"]:1: unexpected symbol near <eof>"),
     ScriptCase(
       "reader that gives no string", "return select(2, load(function() return {} end))",
@@ -47,7 +48,8 @@ import Testing
     ScriptCase("loadfile without a file", "return (loadfile('/nonexistent'))", "nil"),
     ScriptCase("registry is absent", "return debug.getregistry", "nil"),
     ScriptCase("print", "print(1, 'a', nil, 2.5)", ""),
-    ScriptCase("tostring of a bad __name", "return (pcall(print, setmetatable({}, {__tostring = 1})))",
+    ScriptCase(
+      "tostring of a bad __name", "return (pcall(print, setmetatable({}, {__tostring = 1})))",
       "false"),
     ScriptCase(
       "own hook counts lines",
@@ -85,14 +87,20 @@ import Testing
     ScriptCase("io.write chains", "io.write('a'):write('b')", "ab"),
     ScriptCase("io.stdout", "io.stdout:write('a', 3)", "a3"),
     ScriptCase("io.write after io.output", "io.output(io.stdout) io.write('x')", "x"),
-    ScriptCase("tostring in print", "print(setmetatable({}, {__tostring = function() return 'T' end}))",
+    ScriptCase(
+      "tostring in print", "print(setmetatable({}, {__tostring = function() return 'T' end}))",
       "T\n"),
-    ScriptCase("block form", "print(setmetatable({}, {__print = function() return 'B\\nC' end}))",
+    ScriptCase(
+      "block form", "print(setmetatable({}, {__print = function() return 'B\\nC' end}))",
       "B\nC\n"),
-    ScriptCase("no block form for two", "local t = setmetatable({}, {__print = error,"
-      + " __tostring = function() return 't' end}) print(t, t)", "t\tt\n"),
-    ScriptCase("chatty tostring", "print(setmetatable({}, {__tostring = function() print('in')"
-      + " return 'T' end}))", "in\nT\n"),
+    ScriptCase(
+      "no block form for two",
+      "local t = setmetatable({}, {__print = error,"
+        + " __tostring = function() return 't' end}) print(t, t)", "t\tt\n"),
+    ScriptCase(
+      "chatty tostring",
+      "print(setmetatable({}, {__tostring = function() print('in')"
+        + " return 'T' end}))", "in\nT\n"),
   ]
 
   @Test(arguments: outputs) func output(_ row: ScriptCase) throws {
@@ -181,7 +189,8 @@ import Testing
     ScriptCase(
       "file system", "return os.remove, os.rename, os.tmpname, os.setlocale, os.exit",
       "nil nil nil nil nil"),
-    ScriptCase("C modules", "return package.loadlib, package.cpath, #package.searchers", "nil nil 2"),
+    ScriptCase(
+      "C modules", "return package.loadlib, package.cpath, #package.searchers", "nil nil 2"),
     ScriptCase("debug", "return debug, package.loaded.debug", "nil nil"),
     ScriptCase("debug by require", "return (pcall(require, 'debug'))", "false"),
     ScriptCase("dump", "return string.dump, ('').dump", "nil nil"),

@@ -24,7 +24,8 @@ import Testing
       "return pcall(debug.getmetatable(fake.blob(1)).__gc, io.stdout)",
       "false bad argument #1 to '?' (handle expected)"),
     ScriptCase(
-      "metatable is hidden", "return getmetatable(fake.blob(1)), (pcall(setmetatable, fake.blob(1), {}))",
+      "metatable is hidden",
+      "return getmetatable(fake.blob(1)), (pcall(setmetatable, fake.blob(1), {}))",
       "false false"),
     ScriptCase(
       "metatable put on a foreign userdata",
@@ -58,7 +59,8 @@ import Testing
       "closure taken from its function",
       "local f = fake.count(1) debug.setupvalue(f, 2, io.stdout) return pcall(f)",
       "false this function is damaged"),
-    ScriptCase("two handles of one object are two values", "local b = fake.blob(1) return b == b",
+    ScriptCase(
+      "two handles of one object are two values", "local b = fake.blob(1) return b == b",
       "true"),
     ScriptCase(
       "handles as keys", "local b = fake.blob(1) local t = {[b] = 5} return t[b]", "5"),
