@@ -38,6 +38,13 @@ void kilpi_push_host_function(lua_State *L, int upvalues) {
   lua_pushcclosure(L, call_host, upvalues);
 }
 
+int64_t kilpi_host_function_number(lua_State *L, int index) {
+  if (lua_tocfunction(L, index) != call_host || lua_getupvalue(L, index, 1) == NULL) return -1;
+  int64_t number = lua_tointegerx(L, -1, NULL);
+  lua_pop(L, 1);
+  return number;
+}
+
 void kilpi_push_index_function(lua_State *L) { lua_pushcclosure(L, index_handle, 2); }
 
 /* Handles */

@@ -72,6 +72,8 @@ bool kilpi_next(lua_State *L, int index);
 
 /* Makes a host function of the `upvalues` values on top. */
 void kilpi_push_host_function(lua_State *L, int upvalues);
+/* The number of a host function; -1 for every other value. */
+int64_t kilpi_host_function_number(lua_State *L, int index);
 /* Makes a function that looks a key up in the table on top and calls host function `slot` (an
    upvalue of the dispatcher) for others. Replaces the table and the integer below it. */
 void kilpi_push_index_function(lua_State *L);
