@@ -1,6 +1,6 @@
 internal import Diagnostics
 internal import Files
-public import Networks
+internal import Networks
 internal import Tensors
 
 /// Layouts in which CLIP weights are written.

@@ -1,5 +1,5 @@
 internal import Diagnostics
-public import Networks
+internal import Networks
 internal import Tensors
 
 extension ClipModel {

@@ -1,4 +1,5 @@
 internal import Diagnostics
+internal import Networks
 public import Tensors
 
 /// A classifier made of class names: the class whose prompt is nearest to the image wins.
