@@ -1,7 +1,7 @@
 internal import Diagnostics
 internal import Files
-internal import Networks
-internal import Tensors
+public import Networks
+public import Tensors
 
 /// Layouts in which CLIP weights are written.
 public enum CheckpointLayout: String, Sendable, CaseIterable {
@@ -53,6 +53,16 @@ extension ClipModel {
       tensors, metadata: ["format": "pt"], to: folder + "/model.safetensors", half: half)
     try AtomicFile.write(
       configuration.huggingFaceJSON.serialized(indent: 2) + "\n", to: folder + "/config.json")
+  }
+}
+
+/// Translation of weights (or their gradients) between layouts, without files.
+public enum CheckpointTranslation {
+  /// Weights under our names as Hugging Face names and shapes them.
+  public static func huggingFace(
+    _ parameters: ParameterList, _ configuration: ClipConfiguration
+  ) throws -> [String: Tensor] {
+    try HuggingFaceLayout(configuration).tensors(of: parameters)
   }
 }
 
