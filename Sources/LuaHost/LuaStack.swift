@@ -39,6 +39,7 @@ public struct LuaStack {
     kilpi_push_handle(lua, Unmanaged.passRetained(object).toOpaque())
     lua_rawgeti(lua, kilpi_lua_registry(), Int64(type.metatable))
     lua_setmetatable(lua, -2)
+    if !state.scopes.isEmpty { state.noteHandle(lua, identity: identity) }
     guard !keeping.isEmpty else { return }
     lua_createtable(lua, Int32(clamping: keeping.count), 0)
     for (index, value) in keeping.enumerated() {

@@ -56,6 +56,8 @@ public final class LuaState {
   var depth = 0
   var pendingWarnings: [String] = []
   var attachments: [ObjectIdentifier: AnyObject] = [:]
+  /// Open scopes of handles, the innermost last.
+  var scopes: [HandleScope] = []
   var shownWarnings: Set<String> = []
 
   /// Opens a state.
