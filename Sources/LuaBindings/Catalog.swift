@@ -16,5 +16,7 @@ public enum KilpiCatalog {
     Module(library: TensorLibrary.library, types: [TensorType.type, TensorLibrary.guardType]),
     Module(library: RandomLibrary.library, types: [RandomLibrary.generatorType]),
     Module(library: JSONLibrary.library, types: [JSONLibrary.nullType]),
+    Module(
+      library: ClipLibrary.library, types: [ClipLibrary.modelType, ClipLibrary.classifierType]),
   ]
 }

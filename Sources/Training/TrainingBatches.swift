@@ -1,5 +1,5 @@
-public import ClipModels
-public import Datasets
+internal import ClipModels
+internal import Datasets
 internal import Diagnostics
 public import Tensors
 

@@ -23,7 +23,8 @@ final class TrainingSession {
 
   init(_ trainer: Trainer, model: ClipModel, data: Dataset) throws {
     self.trainer = trainer
-    configuration = trainer.configuration
+    let configuration = trainer.configuration
+    self.configuration = configuration
     schedule = try BatchSchedule(data, configuration)
     self.model = try model.copy()
     frozen = try self.model.frozen()

@@ -1,7 +1,7 @@
-internal import ClipModels
+public import ClipModels
 internal import Diagnostics
 internal import Images
-internal import LuaHost
+public import LuaHost
 internal import Tensors
 
 extension ClipModel: LuaObject {}

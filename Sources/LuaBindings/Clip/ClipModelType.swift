@@ -32,7 +32,7 @@ extension ClipLibrary {
     Method(
       "config", "() -> table", doc: "The configuration, as in a Hugging Face config.json.",
       example: create + "print(model:config().projection_dim)  --> 8"
-    ) { model, _ in [JSONConversion.table(model.configuration.huggingFaceJSON)] },
+    ) { model, _ in [JSONConversion.Pushed(value: model.configuration.huggingFaceJSON)] },
     Method(
       "parameters", "() -> table",
       doc: """
