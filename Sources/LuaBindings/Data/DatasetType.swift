@@ -1,7 +1,7 @@
-internal import Datasets
+public import Datasets
 internal import Diagnostics
 internal import Images
-internal import LuaHost
+public import LuaHost
 internal import Tensors
 
 extension Dataset: LuaObject {}
