@@ -20,5 +20,7 @@ public enum KilpiCatalog {
     Module(library: JSONLibrary.library, types: [JSONLibrary.nullType]),
     Module(
       library: ClipLibrary.library, types: [ClipLibrary.modelType, ClipLibrary.classifierType]),
+    Module(library: AttackLibrary.library),
+    Module(library: TrainLibrary.library),
   ]
 }
