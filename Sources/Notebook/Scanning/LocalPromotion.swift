@@ -19,6 +19,12 @@ struct LocalPromotion {
   private let lua: LuaSource
   private var edits: [(range: Range<Int>, text: [UInt8])] = []
 
+  /// Leaves `text` as it is.
+  init(unchanged text: String) {
+    source = text
+    lua = LuaSource([])
+  }
+
   /// Rewrites `text`.
   init(_ text: String) {
     source = text
