@@ -88,7 +88,7 @@ let tests: [Target] = [
   test("ArchivesTests", ["Archives", "Diagnostics"]),
   test("TensorsTests", ["Tensors", "Kernels", "Diagnostics", "Files"]),
   test("ImagesTests", ["Images", "Tensors", "Files", "Diagnostics"]),
-  test("ClipModelsTests", ["ClipModels", "Networks", "Images", "Tensors", "Files", "Diagnostics"]),
+  test("ClipModelsTests", ["ClipModels", "Networks", "Images", "Archives", "Tensors", "Files", "Diagnostics"]),
   test("TextModelsTests", ["TextModels", "Tensors", "Diagnostics"]),
   test("AttacksTests", ["Attacks", "Tensors", "Diagnostics"]),
   test("DatasetsTests", ["Datasets", "Images", "Archives", "Tensors", "Files", "Diagnostics"]),

@@ -1,2 +1,0 @@
-#include "CLuaBridge.h"
-typedef int kilpi_CLuaBridge_placeholder;

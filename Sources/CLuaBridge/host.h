@@ -1,0 +1,41 @@
+/* What the files of the bridge share. Lua thread only. */
+#ifndef KILPI_LUA_HOST_H
+#define KILPI_LUA_HOST_H
+#include "CLuaBridge.h"
+#include <lauxlib.h>
+#include <lualib.h>
+
+typedef struct kilpi_host {
+  kilpi_callbacks callbacks;
+  kilpi_memory memory;
+  int64_t limit;      /* of Lua's blocks and external bytes together; 0: none */
+  int64_t fail_in;    /* requests until failures begin; 0: never */
+  int64_t fail_count; /* how many fail then */
+  bool swift_live;    /* a Swift frame is below: requests must not fail */
+  int64_t reported;   /* external bytes at the last report to the collector */
+  int64_t soft_limit; /* external bytes above which a full collection is made */
+  int raises;         /* interrupt errors of this run */
+  int64_t last_raise; /* milliseconds, monotonic */
+  bool abandoned;     /* host functions may no longer be called */
+  bool warnings_on;
+  char *warning; /* pieces of the warning being put together */
+  size_t warning_size;
+} kilpi_host;
+
+static inline kilpi_host *kilpi_host_of(lua_State *L) {
+  return *(kilpi_host **)lua_getextraspace(L);
+}
+
+int64_t kilpi_milliseconds(void);
+void *kilpi_allocate(void *host, void *block, size_t old_size, size_t new_size);
+void kilpi_warn(void *host, const char *text, int to_be_continued);
+/* Tells the collector what the host holds; collects when that grew. May run finalizers. */
+void kilpi_settle_memory(lua_State *L, kilpi_host *host);
+/* True when an interrupt error should be raised now. */
+bool kilpi_interrupt_due(kilpi_host *host);
+/* True once an interrupt was raised a second time: nothing may catch it any more. */
+bool kilpi_unstoppable(kilpi_host *host);
+void kilpi_write(kilpi_host *host, int stream, const char *bytes, size_t count);
+/* Opens the standard libraries and puts guarded functions in place. Raises. */
+int kilpi_open_libraries(lua_State *L);
+#endif

@@ -1,0 +1,214 @@
+internal import Archives
+internal import Diagnostics
+
+/// CLIP's byte-pair tokenizer (arXiv:2103.00020): text to token ids and back.
+///
+/// Text is cleaned, split into contractions, letter runs, single digits and runs of other
+/// characters; each word's bytes are merged by rank. Ids are the files' own and count from 0.
+///
+/// The literal texts `<start_of_text>` and `<end_of_text>` are ordinary characters here, so that no
+/// user string can forge a special token; `special: true` follows the reference, which maps them to
+/// the special ids.
+public final class BytePairTokenizer: Sendable {
+  /// What stands after the end token.
+  public enum Padding: Sendable, Equatable {
+    /// Zeros, as OpenAI's code and open_clip do.
+    case zeros
+    /// The end token, as the Hugging Face tokenizer does for CLIP.
+    case endToken
+  }
+
+  /// The longest text, in bytes, that is looked at.
+  public static let textLimit = 1 << 20
+  /// The context length of OpenAI's models.
+  public static let defaultContext = 77
+
+  private let vocabulary: BytePairVocabulary
+
+  /// The id of the start token; 49406 for CLIP.
+  public var startID: Int { Int(vocabulary.startID) }
+  /// The id of the end token, 49407 for CLIP; the text feature is read at its first position.
+  public var endID: Int { Int(vocabulary.endID) }
+  /// The number of ids, 49408 for CLIP: one more than the largest.
+  public var vocabularySize: Int { vocabulary.symbols.endID }
+
+  init(_ vocabulary: BytePairVocabulary) { self.vocabulary = vocabulary }
+
+  /// The tokenizer over the vocabulary that Kilpi ships, read once at its first use.
+  ///
+  /// - Throws: `KilpiError` when the file is not found or damaged.
+  public static func standard() throws -> BytePairTokenizer { try shared.get() }
+
+  private static let shared = Result { () throws in
+    try BytePairTokenizer(
+      openAIVocabulary: ResourceLocator.path("data/bpe_simple_vocab_16e6.txt.gz"))
+  }
+
+  /// A tokenizer over OpenAI's `bpe_simple_vocab_16e6.txt.gz`.
+  ///
+  /// - Throws: `KilpiError` naming the path when the file cannot be read or is not such a file.
+  public convenience init(openAIVocabulary path: String) throws {
+    let bytes = try Gzip.contents(ofFile: path, limit: BytePairVocabulary.byteLimit)
+    do {
+      self.init(try BytePairVocabulary(openAIMerges: bytes))
+    } catch let error as KilpiError {
+      throw KilpiError("", "cannot use '\(path)': \(error.problem)", advice: error.advice)
+    }
+  }
+
+  // MARK: - Ids
+
+  /// The ids of a text without start, end and padding.
+  ///
+  /// - Parameters:
+  ///   - text: at most 1 MiB of UTF-8.
+  ///   - cleaning: `.reference` (ftfy's rules) or `.huggingFace`.
+  ///   - special: whether the literal names of the special tokens mean the tokens.
+  /// - Throws: `KilpiError` when the text is too long, on interrupt. Cost: O(n log n).
+  public func ids(
+    of text: String, cleaning: TextCleaning = .reference, special: Bool = false
+  ) throws -> [Int] {
+    guard text.utf8.count <= Self.textLimit else {
+      throw KilpiError(
+        "", "the text has \(text.utf8.count) bytes, more than \(Self.textLimit)",
+        advice: "tokenize it in parts")
+    }
+    try Interrupts.poll()
+    let scalars = TextCleaner.clean(text, as: cleaning)
+    var ids: [Int] = []
+    ids.reserveCapacity(scalars.count / 3 + 2)
+    if special {
+      for part in specialParts(scalars) {
+        switch part {
+        case .token(let id): ids.append(id)
+        case .text(let text): append(text, cleaning, to: &ids)
+        }
+      }
+    } else {
+      append(scalars, cleaning, to: &ids)
+    }
+    return ids
+  }
+
+  /// The ids of a text in a fixed length: start, ids, end, padding.
+  ///
+  /// - Parameters:
+  ///   - context: the length, at least 2.
+  ///   - truncate: cuts a longer text, keeping the end token; without it, it is an error.
+  /// - Throws: as `ids(of:cleaning:special:)`, and when the text is too long, with both lengths.
+  public func encode(
+    _ text: String, context: Int = BytePairTokenizer.defaultContext, truncate: Bool = false,
+    padding: Padding = .zeros, cleaning: TextCleaning = .reference, special: Bool = false
+  ) throws -> [Int] {
+    guard context >= 2 else {
+      throw KilpiError("", "context is \(context), outside 2 … (start and end tokens need two)")
+    }
+    var ids = try self.ids(of: text, cleaning: cleaning, special: special)
+    if ids.count + 2 > context {
+      guard truncate else {
+        throw KilpiError(
+          "",
+          "the text has \(ids.count + 2) tokens, the context holds \(context): '\(excerpt(text))'",
+          advice: "shorten it, or pass truncate = true to cut it")
+      }
+      ids.removeLast(ids.count + 2 - context)
+    }
+    let filler = padding == .zeros ? 0 : endID
+    return [startID] + ids + [endID]
+      + [Int](repeating: filler, count: context - ids.count - 2)
+  }
+
+  /// The number of tokens of a text, start and end included.
+  public func tokenCount(
+    of text: String, cleaning: TextCleaning = .reference
+  ) throws -> Int {
+    try ids(of: text, cleaning: cleaning).count + 2
+  }
+
+  /// Whether decoding and tokenizing again gives the same ids.
+  public func roundTrips(_ text: String) throws -> Bool {
+    let ids = try self.ids(of: text)
+    return try self.ids(of: decode(ids)) == ids
+  }
+
+  /// The text of ids: words separated by single spaces, as cleaned (lower case); digits and
+  /// punctuation stand apart, since tokens do not keep the spaces between words.
+  ///
+  /// Start tokens are skipped, and everything from the end token on. Bytes that are not UTF-8
+  /// become U+FFFD.
+  ///
+  /// - Throws: `KilpiError` when an id is not in the vocabulary.
+  public func decode(_ ids: some Sequence<Int>) throws -> String {
+    var bytes: [UInt8] = []
+    for id in ids {
+      if id == startID { continue }
+      if id == endID { break }
+      guard let small = Int32(exactly: id), let symbol = vocabulary.symbols.text(of: small) else {
+        throw KilpiError(
+          "", "there is no token \(id)", advice: "ids are 0 … \(vocabularySize - 1)")
+      }
+      append(symbol, to: &bytes)
+    }
+    if bytes.last == 0x20 { bytes.removeLast() }
+    return String(decoding: bytes, as: UTF8.self)
+  }
+
+  // MARK: - Parts
+
+  private func append(
+    _ scalars: [Unicode.Scalar], _ cleaning: TextCleaning, to ids: inout [Int]
+  ) {
+    var merger = BytePairMerger(vocabulary)
+    var word: [UInt8] = []
+    WordScanner(ignoresCase: cleaning == .reference).words(of: scalars) { scalars in
+      word.removeAll(keepingCapacity: true)
+      for scalar in scalars { word += UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter }
+      merger.append(word, to: &ids)
+    }
+  }
+
+  /// Appends a symbol's bytes, and a space where a word ends.
+  private func append(_ symbol: ArraySlice<UInt8>, to bytes: inout [UInt8]) {
+    var text = symbol
+    let ends = symbol.count >= 4 && symbol.suffix(4).elementsEqual("</w>".utf8)
+    if ends { text = text.dropLast(4) }
+    for scalar in String(decoding: text, as: UTF8.self).unicodeScalars {
+      if let byte = ByteStandIns.byte(of: scalar) { bytes.append(byte) }
+    }
+    if ends { bytes.append(0x20) }
+  }
+
+  private enum Part {
+    case token(Int)
+    case text([Unicode.Scalar])
+  }
+
+  /// Cuts a text at the literal names of the special tokens.
+  private func specialParts(_ text: [Unicode.Scalar]) -> [Part] {
+    let names = [
+      (startID, Array("<start_of_text>".unicodeScalars)),
+      (endID, Array("<end_of_text>".unicodeScalars)),
+    ]
+    var parts: [Part] = []
+    var first = 0
+    var index = 0
+    while index < text.count {
+      guard text[index] == "<",
+        let (id, name) = names.first(where: { text[index...].starts(with: $0.1) })
+      else {
+        index += 1
+        continue
+      }
+      parts.append(.text(Array(text[first..<index])))
+      parts.append(.token(id))
+      index += name.count
+      first = index
+    }
+    parts.append(.text(Array(text[first...])))
+    return parts
+  }
+
+  private func excerpt(_ text: String) -> String {
+    text.count <= 40 ? text : text.prefix(39) + "…"
+  }
+}

@@ -1,0 +1,212 @@
+internal import CPNG
+internal import CTurboJPEG
+internal import Diagnostics
+
+/// A text that a C function fills in.
+private func withMessage<Result>(
+  _ body: (UnsafeMutablePointer<CChar>, Int) throws -> Result
+) throws -> Result {
+  try withUnsafeTemporaryAllocation(of: CChar.self, capacity: 256) { buffer in
+    buffer.initialize(repeating: 0)
+    guard let start = buffer.baseAddress else {
+      throw KilpiError("", "not enough memory", kind: .memory)
+    }
+    return try body(start, buffer.count)
+  }
+}
+
+private func unreadable(_ name: String, _ message: UnsafePointer<CChar>) -> KilpiError {
+  let text = String(cString: message)
+  let reason = text.prefix(1).lowercased() + text.dropFirst()
+  let cut = text.hasPrefix("it ends") || text.lowercased().contains("premature")
+  return KilpiError(
+    "", "cannot read '\(name)': \(reason)", advice: cut ? "copy or download it again" : nil)
+}
+
+enum PNGCodec {
+  static func decode(_ bytes: [UInt8], name: String) throws -> PixelImage {
+    let (width, height) = try size(bytes, name: name)
+    let samples = try ImageSize.samples(width: width, height: height)
+    let pixels = try [UInt8](unsafeUninitializedCapacity: samples) { buffer, count in
+      try withMessage { message, size in
+        guard
+          kilpi_png_read8(bytes, bytes.count, buffer.baseAddress, samples, message, size) == 0
+        else { throw unreadable(name, message) }
+      }
+      count = samples
+    }
+    return PixelImage(unchecked: width, height, pixels)
+  }
+
+  static func decodeDeep(_ bytes: [UInt8], name: String) throws -> DeepImage {
+    let (width, height) = try size(bytes, name: name)
+    let samples = try ImageSize.samples(width: width, height: height)
+    let pixels = try [UInt16](unsafeUninitializedCapacity: samples) { buffer, count in
+      try withMessage { message, size in
+        guard
+          kilpi_png_read16(bytes, bytes.count, buffer.baseAddress, samples, message, size) == 0
+        else { throw unreadable(name, message) }
+      }
+      count = samples
+    }
+    return try DeepImage(width: width, height: height, pixels: pixels)
+  }
+
+  static func encode(
+    _ pixels: UnsafeRawBufferPointer, _ width: Int, _ height: Int, depth: Int32, compression: Int
+  ) throws -> [UInt8] {
+    guard (0...9).contains(compression) else {
+      throw KilpiError("", "compression is \(compression), outside 0 ... 9")
+    }
+    var block: UnsafeMutablePointer<UInt8>?
+    var count = 0
+    try withMessage { message, size in
+      guard
+        kilpi_png_write(
+          pixels.baseAddress, UInt32(width), UInt32(height), depth, Int32(compression), &block,
+          &count, message, size) == 0
+      else { throw KilpiError("", "cannot encode a PNG: \(String(cString: message))") }
+    }
+    defer { kilpi_png_free(block) }
+    return Array(UnsafeBufferPointer(start: block, count: count))
+  }
+
+  private static func size(_ bytes: [UInt8], name: String) throws -> (width: Int, height: Int) {
+    var info = kilpi_png_info()
+    try withMessage { message, size in
+      guard kilpi_png_header(bytes, bytes.count, &info, message, size) == 0 else {
+        throw unreadable(name, message)
+      }
+    }
+    return (Int(info.width), Int(info.height))
+  }
+}
+
+enum JPEGCodec {
+  static func decode(
+    _ bytes: [UInt8], name: String, onWarning: ImageFile.WarningHandler
+  ) throws -> PixelImage {
+    var info = kilpi_jpeg_info()
+    try withMessage { message, size in
+      guard kilpi_jpeg_header(bytes, bytes.count, &info, message, size) == 0 else {
+        throw unreadable(name, message)
+      }
+    }
+    guard info.width > 0, info.height > 0 else {
+      throw KilpiError(
+        "", "cannot read '\(name)': it ends after \(bytes.count) bytes",
+        advice: "copy or download it again")
+    }
+    guard info.components != 4 else {
+      throw KilpiError(
+        "", "cannot read '\(name)': it holds CMYK colours", advice: "convert it to RGB first")
+    }
+    let samples: Int
+    do {
+      samples = try ImageSize.samples(width: Int(info.width), height: Int(info.height))
+    } catch let error as KilpiError {
+      throw KilpiError("", "cannot read '\(name)': \(error.problem)")
+    }
+    var warning: String?
+    let pixels = try [UInt8](unsafeUninitializedCapacity: samples) { buffer, count in
+      try withMessage { message, size in
+        let status = kilpi_jpeg_read(
+          bytes, bytes.count, info.width, info.height, buffer.baseAddress, message, size)
+        if status < 0 { throw unreadable(name, message) }
+        if status > 0 {
+          // The decoder fills what is missing with gray and calls it a warning; only its first
+          // warning is known, so the end mark is looked for besides.
+          let text = String(cString: message)
+          if text.lowercased().contains("premature") || !hasEndMark(bytes) {
+            throw KilpiError(
+              "", "cannot read '\(name)': its image data end too early",
+              advice: "copy or download it again")
+          }
+          warning = "'\(name)': \(text)"
+        }
+      }
+      count = samples
+    }
+    if let warning { onWarning(warning) }
+    return PixelImage(unchecked: Int(info.width), Int(info.height), pixels)
+  }
+
+  static func encode(_ image: PixelImage, quality: Int) throws -> [UInt8] {
+    guard (1...100).contains(quality) else {
+      throw KilpiError("", "quality is \(quality), outside 1 ... 100")
+    }
+    guard image.width <= 65_535, image.height <= 65_535 else {
+      throw KilpiError("", "a JPEG side has at most 65535 pixels", advice: "write a PNG")
+    }
+    var block: UnsafeMutablePointer<UInt8>?
+    var count = 0
+    try withMessage { message, size in
+      guard
+        kilpi_jpeg_write(
+          image.pixels, Int32(image.width), Int32(image.height), Int32(quality), 444, &block,
+          &count, message, size) == 0
+      else { throw KilpiError("", "cannot encode a JPEG: \(String(cString: message))") }
+    }
+    defer { kilpi_jpeg_free(block) }
+    return Array(UnsafeBufferPointer(start: block, count: count))
+  }
+
+  /// True when an end-of-image mark follows the first scan.
+  private static func hasEndMark(_ bytes: [UInt8]) -> Bool {
+    var at = 2
+    while at + 4 <= bytes.count, bytes[at] == 0xff {
+      let length = Int(bytes[at + 2]) << 8 | Int(bytes[at + 3])
+      let isScan = bytes[at + 1] == 0xda
+      at += 2 + length
+      if isScan { break }
+    }
+    guard at < bytes.count else { return false }
+    return (at..<bytes.count - 1).contains { bytes[$0] == 0xff && bytes[$0 + 1] == 0xd9 }
+  }
+}
+
+enum PPMCodec {
+  /// Reads `P6`, width, height, 255, one white space, then the pixels.
+  static func decode(_ bytes: [UInt8], name: String) throws -> PixelImage {
+    func refusal(_ reason: String, advice: String? = nil) -> KilpiError {
+      KilpiError("", "cannot read '\(name)': \(reason)", advice: advice)
+    }
+    var at = 2
+    var numbers: [Int] = []
+    while numbers.count < 3 {
+      while at < bytes.count, isSpace(bytes[at]) || bytes[at] == UInt8(ascii: "#") {
+        if bytes[at] == UInt8(ascii: "#") {
+          while at < bytes.count, bytes[at] != UInt8(ascii: "\n") { at += 1 }
+        } else {
+          at += 1
+        }
+      }
+      let start = at
+      while at < bytes.count, at - start < 9, (48...57).contains(bytes[at]) { at += 1 }
+      guard let number = Int(String(decoding: bytes[start..<at], as: UTF8.self)) else {
+        throw refusal("its header is damaged at byte \(start)")
+      }
+      numbers.append(number)
+    }
+    guard at < bytes.count, isSpace(bytes[at]) else {
+      throw refusal("its header is damaged at byte \(at)")
+    }
+    guard numbers[2] == 255 else {
+      throw refusal("its largest value is \(numbers[2]), not 255")
+    }
+    let samples: Int
+    do {
+      samples = try ImageSize.samples(width: numbers[0], height: numbers[1])
+    } catch let error as KilpiError {
+      throw refusal(error.problem)
+    }
+    let whole = at + 1 + samples
+    guard bytes.count >= whole else {
+      throw refusal(
+        "it ends after \(bytes.count) of \(whole) bytes", advice: "copy or download it again")
+    }
+    return PixelImage(unchecked: numbers[0], numbers[1], Array(bytes[(at + 1)..<whole]))
+  }
+
+  private static func isSpace(_ byte: UInt8) -> Bool { byte == 32 || (9...13).contains(byte) }
+}

@@ -1,0 +1,121 @@
+internal import CLua
+internal import CLuaBridge
+internal import Diagnostics
+
+extension LuaState {
+  /// Runs the host function whose upvalues are at hand; the trampoline's one way into Swift.
+  ///
+  /// - Returns: the number of results on top, or -1 with an error value there.
+  func dispatch(_ lua: OpaquePointer) -> Int32 {
+    bin.empty(lua)
+    let outer = current
+    current = lua
+    defer { current = outer }
+    guard let callable = callable(lua) else {
+      pushError(KilpiError("", "this function is damaged"), on: lua, from: nil)
+      return -1
+    }
+    let call = Call(state: self, lua: lua, callable: callable)
+    defer { call.end() }
+    do {
+      try reserve(20, on: lua)
+      let results = try callable.body(call)
+      let base = lua_gettop(lua)
+      try push(results, on: lua, restoring: base)
+      return Int32(clamping: results.count)
+    } catch {
+      lua_settop(lua, 0)
+      pushError(error, on: lua, from: callable)
+      return -1
+    }
+  }
+
+  /// Scripts can change upvalues through `debug`, so neither is taken on trust.
+  private func callable(_ lua: OpaquePointer) -> Callable? {
+    let index = kilpi_lua_integer(lua, kilpi_lua_upvalue(1))
+    if index >= 0 { return index < callables.count ? callables[Int(index)] : nil }
+    let box = kilpi_lua_upvalue(2)
+    guard handleType(lua, box)?.type.identity == ObjectIdentifier(ClosureBox.self) else {
+      return nil
+    }
+    return (object(lua, box) as? ClosureBox)?.callable
+  }
+
+  /// Pushes the value that a Swift error is for Lua: the original one of an error that came from
+  /// Lua, else an error object with position, kind and traceback.
+  func pushError(_ error: any Error, on lua: OpaquePointer, from callable: Callable?) {
+    guard lua_checkstack(lua, 20) != 0 else {
+      lua_settop(lua, 0)
+      lua_pushnil(lua)
+      return
+    }
+    if let error = error as? LuaError, error.serial != 0, error.serial == lastError?.serial,
+      let value = lastError?.value, (try? value.push(lua)) != nil
+    {
+      return
+    }
+    let object = ErrorObject(error, name: callable?.name ?? "")
+    if object.kind == .interrupted { kilpi_note_interrupt(lua) }
+    if !object.hasPosition {
+      luaL_where(lua, callable == nil ? 0 : 1)
+      object.message = string(lua, -1).display + object.message
+      kilpi_lua_pop(lua, 1)
+    }
+    if object.traceback.isEmpty {
+      luaL_traceback(lua, lua, nil, 0)
+      object.traceback = string(lua, -1).display
+      kilpi_lua_pop(lua, 1)
+    }
+    let stack = LuaStack(state: self, lua: lua)
+    do {
+      try stack.push(
+        handle: object, identity: ObjectIdentifier(ErrorObject.self), keeping: [])
+    } catch {
+      push(object.message, on: lua)
+    }
+  }
+
+  /// The error on top of the stack, which is removed, as Swift's. The value itself is kept until
+  /// the next error, so that it can go on through Lua unchanged.
+  func takeError(_ lua: OpaquePointer, status: Int32) -> LuaError {
+    guard lua_checkstack(lua, 20) != 0 else {
+      return LuaError(kind: .memory, message: "not enough memory")
+    }
+    kilpi_push_traceback(lua)
+    let traceback = lua_type(lua, -1) == LUA_TSTRING ? string(lua, -1).display : ""
+    kilpi_lua_pop(lua, 1)
+    var error = LuaError(kind: .runtime, message: "", traceback: traceback)
+    if handleType(lua, -1)?.type.identity == ObjectIdentifier(ErrorObject.self),
+      let object = object(lua, -1) as? ErrorObject
+    {
+      error.kind = object.kind
+      error.message = object.message
+      error.cause = object.cause
+      error.traceback = object.traceback.isEmpty ? traceback : object.traceback
+    } else {
+      error.message = errorText(lua)
+      if status == LUA_ERRMEM { error.kind = .memory }
+      if status == LUA_ERRSYNTAX {
+        error.kind = .syntax(incomplete: error.message.hasSuffix("<eof>"))
+        error.traceback = ""
+      }
+    }
+    errorCount += 1
+    error.serial = errorCount
+    lastError = (errorCount, LuaReference(popping: lua, of: self))
+    return error
+  }
+
+  /// The text of the error value on top, in the words of `lua`.
+  private func errorText(_ lua: OpaquePointer) -> String {
+    let type = lua_type(lua, -1)
+    if type == LUA_TSTRING || type == LUA_TNUMBER || luaL_getmetafield(lua, -1, "__tostring") != 0 {
+      if type != LUA_TSTRING, type != LUA_TNUMBER { kilpi_lua_pop(lua, 1) }
+      let status = kilpi_to_string(lua, -1)
+      let text = string(lua, -1).display
+      kilpi_lua_pop(lua, 1)
+      return status == LUA_OK ? text : "(error in __tostring: \(text))"
+    }
+    return "(error object is a \(typeName(lua, -1)) value)"
+  }
+}

@@ -1,0 +1,70 @@
+internal import CLua
+public import Diagnostics
+
+/// The one place where the texts of argument, option and index errors are made.
+public enum ErrorText {
+  /// `bad argument #2 to 'matmul' (tensor expected, got nil)`, in Lua's own wording.
+  ///
+  /// - Parameter index: as the user counts; 0 means `self` of a method.
+  public static func argument(_ index: Int, of function: String, _ problem: String) -> ArgumentError {
+    if index == 0 { return ArgumentError(description: "calling '\(function)' on bad self (\(problem))") }
+    return ArgumentError(description: "bad argument #\(index) to '\(function)' (\(problem))")
+  }
+
+  /// `unknown option 'step_size' (did you mean 'step'?)`.
+  public static func unknownOption(_ name: String, known: [String]) -> KilpiError {
+    let near = NearestName.suggestion(for: name, among: known)
+    return KilpiError(
+      "", "unknown option '\(clipped(name))'", advice: near.map { "did you mean '\($0)'?" })
+  }
+
+  /// `eps is 8, outside 0 … 1 (for 8 of 255 levels write eps = "8/255")`.
+  public static func budget(_ name: String, _ value: Double, limit: Double) -> KilpiError {
+    let isLevels = value >= 1 && value <= 255 && value == value.rounded()
+    return KilpiError(
+      "", "\(name) is \(number(value)), outside 0 … \(number(limit))",
+      advice: isLevels
+        ? "for \(number(value)) of 255 levels write \(name) = \"\(number(value))/255\"" : nil)
+  }
+
+  /// `there is no axis 0 in [2, 3] (axes count from 1; -1 is the last)`.
+  public static func axis(_ axis: Int, shape: [Int]) -> KilpiError {
+    KilpiError(
+      "", "there is no axis \(axis) in \(self.shape(shape))",
+      advice: "axes count from 1; -1 is the last")
+  }
+
+  /// `there is no index 0 in 1 … 3 (indices count from 1; -1 is the last)`.
+  public static func index(_ index: Int, count: Int, what: String = "index") -> KilpiError {
+    KilpiError(
+      "", count == 0 ? "there is no \(what) \(index): it is empty"
+        : "there is no \(what) \(index) in 1 … \(count)",
+      advice: count == 0 ? nil : "indices count from 1; -1 is the last")
+  }
+
+  /// `labels[3] is 0, classes are 1 … 10 (labels count from 1 in Lua)`.
+  public static func label(_ label: Int, at position: Int, classes: Int, name: String) -> KilpiError {
+    KilpiError(
+      "", "\(name)[\(position)] is \(label), classes are 1 … \(classes)",
+      advice: "labels count from 1 in Lua")
+  }
+
+  /// A shape in brackets, cut after 8 sizes: `[2, 3]`.
+  public static func shape(_ shape: [Int]) -> String {
+    let sizes = shape.prefix(8).map(String.init) + (shape.count > 8 ? ["…"] : [])
+    return "[" + sizes.joined(separator: ", ") + "]"
+  }
+
+  /// A number as Lua prints it, whole ones without a point.
+  public static func number(_ value: Double) -> String {
+    if let whole = Int64(exactly: value) { return String(whole) }
+    if value.isNaN { return "nan" }
+    if value.isInfinite { return value < 0 ? "-inf" : "inf" }
+    return "\(value)"
+  }
+
+  /// A text cut at 40 characters.
+  public static func clipped(_ text: String) -> String {
+    text.count > 40 ? String(text.prefix(39)) + "…" : text
+  }
+}

@@ -1,1 +1,0 @@
-// LuaHost: see ARCHITECTURE.md.

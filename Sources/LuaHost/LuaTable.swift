@@ -1,0 +1,116 @@
+internal import CLua
+internal import CLuaBridge
+
+/// A Lua table. Reads are raw: they run no script.
+public final class LuaTable: LuaReference {
+  /// The border of the list part, as `rawlen` gives it.
+  public var count: Int {
+    get throws {
+      let (_, lua) = try enter(4)
+      try push(lua)
+      defer { kilpi_lua_pop(lua, 1) }
+      return Int(clamping: lua_rawlen(lua, -1))
+    }
+  }
+
+  /// The value of a string key.
+  public func get(_ key: String) throws -> LuaValue {
+    let (state, lua) = try enter(6)
+    try push(lua)
+    defer { kilpi_lua_pop(lua, 1) }
+    state.push(key, on: lua)
+    lua_rawget(lua, -2)
+    return state.popValue(lua)
+  }
+
+  /// The value at position `index` of the list part, from 1.
+  public func get(_ index: Int) throws -> LuaValue {
+    let (state, lua) = try enter(6)
+    try push(lua)
+    defer { kilpi_lua_pop(lua, 1) }
+    lua_rawgeti(lua, -1, Int64(index))
+    return state.popValue(lua)
+  }
+
+  /// Sets a string key, without metamethods.
+  public func set(_ key: String, _ value: any LuaConvertible) throws {
+    let (state, lua) = try enter(20)
+    let base = lua_gettop(lua)
+    defer { lua_settop(lua, base) }
+    try push(lua)
+    state.push(key, on: lua)
+    try value.push(onto: LuaStack(state: state, lua: lua))
+    lua_rawset(lua, -3)
+  }
+
+  /// Sets a position of the list part, without metamethods.
+  public func set(_ index: Int, _ value: any LuaConvertible) throws {
+    let (state, lua) = try enter(20)
+    let base = lua_gettop(lua)
+    defer { lua_settop(lua, base) }
+    try push(lua)
+    try value.push(onto: LuaStack(state: state, lua: lua))
+    lua_rawseti(lua, -2, Int64(index))
+  }
+
+  /// The list part in order.
+  public func array() throws -> [LuaValue] {
+    try (1..<(count + 1)).map { try get($0) }
+  }
+
+  /// All keys and values, in Lua's order. At most `limit` are given.
+  public func pairs(limit: Int = Int.max) throws -> [(key: LuaValue, value: LuaValue)] {
+    let (state, lua) = try enter(12)
+    let base = lua_gettop(lua)
+    defer { lua_settop(lua, base) }
+    try push(lua)
+    let table = base + 1
+    var result: [(key: LuaValue, value: LuaValue)] = []
+    lua_pushnil(lua)
+    while result.count < limit, kilpi_next(lua, table) {
+      let value = state.popValue(lua)
+      lua_pushvalue(lua, -1)
+      result.append((state.popValue(lua), value))
+    }
+    return result
+  }
+
+  /// Makes this table the metatable's owner of a fallback: reads of absent keys go to `other`.
+  public func inherit(from other: LuaTable) throws {
+    let (state, lua) = try enter(12)
+    let base = lua_gettop(lua)
+    defer { lua_settop(lua, base) }
+    try push(lua)
+    kilpi_lua_new_table(lua)
+    state.push("__index", on: lua)
+    try other.push(lua)
+    lua_rawset(lua, -3)
+    lua_setmetatable(lua, -2)
+  }
+
+  /// Empties the table.
+  public func clear() throws {
+    let (_, lua) = try enter(12)
+    let base = lua_gettop(lua)
+    defer { lua_settop(lua, base) }
+    try push(lua)
+    let table = base + 1
+    lua_pushnil(lua)
+    // Giving nil to a present key is allowed during a traversal, and makes no new key.
+    while kilpi_next(lua, table) {
+      kilpi_lua_pop(lua, 1)
+      lua_pushvalue(lua, -1)
+      lua_pushnil(lua)
+      lua_rawset(lua, table)
+    }
+  }
+
+  /// A plain Swift copy of the table and all that lies in it; see `LuaTree`.
+  public func tree(depth: Int = 64) throws -> LuaTree {
+    let (state, lua) = try enter(12)
+    let base = lua_gettop(lua)
+    defer { lua_settop(lua, base) }
+    try push(lua)
+    return try state.tree(lua, base + 1, depth: depth)
+  }
+}

@@ -1,0 +1,182 @@
+#!/usr/bin/env python3
+"""Writes Tests/Fixtures/images.json: image files and the pixels that Pillow makes of them.
+
+Contents: a PNG of each bit depth, colour type and interlace method, with tRNS, gamma and sizes of
+one pixel; JPEG of each subsampling, gray, progressive, of odd size; resizes with each filter.
+Pixels are those of Image.open(file).convert("RGB"), bytes as hexadecimal text.
+
+Made with CPython 3.11, Pillow 13.0.0, numpy 2.4.6 on 2026-11-22, seed 20240429.
+Command: python scripts/reference/images.py (with --check: compare with the committed file).
+"""
+
+import io
+import json
+import pathlib
+import struct
+import sys
+import zlib
+
+import numpy as np
+import PIL
+from PIL import Image
+
+TARGET = pathlib.Path(__file__).resolve().parents[2] / "Tests" / "Fixtures" / "images.json"
+CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+NAMES = {0: "gray", 2: "rgb", 3: "palette", 4: "gray+alpha", 6: "rgb+alpha"}
+# x start, y start, x step, y step of the seven passes of Adam7.
+PASSES = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2),
+          (0, 1, 1, 2)]
+
+
+def chunk(kind, data):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def rows(samples, depth):
+    """Scan lines of samples [h, w, c], each behind filter byte 0."""
+    result = b""
+    for line in samples:
+        flat = line.reshape(-1)
+        if depth == 16:
+            packed = flat.astype(">u2").tobytes()
+        else:
+            bits = "".join(format(int(v), f"0{depth}b") for v in flat)
+            bits += "0" * (-len(bits) % 8)
+            packed = bytes(int(bits[i:i + 8], 2) for i in range(0, len(bits), 8))
+        result += b"\0" + packed
+    return result
+
+
+def png(samples, depth, kind, interlace, extra=b""):
+    height, width, _ = samples.shape
+    if interlace:
+        parts = [samples[y::dy, x::dx] for x, y, dx, dy in PASSES]
+        data = b"".join(rows(p, depth) for p in parts if p.size)
+    else:
+        data = rows(samples, depth)
+    head = struct.pack(">IIBBBBB", width, height, depth, kind, 0, 0, interlace)
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + extra
+            + chunk(b"IDAT", zlib.compress(data, 9)) + chunk(b"IEND", b""))
+
+
+def decoded(data):
+    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+
+
+def row(name, data, **more):
+    pixels = decoded(data)
+    return {"name": name, "file": data.hex(), "width": pixels.shape[1], "height": pixels.shape[0],
+            "rgb": pixels.tobytes().hex(), **more}
+
+
+def png_rows(random):
+    result = []
+    palette = random.integers(0, 256, (256, 3), dtype=np.uint8)
+
+    def add(name, width, height, depth, kind, interlace, extra=b""):
+        samples = random.integers(0, 1 << depth, (height, width, CHANNELS[kind]))
+        if depth == 16:
+            # Both halves of the range matter: gray is clipped at 255.
+            low = random.random(samples.shape) < 0.3
+            samples = np.where(low, samples % 300, samples)
+        chunks = extra
+        if kind == 3:
+            chunks = chunk(b"PLTE", palette[:1 << depth].tobytes()) + chunks
+        more = {}
+        if depth == 16:
+            three = samples[..., :3] if kind in (2, 6) else np.repeat(samples[..., :1], 3, 2)
+            more["full"] = three.astype(">u2").tobytes().hex()
+        result.append(row(name, png(samples, depth, kind, interlace, chunks), **more))
+
+    for kind, depths in ((0, (1, 2, 4, 8, 16)), (2, (8, 16)), (3, (1, 2, 4, 8)), (4, (8, 16)),
+                         (6, (8, 16))):
+        for depth in depths:
+            for interlace in (0, 1):
+                way = ", interlaced" if interlace else ""
+                add(f"{NAMES[kind]} {depth}{way}", 9, 7, depth, kind, interlace)
+    for width, height in ((1, 1), (1, 5), (5, 1), (2, 3)):
+        add(f"{width} x {height} interlaced", width, height, 8, 2, 1)
+        add(f"{width} x {height} one bit interlaced", width, height, 1, 0, 1)
+    add("palette with tRNS", 6, 4, 4, 3, 0, chunk(b"tRNS", bytes(range(0, 160, 10))))
+    add("palette 1 bit with tRNS, interlaced", 6, 4, 1, 3, 1, chunk(b"tRNS", bytes([0, 128])))
+    add("gray 8 with tRNS", 6, 4, 8, 0, 0, chunk(b"tRNS", struct.pack(">H", 17)))
+    add("gray 16 with tRNS", 6, 4, 16, 0, 0, chunk(b"tRNS", struct.pack(">H", 17)))
+    add("rgb 8 with tRNS", 6, 4, 8, 2, 0, chunk(b"tRNS", struct.pack(">HHH", 1, 2, 3)))
+    add("rgb 16 with gamma", 6, 4, 16, 2, 0, chunk(b"gAMA", struct.pack(">I", 100000)))
+    add("gray+alpha with sRGB", 6, 4, 8, 4, 0, chunk(b"sRGB", b"\0"))
+    return result
+
+
+def jpeg_rows(random):
+    def picture(width, height):
+        noise = random.integers(0, 256, (height // 3 + 2, width // 3 + 2, 3), dtype=np.uint8)
+        return Image.fromarray(noise).resize((width, height), Image.Resampling.BICUBIC)
+
+    result = []
+    for name, size, options in (
+            ("4:4:4", (17, 13), {"subsampling": 0}), ("4:2:2", (17, 13), {"subsampling": 1}),
+            ("4:2:0", (17, 13), {"subsampling": 2}), ("4:2:0 whole blocks", (32, 16), {}),
+            ("4:2:0 progressive", (19, 11), {"progressive": True}),
+            ("4:4:4 progressive", (9, 23), {"progressive": True, "subsampling": 0}),
+            ("4:2:0 quality 40", (21, 15), {"quality": 40}),
+            ("4:2:2 one row", (15, 1), {"subsampling": 1}),
+            ("4:2:0 one column", (1, 15), {"subsampling": 2}),
+            ("restart markers", (33, 17), {"restart_marker_blocks": 1})):
+        out = io.BytesIO()
+        picture(*size).save(out, "JPEG", **{"quality": 85, "optimize": True, **options})
+        result.append(row(name, out.getvalue()))
+    for name, size, options in (("gray", (17, 13), {}), ("gray progressive", (8, 9),
+                                                        {"progressive": True})):
+        out = io.BytesIO()
+        picture(*size).convert("L").save(out, "JPEG", quality=85, optimize=True, **options)
+        result.append(row(name, out.getvalue()))
+    return result
+
+
+def refused_rows(random):
+    noise = random.integers(0, 256, (8, 8, 4), dtype=np.uint8)
+    out = io.BytesIO()
+    Image.fromarray(noise, "CMYK").save(out, "JPEG", quality=50, optimize=True)
+    return [{"name": "CMYK", "file": out.getvalue().hex()}]
+
+
+def resize_rows(random):
+    sources, result = [], []
+    # Random noise is the hardest case; 0 and 255 make the clipping work.
+    for width, height in ((13, 9), (1, 1), (1, 40), (40, 1), (70, 3), (5, 64)):
+        pixels = random.integers(0, 256, (height, width, 3), dtype=np.uint8)
+        pixels[random.random((height, width)) < 0.2] = 255
+        pixels[random.random((height, width)) < 0.2] = 0
+        sources.append({"width": width, "height": height, "rgb": pixels.tobytes().hex()})
+        image = Image.fromarray(pixels)
+        sizes = [(max(1, width // 2), max(1, height // 2)), (1, 1), (7, 7), (3, 17)]
+        if (width, height) == (13, 9):
+            sizes += [(26, 18), (16, 9), (13, 14), (12, 9), (13, 7), (14, 10), (14, 5), (8, 8)]
+        for size in sorted(set(sizes) - {(width, height)}):
+            for filter in ("bicubic", "bilinear", "nearest"):
+                made = image.resize(size, getattr(Image.Resampling, filter.upper()))
+                result.append({"source": len(sources) - 1, "width": size[0], "height": size[1],
+                               "filter": filter, "rgb": np.asarray(made).tobytes().hex()})
+    return {"sources": sources, "cases": result}
+
+
+def main():
+    random = np.random.default_rng(20240429)
+    fixture = {
+        "made_by": "scripts/reference/images.py",
+        "versions": {"python": sys.version.split()[0], "pillow": PIL.__version__,
+                     "numpy": np.__version__},
+        "seed": 20240429,
+        "png": png_rows(random), "jpeg": jpeg_rows(random), "refused": refused_rows(random),
+        "resize": resize_rows(random),
+    }
+    text = json.dumps(fixture, indent=0, separators=(",", ":")) + "\n"
+    if "--check" in sys.argv:
+        same = TARGET.read_text() == text
+        print("same" if same else f"{TARGET.name} differs from what this run makes")
+        sys.exit(0 if same else 1)
+    TARGET.write_text(text)
+    print(f"{TARGET.name}: {len(text)} bytes")
+
+
+main()
