@@ -58,8 +58,10 @@ private func show(_ text: EditText) -> String {
       ("if x then\n  f({|", "if x then\n  f({\n      |"),
       ("x = [[a|", "x = [[a\n|"),
       ("if x then\n  y()\n  else|", "if x then\n  y()\nelse\n  |"),
-      ("for i = 1, 2 do\n  for j = 1, 2 do\n    x()\n    end|",
-       "for i = 1, 2 do\n  for j = 1, 2 do\n    x()\n  end\n  |"),
+      (
+        "for i = 1, 2 do\n  for j = 1, 2 do\n    x()\n    end|",
+        "for i = 1, 2 do\n  for j = 1, 2 do\n    x()\n  end\n  |"
+      ),
       ("s = [[\n  end|", "s = [[\n  end\n|"),
     ])
   func breaking(before: String, after: String) {

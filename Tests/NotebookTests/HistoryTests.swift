@@ -42,7 +42,8 @@ import Testing
     second.add("from b")
     first.add("again a")
     #expect(first.entries.map(\.text) == ["from a", "again a"])
-    #expect(HistoryFile(path: path, session: "c").entries.map(\.text) == ["from a", "from b", "again a"])
+    #expect(
+      HistoryFile(path: path, session: "c").entries.map(\.text) == ["from a", "from b", "again a"])
   }
 
   @Test func tornAndForeignLinesAreSkipped() throws {

@@ -71,7 +71,8 @@ import Testing
 
   @Test(
     arguments: [
-      ("5;", true), ("5; -- done", true), ("5", false), ("';'", false), ("", false), ("-- ;", false),
+      ("5;", true), ("5; -- done", true), ("5", false), ("';'", false), ("", false),
+      ("-- ;", false),
     ])
   func semicolon(source: String, silences: Bool) {
     #expect(LuaSource(source).endsInSemicolon == silences)

@@ -166,7 +166,8 @@ import Testing
 
   @Test(
     arguments: [
-      (0, 0, 0, 16), (255, 255, 255, 231), (255, 0, 0, 196), (128, 128, 128, 244), (95, 135, 175, 67),
+      (0, 0, 0, 16), (255, 255, 255, 231), (255, 0, 0, 196), (128, 128, 128, 244),
+      (95, 135, 175, 67),
     ])
   func palette(red: Int, green: Int, blue: Int, index: Int) {
     #expect(HalfBlocks.paletteIndex(red, green, blue) == index)

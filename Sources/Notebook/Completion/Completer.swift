@@ -1,4 +1,4 @@
-public import LuaHost
+internal import LuaHost
 
 /// Completes names from live values first and the catalogue second; runs no user code.
 ///
@@ -117,7 +117,7 @@ public struct Completer {
         else { continue }
         names[name] = value
       }
-      next = state.metafield(.table(table), "__index")
+      next = state.metafield(table, "__index")
     }
   }
 
@@ -147,7 +147,7 @@ public struct Completer {
     for _ in 0..<8 {
       guard let table = next?.table else { return nil }
       if let found = try? table.get(name), !found.isNil { return found }
-      next = state.metafield(.table(table), "__index")
+      next = state.metafield(table, "__index")
     }
     return nil
   }

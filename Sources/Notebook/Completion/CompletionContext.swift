@@ -106,7 +106,8 @@ enum CompletionContext: Equatable {
         return Found(context: .nothing, start: start)
       }
       let context: CompletionContext =
-        before == "." ? .field(chain: chain, partial: partial)
+        before == "."
+        ? .field(chain: chain, partial: partial)
         : .method(chain: chain, partial: partial)
       return Found(context: context, start: start)
     }

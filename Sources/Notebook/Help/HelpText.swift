@@ -1,5 +1,5 @@
 internal import Diagnostics
-public import LuaHost
+internal import LuaHost
 
 /// What `?name` shows: catalogue rows, Lua's own functions, values, and a search.
 public struct HelpText {
@@ -78,7 +78,8 @@ public struct HelpText {
     }
     if !entry.example.isEmpty {
       let lines = entry.example.split(separator: "\n", omittingEmptySubsequences: false)
-      parts.append(palette.strong("example") + "\n" + lines.map { "  " + $0 }.joined(separator: "\n"))
+      parts.append(
+        palette.strong("example") + "\n" + lines.map { "  " + $0 }.joined(separator: "\n"))
     }
     return parts.joined(separator: "\n\n")
   }
@@ -135,7 +136,9 @@ public struct HelpText {
     case .handle(let handle):
       text += "\n\n  " + session.summary(value)
       if let type = catalog.types.first(where: { $0.name == handle.typeName }) {
-        text += "\n\n" + columns(type.methods.map { ":" + $0.name } + type.fieldList.map { "." + $0.name })
+        text +=
+          "\n\n"
+          + columns(type.methods.map { ":" + $0.name } + type.fieldList.map { "." + $0.name })
       }
     case .function(let function):
       if let place = session.state.place(of: function) { text += ", defined at " + place }
@@ -191,7 +194,8 @@ public struct HelpText {
     let longest = libraries.map(\.name.count).max() ?? 0
     for library in libraries {
       let padding = String(repeating: " ", count: longest - library.name.count)
-      text += "\n  " + palette.strong(library.name) + padding + "  "
+      text +=
+        "\n  " + palette.strong(library.name) + padding + "  "
         + clipped(firstSentence(library.doc), longest + 4)
     }
     return text

@@ -62,6 +62,7 @@ indirect enum ValueText {
       lines.append(margin + entry.key + value + comma)
     }
     if runWidth > 0 { lines.append(margin + run) }
-    return "{\n" + lines.joined(separator: "\n") + "\n" + String(repeating: " ", count: indent) + "}"
+    return "{\n" + lines.joined(separator: "\n") + "\n" + String(repeating: " ", count: indent)
+      + "}"
   }
 }

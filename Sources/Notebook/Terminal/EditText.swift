@@ -116,7 +116,9 @@ struct EditText: Equatable {
     let indent = line.prefix { $0 == " " }.count
     guard indent >= 2, start > 0 else { return }
     let above = LuaSource(Self.string(scalars[..<start]))
-    if let last = above.tokens.last, last.kind == .openString || last.kind == .openComment { return }
+    if let last = above.tokens.last, last.kind == .openString || last.kind == .openComment {
+      return
+    }
     let here = LuaSource(line)
     guard let first = here.placed.first?.token else { return }
     let closers = ["end", "else", "elseif", "until", "}", ")", "]"]

@@ -15,7 +15,8 @@ public final class ProgressRenderer {
     /// The median time of a step over the last ones.
     var secondsPerStep: Double? {
       var rates: [Double] = []
-      for (before, after) in zip(times, times.dropFirst()) where after.completed > before.completed {
+      for (before, after) in zip(times, times.dropFirst()) where after.completed > before.completed
+      {
         rates.append((after.time - before.time) / Double(after.completed - before.completed))
       }
       guard !rates.isEmpty else { return nil }
@@ -156,7 +157,9 @@ public final class ProgressRenderer {
     let isFarewell = isDone && index == 0 && lastPlainLine != nil
     guard since >= Self.plainInterval || isFarewell else { return }
     lastPlainLine = isDone && index == 0 ? nil : time
-    let outer = index > 0 ? bars.first.map { "\($0.event.name) \($0.event.completed)/\($0.event.total)  " } ?? "" : ""
+    let outer =
+      index > 0
+      ? bars.first.map { "\($0.event.name) \($0.event.completed)/\($0.event.total)  " } ?? "" : ""
     let event = bar.event
     var text = "\(outer)\(event.name)  \(event.completed * 100 / max(1, event.total)) % "
     text += "\(event.completed)/\(event.total)"
