@@ -28,6 +28,15 @@ static void install(int number, void (*handler)(int)) {
 }
 
 void kilpi_signals_install(void) {
+  /* A program that starts us from a thread with blocked signals passes the mask on. */
+  sigset_t ours;
+  sigemptyset(&ours);
+  sigaddset(&ours, SIGINT);
+  sigaddset(&ours, SIGTERM);
+  sigaddset(&ours, SIGHUP);
+  sigaddset(&ours, SIGPIPE);
+  sigaddset(&ours, SIGWINCH);
+  sigprocmask(SIG_UNBLOCK, &ours, NULL);
   install(SIGPIPE, on_broken_pipe);
   install(SIGTERM, on_termination);
   install(SIGHUP, on_termination);

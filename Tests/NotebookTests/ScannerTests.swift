@@ -99,6 +99,7 @@ import Testing
       ("local x <const> = 5", "      x         = 5"),
       ("local a <const>, b", "      a        , b = nil, nil"),
       ("local x <close> = f()", "local x <close> = f()"),
+      ("local x <close> = f() local x = 1", "local x <close> = f() local x = 1"),
       ("local x <foo> = 1", "local x <foo> = 1"),
       ("local _ENV = {}", "local _ENV = {}"),
       ("local x, _ENV = 1", "local x, _ENV = 1"),

@@ -2,8 +2,9 @@ internal import Files
 
 /// Names of files for the completion of strings.
 public enum FileNames {
-  /// Paths that start with `partial`, relative to the working directory or absolute; folders end
-  /// in `/`. Hidden files are shown only when their dot is typed.
+  /// Paths that start with a text, relative to the working directory or absolute.
+  ///
+  /// Folders end in a slash. Hidden files are given only when their dot is typed.
   public static func starting(with partial: String) -> [String] {
     let slash = partial.lastIndex(of: "/")
     let folder = slash.map { String(partial[...$0]) } ?? ""

@@ -17,6 +17,9 @@ struct LocalPromotion {
   private static let nameLimit = 60
 
   private let lua: LuaSource
+  /// Names of statements that stayed: later ones of the same name must stay too, since assigning to
+  /// a `<close>` variable does not compile.
+  private var keptNames: Set<String> = []
   private var edits: [(range: Range<Int>, text: [UInt8])] = []
 
   /// Leaves `text` as it is.
@@ -54,9 +57,9 @@ struct LocalPromotion {
   /// Handles the statement whose `local` stands before `start`; returns where to go on.
   private mutating func promote(from start: Int) -> Int {
     if word(at: start) == "function" {
-      guard isName(at: start + 1), let name = word(at: start + 1), name != "_ENV" else {
-        return start
-      }
+      guard isName(at: start + 1), let name = word(at: start + 1), name != "_ENV",
+        !keptNames.contains(name)
+      else { return start }
       blank(start - 1)
       promoted.append(name)
       return start  // the walk itself goes past the body
@@ -83,11 +86,11 @@ struct LocalPromotion {
       // A comma with no name behind it is for Lua to complain about.
       if !isName(at: index) { return index }
     }
-    guard !names.isEmpty, !names.contains("_ENV"), names.count <= Self.nameLimit else {
-      return index
-    }
-    if closing {
-      leftClosing = true
+    if closing { leftClosing = true }
+    guard !names.isEmpty, !closing, !names.contains("_ENV"), names.count <= Self.nameLimit,
+      keptNames.isDisjoint(with: names)
+    else {
+      keptNames.formUnion(names)
       return index
     }
     blank(start - 1)

@@ -171,9 +171,12 @@ public final class EditLineSource: LineSource {
       update(editor, from: state, to: broken)
       return KILPI_ANSWER_REFRESH
     }
-    accepted = text
+    var finished = state
+    if finished.isAtEnd { finished.outdentClosingLine() }
+    update(editor, from: state, to: finished)
+    accepted = finished.text
     kilpi_editor_push_accept(editor)
-    return KILPI_ANSWER_NONE
+    return KILPI_ANSWER_REFRESH
   }
 
   private func interrupt(_ editor: OpaquePointer, _ state: EditText) -> kilpi_answer {
@@ -254,10 +257,13 @@ public final class EditLineSource: LineSource {
   private func list(
     _ editor: OpaquePointer, _ state: EditText, _ completion: Completion
   ) -> kilpi_answer {
-    if completion.items.count > 1 {
-      pendingList = completion.columns(width: columns())
-    } else if let signature = callbacks.signature(state.text, state.byteCursor) {
+    let isChoice = completion.items.count > 1
+    // Behind an open bracket every name is possible; what the call takes says more.
+    let wantsSignature = !isChoice || completion.start == state.byteCursor
+    if wantsSignature, let signature = callbacks.signature(state.text, state.byteCursor) {
       pendingList = signature
+    } else if isChoice {
+      pendingList = completion.columns(width: columns())
     } else {
       return KILPI_ANSWER_BEEP
     }

@@ -110,7 +110,7 @@ struct EditText: Equatable {
   }
 
   /// Moves `end`, `else`, `}` and the like back to the depth of what they close.
-  private mutating func outdentClosingLine() {
+  mutating func outdentClosingLine() {
     let start = lineStart
     let line = Self.string(scalars[start..<cursor])
     let indent = line.prefix { $0 == " " }.count

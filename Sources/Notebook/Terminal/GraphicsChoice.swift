@@ -2,8 +2,9 @@
 public enum GraphicsChoice: String, CaseIterable, Sendable {
   case auto, kitty, iterm, sixel, blocks, none
 
-  /// What is used: half blocks wherever the terminal understands escapes, unless a person says
-  /// otherwise. The pixel protocols are shown as half blocks for now.
+  /// What is used where: nothing without a terminal, else half blocks.
+  ///
+  /// A person's choice counts even without a terminal. The pixel protocols are shown as half blocks.
   public func resolved(outputIsTerminal: Bool, environment: [String: String]) -> GraphicsChoice {
     switch self {
     case .none: return .none
