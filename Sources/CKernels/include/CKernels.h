@@ -1,1 +1,133 @@
-/* CKernels */
+/* Numeric leaf loops, storage blocks and the worker pool. Called by `Kernels` and `Tensors` only, on
+   any thread; arguments are trusted: callers have checked every size. Loops carry per-function clones
+   for x86-64-v4, -v3 and baseline, chosen at load time, so that one build runs everywhere. */
+#ifndef KILPI_KERNELS_H
+#define KILPI_KERNELS_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* ---- storage.c: pooled, 64-byte-aligned blocks with a byte meter ---- */
+/* A block of at least `bytes`, or NULL when the cap or the system refuses. Contents are undefined. */
+void *kilpi_storage_allocate(size_t bytes);
+void kilpi_storage_free(void *block, size_t bytes);
+int64_t kilpi_storage_live_bytes(void);   /* in use now */
+int64_t kilpi_storage_pooled_bytes(void); /* freed, kept for reuse */
+int64_t kilpi_storage_peak_bytes(void);   /* largest `live` since the last reset */
+void kilpi_storage_reset_peak(void);
+int64_t kilpi_storage_allocations(void);  /* blocks handed out so far */
+int64_t kilpi_storage_system_allocations(void); /* of these, asked from the system */
+void kilpi_storage_trim(void);            /* gives pooled blocks back to the system */
+void kilpi_storage_set_limit(int64_t bytes);      /* cap on live bytes; 0: none */
+int64_t kilpi_storage_limit(void);
+void kilpi_storage_fail_after(int64_t allocations); /* tests: refuse the n-th request from now; -1: never */
+
+/* ---- threads.c: one pool; a task runs to its end, the call returns when all have ---- */
+typedef void (*kilpi_task)(void *context, size_t index);
+void kilpi_parallel(size_t tasks, kilpi_task task, void *context);
+void kilpi_set_threads(int threads); /* 1 ... 256; 0: as many as the affinity mask allows */
+int kilpi_threads(void);
+/* Nesting depth of "no gradient" on this thread; `change` is added first. */
+int kilpi_gradient_pause(int change);
+/* Process-wide choices and counters of the tensor engine. */
+bool kilpi_deterministic(void);
+void kilpi_set_deterministic(bool on);
+uint64_t kilpi_next_order(void); /* 1, 2, 3, ...: creation order of tape nodes */
+
+/* ---- operation codes ---- */
+enum kilpi_unary {
+  KILPI_NEGATE, KILPI_ABS, KILPI_EXP, KILPI_LOG, KILPI_SQRT, KILPI_RSQRT, KILPI_SQUARE, KILPI_SIN,
+  KILPI_COS, KILPI_TANH, KILPI_SIGMOID, KILPI_RELU, KILPI_GELU, KILPI_QUICK_GELU, KILPI_SIGN,
+  KILPI_FLOOR, KILPI_ROUND
+};
+enum kilpi_binary {
+  KILPI_ADD, KILPI_SUBTRACT, KILPI_MULTIPLY, KILPI_DIVIDE, KILPI_POWER, KILPI_MINIMUM, KILPI_MAXIMUM
+};
+enum kilpi_compare { KILPI_EQUAL, KILPI_LESS, KILPI_LESS_EQUAL, KILPI_GREATER, KILPI_GREATER_EQUAL };
+enum kilpi_reduce { KILPI_SUM, KILPI_PRODUCT, KILPI_MAX, KILPI_MIN };
+enum kilpi_dtype { KILPI_FLOAT32, KILPI_FLOAT64, KILPI_INT64 };
+
+/* Two operands of a `rows x columns` result, each with its own row and column step (0 or 1 in the
+   column; any in the row): plain, scalar, row and column broadcasts in one form. */
+typedef struct {
+  size_t rows, columns;
+  ptrdiff_t a_row, a_column, b_row, b_column;
+} kilpi_plane;
+
+typedef struct { size_t samples, channels, height, width, patch; } kilpi_grid;
+
+#define KILPI_DECLARE(T, S)                                                                          \
+  void kilpi_unary_##S(int op, const T *x, T *y, size_t n);                                          \
+  /* out = g * f'(x), given also y = f(x) */                                                         \
+  void kilpi_unary_gradient_##S(int op, const T *x, const T *y, const T *g, T *out, size_t n);       \
+  void kilpi_binary_##S(int op, const T *a, const T *b, T *out, kilpi_plane plane);                  \
+  void kilpi_compare_##S(int op, const T *a, const T *b, int64_t *out, kilpi_plane plane);           \
+  void kilpi_clamp_##S(const T *x, T *y, size_t n, T lo, T hi);                                      \
+  void kilpi_clamp_gradient_##S(const T *x, const T *g, T *out, size_t n, T lo, T hi);               \
+  void kilpi_select_##S(const int64_t *condition, const T *a, const T *b, T *out, size_t n);         \
+  void kilpi_fill_##S(T *x, T value, size_t n);                                                      \
+  void kilpi_axpy_##S(T alpha, const T *x, T *y, size_t n);                                          \
+  /* x [outer, n, inner] -> out [outer, inner] */                                                    \
+  void kilpi_reduce_##S(int op, const T *x, T *out, size_t outer, size_t n, size_t inner);           \
+  /* index of the first largest (or smallest) of each row of x [outer, n] */                         \
+  void kilpi_argmax_##S(const T *x, int64_t *out, size_t outer, size_t n, bool smallest);            \
+  void kilpi_softmax_##S(const T *x, T *y, size_t rows, size_t n, bool logarithm);                   \
+  void kilpi_softmax_gradient_##S(const T *y, const T *g, T *out, size_t rows, size_t n, bool logarithm); \
+  void kilpi_layer_norm_##S(const T *x, const T *gain, const T *bias, T *y, T *mean, T *scale,       \
+                            size_t rows, size_t n, double epsilon);                                  \
+  void kilpi_layer_norm_gradient_##S(const T *x, const T *gain, const T *mean, const T *scale,       \
+                                     const T *g, T *dx, size_t rows, size_t n);                      \
+  /* g * (x - mean) * scale, whose column sums are the gain's gradient */                            \
+  void kilpi_layer_norm_gain_##S(const T *x, const T *mean, const T *scale, const T *g, T *out,      \
+                                 size_t rows, size_t n);                                             \
+  void kilpi_cross_entropy_##S(const T *logits, const int64_t *labels, T *loss, size_t rows, size_t n); \
+  void kilpi_cross_entropy_gradient_##S(const T *logits, const int64_t *labels, const T *g, T *out,  \
+                                        size_t rows, size_t n);                                      \
+  /* y += bias by columns, then the activation (a unary code, or -1); y may be kept before it in pre */ \
+  void kilpi_bias_activation_##S(T *y, const T *bias, T *pre, size_t rows, size_t n, int activation); \
+  void kilpi_normalize_##S(const T *x, T *y, T *norm, size_t rows, size_t n);                        \
+  void kilpi_normalize_gradient_##S(const T *y, const T *norm, const T *g, T *out, size_t rows, size_t n); \
+  void kilpi_adamw_##S(T *w, const T *g, T *m, T *v, size_t n, double rate, double beta1, double beta2, \
+                       double epsilon, double decay, double correction1, double correction2);        \
+  /* x = min(max(x + step * sign(g), lo), hi) */                                                     \
+  void kilpi_sign_step_##S(T *x, const T *g, const T *lo, const T *hi, T step, size_t n);            \
+  /* softmax(scale * s [+ causal mask]) in place, s [rows, n] with row stride ld */                  \
+  void kilpi_attention_softmax_##S(T *s, size_t rows, size_t n, T scale, bool causal);               \
+  void kilpi_attention_softmax_gradient_##S(const T *p, T *dp, size_t rows, size_t n, T scale);      \
+  /* first index whose value is not finite, or n */                                                  \
+  size_t kilpi_first_not_finite_##S(const T *x, size_t n);                                           \
+  void kilpi_add_rows_##S(T *table, const int64_t *rows, const T *values, size_t count, size_t width); \
+  /* x [samples, channels, side_y, side_x] -> patches [samples, grid_y * grid_x, channels * patch * patch],     \
+     each value times factor[channel] plus offset[channel]; the gradient scatters back */            \
+  void kilpi_patches_##S(const T *x, T *out, kilpi_grid grid, const T *factor, const T *offset);     \
+  void kilpi_patches_gradient_##S(const T *g, T *out, kilpi_grid grid, const T *factor);             \
+  void kilpi_cumulate_##S(const T *x, T *y, size_t outer, size_t n, size_t inner, bool reverse);
+
+KILPI_DECLARE(float, f32)
+KILPI_DECLARE(double, f64)
+#undef KILPI_DECLARE
+
+/* int64: wrapping arithmetic, comparisons, sums. */
+void kilpi_unary_i64(int op, const int64_t *x, int64_t *y, size_t n);
+void kilpi_binary_i64(int op, const int64_t *a, const int64_t *b, int64_t *out, kilpi_plane plane);
+void kilpi_compare_i64(int op, const int64_t *a, const int64_t *b, int64_t *out, kilpi_plane plane);
+void kilpi_reduce_i64(int op, const int64_t *x, int64_t *out, size_t outer, size_t n, size_t inner);
+void kilpi_argmax_i64(const int64_t *x, int64_t *out, size_t outer, size_t n, bool smallest);
+
+/* ---- copies ---- */
+#define KILPI_MAX_RANK 16
+/* Gathers a strided block (strides in elements of `size` 4 or 8 bytes) into contiguous order. */
+void kilpi_gather_strided(size_t size, int rank, const size_t *shape, const ptrdiff_t *strides,
+                          const void *source, void *target);
+/* Scatters contiguous values into a strided block. */
+void kilpi_scatter_strided(size_t size, int rank, const size_t *shape, const ptrdiff_t *strides,
+                           const void *source, void *target);
+void kilpi_convert(int from, const void *source, int to, void *target, size_t n);
+/* target[o, k, :] = source[o, indices[k], :]; blocks of `width` bytes */
+void kilpi_take_rows(const void *source, const int64_t *indices, void *target, size_t outer,
+                     size_t source_rows, size_t count, size_t width);
+/* float16 and bfloat16 as stored in files */
+void kilpi_widen_half(const uint16_t *source, float *target, size_t n);
+void kilpi_widen_bfloat16(const uint16_t *source, float *target, size_t n);
+void kilpi_narrow_half(const float *source, uint16_t *target, size_t n);
+#endif

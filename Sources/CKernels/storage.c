@@ -1,0 +1,119 @@
+/* Pooled storage. Training and attack steps ask for the same sizes again and again; page faults on
+   fresh memory cost as much as the arithmetic of an elementwise pass, so freed blocks are kept, by
+   size class, up to a bound. */
+#include "CKernels.h"
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* Eight classes an octave: at most an eighth is wasted. */
+#define CLASSES 512
+typedef struct block { struct block *next; } block;
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static block *pool[CLASSES];
+static atomic_llong live = 0, pooled = 0, peak = 0, limit = 0, allocations = 0, system_allocations = 0;
+static atomic_llong failing = -1;
+static long long pool_bound = 0;
+
+static size_t class_of(size_t bytes, size_t *rounded) {
+  if (bytes < 512) bytes = bytes < 64 ? 64 : bytes;
+  unsigned exponent = 63 - (unsigned)__builtin_clzll(bytes);
+  size_t step = exponent > 9 ? (size_t)1 << (exponent - 3) : 64;
+  size_t size = (bytes + step - 1) / step * step;
+  *rounded = size;
+  exponent = 63 - (unsigned)__builtin_clzll(size);
+  if (exponent <= 9) return size / 64; /* 1 ... 8 (512 bytes), up to 15 */
+  return 16 + (exponent - 9) * 8 + ((size >> (exponent - 3)) & 7);
+}
+
+static long long bound(void) {
+  if (pool_bound == 0) {
+    long long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+    pool_bound = pages > 0 && page > 0 ? pages * page / 4 : 1ll << 30;
+  }
+  return pool_bound;
+}
+
+static block *take_all(void) {
+  block *list = NULL;
+  for (size_t index = 0; index < CLASSES; index++) {
+    while (pool[index]) {
+      block *one = pool[index];
+      pool[index] = one->next;
+      one->next = list;
+      list = one;
+    }
+  }
+  atomic_store(&pooled, 0);
+  return list;
+}
+
+void kilpi_storage_trim(void) {
+  pthread_mutex_lock(&lock);
+  block *list = take_all();
+  pthread_mutex_unlock(&lock);
+  while (list) {
+    block *next = list->next;
+    free(list);
+    list = next;
+  }
+}
+
+void *kilpi_storage_allocate(size_t bytes) {
+  size_t size;
+  size_t index = class_of(bytes, &size);
+  long long cap = atomic_load(&limit);
+  if (cap > 0 && atomic_load(&live) + (long long)size > cap) return NULL;
+  if (atomic_load(&failing) >= 0 && atomic_fetch_sub(&failing, 1) == 0) return NULL;
+  block *found = NULL;
+  pthread_mutex_lock(&lock);
+  if (pool[index]) {
+    found = pool[index];
+    pool[index] = found->next;
+    atomic_fetch_sub(&pooled, (long long)size);
+  }
+  pthread_mutex_unlock(&lock);
+  if (!found) {
+    found = aligned_alloc(64, size);
+    if (!found) { /* the pool may hold what the system lacks */
+      kilpi_storage_trim();
+      found = aligned_alloc(64, size);
+    }
+    if (!found) return NULL;
+    atomic_fetch_add(&system_allocations, 1);
+  }
+  atomic_fetch_add(&allocations, 1);
+  long long now = atomic_fetch_add(&live, (long long)size) + (long long)size;
+  long long highest = atomic_load(&peak);
+  while (now > highest && !atomic_compare_exchange_weak(&peak, &highest, now)) {}
+  return found;
+}
+
+void kilpi_storage_free(void *memory, size_t bytes) {
+  if (!memory) return;
+  size_t size;
+  size_t index = class_of(bytes, &size);
+  atomic_fetch_sub(&live, (long long)size);
+  if (atomic_load(&pooled) + (long long)size > bound()) {
+    free(memory);
+    return;
+  }
+  pthread_mutex_lock(&lock);
+  block *one = memory;
+  one->next = pool[index];
+  pool[index] = one;
+  atomic_fetch_add(&pooled, (long long)size);
+  pthread_mutex_unlock(&lock);
+}
+
+int64_t kilpi_storage_live_bytes(void) { return atomic_load(&live); }
+int64_t kilpi_storage_pooled_bytes(void) { return atomic_load(&pooled); }
+int64_t kilpi_storage_peak_bytes(void) { return atomic_load(&peak); }
+void kilpi_storage_reset_peak(void) { atomic_store(&peak, atomic_load(&live)); }
+int64_t kilpi_storage_allocations(void) { return atomic_load(&allocations); }
+int64_t kilpi_storage_system_allocations(void) { return atomic_load(&system_allocations); }
+void kilpi_storage_set_limit(int64_t bytes) { atomic_store(&limit, bytes); }
+int64_t kilpi_storage_limit(void) { return atomic_load(&limit); }
+void kilpi_storage_fail_after(int64_t count) { atomic_store(&failing, count); }

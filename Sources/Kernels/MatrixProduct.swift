@@ -1,0 +1,194 @@
+internal import CInterrupt
+internal import CKernels
+internal import COpenBLAS
+
+/// The element types that products and fused kernels take.
+public protocol KernelScalar: BinaryFloatingPoint, Sendable {
+  /// One BLAS product on the calling thread; arguments as in `cblas_?gemm`, row-major.
+  static func blasProduct(
+    _ transposeA: Bool, _ transposeB: Bool, _ m: Int, _ n: Int, _ k: Int, _ alpha: Self,
+    _ a: UnsafePointer<Self>, _ lda: Int, _ b: UnsafePointer<Self>, _ ldb: Int, _ beta: Self,
+    _ c: UnsafeMutablePointer<Self>, _ ldc: Int)
+}
+
+extension Float: KernelScalar {
+  /// See `KernelScalar`.
+  public static func blasProduct(
+    _ transposeA: Bool, _ transposeB: Bool, _ m: Int, _ n: Int, _ k: Int, _ alpha: Float,
+    _ a: UnsafePointer<Float>, _ lda: Int, _ b: UnsafePointer<Float>, _ ldb: Int, _ beta: Float,
+    _ c: UnsafeMutablePointer<Float>, _ ldc: Int
+  ) {
+    cblas_sgemm(
+      CblasRowMajor, transposeA ? CblasTrans : CblasNoTrans, transposeB ? CblasTrans : CblasNoTrans,
+      blasint(m), blasint(n), blasint(k), alpha, a, blasint(lda), b, blasint(ldb), beta, c,
+      blasint(ldc))
+  }
+}
+
+extension Double: KernelScalar {
+  /// See `KernelScalar`.
+  public static func blasProduct(
+    _ transposeA: Bool, _ transposeB: Bool, _ m: Int, _ n: Int, _ k: Int, _ alpha: Double,
+    _ a: UnsafePointer<Double>, _ lda: Int, _ b: UnsafePointer<Double>, _ ldb: Int, _ beta: Double,
+    _ c: UnsafeMutablePointer<Double>, _ ldc: Int
+  ) {
+    cblas_dgemm(
+      CblasRowMajor, transposeA ? CblasTrans : CblasNoTrans, transposeB ? CblasTrans : CblasNoTrans,
+      blasint(m), blasint(n), blasint(k), alpha, a, blasint(lda), b, blasint(ldb), beta, c,
+      blasint(ldc))
+  }
+}
+
+/// One operand of a product as it lies in memory, row-major.
+public struct MatrixOperand<Scalar: KernelScalar> {
+  /// First element.
+  public var start: UnsafePointer<Scalar>
+  /// Elements from one stored row to the next.
+  public var rowStride: Int
+  /// True when the product uses the transpose of what is stored.
+  public var isTransposed: Bool
+
+  /// Describes an operand.
+  public init(_ start: UnsafePointer<Scalar>, rowStride: Int, isTransposed: Bool = false) {
+    self.start = start
+    self.rowStride = rowStride
+    self.isTransposed = isTransposed
+  }
+}
+
+/// Matrix products over the worker pool, with OpenBLAS on one thread inside each panel.
+///
+/// Panels rather than BLAS threads, since they give interrupts their polls (every panel takes at most
+/// about 50 ms), never set two thread pools against each other, and, with fixed heights and a padded
+/// last panel (`deterministic`), make a row's result independent of the batch and the thread count.
+public enum MatrixProduct {
+  /// Rows of a panel in deterministic mode.
+  static let fixedRows = 64
+  /// Multiply-adds below which a product stays on the calling thread.
+  static let smallWork = 1 << 17
+  /// Multiply-adds of a panel at most: some 20 ms at 100 GFLOP/s.
+  static let panelWork = 1 << 30
+
+  /// `C = alpha · A · B + beta · C`, `A` is `[m, k]`, `B` is `[k, n]`, `C` is `[m, n]`.
+  ///
+  /// - Returns: false when an interrupt stopped it; `C` is then incomplete.
+  public static func multiply<Scalar: KernelScalar>(
+    _ a: MatrixOperand<Scalar>, _ b: MatrixOperand<Scalar>,
+    into c: UnsafeMutablePointer<Scalar>, rowStride: Int, m: Int, n: Int, k: Int,
+    alpha: Scalar = 1, beta: Scalar = 0
+  ) -> Bool {
+    BLAS.prepare()
+    if m == 0 || n == 0 { return true }
+    let product = Product(
+      a: a, b: b, c: c, ldc: rowStride, m: m, n: n, k: k, alpha: alpha, beta: beta)
+    let work = m * n * max(k, 1)
+    if BLAS.isDeterministic {
+      let panels = (m + fixedRows - 1) / fixedRows
+      WorkerPool.run(tasks: panels) { panel in product.fixedPanel(panel * fixedRows) }
+    } else if work <= smallWork {
+      product.rows(0, m)
+    } else if m >= 64 || m >= n {
+      let height = panelHeight(m, perRow: n * max(k, 1))
+      WorkerPool.run(tasks: (m + height - 1) / height) { panel in
+        if kilpi_interrupt_pending() { return }
+        product.rows(panel * height, min(height, m - panel * height))
+      }
+    } else {
+      let width = panelHeight(n, perRow: m * max(k, 1))
+      WorkerPool.run(tasks: (n + width - 1) / width) { panel in
+        if kilpi_interrupt_pending() { return }
+        product.columns(panel * width, min(width, n - panel * width))
+      }
+    }
+    return !kilpi_interrupt_pending()
+  }
+
+  /// A height that keeps panels within `panelWork`, even over the threads, in steps of 16 rows.
+  private static func panelHeight(_ rows: Int, perRow: Int) -> Int {
+    let threads = WorkerPool.threads
+    let most = max(16, min(512, panelWork / max(perRow, 1)))
+    let panels = max((rows + most - 1) / most, 1)
+    let rounds = (panels + threads - 1) / threads
+    let height = (rows + rounds * threads - 1) / (rounds * threads)
+    return (height + 15) / 16 * 16
+  }
+}
+
+/// The operands of one product; panels of it may run on any thread.
+private struct Product<Scalar: KernelScalar> {
+  let a: MatrixOperand<Scalar>
+  let b: MatrixOperand<Scalar>
+  let c: UnsafeMutablePointer<Scalar>
+  let ldc: Int
+  let m: Int
+  let n: Int
+  let k: Int
+  let alpha: Scalar
+  let beta: Scalar
+
+  func rows(_ first: Int, _ count: Int) {
+    let start = a.start + (a.isTransposed ? first : first * a.rowStride)
+    Scalar.blasProduct(
+      a.isTransposed, b.isTransposed, count, n, k, alpha, start, max(a.rowStride, 1), b.start,
+      max(b.rowStride, 1), beta, c + first * ldc, max(ldc, 1))
+  }
+
+  func columns(_ first: Int, _ count: Int) {
+    let start = b.start + (b.isTransposed ? first * b.rowStride : first)
+    Scalar.blasProduct(
+      a.isTransposed, b.isTransposed, m, count, k, alpha, a.start, max(a.rowStride, 1), start,
+      max(b.rowStride, 1), beta, c + first, max(ldc, 1))
+  }
+
+  /// A panel of `fixedRows` rows, the last one padded with zeros, so that every call is the same.
+  ///
+  /// With a transposed `A` the batch runs along `k`, not along the rows: nothing to pad.
+  func fixedPanel(_ first: Int) {
+    if kilpi_interrupt_pending() { return }
+    let height = MatrixProduct.fixedRows
+    let count = min(height, m - first)
+    if count == height || a.isTransposed || beta != 0 {
+      rows(first, count)
+      return
+    }
+    let input = UnsafeMutablePointer<Scalar>.allocate(capacity: max(height * k, 1))
+    let output = UnsafeMutablePointer<Scalar>.allocate(capacity: height * n)
+    defer {
+      input.deallocate()
+      output.deallocate()
+    }
+    input.initialize(repeating: 0, count: max(height * k, 1))
+    for row in 0..<count {
+      (input + row * k).update(from: a.start + (first + row) * a.rowStride, count: k)
+    }
+    Scalar.blasProduct(
+      false, b.isTransposed, height, n, k, alpha, input, max(k, 1), b.start, max(b.rowStride, 1),
+      0, output, n)
+    for row in 0..<count {
+      (c + (first + row) * ldc).update(from: output + row * n, count: n)
+    }
+  }
+}
+
+/// Facts about the linked OpenBLAS.
+public enum BLAS {
+  private static let prepared: Void = { openblas_set_num_threads(1) }()
+
+  /// Puts BLAS on one thread, once: the pool is the only place that runs threads.
+  static func prepare() { _ = prepared }
+
+  /// Fixed row panels, so that results do not depend on batch size or thread count (`--deterministic`).
+  public static var isDeterministic: Bool {
+    get { kilpi_deterministic() }
+    set { kilpi_set_deterministic(newValue) }
+  }
+
+  /// The library's own description: version and build options.
+  public static var configuration: String { String(cString: openblas_get_config()) }
+
+  /// The kernels it chose, such as `SkylakeX` or `Haswell`.
+  public static var coreName: String { String(cString: openblas_get_corename()) }
+
+  /// True for the pthread build, which Kilpi needs; OpenMP builds ignore the thread setting.
+  public static var usesPthreads: Bool { openblas_get_parallel() == 1 }
+}

@@ -1,0 +1,85 @@
+internal import CKernels
+internal import Diagnostics
+
+/// Element types of tensors.
+public enum DType: String, Sendable, CaseIterable {
+  /// 32-bit floating point, the default.
+  case float32
+  /// 64-bit floating point, for checks.
+  case float64
+  /// 64-bit integers: labels, indices, comparison results.
+  case int64
+
+  /// Bytes an element takes.
+  public var size: Int { self == .float32 ? 4 : 8 }
+  /// True for the two floating-point types.
+  public var isFloatingPoint: Bool { self != .int64 }
+
+  var code: Int32 {
+    switch self {
+    case .float32: return Int32(KILPI_FLOAT32.rawValue)
+    case .float64: return Int32(KILPI_FLOAT64.rawValue)
+    case .int64: return Int32(KILPI_INT64.rawValue)
+    }
+  }
+}
+
+/// A block of elements that tensors and their views share.
+final class Storage {
+  let base: UnsafeMutableRawPointer
+  let byteCount: Int
+  /// Counts changes in place, so that `backward` notices a saved value that changed.
+  var version = 0
+
+  init(byteCount: Int) throws {
+    guard let block = kilpi_storage_allocate(byteCount) else {
+      let live = kilpi_storage_live_bytes()
+      throw KilpiError(
+        "",
+        "not enough memory for \(MemoryMeter.describe(byteCount)): tensors hold "
+          + MemoryMeter.describe(Int(live)),
+        advice: "release tensors, or raise the cap with --memory", kind: .memory)
+    }
+    base = block
+    self.byteCount = byteCount
+  }
+
+  deinit { kilpi_storage_free(base, byteCount) }
+}
+
+/// What tensor storage takes; bytes of views are counted once.
+public enum MemoryMeter {
+  /// Bytes in use by living tensors.
+  public static var liveBytes: Int { Int(kilpi_storage_live_bytes()) }
+  /// Bytes of freed blocks kept for reuse.
+  public static var pooledBytes: Int { Int(kilpi_storage_pooled_bytes()) }
+  /// Largest `liveBytes` since `resetPeak()`.
+  public static var peakBytes: Int { Int(kilpi_storage_peak_bytes()) }
+  /// Blocks asked from the system since start; constant in a settled training step.
+  public static var systemAllocations: Int { Int(kilpi_storage_system_allocations()) }
+  /// Blocks handed out since start.
+  public static var allocations: Int { Int(kilpi_storage_allocations()) }
+  /// Cap on live bytes; 0 means none.
+  public static var limit: Int {
+    get { Int(kilpi_storage_limit()) }
+    set { kilpi_storage_set_limit(Int64(newValue)) }
+  }
+
+  /// Starts a new peak measurement.
+  public static func resetPeak() { kilpi_storage_reset_peak() }
+  /// Gives pooled blocks back to the system.
+  public static func trim() { kilpi_storage_trim() }
+
+  /// A size as people write it: `4.0 MB`.
+  public static func describe(_ bytes: Int) -> String {
+    let units = ["bytes", "KB", "MB", "GB", "TB"]
+    var value = Double(bytes)
+    var unit = 0
+    while value >= 1000, unit < units.count - 1 {
+      value /= 1024
+      unit += 1
+    }
+    if unit == 0 { return "\(bytes) bytes" }
+    return "\((value * 10).rounded() / 10) \(units[unit])"
+  }
+}

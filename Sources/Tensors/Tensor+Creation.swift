@@ -1,0 +1,198 @@
+internal import CKernels
+internal import Diagnostics
+
+extension Tensor {
+  /// A tensor of one value everywhere.
+  public static func full(
+    _ shape: [Int], _ value: Double, _ dtype: DType = .float32
+  ) throws -> Tensor {
+    let result = try Tensor(uninitialized: shape, dtype)
+    let count = result.count
+    switch dtype {
+    case .float32: kilpi_fill_f32(result.f32, Float(value), count)
+    case .float64: kilpi_fill_f64(result.f64, value, count)
+    case .int64:
+      guard let integer = Int64(exactly: value) else {
+        throw KilpiError("", "\(value) is not an integer, the tensor is int64")
+      }
+      result.i64.update(repeating: integer, count: count)
+    }
+    return result
+  }
+
+  /// Zeros.
+  public static func zeros(_ shape: [Int], _ dtype: DType = .float32) throws -> Tensor {
+    try full(shape, 0, dtype)
+  }
+
+  /// Ones.
+  public static func ones(_ shape: [Int], _ dtype: DType = .float32) throws -> Tensor {
+    try full(shape, 1, dtype)
+  }
+
+  /// The identity matrix `[n, n]`.
+  public static func eye(_ n: Int, _ dtype: DType = .float32) throws -> Tensor {
+    let result = try zeros([n, n], dtype)
+    for i in 0..<n {
+      switch dtype {
+      case .float32: result.f32[i * n + i] = 1
+      case .float64: result.f64[i * n + i] = 1
+      case .int64: result.i64[i * n + i] = 1
+      }
+    }
+    return result
+  }
+
+  /// A tensor without axes.
+  public static func scalar(_ value: Double, _ dtype: DType = .float32) throws -> Tensor {
+    try full([], value, dtype)
+  }
+
+  /// A `float32` tensor of `values` in row-major order.
+  public convenience init(_ values: [Float], shape: [Int]) throws {
+    try self.init(copying: values, shape: shape, dtype: .float32)
+  }
+
+  /// A `float64` tensor of `values` in row-major order.
+  public convenience init(_ values: [Double], shape: [Int]) throws {
+    try self.init(copying: values, shape: shape, dtype: .float64)
+  }
+
+  /// An `int64` tensor of `values` in row-major order.
+  public convenience init(_ values: [Int64], shape: [Int]) throws {
+    try self.init(copying: values, shape: shape, dtype: .int64)
+  }
+
+  private convenience init<Element>(copying values: [Element], shape: [Int], dtype: DType) throws {
+    let count = try Shape.count(shape)
+    guard count == values.count else {
+      throw KilpiError(
+        "", "\(values.count) values do not fill the shape \(Shape.describe(shape))")
+    }
+    try self.init(uninitialized: shape, dtype)
+    values.withUnsafeBytes { bytes in
+      if let start = bytes.baseAddress { raw.copyMemory(from: start, byteCount: bytes.count) }
+    }
+  }
+
+  /// A `float32` tensor that `fill` writes in row-major order; it must write every element.
+  public static func make(
+    _ shape: [Int], floats fill: (UnsafeMutableBufferPointer<Float>) throws -> Void
+  ) throws -> Tensor {
+    let result = try Tensor(uninitialized: shape, .float32)
+    try fill(UnsafeMutableBufferPointer(start: result.f32, count: result.count))
+    return result
+  }
+
+  /// Uniform numbers in `[0, 1)` from a stream.
+  public static func random(
+    _ shape: [Int], stream: inout RandomStream, dtype: DType = .float32
+  ) throws -> Tensor {
+    try generated(shape, dtype) { stream.uniform() }
+  }
+
+  /// Standard normal numbers from a stream.
+  public static func randomNormal(
+    _ shape: [Int], stream: inout RandomStream, dtype: DType = .float32
+  ) throws -> Tensor {
+    try generated(shape, dtype) { stream.normal() }
+  }
+
+  private static func generated(
+    _ shape: [Int], _ dtype: DType, _ next: () -> Double
+  ) throws -> Tensor {
+    let result = try Tensor(uninitialized: shape, dtype)
+    switch dtype {
+    case .float32: for i in 0..<result.count { result.f32[i] = Float(next()) }
+    case .float64: for i in 0..<result.count { result.f64[i] = next() }
+    case .int64: throw unsupported(dtype)
+    }
+    return result
+  }
+
+  // MARK: Reading
+
+  /// The value of a tensor with one element.
+  public func item() throws -> Double {
+    guard count == 1 else {
+      throw KilpiError(
+        "", "the tensor \(Shape.describe(shape)) has \(count) elements, not one",
+        advice: "reduce it first, or index one element")
+    }
+    return try doubles()[0]
+  }
+
+  /// All elements in row-major order as `Float`.
+  public func floats() throws -> [Float] {
+    let source = try converted(to: .float32).ordered()
+    return keeping(source) { Array(UnsafeBufferPointer(start: source.f32, count: count)) }
+  }
+
+  /// All elements in row-major order as `Double`.
+  public func doubles() throws -> [Double] {
+    let source = try converted(to: .float64).ordered()
+    return keeping(source) { Array(UnsafeBufferPointer(start: source.f64, count: count)) }
+  }
+
+  /// All elements in row-major order as integers; fractions are cut towards zero.
+  public func integers() throws -> [Int64] {
+    let source = try converted(to: .int64).ordered()
+    return keeping(source) { Array(UnsafeBufferPointer(start: source.i64, count: count)) }
+  }
+
+  /// Reads a `float32` tensor's elements in row-major order without a copy where it is contiguous.
+  public func withFloats<Result>(
+    _ body: (UnsafeBufferPointer<Float>) throws -> Result
+  ) throws -> Result {
+    guard dtype == .float32 else { throw unsupported(dtype) }
+    let source = try ordered()
+    return try keeping(source) {
+      try body(UnsafeBufferPointer(start: source.f32, count: count))
+    }
+  }
+
+  /// Changes a contiguous `float32` tensor in place, unseen by the tape; for optimisers and loops.
+  ///
+  /// The storage's version goes up, so a `backward` through a value saved before is an error.
+  public func withMutableFloats<Result>(
+    _ body: (UnsafeMutableBufferPointer<Float>) throws -> Result
+  ) throws -> Result {
+    guard dtype == .float32 else { throw unsupported(dtype) }
+    guard isContiguous else {
+      throw KilpiError("", "a strided view cannot be changed in place here")
+    }
+    storage.version += 1
+    return try keeping(self) {
+      try body(UnsafeMutableBufferPointer(start: f32, count: count))
+    }
+  }
+
+  /// Writes `value`, broadcast to this tensor's shape, through to the storage (views included).
+  ///
+  /// - Throws: `KilpiError` when this tensor takes part in a recorded gradient.
+  public func assign(_ value: Tensor) throws {
+    guard node == nil || !GradientMode.isRecording else {
+      throw KilpiError(
+        "", "a tensor that records gradients cannot be changed in place",
+        advice: "use tensor.no_grad, or build a new tensor")
+    }
+    let source = try value.detached().converted(to: dtype).expanded(shape).ordered()
+    storage.version += 1
+    scatter(from: source)
+  }
+
+  /// The same values as another element type; the gradient converts back.
+  public func converted(to target: DType) throws -> Tensor {
+    if target == dtype { return self }
+    let source = try ordered()
+    let result = try Tensor(uninitialized: shape, target)
+    keeping(source) {
+      kilpi_convert(dtype.code, source.raw, target.code, result.raw, count)
+    }
+    let original = dtype
+    guard target.isFloatingPoint, original.isFloatingPoint else { return result }
+    return Tensor.record("to", result, from: [self]) { gradient, _ in
+      [try gradient.converted(to: original)]
+    }
+  }
+}

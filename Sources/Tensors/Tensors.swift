@@ -1,1 +1,0 @@
-// Tensors: see ARCHITECTURE.md.
