@@ -44,6 +44,8 @@ public enum TextAttackFactory {
     public var forbidsNewWords = true
     /// `char`: sites kept after the first pass.
     public var sites = 20
+    /// `char`: LEAF's training form with that many random sites and symbols; nil: the test form.
+    public var draws: Int?
     /// Root of random numbers.
     public var seed: UInt64 = 0
 
@@ -79,7 +81,8 @@ public enum TextAttackFactory {
     }
     switch method {
     case .char:
-      attack.characters = CharacterSearch(.test(sites: options.sites))
+      attack.characters = CharacterSearch(
+        options.draws.map { .training(draws: $0) } ?? .test(sites: options.sites))
       if options.forbidsNewWords, let wordNet {
         attack.constraints.isDictionaryWord = {
           wordNet.isWord($0) || StopWords.english.contains($0)
@@ -134,6 +137,7 @@ public enum TextAttackFactory {
       .init("forbid_antonyms", .bool(options.forbidsAntonyms)),
       .init("no_new_words", .bool(options.forbidsNewWords)),
       .init("sites", .integer(Int64(options.sites))),
+      .init("draws", options.draws.map { .integer(Int64($0)) } ?? .null),
       .init("seed", .integer(Int64(bitPattern: options.seed))),
     ])
   }

@@ -10,12 +10,12 @@ internal import Tensors
 final class TrainingSession {
   private let trainer: Trainer
   private let configuration: TrainingConfiguration
-  private let schedule: BatchSchedule
-  private let model: ClipModel
+  let schedule: BatchSchedule
+  let model: ClipModel
   /// The same storage without gradients: what attacks see.
   private let frozen: ClipModel
   private let classifier: ZeroShotClassifier?
-  private let optimizer: AdamW
+  let optimizer: AdamW
   private let record: JSONValue
   private var folder: RunFolder?
   private var step = 0
@@ -91,7 +91,7 @@ final class TrainingSession {
 
   // MARK: One step
 
-  private func oneStep(_ batch: TrainingBatch, epoch: Int) throws -> [JSONValue.Member] {
+  func oneStep(_ batch: TrainingBatch, epoch: Int) throws -> [JSONValue.Member] {
     let start = Clock.seconds
     let adversarialImages = try attackImages(batch)
     let adversarialTexts = try attackTexts(batch)
@@ -132,7 +132,7 @@ final class TrainingSession {
     return row
   }
 
-  private func attackImages(_ batch: TrainingBatch) throws -> Tensor? {
+  func attackImages(_ batch: TrainingBatch) throws -> Tensor? {
     guard configuration.method.attacksImages || configuration.weights.bothAdversarial != 0,
       let attack = trainer.imageAttack
     else { return nil }
@@ -151,7 +151,7 @@ final class TrainingSession {
     ).detached()
   }
 
-  private func attackTexts(_ batch: TrainingBatch) throws -> [String]? {
+  func attackTexts(_ batch: TrainingBatch) throws -> [String]? {
     guard configuration.method.attacksTexts || configuration.weights.bothAdversarial != 0,
       let attack = trainer.textAttack
     else { return nil }
@@ -178,7 +178,7 @@ final class TrainingSession {
   }
 
   /// The loss's terms: each `Φ` times two under its weight, as one forward over all inputs.
-  private func losses(
+  func losses(
     _ batch: TrainingBatch, _ adversarialImages: Tensor?, _ adversarialTexts: [String]?
   ) throws -> [(name: String, weight: Double, loss: Tensor)] {
     let size = batch.texts.count

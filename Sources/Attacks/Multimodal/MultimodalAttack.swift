@@ -80,7 +80,8 @@ public struct MultimodalAttack {
   /// A classifier over given class prompts; it should keep the features of prompts it has met.
   public typealias PromptedClassifier = (_ prompts: [String]) throws -> Classifier
   /// An image attack with its settings.
-  public typealias ImageStep = (@escaping Classifier, _ images: Tensor, Criterion) throws -> AttackResult
+  public typealias ImageStep = (@escaping Classifier, _ images: Tensor, Criterion) throws ->
+    AttackResult
 
   /// The text attack.
   public enum TextStep {

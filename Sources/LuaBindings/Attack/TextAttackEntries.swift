@@ -19,7 +19,11 @@ enum TextAttackOptions {
     .boolean("forbid_class_names", default: true, "never put in the name of a class"),
     .boolean("forbid_antonyms", default: true, "never put in an antonym (WordNet)"),
     .boolean("no_new_words", default: true, "char: an edit may not make another dictionary word"),
-    .integer("sites", default: 20, range: 1...1000, "char: sites kept after the first pass"), .seed,
+    .integer("sites", default: 20, range: 1...1000, "char: sites kept after the first pass"),
+    .integer(
+      "draws", range: 1...100_000,
+      "char: random sites and symbols drawn instead of all (the cheap form LEAF trains with)"),
+    .seed,
   ]
 
   static func specification(
@@ -37,6 +41,7 @@ enum TextAttackOptions {
     chosen.forbidsAntonyms = try options.boolean("forbid_antonyms")
     chosen.forbidsNewWords = try options.boolean("no_new_words")
     chosen.sites = try options.integer("sites")
+    chosen.draws = try options.integerIfGiven("draws")
     chosen.seed = try call.randomSource(options).seed
     return try TextAttackFactory.make(chosen, model: model, objective: objective)
   }
