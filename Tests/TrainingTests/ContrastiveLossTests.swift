@@ -44,7 +44,7 @@ import Training
     let (targets, index) = Self.rows[row]
     let groups = Self.groupings[index]
     var stream = RandomSource(seed: 4).stream(.script)
-    let s = try Tensor.randomNormal([4, 4], stream: &stream, dtype: .float64) * 3.0
+    let s = try Tensor.randomNormal([4, 4], stream: &stream, dtype: .float64)
     let values = try s.doubles()
     let expected = Self.definition((0..<4).map { Array(values[$0 * 4..<$0 * 4 + 4]) }, groups, targets)
     let loss = try ContrastiveLoss.symmetric(s, groups: groups, targets: targets)

@@ -176,7 +176,7 @@ enum TinyTraining {
     #expect(result.history.count == 3)
   }
 
-  static let selections: [(TrainableSelection, (String) -> Bool)] = [
+  static let selections: [(TrainableSelection, @Sendable (String) -> Bool)] = [
     (.visual, { $0.hasPrefix("visual.") }), (.text, { !$0.hasPrefix("visual.") }),
     (.biasNorm, { $0.hasSuffix("bias") || $0.contains("ln_") }),
   ]
