@@ -15,6 +15,8 @@ public enum KilpiCatalog {
   static let modules: [Module] = [
     Module(library: TensorLibrary.library, types: [TensorType.type, TensorLibrary.guardType]),
     Module(library: RandomLibrary.library, types: [RandomLibrary.generatorType]),
+    Module(library: ImageLibrary.library),
+    Module(library: DataLibrary.library, types: [DatasetType.type]),
     Module(library: JSONLibrary.library, types: [JSONLibrary.nullType]),
   ]
 }

@@ -219,7 +219,7 @@ extension TensorType {
     _ body: @escaping @Sendable (Tensor, Int) throws -> Tensor
   ) -> Method<Tensor> {
     Method(
-      name, "([axis: integer]) -> tensor", doc: doc, options: [.axis], example: example
+      name, "([axis: integer [, options]]) -> tensor", doc: doc, options: [.axis], example: example
     ) { tensor, call in
       let options = try call.options(call.kind(1) == .number ? 2 : 1)
       return [try body(tensor, call.oneAxis(1, options, shape: tensor.shape))]
