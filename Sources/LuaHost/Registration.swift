@@ -9,6 +9,7 @@ extension LuaState {
   func register() throws {
     try reserve(40)
     makeWeakTable()
+    guardLongFunctions()
     register(ErrorObject.handleType)
     register(HandleType(ClosureBox.self, name: "function", doc: ""))
     for type in catalog.types { register(type) }
