@@ -16,6 +16,7 @@ public enum KilpiCatalog {
     Module(library: TensorLibrary.library, types: [TensorType.type, TensorLibrary.guardType]),
     Module(library: RandomLibrary.library, types: [RandomLibrary.generatorType]),
     Module(library: ImageLibrary.library),
+    Module(library: TextLibrary.library),
     Module(library: DataLibrary.library, types: [DatasetType.type]),
     Module(library: JSONLibrary.library, types: [JSONLibrary.nullType]),
   ]

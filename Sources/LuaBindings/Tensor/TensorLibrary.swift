@@ -94,7 +94,10 @@ enum TensorLibrary {
       options: [.dtype],
       example: """
         local t = tensor.from{{1, 2, 3}, {4, 5, 6}}
-        print(tostring(t))  --> tensor float32 [2, 3]: 1, 2, 3, 4, 5, 6
+        print(t)
+        --> 1  2  3
+        --> 4  5  6
+        --> float32 [2, 3]
         """
     ) { call in
       let dtype = try call.options(2).dtype()

@@ -24,13 +24,19 @@ struct ReductionArguments {
     let named = try options.integersIfGiven("axis")
     let given = isPositional ? [try call.integer(1)] : named
     axes = try given.map { try $0.map { try Indexing.axis($0, shape: shape) } }
+    guard Set(axes ?? []).count == axes?.count ?? 0 else {
+      throw KilpiError("", "an axis is named twice in \(ErrorText.shape(given ?? []))")
+    }
     keeps = try options.boolean("keepdim")
   }
 
-  /// The single axis, nil when none was given.
-  func single() throws -> Int? {
+  /// The single axis, which must have entries; nil when none was given.
+  func single(notEmptyIn shape: [Int]) throws -> Int? {
     guard let axes else { return nil }
     guard axes.count == 1 else { throw options.problem("axis", "must be one axis here") }
+    guard shape[axes[0]] > 0 else {
+      throw KilpiError("", "axis \(axes[0] + 1) of \(ErrorText.shape(shape)) is empty")
+    }
     return axes[0]
   }
 }
@@ -122,7 +128,7 @@ extension TensorType {
       options: [.axes, .keepdim], example: example
     ) { tensor, call in
       let arguments = try ReductionArguments(call, shape: tensor.shape)
-      guard let axis = try arguments.single() else {
+      guard let axis = try arguments.single(notEmptyIn: tensor.shape) else {
         let value = smallest ? try tensor.min() : try tensor.max()
         guard arguments.keeps else { return [value] }
         return [try value.reshaped(tensor.shape.map { _ in 1 })]
@@ -145,7 +151,7 @@ extension TensorType {
       options: [.axes, .keepdim], example: example
     ) { tensor, call in
       let arguments = try ReductionArguments(call, shape: tensor.shape)
-      let axis = try arguments.single()
+      let axis = try arguments.single(notEmptyIn: tensor.shape)
       return [
         try tensor.argmax(axis: axis, keepDimensions: arguments.keeps, smallest: smallest).oneBased()
       ]

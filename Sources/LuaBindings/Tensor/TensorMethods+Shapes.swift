@@ -44,7 +44,7 @@ extension TensorType {
       "unsqueeze", "(axis: integer) -> tensor",
       doc: "A view with a new axis of size 1, which gets the number `axis`.",
       example: "print(table.concat(tensor.zeros{2, 3}:unsqueeze(2):shape(), \" \"))  --> 2 1 3"
-    ) { tensor, call in [try tensor.unsqueezed(call.axis(1, shape: tensor.shape + [1]))] },
+    ) { tensor, call in [try tensor.unsqueezed(call.place(1, shape: tensor.shape))] },
     Method(
       "expand", "(shape: integer[]) -> tensor",
       doc: "A view stretched to the shape: axes of size 1 and new ones in front repeat; -1 keeps a size.",
@@ -155,6 +155,19 @@ extension TensorType {
       return [try tensor.split(size, axis: call.axis(2, shape: tensor.shape, default: 0))]
     },
   ]
+}
+
+extension Call {
+  /// Where a new axis goes in a tensor of `shape`, 0-based; the first place when not given.
+  func place(_ index: Int, shape: [Int]) throws -> Int {
+    let given = try integer(index, default: 1)
+    let places = shape.count + 1
+    if given >= 1, given <= places { return given - 1 }
+    if given < 0, given >= -places { return places + given }
+    throw KilpiError(
+      "", "there is no place \(given) for a new axis in \(ErrorText.shape(shape))",
+      advice: "places are 1 … \(places), -1 is behind the last")
+  }
 }
 
 extension Tensor {

@@ -53,7 +53,7 @@ enum TensorType {
       [try TensorText.line(call.handle(1))]
     },
     Entry("__print", "(t: tensor) -> string", doc: "") { call in
-      [try TensorText.block(call.handle(1))]
+      [try TensorBlock(call.handle(1), width: call.state.lineWidth).text()]
     },
   ]
 
