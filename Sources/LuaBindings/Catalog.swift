@@ -19,5 +19,6 @@ public enum KilpiCatalog {
     Module(library: TextLibrary.library),
     Module(library: DataLibrary.library, types: [DatasetType.type]),
     Module(library: JSONLibrary.library, types: [JSONLibrary.nullType]),
+    Module(library: DisplayLibrary.library),
   ]
 }

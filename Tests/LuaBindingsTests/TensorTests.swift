@@ -141,7 +141,7 @@ struct OutputCase: CustomTestStringConvertible, Sendable {
       for _, t in ipairs{tensor.rand({3}, {seed = 0}), tensor.randn({2}, {seed = 0})} do
         for i = 1, #t do io.write(string.format("%.6f ", t[i]:item())) end
       end
-      """, "?"),
+      """, "0.309314 0.667163 0.968524 -0.427829 2.410971 "),
     OutputCase(
       "permutations hold every number",
       """
@@ -210,6 +210,7 @@ struct OutputCase: CustomTestStringConvertible, Sendable {
 
   @Test(arguments: arithmetic + slices + gradients + randomness + values)
   func output(_ row: OutputCase) throws {
-    #expect(try Script().run(row.source) == row.output)
+    let output = try Script().run(row.source)
+    #expect(output == row.output)
   }
 }

@@ -1,4 +1,5 @@
 internal import Diagnostics
+internal import Images
 internal import LuaHost
 internal import Tensors
 
@@ -54,6 +55,20 @@ enum TensorType {
     },
     Entry("__print", "(t: tensor) -> string", doc: "") { call in
       [try TensorBlock(call.handle(1), width: call.state.lineWidth).text()]
+    },
+    Entry(
+      "__display", "(t: tensor) -> table", doc: "The block form; for an image also a PNG."
+    ) { call in
+      let tensor = try call.handle(1, as: Tensor.self)
+      var bundle: LuaRecord = [
+        "text/plain": try TensorBlock(tensor, width: call.state.lineWidth).text()
+      ]
+      if try tensor.isImageLike() {
+        bundle["image/png"] = LuaClosure("image/png") { _ in
+          [LuaString(try ImageFile.encodePNG(tensor.picture()))]
+        }
+      }
+      return [bundle]
     },
   ]
 
