@@ -60,7 +60,8 @@ import Testing
       if case .bundle(let parts) = shown { seen += parts.map(\.type) + [id ?? "none"] }
       return true
     }
-    #expect(try script.run("display(tensor.zeros{3, 8, 8}, {id = 'a'}) display(tensor.ones{2})") == "")
+    #expect(
+      try script.run("display(tensor.zeros{3, 8, 8}, {id = 'a'}) display(tensor.ones{2})") == "")
     #expect(seen == ["image/png", "text/plain", "a", "text/plain", "none"])
   }
 

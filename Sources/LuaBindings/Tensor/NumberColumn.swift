@@ -42,7 +42,8 @@ struct NumberColumn {
     guard value.isFinite, value != 0 else { return ErrorText.number(value == 0 ? 0 : value) }
     let exponent = Int(log10(Swift.abs(value)).rounded(.down))
     guard (-4...5).contains(exponent) else {
-      return fixed(value / pow(10, Double(exponent)), digits: 3) + exponentText(exponent).dropFirst()
+      return fixed(value / pow(10, Double(exponent)), digits: 3)
+        + exponentText(exponent).dropFirst()
     }
     if value == value.rounded() { return ErrorText.number(value) }
     return fixed(value, digits: max(3 - exponent, 0))

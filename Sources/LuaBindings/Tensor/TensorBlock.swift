@@ -55,7 +55,9 @@ struct TensorBlock {
   /// The shown elements in row-major order.
   private static func values(of tensor: Tensor, _ picks: ArraySlice<[Int?]>) throws -> [Double] {
     guard let first = picks.first else { return try tensor.doubles() }
-    guard first.contains(where: { $0 == nil }) || picks.dropFirst().contains(where: { $0.contains(nil) })
+    guard
+      first.contains(where: { $0 == nil })
+        || picks.dropFirst().contains(where: { $0.contains(nil) })
     else { return try tensor.doubles() }
     try Interrupts.poll()
     return try first.compactMap { $0 }.flatMap {

@@ -73,7 +73,8 @@ extension TensorLibrary {
         rows. Arguments are logits; with `logits = false`, probabilities.
         """,
       options: [
-        .reduction, .boolean("logits", default: true, "the arguments are logits, not probabilities"),
+        .reduction,
+        .boolean("logits", default: true, "the arguments are logits, not probabilities"),
       ],
       example: """
         local p = tensor.from{{0.5, 0.5}}

@@ -21,7 +21,8 @@ enum TensorType {
         get: { tensor, _ in tensor.gradient },
         set: { tensor, call in try setGradient(of: tensor, call) }),
       Field(
-        "requires_grad", type: "boolean", doc: "Whether gradients flow to (or through) this tensor.",
+        "requires_grad", type: "boolean",
+        doc: "Whether gradients flow to (or through) this tensor.",
         get: { tensor, _ in tensor.requiresGradient }),
     ],
     metamethods: operators + texts,
@@ -43,14 +44,16 @@ enum TensorType {
     }
     guard gradient.shape == tensor.shape else {
       throw KilpiError(
-        "grad", "a gradient of shape \(ErrorText.shape(gradient.shape)) does not fit the tensor "
+        "grad",
+        "a gradient of shape \(ErrorText.shape(gradient.shape)) does not fit the tensor "
           + ErrorText.shape(tensor.shape))
     }
     tensor.gradient = gradient.detached()
   }
 
   static let texts: [Entry] = [
-    Entry("__tostring", "(t: tensor) -> string", doc: "One line: type, shape, a few values.") { call in
+    Entry("__tostring", "(t: tensor) -> string", doc: "One line: type, shape, a few values.") {
+      call in
       [try TensorText.line(call.handle(1))]
     },
     Entry("__print", "(t: tensor) -> string", doc: "") { call in

@@ -54,7 +54,8 @@ enum TextLibrary {
           """,
         options: [
           .choice(
-            "kind", CharacterEdits.Kind.allCases.map(\.rawValue), "one kind of edit; all when not given")
+            "kind", CharacterEdits.Kind.allCases.map(\.rawValue),
+            "one kind of edit; all when not given")
         ],
         example: "print(table.concat(text.edits(\"cat\", {kind = \"swap\"}), \" \"))  --> act cta"
       ) { call in

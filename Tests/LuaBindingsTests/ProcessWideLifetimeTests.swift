@@ -1,4 +1,3 @@
-import Glibc
 import LuaHost
 import Tensors
 import Testing
@@ -7,10 +6,8 @@ import Testing
 
 /// What is freed when: storage follows its handles, on the error path too.
 ///
-/// The meter of live bytes counts for the whole process, so these tests run apart from all others:
-/// `KILPI_APART=1 swift test --skip-build --no-parallel --filter LifetimeTests`.
-@Suite(.serialized, .enabled(if: getenv("KILPI_APART") != nil, "skipped: runs apart, with KILPI_APART"))
-struct LifetimeTests {
+/// The meter of live bytes counts for the whole process, so this suite runs apart from all others.
+@Suite(.serialized) struct ProcessWideLifetimeTests {
   /// Scripts after which nothing of what they made may be alive.
   static let scripts: [String] = [
     "local t = tensor.ones{64, 64}; t = t + t; t = t:matmul(t)",
