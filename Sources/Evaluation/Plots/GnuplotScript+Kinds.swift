@@ -63,7 +63,7 @@ extension GnuplotScript {
     }
     for (index, series) in plot.series.enumerated() where !series.low.isEmpty {
       parts.append(
-        "$s\(index) using 1:2:3:4 with yerrorbars pointtype 0 linewidth 1.2 linecolor rgb "
+        "$s\(index) using 1:2:3:4 with yerrorbars pointtype -1 linewidth 1.2 linecolor rgb "
           + "'#333333' notitle")
     }
     let pixels = Double(plot.width - 110) / Double(count + 1) * share
@@ -149,19 +149,22 @@ extension GnuplotScript {
     }
     let header = plot.categories.isEmpty ? (1...columns).map(String.init) : plot.categories
     writeBottom(nameLines: writeCategories(header))
-    add("$cells << EOD")
-    for (row, line) in plot.matrix.enumerated() {
-      for (column, value) in line.enumerated() {
-        add("\(column) \(row) \(Self.number(value))")
+    // The image needs every cell; labels of cells without a value would read NaN.
+    for (block, isWhole) in [("$cells", true), ("$known", false)] {
+      add("\(block) << EOD")
+      for (row, line) in plot.matrix.enumerated() {
+        for (column, value) in line.enumerated() where isWhole || value.isFinite {
+          add("\(column) \(row) \(Self.number(value))")
+        }
       }
+      add("EOD")
     }
-    add("EOD")
     var parts = ["$cells using 1:2:3 with image pixels notitle"]
     if plot.showsValues, columns * rows <= 400 {
       let middle = Self.number(low + 0.55 * (high - low))
       for (condition, ink) in [("<", "#222222"), (">=", "#ffffff")] {
         parts.append(
-          "$cells using 1:2:($3 \(condition) \(middle) ? sprintf('\(valueFormat)', $3) : '') "
+          "$known using 1:2:($3 \(condition) \(middle) ? sprintf('\(valueFormat)', $3) : '') "
             + "with labels font 'DejaVu Sans,11' textcolor rgb '\(ink)' notitle")
       }
     }

@@ -108,7 +108,7 @@ struct GnuplotScript {
         + "font 'DejaVu Sans,\(chosen)' textcolor rgb '\(color)'")
   }
 
-  /// Names under the places 0, 1, 2, … of the x axis, broken at spaces into up to three lines.
+  /// Names under the places 0, 1, 2, … of the x axis, broken into up to three lines.
   ///
   /// - Returns: lines that were needed.
   mutating func writeCategories(_ names: [String]) -> Int {
@@ -125,15 +125,11 @@ struct GnuplotScript {
     return broken.map(\.count).max() ?? 1
   }
 
-  /// A name in at most three lines of at most `columns` characters.
+  /// A name in at most three lines of at most `columns` characters, broken at its own line ends
+  /// first.
   static func broken(_ name: String, columns: Int) -> [String] {
-    var lines: [String] = []
-    for word in name.split(whereSeparator: \.isWhitespace) {
-      if let last = lines.last, last.count + 1 + word.count <= columns {
-        lines[lines.count - 1] = last + " " + word
-      } else {
-        lines.append(String(word))
-      }
+    var lines = name.split(whereSeparator: \.isNewline).flatMap {
+      TextTable.wrapped(String($0), width: columns)
     }
     if lines.count > 3 { lines = Array(lines[..<2]) + [lines[2] + "…"] }
     return lines.map { $0.count <= columns ? $0 : $0.prefix(max(columns - 1, 1)) + "…" }
