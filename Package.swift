@@ -72,7 +72,7 @@ let edge: [Target] = [
   .executableTarget(
     name: "kilpi",
     dependencies: [
-      "LuaBindings", "Notebook", "LuaHost", "Diagnostics", "Kernels", "Tensors",
+      "LuaBindings", "Notebook", "LuaHost", "Diagnostics", "Files", "Kernels", "Tensors",
       .product(name: "ArgumentParser", package: "swift-argument-parser"),
     ],
     swiftSettings: strict),

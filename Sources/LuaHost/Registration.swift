@@ -9,6 +9,7 @@ extension LuaState {
   func register() throws {
     try reserve(40)
     makeWeakTable()
+    guardLongFunctions()
     register(ErrorObject.handleType)
     register(HandleType(ClosureBox.self, name: "function", doc: ""))
     for type in catalog.types { register(type) }
@@ -72,10 +73,8 @@ extension LuaState {
     lua_rawset(main, -3)
     for entry in type.metamethods {
       push(entry.name, on: main)
-      var callable = Callable(
-        entry, name: Self.operatorName(entry.name), isMethod: false)
-      callable.shortName = callable.name
-      pushFunction(callable)
+      let name = Self.operatorName(entry.name)
+      pushFunction(Callable(entry, name: name, shortName: name, isMethod: false))
       lua_rawset(main, -3)
     }
     registerLifetime(type)
@@ -140,7 +139,7 @@ extension LuaState {
   private static func reader(of type: HandleType) -> Callable {
     let fields = Dictionary(type.fields.map { ($0.name, $0) }, uniquingKeysWith: { $1 })
     let known = type.fields.map(\.name) + type.methods.map(\.name) + ["release"]
-    var callable = Callable(name: type.name) { call in
+    return Callable(name: type.name, shortName: "index") { call in
       if let name = call.value(2).string {
         guard let field = fields[name] else { throw noField(name, of: type, known: known) }
         return try field.read(call)
@@ -150,14 +149,12 @@ extension LuaState {
       }
       return try index(call)
     }
-    callable.shortName = "index"
-    return callable
   }
 
   private static func writer(of type: HandleType) -> Callable {
     let fields = Dictionary(type.fields.map { ($0.name, $0) }, uniquingKeysWith: { $1 })
     let writable = type.fields.filter { $0.write != nil }.map(\.name)
-    var callable = Callable(name: type.name) { call in
+    return Callable(name: type.name, shortName: "newindex") { call in
       if let name = call.value(2).string {
         guard let field = fields[name] else { throw noField(name, of: type, known: writable) }
         guard let write = field.write else {
@@ -170,8 +167,6 @@ extension LuaState {
       }
       return try assign(call)
     }
-    callable.shortName = "newindex"
-    return callable
   }
 
   private static func noField(_ name: String, of type: HandleType, known: [String]) -> KilpiError {
@@ -207,9 +202,8 @@ extension Call {
   /// The call of a field's setter: the key is taken out, so that the value is argument 1.
   func shiftedToValue(_ field: String) -> Call {
     kilpi_lua_remove(lua, 2)
-    var callable = callable
-    callable.isMethod = true
-    callable.shortName = field
-    return Call(state: state, lua: lua, callable: callable)
+    let setter = Callable(
+      name: callable.name, shortName: field, isMethod: true, body: callable.body)
+    return Call(state: state, lua: lua, callable: setter)
   }
 }

@@ -2,6 +2,7 @@ import Archives
 import Datasets
 import Diagnostics
 import Files
+import Glibc
 import Images
 import Tensors
 import TestSupport
@@ -193,6 +194,20 @@ import Testing
           "", set.ids.joined(separator: ", ") + ": " + set.classNames.joined(separator: " "))
       }
       #expect(result == row.expected)
+    }
+  }
+
+  /// A link inside the set is followed, one that leads out of it is refused.
+  @Test func linksOutside() throws {
+    try withTemporaryDirectory { folder in
+      try write(
+        [("set/test/a/x.png", Self.png(0)), ("secret.png", Self.png(1))], in: folder)
+      #expect(symlink("x.png", folder + "/set/test/a/y.png") == 0)
+      #expect(try ImageFolder.open(folder: folder + "/set", split: "test").count == 2)
+      #expect(symlink("../../../secret.png", folder + "/set/test/a/z.png") == 0)
+      #expect(
+        problem(in: folder) { _ = try ImageFolder.open(folder: folder + "/set", split: "test") }
+          == "'D/set/test/a/z.png' is a link that leads out of the data set")
     }
   }
 
