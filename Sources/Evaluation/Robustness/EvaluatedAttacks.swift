@@ -95,7 +95,7 @@ public struct EvaluatedTextAttack {
 }
 
 /// An image attack and a text attack together.
-public struct MultimodalAttack {
+public struct EvaluatedMultimodalAttack {
   /// In which way they are put together.
   public enum Method: String, Sendable, CaseIterable {
     /// Images attacked against the clean prompts, scored with the adversarial ones: the published
@@ -123,10 +123,10 @@ public struct MultimodalAttack {
   public static func all(
     images: [EvaluatedImageAttack], texts: [EvaluatedTextAttack],
     methods: [Method] = [.independent, .adaptive]
-  ) -> [MultimodalAttack] {
+  ) -> [EvaluatedMultimodalAttack] {
     methods.flatMap { method in
       images.flatMap { image in
-        texts.map { MultimodalAttack(method, image: image, text: $0) }
+        texts.map { EvaluatedMultimodalAttack(method, image: image, text: $0) }
       }
     }
   }

@@ -33,7 +33,7 @@ public struct RobustnessEvaluation {
   /// Attacks on the class prompts, each with a row of its own.
   public var texts: [EvaluatedTextAttack] = []
   /// Attacks on both.
-  public var multimodal: [MultimodalAttack] = []
+  public var multimodal: [EvaluatedMultimodalAttack] = []
   /// Which samples are evaluated.
   public var samples = SampleChoice.all
   /// Root of random draws, in place of the attacks' own seeds; nil leaves those, and draws samples
