@@ -16,13 +16,18 @@ extension LuaState {
     for library in catalog.libraries { try register(library) }
   }
 
+  /// Pushes a new table whose values are weak.
+  func pushNewWeakTable(_ lua: OpaquePointer) {
+    kilpi_lua_new_table(lua)
+    kilpi_lua_new_table(lua)
+    push("__mode", on: lua)
+    push("v", on: lua)
+    lua_rawset(lua, -3)
+    lua_setmetatable(lua, -2)
+  }
+
   private func makeWeakTable() {
-    kilpi_lua_new_table(main)
-    kilpi_lua_new_table(main)
-    push("__mode", on: main)
-    push("v", on: main)
-    lua_rawset(main, -3)
-    lua_setmetatable(main, -2)
+    pushNewWeakTable(main)
     weakTable = luaL_ref(main, kilpi_lua_registry())
   }
 
