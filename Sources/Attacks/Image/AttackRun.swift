@@ -15,6 +15,7 @@ final class AttackRun {
   private var gradientSizes: [Double?] = []
   private var stepsDone = 0
   private var stepsPlanned = 1
+  private var judgesFirstVisit = false
 
   /// - Parameters:
   ///   - objective: the classifier; nil for a loss without labels.
@@ -83,6 +84,18 @@ final class AttackRun {
     report.trace = trace
   }
 
+  /// Start points of samples `rows` that the caller gave for the first run.
+  func givenStart(_ rows: [Int], restart: Int) throws -> Tensor? {
+    restart == 0 ? try settings.startPoints?.detached().rows(rows) : nil
+  }
+
+  /// A search that begins with the clean images tells the clean predictions as well.
+  func noteFirstVisit(_ logits: Tensor, _ rows: [Int]) throws {
+    guard judgesFirstVisit else { return }
+    judgesFirstVisit = false
+    try judgeClean(logits, rows)
+  }
+
   func step(note losses: [Double]) {
     guard let progress = settings.progress, !losses.isEmpty else { return }
     stepsDone = min(stepsDone + 1, stepsPlanned)
@@ -120,7 +133,7 @@ final class AttackRun {
         advice: "attacks take float images [N, 3, H, W]")
     }
     let samples = images.shape[0]
-    try settings.check(samples: samples)
+    try settings.check(images)
     guard attack.norms.contains(settings.budget.norm) else {
       let names = attack.norms.map { "\"\($0.rawValue)\"" }.joined(separator: ", ")
       throw KilpiError(
@@ -153,12 +166,15 @@ final class AttackRun {
     let clean = try images.narrowed(0, start: range.lowerBound, length: range.count)
     let best = try BestPoints(clean: clean, first: range.lowerBound)
     var rows = Array(range)
+    judgesFirstVisit = !needsCleanPass && report.isJudged
+    if isFirst, settings.probes, report.isJudged, let objective {
+      try probeRandomness(objective, clean)
+    }
     if let objective, needsCleanPass {
       let logits = try cleanLogits(clean, rows)
       let values = try logits.doubles()
       objective.chooseTargets(values, rows, ids)
       try judgeClean(logits, rows)
-      if isFirst, settings.probes { try probeRandomness(objective, clean) }
       if !settings.attacksAll {
         rows = try stillToAttack(logits, rows)
       } else if keep == .best, settings.sources.isEmpty {
@@ -172,11 +188,14 @@ final class AttackRun {
     return best.images
   }
 
-  /// A pass over clean images is saved when the search begins with it.
+  /// A pass over clean images is saved when the search begins with it anyway.
   private var needsCleanPass: Bool {
-    if case .random? = objective?.criterion.targets { return true }
-    if case .leastLikely? = objective?.criterion.targets { return true }
-    return settings.judging == .alone || !settings.attacksAll
+    guard let objective else { return false }
+    if objective.goal?.targets == nil, objective.criterion.isTargeted { return true }
+    let isVisitedFirst =
+      attack.startsAtCleanImages && settings.startPoints == nil && settings.sources.isEmpty
+      && !settings.isOnEightBitLevels && settings.budget.epsilon > 0
+    return !settings.attacksAll || (report.isJudged && !isVisitedFirst)
   }
 
   private func search(_ clean: Tensor, _ first: Int, _ rows: [Int], _ best: BestPoints) throws {

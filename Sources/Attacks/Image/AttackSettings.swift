@@ -1,4 +1,5 @@
 public import Diagnostics
+public import Tensors
 
 /// Which point of an attack's path is its result.
 public enum Keep: String, Sendable, CaseIterable {
@@ -44,6 +45,9 @@ public struct AttackSettings {
   /// Where gradients and losses come from instead of the attacked classifier (their mean logits);
   /// success is judged on the attacked one, which the search itself then never asks.
   public var sources: [Classifier] = []
+  /// Where the first run starts, `[N, C, H, W]`, instead of the attack's own start; it is projected
+  /// onto the ball.
+  public var startPoints: Tensor?
   /// How success is decided.
   public var judging = Judging.alone
   /// Record loss and margin of every step.
@@ -75,7 +79,16 @@ public struct AttackSettings {
     return copy
   }
 
-  func check(samples: Int) throws {
+  func check(_ images: Tensor) throws {
+    let samples = images.shape[0]
+    if let startPoints {
+      guard startPoints.shape == images.shape, startPoints.dtype == images.dtype else {
+        throw KilpiError("", "the start points do not have the shape and type of the images")
+      }
+      guard try startPoints.largestMagnitudes().allSatisfy(\.isFinite) else {
+        throw KilpiError("", "the start points are not finite")
+      }
+    }
     guard restarts >= 1 else {
       throw KilpiError("", "restarts is \(restarts), at least 1 is needed")
     }

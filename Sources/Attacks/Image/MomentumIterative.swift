@@ -49,9 +49,7 @@ public struct MomentumIterative: FixedBudgetAttack {
   /// See `FixedBudgetAttack`.
   public func perturb(_ search: PixelSearch) throws {
     let length = step ?? search.settings.budget.defaultStep(steps)
-    var point =
-      startsAtRandom
-      ? try search.ball.randomPoints(search.streams(.attackStart)) : search.ball.clean
+    var point = try search.start(random: startsAtRandom)
     var sum: Tensor?
     for _ in 0..<steps {
       var shown = point

@@ -68,6 +68,13 @@ public final class PixelSearch {
     }
   }
 
+  /// Where a run starts: the points that the caller gave, else a random point of the ball, else the
+  /// clean images.
+  public func start(random isRandom: Bool) throws -> Tensor {
+    if let given = try run.givenStart(rows, restart: restart) { return try ball.projected(given) }
+    return isRandom ? try ball.randomPoints(streams(.attackStart)) : ball.clean
+  }
+
   /// Evaluates a point of the ball: loss and, unless told otherwise, its gradient.
   ///
   /// With 8-bit levels the model sees the rounded point, while the caller goes on from its own.
@@ -96,6 +103,7 @@ public final class PixelSearch {
       visit.solved = zip(verdicts.predictions, rows).map { run.isMet($0, row: $1) }
       margins = verdicts.margins
     }
+    if let logits = visit.logits { try run.noteFirstVisit(logits, rows) }
     if run.keep == .best || settings.stopsEarly {
       let wanted = visit.solved.map { run.keep == .best || $0 }
       try best.offer(shown, rows: rows, losses: losses, solved: visit.solved, wanted: wanted)

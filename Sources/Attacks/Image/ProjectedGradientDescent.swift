@@ -15,6 +15,8 @@ public struct ProjectedGradientDescent: FixedBudgetAttack {
   /// Start at a random point of the ball: `U(−epsilon, epsilon)` (L∞), uniform in the ball (L2).
   public var startsAtRandom: Bool
   /// Weight of earlier directions, 0 for none; 0.9 in FARE.
+  ///
+  /// In L∞ both terms are signs, so that a weight below 1 acts only where the gradient is zero.
   public var momentum: Double
 
   /// Creates the attack; see the properties.
@@ -44,9 +46,7 @@ public struct ProjectedGradientDescent: FixedBudgetAttack {
   /// See `FixedBudgetAttack`.
   public func perturb(_ search: PixelSearch) throws {
     let length = step ?? search.settings.budget.defaultStep(steps)
-    var point =
-      startsAtRandom
-      ? try search.ball.randomPoints(search.streams(.attackStart)) : search.ball.clean
+    var point = try search.start(random: startsAtRandom)
     var velocity: Tensor?
     for _ in 0..<steps {
       let visit = try search.visit(point)
