@@ -39,7 +39,6 @@ extension GnuplotScript {
       writeValueAxis(top: nil)
     }
     add("set xrange [-0.6:\(Self.short(Double(count) - 0.4))]")
-    add("set xtics scale 0 format ''")
     add("unset xtics")
     writeBottom(nameLines: writeCategories(names))
     add("set style fill solid 1 noborder")

@@ -16,7 +16,7 @@ public struct PlotSpecification: Equatable, Sendable {
   public struct Series: Equatable, Sendable {
     /// Its name in the legend; empty for none.
     public var name: String
-    /// Places on the x axis; empty: 0, 1, 2, …. Bars stand at their categories whatever this says.
+    /// Places on the x axis, or empty for 0, 1 and so on; bars stand at their categories anyway.
     public var x: [Double]
     /// Values; one that is not finite leaves a gap.
     public var y: [Double]

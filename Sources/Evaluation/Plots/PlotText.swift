@@ -46,12 +46,13 @@ extension PlotWriter {
     let labels = rows.map { TextTable.cut($0.label, to: width / 3) }
     let widest = labels.map(TextTable.width).max() ?? 0
     let numbers = rows.map { number($0.value, plot) }
-    let room = max(8, width - widest - 3 - (numbers.map(\.count).max() ?? 0))
+    let digits = numbers.map(\.count).max() ?? 0
+    let room = max(8, width - widest - 2 - digits)
     return rows.indices.map { index in
       let value = rows[index].value
       let share = largest > 0 && value.isFinite ? min(max(value / largest, 0), 1) : 0
       return TextTable.padded(labels[index], to: widest) + " " + bar(share, room) + " "
-        + numbers[index]
+        + TextTable.padded(numbers[index], to: digits, onLeft: true)
     }
   }
 

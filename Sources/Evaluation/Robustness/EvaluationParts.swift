@@ -33,7 +33,8 @@ struct Score {
   init(_ logits: Tensor, label: Int, classes: Int, sample: String) throws {
     guard logits.rank == 2, logits.shape[0] == 1, logits.dtype.isFloatingPoint else {
       throw KilpiError(
-        "", "the classifier returned \(logits.dtype.rawValue) \(logits.shape.prefix(8)) for 1 image",
+        "",
+        "the classifier returned \(logits.dtype.rawValue) \(logits.shape.prefix(8)) for 1 image",
         advice: "logits are float [N, classes]")
     }
     let values = try logits.doubles()

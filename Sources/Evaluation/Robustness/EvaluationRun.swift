@@ -71,7 +71,8 @@ final class EvaluationRun {
       let prompts = zeroShot.prompts
       guard report.texts.count == prompts.count else {
         throw KilpiError(
-          "", "text/\(attack.name): the attack gave \(report.texts.count) prompts for "
+          "",
+          "text/\(attack.name): the attack gave \(report.texts.count) prompts for "
             + "\(prompts.count)")
       }
       let record = TextAttackRecord(

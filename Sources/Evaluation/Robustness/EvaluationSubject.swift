@@ -27,8 +27,9 @@ public struct EvaluationSubject {
   /// How the model was trained, if that is known; goes into the record as it is.
   public var training = JSONValue.null
 
-  /// A CLIP with prompts. Its weights are used as they are when the evaluation runs, and record no
-  /// gradient.
+  /// A CLIP with prompts.
+  ///
+  /// Its weights are used as they are when the evaluation runs, and record no gradient.
   public init(_ classifier: ZeroShotClassifier, name: String = "") throws {
     let model = classifier.model
     let frozen = try classifier.with(model: model.frozen())
@@ -46,8 +47,9 @@ public struct EvaluationSubject {
     inputSide = model.configuration.imageSize
   }
 
-  /// Any function from images `[N, 3, H, W]` to logits `[N, C]`. Scenarios with text need a
-  /// `ZeroShotClassifier`.
+  /// Any function from images `[N, 3, H, W]` to logits `[N, C]`.
+  ///
+  /// Scenarios with text need a `ZeroShotClassifier`.
   public init(name: String, classNames: [String] = [], classifier: @escaping Classifier) {
     self.name = name
     self.classNames = classNames

@@ -38,8 +38,10 @@ public struct RobustnessComparison {
         throw KilpiError("", "two reports have the name '\(name)'")
       }
       for (what, own, other) in [
-        ("data", report.dataName + " " + report.split,
-          first.report.dataName + " " + first.report.split),
+        (
+          "data", report.dataName + " " + report.split,
+          first.report.dataName + " " + first.report.split
+        ),
         ("threat model", report.threatTitle, first.report.threatTitle),
       ] where own != other {
         throw KilpiError(

@@ -83,7 +83,8 @@ public struct RobustnessEvaluation {
     }
     if !subject.classNames.isEmpty, subject.classNames.count != data.classNames.count {
       throw KilpiError(
-        "", "the classifier has \(subject.classNames.count) classes, \(data.name) has "
+        "",
+        "the classifier has \(subject.classNames.count) classes, \(data.name) has "
           + "\(data.classNames.count)", advice: "make the classifier from the set's class_names")
     }
     if !texts.isEmpty || !multimodal.isEmpty, subject.zeroShot == nil || subject.reprompted == nil {
@@ -93,10 +94,12 @@ public struct RobustnessEvaluation {
     }
     if perturbationPlace == .input, subject.inputSide == nil {
       throw KilpiError(
-        "", "the input size of a plain function is not known", advice: "use perturb_at = \"native\"")
+        "", "the input size of a plain function is not known", advice: "use perturb_at = \"native\""
+      )
     }
-    for names in [images.map(\.name), texts.map(\.name), multimodal.map { $0.method.rawValue + $0.name }]
-    {
+    for names in [
+      images.map(\.name), texts.map(\.name), multimodal.map { $0.method.rawValue + $0.name },
+    ] {
       var seen = Set<String>()
       if let twice = names.first(where: { !seen.insert($0).inserted }) {
         throw KilpiError("", "two attacks have the name '\(twice)'", advice: "name one of them")

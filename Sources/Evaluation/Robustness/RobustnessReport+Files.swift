@@ -22,7 +22,8 @@ extension RobustnessReport {
       "label": .string(row.label), "scenario": .string(row.kind.rawValue),
       "attack": .string(row.attack), "n": .integer(Int64(row.samples.count)),
       "correct": .integer(Int64(row.accuracy.count)), "accuracy": optional(row.accuracy.value),
-      "interval": interval.map { .array([.number($0.lowerBound), .number($0.upperBound)]) } ?? .null,
+      "interval": interval.map { .array([.number($0.lowerBound), .number($0.upperBound)]) }
+        ?? .null,
       "strict": optional(row.strict.value), "asr_drop": optional(row.successDrop),
       "asr_lost": optional(row.successLost),
       "max_distance": .record([
@@ -93,8 +94,9 @@ extension RobustnessReport {
     return .object(members)
   }
 
-  /// Writes `report.json`, `samples.jsonl`, `table.txt`, `table.md` and `table.csv` to a folder,
-  /// which is made when it is not there. Classes in the files count from 0.
+  /// Writes `report.json`, `samples.jsonl`, `table.txt`, `table.md` and `table.csv` to a folder.
+  ///
+  /// The folder is made when it is not there. Classes in the files count from 0.
   public func save(_ folder: String) throws {
     try FileReader.makeDirectory(folder)
     try AtomicFile.write(sampleLines, to: folder + "/samples.jsonl")

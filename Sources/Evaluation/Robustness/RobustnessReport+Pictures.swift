@@ -56,7 +56,9 @@ extension RobustnessReport {
         advice: "rows with pictures: " + labels.joined(separator: ", "))
     }
     let shown = pictures.prefix(limit ?? pictures.count)
-    guard !shown.isEmpty else { throw KilpiError("", "limit is \(limit ?? 0), at least 1 is needed") }
+    guard !shown.isEmpty else {
+      throw KilpiError("", "limit is \(limit ?? 0), at least 1 is needed")
+    }
     let pairs = shown.compactMap { picture in
       picture.attacked.first { $0.row == chosen }.map { (picture, $0.image, $0.prediction) }
     }

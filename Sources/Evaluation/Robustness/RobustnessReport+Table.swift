@@ -7,7 +7,8 @@ extension RobustnessReport {
   /// The data set and how much of it: `fashion-mnist test, 500 of 10000 samples`.
   public var dataTitle: String {
     let set = split.isEmpty ? dataName : dataName + " " + split
-    return count == splitCount ? "\(set), \(count) samples"
+    return count == splitCount
+      ? "\(set), \(count) samples"
       : "\(set), \(count) of \(splitCount) samples"
   }
 

@@ -17,7 +17,9 @@ public enum ScenarioKind: String, Sendable, CaseIterable {
   case worst
 }
 
-/// What became of one sample in one scenario. What was not measured is nil, never 0.
+/// What became of one sample in one scenario.
+///
+/// What was not measured is nil, never 0.
 public struct SampleRecord: Equatable, Sendable {
   /// The sample's stable id.
   public var id: String

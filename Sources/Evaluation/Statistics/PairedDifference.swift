@@ -33,7 +33,8 @@ public struct PairedDifference: Equatable, Sendable {
   ) throws {
     guard before.count == after.count, !before.isEmpty, resamples >= 1 else {
       throw KilpiError(
-        "", "a paired difference needs the same samples twice, not \(before.count) and "
+        "",
+        "a paired difference needs the same samples twice, not \(before.count) and "
           + "\(after.count)")
     }
     let differences = zip(before, after).map { Int($1 ? 1 : 0) - ($0 ? 1 : 0) }
@@ -57,7 +58,7 @@ public struct PairedDifference: Equatable, Sendable {
       for draw in 0..<differences.count {
         // 32 bits choose an index by multiplication; the bias, n / 2³², is far below the noise.
         bits = draw & 1 == 0 ? stream.next() : bits >> 32
-        sum += differences[Int((bits & 0xFFFF_FFFF) * n >> 32)]
+        sum += differences[Int(((bits & 0xFFFF_FFFF) * n) >> 32)]
       }
       sums[index] = sum
     }

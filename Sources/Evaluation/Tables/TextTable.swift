@@ -94,7 +94,7 @@ struct TextTable {
   static func csv(_ rows: [[String]]) -> String {
     rows.map { row in
       row.map { cell in
-        cell.contains { "\",\r\n".contains($0) || $0 == "\r\n" }
+        cell.unicodeScalars.contains { ["\"", ",", "\r", "\n"].contains($0) }
           ? "\"" + cell.replacing("\"", with: "\"\"") + "\"" : cell
       }.joined(separator: ",") + "\r\n"
     }.joined()
@@ -119,7 +119,8 @@ enum NumberText {
 
   /// A number with about `digits` significant digits, in plain notation where that is short.
   static func significant(_ value: Double, _ digits: Int) -> String {
-    guard value.isFinite, value != 0 else { return "\(value == 0 ? 0 : value)" }
+    if value == 0 { return "0" }
+    guard value.isFinite else { return "\(value)" }
     var magnitude = 0
     var rest = abs(value)
     while rest >= 10, magnitude < 300 { (rest, magnitude) = (rest / 10, magnitude + 1) }
