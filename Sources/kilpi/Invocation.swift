@@ -7,7 +7,7 @@ enum Invocation {
   case run(RunPlan)
   case version
   case help(String)
-  case doctor(json: Bool)
+  case doctor(json: Bool, model: String?)
   /// A wrong command line: exit 64.
   case wrong(String)
 
@@ -84,7 +84,8 @@ enum Invocation {
 
   private static func doctor(_ words: [String]) -> Invocation {
     do {
-      return .doctor(json: try DoctorOptions.parse(words).json)
+      let options = try DoctorOptions.parse(words)
+      return .doctor(json: options.json, model: options.model)
     } catch {
       if DoctorOptions.exitCode(for: error) == .success {
         return .help(DoctorOptions.helpMessage())

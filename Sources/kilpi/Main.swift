@@ -15,9 +15,15 @@ enum Main {
     case .help(let text):
       StandardStream.output.write(text + "\n")
       status = 0
-    case .doctor(let json):
-      StandardStream.output.write(Doctor(environment: environment).report(json: json))
-      status = 0
+    case .doctor(let json, let model):
+      do {
+        let doctor = Doctor(environment: environment)
+        StandardStream.output.write(try doctor.report(json: json, model: model))
+        status = 0
+      } catch {
+        StandardStream.error.write("kilpi: \(error)\n")
+        status = 1
+      }
     case .wrong(let text):
       StandardStream.error.write("kilpi: \(text)\n")
       status = 64
