@@ -17,9 +17,7 @@ final class ComparisonHandle: LuaObject {
 
 extension EvalLibrary {
   private static let example = """
-    local model = clip.create{embed_dim = 8, quick_gelu = true,
-      vision_cfg = {image_size = 16, patch_size = 8, width = 16, layers = 1, head_width = 8},
-      text_cfg = {width = 8, heads = 1, layers = 1}}
+    local model = clip.create("tiny")
     local ds = data.from(tensor.rand{4, 3, 16, 16}, {1, 2, 1, 2}, {"cat", "dog"})
     local r = eval.robustness{model = model, data = ds}
 
@@ -50,14 +48,18 @@ extension EvalLibrary {
       Method(
         "save", "(folder: string)",
         doc: "Writes report.json, table.txt, table.md, table.csv and samples.jsonl.",
-        example: example + "r:save(\"/tmp/kilpi-example-report\")"
+        example: example + """
+          local folder = os.tmpname() .. "-report"
+          r:save(folder)
+          print(io.open(folder .. "/table.txt"):read("l") ~= nil)  --> true
+          """
       ) { handle, call in
         try handle.report.save(call.path(1, writing: true))
         return []
       },
       Method(
         "plot", "(path: string)", doc: "A bar chart of the accuracies with intervals: PNG, SVG or PDF.",
-        example: example + "if false then r:plot(\"bars.png\") end"
+        example: example + "print((pcall(r.plot, r, \"bars.doc\")))  --> false"
       ) { handle, call in
         try handle.report.plot(call.path(1, writing: true))
         return []
@@ -66,7 +68,7 @@ extension EvalLibrary {
         "images", "(path: string [, options])",
         doc: "A picture of clean and adversarial images and their amplified difference.",
         options: [.integer("rows", range: 1...1000, "samples shown; all that were kept when not given")],
-        example: example + "if false then r:images(\"grid.png\") end"
+        example: example + "print((pcall(r.images, r, \"/nowhere/grid.png\")))  --> false"
       ) { handle, call in
         let rows = try call.options(2).integerIfGiven("rows")
         try handle.report.images(call.path(1, writing: true), limit: rows)
@@ -117,7 +119,7 @@ extension EvalLibrary {
         "save", "(folder: string)", doc: "Writes the comparison's JSON and tables.",
         example: example + """
           local c = eval.compare{{name = "a", report = r}, {name = "b", report = r}}
-          c:save("/tmp/kilpi-example-comparison")
+          print((pcall(c.save, c, "/dev/null/comparison")))  --> false
           """
       ) { handle, call in
         try handle.comparison.save(call.path(1, writing: true))
@@ -125,7 +127,7 @@ extension EvalLibrary {
       },
       Method(
         "plot", "(path: string)", doc: "A grouped bar chart: PNG, SVG or PDF.",
-        example: example + "if false then eval.compare{{report = r}, {report = r}}:plot(\"bars.png\") end"
+        example: example + "print((pcall(eval.compare, {{report = r}})))  --> false"
       ) { handle, call in
         try handle.comparison.plot(call.path(1, writing: true))
         return []

@@ -32,7 +32,10 @@ enum PlotLibrary {
       .boolean("logx", default: false, "logarithmic x axis"),
       .boolean("logy", default: false, "logarithmic y axis"),
     ] + labels,
-    example: "plot.line{y = {1, 4, 9}, title = \"squares\", path = \"/tmp/kilpi-example-plot.svg\"}"
+    example: """
+      local ok, problem = pcall(plot.line, {title = "nothing"})
+      print(tostring(problem):match("there is nothing to draw"))  --> there is nothing to draw
+      """
   ) { call in
     let options = try call.options(1)
     var plot = PlotSpecification(.line)
@@ -48,7 +51,10 @@ enum PlotLibrary {
   private static let bar = Entry(
     "bar", "(options: table)", doc: "Bars: one value a category, or several series side by side.",
     options: [.strings("categories", "names under the bars"), .numbers("y", "values"), series] + labels,
-    example: "plot.bar{categories = {\"clean\", \"pgd\"}, y = {85, 12}, path = \"/tmp/kilpi-example-plot.svg\"}"
+    example: """
+      local ok, problem = pcall(plot.bar, {y = {85, 12}, categories = {"clean", "pgd"}, path = "bars.doc"})
+      print(ok)  --> false
+      """
   ) { call in
     let options = try call.options(1)
     var plot = PlotSpecification(.bar)
@@ -65,7 +71,10 @@ enum PlotLibrary {
       OptionSpec.any("matrix", type: "number[][]", "rows of numbers, the same length each").mandatory,
       .strings("columns", "names of the columns"), .strings("rows", "names of the rows"),
     ] + labels,
-    example: "plot.heatmap{matrix = {{1, 2}, {3, 4}}, path = \"/tmp/kilpi-example-plot.svg\"}"
+    example: """
+      local ok, problem = pcall(plot.heatmap, {matrix = {{1, "two"}}})
+      print(tostring(problem):match("holds something other"))  --> holds something other
+      """
   ) { call in
     let options = try call.options(1)
     var plot = PlotSpecification(.heatmap)
