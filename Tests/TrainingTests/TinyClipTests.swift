@@ -1,3 +1,4 @@
+import Attacks
 import ClipModels
 import Datasets
 import Diagnostics
@@ -64,5 +65,41 @@ import Testing
     let expected = try reference.tensor("pixel_gradient_16")
     let largest = try expected.abs().max().item()
     try expectClose(gradient, expected, rtol: 0, atol: 1e-3 * largest, "pixel gradient")
+    try compareAttacks(
+      { try model.logits(images: model.encodeImage($0), texts: texts) }, dataset, indices, reference
+    )
+  }
+
+  /// FGSM and PGD without random start, against torch's images: a sign may differ where a gradient is
+  /// zero to rounding, so 99.9 % of the pixels must agree, and the verdicts of PGD but for one sample.
+  private func compareAttacks(
+    _ classifier: @escaping Classifier, _ dataset: Dataset, _ indices: [Int],
+    _ reference: SafetensorsFile
+  ) throws {
+    let expected = try reference.tensor("pgd_correct").integers()
+    let batch = try dataset.batch(Array(indices.prefix(expected.count)))
+    let labels = try #require(batch.labels)
+    var settings = AttackSettings(budget: try Budget(.linf, 1.0 / 255))
+    settings.keep = .last
+    settings.probes = false
+    let sixteen = try batch.images.narrowed(0, start: 0, length: 16)
+    let fgsm = try FastGradientSign().run(
+      classifier, images: sixteen,
+      criterion: .misclassified(labels.narrowed(0, start: 0, length: 16)), settings: settings)
+    try expectAgreement(fgsm.images, reference.tensor("fgsm_16"))
+    let pgd = try ProjectedGradientDescent(steps: 10, step: 0.25 / 255, startsAtRandom: false).run(
+      classifier, images: batch.images, criterion: .misclassified(labels), settings: settings)
+    try expectAgreement(
+      pgd.images.narrowed(0, start: 0, length: 64), reference.tensor("pgd_64"))
+    let mine = pgd.report.success.map { $0 ? 0 : 1 }
+    let differing = zip(mine, expected).count { $0 != $1 }
+    #expect(differing <= 1, "\(differing) verdicts differ")
+  }
+
+  private func expectAgreement(_ images: Tensor, _ expected: Tensor) throws {
+    let (a, b) = (try images.doubles(), try expected.doubles())
+    #expect(a.count == b.count)
+    let close = zip(a, b).count { abs($0 - $1) < 1e-6 }
+    #expect(Double(close) >= 0.999 * Double(a.count), "\(close) of \(a.count) pixels agree")
   }
 }
