@@ -8,6 +8,8 @@ enum Invocation {
   case version
   case help(String)
   case doctor(json: Bool)
+  /// Write the files made from the catalogue, for `scripts/docs`.
+  case docs
   /// A wrong command line: exit 64.
   case wrong(String)
 
@@ -43,6 +45,7 @@ enum Invocation {
         case "help": return help(Array(words.dropFirst()))
         case "doctor": return doctor(Array(words.dropFirst()))
         case "run": return run(arguments, words, environment)
+        case "docs" where words.count == 1: return .docs
         default: break
         }
       }

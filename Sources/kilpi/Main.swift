@@ -18,6 +18,8 @@ enum Main {
     case .doctor(let json):
       StandardStream.output.write(Doctor(environment: environment).report(json: json))
       status = 0
+    case .docs:
+      status = Documents.write()
     case .wrong(let text):
       StandardStream.error.write("kilpi: \(text)\n")
       status = 64
