@@ -233,6 +233,7 @@ function attack.nifgsm(classifier, images, labels, options) end
 ---@field restarts? integer # random starts; the best counts; default 1
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 ---@field keep? "best"|"last" # which iterate is returned; the attack's own habit when not given
+---@field eot? integer # passes a gradient is averaged over; default 1
 ---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it
 ---@field steps? integer # gradient steps; default 10
 ---@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2
@@ -243,9 +244,7 @@ function attack.nifgsm(classifier, images, labels, options) end
 --- An attack without labels: PGD that moves the image features `away` from given features [N, D] (the squared distance of raw features, as FARE does), or `toward` them (the cosine). arXiv:2402.12336.
 ---
 ---```lua
----local model = clip.create{embed_dim = 8, quick_gelu = true,
----  vision_cfg = {image_size = 16, patch_size = 8, width = 16, layers = 1, head_width = 8},
----  text_cfg = {width = 8, heads = 1, layers = 1}}
+---local model = clip.create("tiny")
 ---local adv = attack.embedding(model, tensor.rand{1, 3, 16, 16}, {eps = "2/255", steps = 2})
 ---print(adv:size(2))  --> 3
 ---```
@@ -276,9 +275,7 @@ function attack.embedding(model, images, options) end
 --- Changes at most `words` words of each prompt so that its feature moves as far as possible. Objectives: kl and cosine compare with the clean feature, l2 raw features, img moves away from the image of the prompt (`images` [P, 3, H, W]), ce finds for each of `images` with `labels` the exact worst prompts (the prompts are then a classifier, the result one list of prompts an image). The report tells the edits, queries, and the shares of edits that are synonyms or hit a class word. Protocol: methods of arXiv:2004.09984 and arXiv:2405.04346.
 ---
 ---```lua
----local model = clip.create{embed_dim = 8, quick_gelu = true,
----  vision_cfg = {image_size = 16, patch_size = 8, width = 16, layers = 1, head_width = 8},
----  text_cfg = {width = 8, heads = 1, layers = 1}}
+---local model = clip.create("tiny")
 ---local texts, report = attack.text(model, {"a photo of a cat"}, {method = "char"})
 ---print(#texts, #report.results[1].edits)  --> 1	1
 ---```
@@ -327,9 +324,7 @@ function attack.text(model, prompts, options) end
 --- Attacks images and class prompts together. independent: each side against the clean other, the published protocol; adaptive: the prompts first, then the images against the adversarial prompts. `image` and `text` are tables as attack.pgd and attack.text take them, with `method`. The report has success, image_success, text_success and clean_correct per sample, and the reports of both parts under image and text (arXiv:2404.19287).
 ---
 ---```lua
----local model = clip.create{embed_dim = 8, quick_gelu = true,
----  vision_cfg = {image_size = 16, patch_size = 8, width = 16, layers = 1, head_width = 8},
----  text_cfg = {width = 8, heads = 1, layers = 1}}
+---local model = clip.create("tiny")
 ---local x, y, t, report = tensor.rand{1, 3, 16, 16}, {1}, {method = "char", sites = 2}
 ---x, t, report = attack.multimodal(model, x, y, {"a cat", "a dog"}, {text = t})
 ---print(#t, #report.success)  --> 2	1

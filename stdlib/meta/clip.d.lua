@@ -7,9 +7,7 @@ local clip_model = {}
 --- The configuration, as in a Hugging Face config.json.
 ---
 ---```lua
----local model = clip.create{embed_dim = 8, quick_gelu = true,
----  vision_cfg = {image_size = 16, patch_size = 8, width = 16, layers = 1, head_width = 8},
----  text_cfg = {width = 8, heads = 1, layers = 1}}
+---local model = clip.create("tiny")
 ---print(model:config().projection_dim)  --> 8
 ---```
 ---@return table
@@ -18,9 +16,7 @@ function clip_model:config() end
 --- The weights by name, under the names of OpenAI's and open_clip's checkpoints. They are the model's own: what a script changes in place changes the model.
 ---
 ---```lua
----local model = clip.create{embed_dim = 8, quick_gelu = true,
----  vision_cfg = {image_size = 16, patch_size = 8, width = 16, layers = 1, head_width = 8},
----  text_cfg = {width = 8, heads = 1, layers = 1}}
+---local model = clip.create("tiny")
 ---print(model:parameters()["visual.proj"]:size(2))  --> 8
 ---```
 ---@return table
@@ -29,10 +25,8 @@ function clip_model:parameters() end
 --- Number of weights, all elements counted.
 ---
 ---```lua
----local model = clip.create{embed_dim = 8, quick_gelu = true,
----  vision_cfg = {image_size = 16, patch_size = 8, width = 16, layers = 1, head_width = 8},
----  text_cfg = {width = 8, heads = 1, layers = 1}}
----print(model:num_parameters())  --> 403690
+---local model = clip.create("tiny")
+---print(model:num_parameters())  --> 403473
 ---```
 ---@return integer
 function clip_model:num_parameters() end
@@ -40,9 +34,7 @@ function clip_model:num_parameters() end
 --- exp(logit_scale), by which similarities are multiplied; 1/0.07 in a fresh model.
 ---
 ---```lua
----local model = clip.create{embed_dim = 8, quick_gelu = true,
----  vision_cfg = {image_size = 16, patch_size = 8, width = 16, layers = 1, head_width = 8},
----  text_cfg = {width = 8, heads = 1, layers = 1}}
+---local model = clip.create("tiny")
 ---print(model:logit_scale() > 14.2)  --> true
 ---```
 ---@return number
@@ -55,9 +47,7 @@ function clip_model:logit_scale() end
 --- Writes a folder with config.json and model.safetensors in Hugging Face's layout, which transformers loads.
 ---
 ---```lua
----local model = clip.create{embed_dim = 8, quick_gelu = true,
----  vision_cfg = {image_size = 16, patch_size = 8, width = 16, layers = 1, head_width = 8},
----  text_cfg = {width = 8, heads = 1, layers = 1}}
+---local model = clip.create("tiny")
 ---model:save("/tmp/kilpi-example-model")
 ---print(clip.load("/tmp/kilpi-example-model"):num_parameters() == model:num_parameters())  --> true
 ---```
@@ -71,9 +61,7 @@ function clip_model:save(path, options) end
 --- Features of images [N, 3, H, W] (or [3, H, W]) in [0, 1], [N, D]. Images of another size than the model's are resampled inside the graph (bicubic, a = -0.75, no antialias), then normalised.
 ---
 ---```lua
----local model = clip.create{embed_dim = 8, quick_gelu = true,
----  vision_cfg = {image_size = 16, patch_size = 8, width = 16, layers = 1, head_width = 8},
----  text_cfg = {width = 8, heads = 1, layers = 1}}
+---local model = clip.create("tiny")
 ---print(model:encode_image(tensor.rand{2, 3, 20, 20}):size(2))  --> 8
 ---```
 ---@param images tensor
@@ -87,9 +75,7 @@ function clip_model:encode_image(images, options) end
 --- Features of texts, or of token ids from clip.tokenize, [N, D]. Equal texts are encoded once.
 ---
 ---```lua
----local model = clip.create{embed_dim = 8, quick_gelu = true,
----  vision_cfg = {image_size = 16, patch_size = 8, width = 16, layers = 1, head_width = 8},
----  text_cfg = {width = 8, heads = 1, layers = 1}}
+---local model = clip.create("tiny")
 ---print(model:encode_text({"a cat", "a dog"}):size(1))  --> 2
 ---```
 ---@param texts string|string[]|tensor
@@ -100,9 +86,7 @@ function clip_model:encode_text(texts, options) end
 --- logit_scale times the cosine of every image with every text (or given text features), [N, C].
 ---
 ---```lua
----local model = clip.create{embed_dim = 8, quick_gelu = true,
----  vision_cfg = {image_size = 16, patch_size = 8, width = 16, layers = 1, head_width = 8},
----  text_cfg = {width = 8, heads = 1, layers = 1}}
+---local model = clip.create("tiny")
 ---print(model:logits(tensor.rand{2, 3, 16, 16}, {"a", "b", "c"}):size(2))  --> 3
 ---```
 ---@param images tensor
@@ -116,9 +100,7 @@ function clip_model:logits(images, texts) end
 --- A zero-shot classifier: the class whose prompt is nearest to the image wins. Class names are used as given; with several templates a class's feature is the mean over them. Text features are cached, and encoded again once the model has changed.
 ---
 ---```lua
----local model = clip.create{embed_dim = 8, quick_gelu = true,
----  vision_cfg = {image_size = 16, patch_size = 8, width = 16, layers = 1, head_width = 8},
----  text_cfg = {width = 8, heads = 1, layers = 1}}
+---local model = clip.create("tiny")
 ---local cls = model:classifier({"cat", "dog"}, {templates = {"a photo of a {c}"}})
 ---print(cls.prompts[2])  --> a photo of a dog
 ---```
@@ -141,9 +123,7 @@ local classifier = {}
 --- Logits [N, C] of images [N, 3, H, W] in [0, 1]; differentiable with respect to the images.
 ---
 ---```lua
----local model = clip.create{embed_dim = 8, quick_gelu = true,
----  vision_cfg = {image_size = 16, patch_size = 8, width = 16, layers = 1, head_width = 8},
----  text_cfg = {width = 8, heads = 1, layers = 1}}
+---local model = clip.create("tiny")
 ---local cls = model:classifier{"cat", "dog"}
 ---print(cls:logits(tensor.rand{3, 3, 16, 16}):size(2))  --> 2
 ---```
@@ -154,9 +134,7 @@ function classifier:logits(images) end
 --- The best class of each image, from 1, and its probability; ties go to the lower class.
 ---
 ---```lua
----local model = clip.create{embed_dim = 8, quick_gelu = true,
----  vision_cfg = {image_size = 16, patch_size = 8, width = 16, layers = 1, head_width = 8},
----  text_cfg = {width = 8, heads = 1, layers = 1}}
+---local model = clip.create("tiny")
 ---local cls = model:classifier{"cat", "dog"}
 ---local labels, scores = cls:predict(tensor.rand{3, 3, 16, 16})
 ---print(#labels, scores:max():item() <= 1)  --> 3	true
@@ -172,9 +150,7 @@ function classifier:predict(images) end
 --- Share of a data set's images whose best class is their label, in 0 … 1.
 ---
 ---```lua
----local model = clip.create{embed_dim = 8, quick_gelu = true,
----  vision_cfg = {image_size = 16, patch_size = 8, width = 16, layers = 1, head_width = 8},
----  text_cfg = {width = 8, heads = 1, layers = 1}}
+---local model = clip.create("tiny")
 ---local cls = model:classifier{"cat", "dog"}
 ---local ds = data.from(tensor.rand{4, 3, 16, 16}, {1, 2, 1, 2}, {"cat", "dog"})
 ---print(cls:accuracy(ds) <= 1)  --> true
@@ -187,9 +163,7 @@ function classifier:accuracy(dataset, options) end
 --- The same classes with other prompts, in the order of `prompts`: adversarial ones, say.
 ---
 ---```lua
----local model = clip.create{embed_dim = 8, quick_gelu = true,
----  vision_cfg = {image_size = 16, patch_size = 8, width = 16, layers = 1, head_width = 8},
----  text_cfg = {width = 8, heads = 1, layers = 1}}
+---local model = clip.create("tiny")
 ---local cls = model:classifier{"cat", "dog"}
 ---print(cls:with_prompts({"a cat", "a dog"}).prompts[1])  --> a cat
 ---```
@@ -222,13 +196,13 @@ function clip.load(path_or_name, options) end
 ---@class clip.createOptions
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 
---- A model with random weights. The configuration is a table as in an open_clip or Hugging Face JSON file, or a name such as "ViT-B-32" (exact GELU; "ViT-B-32-quickgelu" has OpenAI's).
+--- A model with random weights. The configuration is a table as in an open_clip or Hugging Face JSON file, or a name such as "ViT-B-32" (exact GELU; "ViT-B-32-quickgelu" has OpenAI's) or "tiny" (16 pixels, one block a tower: for trying things out).
 ---
 ---```lua
 ---local config = {embed_dim = 8, quick_gelu = true,
 ---  vision_cfg = {image_size = 16, patch_size = 8, width = 16, layers = 1, head_width = 8},
 ---  text_cfg = {width = 8, heads = 1, layers = 1}}
----print(clip.create(config):num_parameters())  --> 403690
+---print(clip.create(config):num_parameters())  --> 403473
 ---```
 ---@param config table|string
 ---@param options? clip.createOptions

@@ -34,9 +34,7 @@ train = {}
 --- Trains on images with captions or class prompts: the symmetric contrastive loss over each batch (arXiv:2103.00020), where pairs of one class (or equal captions) all count as matching. The result has model, history (one row a step) and steps.
 ---
 ---```lua
----local model = clip.create{embed_dim = 8, quick_gelu = true,
----  vision_cfg = {image_size = 16, patch_size = 8, width = 16, layers = 1, head_width = 8},
----  text_cfg = {width = 8, heads = 1, layers = 1}}
+---local model = clip.create("tiny")
 ---local ds = data.from(tensor.rand{4, 3, 16, 16}, {1, 2, 1, 2}, {"cat", "dog"})
 ---local result = train.contrastive{model = model, data = ds, steps = 2, batch = 2}
 ---print(#result.history, result.model ~= model)  --> 2	true
@@ -115,9 +113,7 @@ function train.contrastive(options) end
 --- Fine-tunes a model. mmcoa: adversarial images against clean texts and clean images against adversarial texts, both encoders; image-only and text-only: one of the terms; clean: neither attack. Images are attacked by PGD on the class prompts, each distinct text of a batch once; the attacks run on frozen weights. Test the result with eval.robustness.
 ---
 ---```lua
----local model = clip.create{embed_dim = 8, quick_gelu = true,
----  vision_cfg = {image_size = 16, patch_size = 8, width = 16, layers = 1, head_width = 8},
----  text_cfg = {width = 8, heads = 1, layers = 1}}
+---local model = clip.create("tiny")
 ---local ds = data.from(tensor.rand{4, 3, 16, 16}, {1, 2, 1, 2}, {"cat", "dog"})
 ---local result = train.run{method = "mmcoa", model = model, data = ds, steps = 1, batch = 2,
 ---  image_attack = {eps = "2/255", steps = 2}, text_attack = {method = "char", sites = 2}}

@@ -30,6 +30,7 @@ extension Tensor {
     var indices: [Int64] = []
     indices.reserveCapacity(values.count)
     for start in stride(from: 0, to: values.count, by: Swift.max(n, 1)) {
+      try Interrupts.poll()
       let order = (0..<n).sorted { left, right in
         let (a, b) = (values[start + left], values[start + right])
         if a.isNaN || b.isNaN { return a.isNaN == b.isNaN ? left < right : b.isNaN }
@@ -43,7 +44,9 @@ extension Tensor {
     return (try gathered(axis, picks), picks)
   }
 
-  /// Running sum along an axis. Gradient: the running sum from the end.
+  /// Running sum along an axis.
+  ///
+  /// Gradient: the running sum from the end.
   public func cumulativeSum(axis: Int) throws -> Tensor {
     try cumulated(axis, reverse: false)
   }
