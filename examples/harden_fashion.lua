@@ -7,7 +7,7 @@ local out = (not quick and arg and arg[1]) or (quick and arg[2]) or "runs/harden
 -- Sizes of the job. `quick` only shows that every step works.
 local size = quick
     and { train = 600, pretrain = 12, harden = 3, batch = 32, test = 24, pgd = 3 }
-  or { train = nil, pretrain = 900, harden = 600, batch = 128, test = 500, pgd = 20 }
+  or { train = nil, pretrain = 700, harden = 500, batch = 128, test = 500, pgd = 20 }
 local eps = "8/255"
 
 local function heading(text) io.stderr:write("\n== ", text, "\n") end

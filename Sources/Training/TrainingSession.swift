@@ -261,9 +261,9 @@ final class TrainingSession {
   private func checkedNorm(_ gradients: [Tensor]) throws -> Double {
     var total = 0.0
     for (gradient, (name, _)) in zip(gradients, optimizer.parameters) {
-      let norm = try gradient.norm().item()
-      guard norm.isFinite else { throw notFinite("the gradient of '\(name)' is not finite") }
-      total += norm * norm
+      let square = try gradient.sumOfSquares()
+      guard square.isFinite else { throw notFinite("the gradient of '\(name)' is not finite") }
+      total += square
     }
     return total.squareRoot()
   }

@@ -33,7 +33,7 @@ import Testing
     "layerNorm": "a fused kernel of models",
     "embedding": "index_select does it",
     "patches": "a fused kernel of models",
-    "adamWStep": "the optimiser of train.run",
+    "adamWStep": "the optimiser of train.run", "sumOfSquares": "the gradient norm of train.run",
     "signStepped": "a fused step of attacks",
     "firstNotFinite": "a check of attacks and training",
   ]

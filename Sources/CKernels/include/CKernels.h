@@ -94,6 +94,8 @@ typedef struct { size_t samples, channels, height, width, patch; } kilpi_grid;
   /* softmax(scale * s [+ causal mask]) in place, s [rows, n] with row stride ld */                  \
   void kilpi_attention_softmax_##S(T *s, size_t rows, size_t n, T scale, bool causal);               \
   void kilpi_attention_softmax_gradient_##S(const T *p, T *dp, size_t rows, size_t n, T scale);      \
+  /* sum of squares, in double */                                                                   \
+  double kilpi_sum_of_squares_##S(const T *x, size_t n);                                             \
   /* first index whose value is not finite, or n */                                                  \
   size_t kilpi_first_not_finite_##S(const T *x, size_t n);                                           \
   void kilpi_add_rows_##S(T *table, const int64_t *rows, const T *values, size_t count, size_t width); \

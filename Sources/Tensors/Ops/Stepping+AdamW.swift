@@ -40,4 +40,14 @@ extension Tensor {
     }
     return index == count ? nil : index
   }
+
+  /// `Σ x²` over all elements in float64, unseen by the tape.
+  public func sumOfSquares() throws -> Double {
+    guard dtype.isFloatingPoint else { throw unsupported(dtype) }
+    let source = try ordered()
+    return keeping(source) {
+      dtype == .float32
+        ? kilpi_sum_of_squares_f32(source.f32, count) : kilpi_sum_of_squares_f64(source.f64, count)
+    }
+  }
 }
