@@ -8,6 +8,9 @@ enum Invocation {
   case version
   case help(String)
   case doctor(json: Bool, model: String?)
+  /// Write the reference manual and the editor annotations into the repository below the working
+  /// directory.
+  case docs
   /// A wrong command line: exit 64.
   case wrong(String)
 
@@ -42,6 +45,8 @@ enum Invocation {
         switch first {
         case "help": return help(Array(words.dropFirst()))
         case "doctor": return doctor(Array(words.dropFirst()))
+        // Not listed in the help: writes what the catalogue generates, for scripts/docs.
+        case "docs": return .docs
         case "run": return run(arguments, words, environment)
         default: break
         }

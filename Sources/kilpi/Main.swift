@@ -1,4 +1,6 @@
+internal import Files
 internal import Glibc
+internal import LuaBindings
 internal import Notebook
 
 /// The executable: reads the command line, runs what it asks for, ends with the right status.
@@ -15,6 +17,8 @@ enum Main {
     case .help(let text):
       StandardStream.output.write(text + "\n")
       status = 0
+    case .docs:
+      status = writeGeneratedFiles()
     case .doctor(let json, let model):
       do {
         let doctor = Doctor(environment: environment)
@@ -31,6 +35,16 @@ enum Main {
       status = Runner(plan: plan, environment: environment).run()
     }
     exit(finished(status))
+  }
+
+  private static func writeGeneratedFiles() -> Int32 {
+    do {
+      for file in GeneratedFiles.all() { try AtomicFile.write(file.text, to: file.path) }
+      return 0
+    } catch {
+      StandardStream.error.write("kilpi: \(error) (run scripts/docs in the repository)\n")
+      return 1
+    }
   }
 
   /// The status after the last output has reached its reader.

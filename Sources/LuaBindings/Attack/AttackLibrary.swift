@@ -87,21 +87,22 @@ enum AttackLibrary {
 
   private static let embedding: [Entry] = [
     Entry(
-      "embedding", "(model: clip model, images: tensor, options) -> adversarial: tensor, report: table",
+      "embedding",
+      "(model: clip model, images: tensor, options) -> adversarial: tensor, report: table",
       doc: """
         An attack without labels: PGD that moves the image features `away` from given features [N, D] \
         (the squared distance of raw features, as FARE does), or `toward` them (the cosine). \
         arXiv:2402.12336.
         """,
-      options: ImageAttackOptions.budget.filter { !["loss", "eot"].contains($0.name) } + [
+      options: ImageAttackOptions.budget.filter { $0.name != "loss" } + [
         ImageAttackRow.steps, ImageAttackRow.step, ImageAttackRow.randomStart,
-        .handle("away", type: "tensor", "features to leave; those of the clean images when neither is given"),
+        .handle(
+          "away", type: "tensor",
+          "features to leave; those of the clean images when neither is given"),
         .handle("toward", type: "tensor", "features to approach"),
       ],
       example: """
-        local model = clip.create{embed_dim = 8, quick_gelu = true,
-          vision_cfg = {image_size = 16, patch_size = 8, width = 16, layers = 1, head_width = 8},
-          text_cfg = {width = 8, heads = 1, layers = 1}}
+        local model = clip.create("tiny")
         local adv = attack.embedding(model, tensor.rand{1, 3, 16, 16}, {eps = "2/255", steps = 2})
         print(adv:size(2))  --> 3
         """
@@ -121,7 +122,9 @@ enum AttackLibrary {
       let expected = [images.shape[0], model.configuration.embedding]
       guard features.shape == expected else {
         throw KilpiError(
-          "", "the features have shape \(ErrorText.shape(features.shape)), \(ErrorText.shape(expected)) is needed")
+          "",
+          "the features have shape \(ErrorText.shape(features.shape)), \(ErrorText.shape(expected)) is needed"
+        )
       }
       let (settings, _) = try ImageAttackOptions.settings(options, call)
       let attack = ProjectedGradientDescent(

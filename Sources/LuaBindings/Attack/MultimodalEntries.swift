@@ -19,14 +19,13 @@ extension AttackLibrary {
         reports of both parts under image and text (arXiv:2404.19287).
         """,
       options: [
-        .choice("method", ["independent", "adaptive"], default: "independent", "order of the two attacks"),
+        .choice(
+          "method", ["independent", "adaptive"], default: "independent", "order of the two attacks"),
         .table("image", ImageAttackOptions.table, "the image attack"),
         .table("text", TextAttackOptions.table, "the text attack"),
       ],
       example: """
-        local model = clip.create{embed_dim = 8, quick_gelu = true,
-          vision_cfg = {image_size = 16, patch_size = 8, width = 16, layers = 1, head_width = 8},
-          text_cfg = {width = 8, heads = 1, layers = 1}}
+        local model = clip.create("tiny")
         local x, y, t, report = tensor.rand{1, 3, 16, 16}, {1}, {method = "char", sites = 2}
         x, t, report = attack.multimodal(model, x, y, {"a cat", "a dog"}, {text = t})
         print(#t, #report.success)  --> 2\t1

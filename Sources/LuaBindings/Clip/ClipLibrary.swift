@@ -17,13 +17,6 @@ enum ClipLibrary {
       """,
     entries: models + texts)
 
-  /// A model small enough for examples: 16 pixels, one block, width 16.
-  static let tinyConfig = """
-    {embed_dim = 8, quick_gelu = true,
-     vision_cfg = {image_size = 16, patch_size = 8, width = 16, layers = 1, head_width = 8},
-     text_cfg = {width = 8, heads = 1, layers = 1}}
-    """
-
   private static let models: [Entry] = [
     Entry(
       "load", "(path_or_name: string [, options]) -> clip model",
@@ -47,7 +40,8 @@ enum ClipLibrary {
       let options = try call.options(2)
       let path = try ModelLocator.resolve(call.string(1))
       if try options.string("precision") == "bfloat16" {
-        call.state.write("clip.load: bfloat16 products are not available, computing in float32\n", to: .error)
+        call.state.write(
+          "clip.load: bfloat16 products are not available, computing in float32\n", to: .error)
       }
       return [try ClipModel.load(path, strict: options.boolean("strict"))]
     },
@@ -55,14 +49,15 @@ enum ClipLibrary {
       "create", "(config: table|string [, options]) -> clip model",
       doc: """
         A model with random weights. The configuration is a table as in an open_clip or Hugging Face \
-        JSON file, or a name such as "ViT-B-32" (exact GELU; "ViT-B-32-quickgelu" has OpenAI's).
+        JSON file, or a name such as "ViT-B-32" (exact GELU; "ViT-B-32-quickgelu" has OpenAI's) or "tiny" \
+        (16 pixels, one block a tower: for trying things out).
         """,
       options: [.seed],
       example: """
         local config = {embed_dim = 8, quick_gelu = true,
           vision_cfg = {image_size = 16, patch_size = 8, width = 16, layers = 1, head_width = 8},
           text_cfg = {width = 8, heads = 1, layers = 1}}
-        print(clip.create(config):num_parameters())  --> 403690
+        print(clip.create(config):num_parameters())  --> 403473
         """
     ) { call in
       let options = try call.options(2)
@@ -166,7 +161,8 @@ enum ClipLibrary {
           "openai: bicubic, short side S, crop S; mmcoa_imagenet: bilinear, short side 256, crop 224; "
             + "mmcoa_small: unchanged"),
         .integer("size", default: 224, range: 1...8192, "side S of the result"),
-        .choice("crop", ["torchvision", "hf"], default: "torchvision", "rounding of the crop's place"),
+        .choice(
+          "crop", ["torchvision", "hf"], default: "torchvision", "rounding of the crop's place"),
       ],
       example: """
         print(clip.preprocess(tensor.ones{3, 40, 30}, {size = 16}):size(2))  --> 16
