@@ -17,8 +17,12 @@ public enum KilpiCatalog {
     Module(library: TensorLibrary.library, types: [TensorType.type, TensorLibrary.guardType]),
     Module(library: RandomLibrary.library, types: [RandomLibrary.generatorType]),
     Module(library: ImageLibrary.library),
+    Module(
+      library: ClipLibrary.library, types: [ClipLibrary.modelType, ClipLibrary.classifierType]),
     Module(library: TextLibrary.library),
+    Module(library: AttackLibrary.library),
     Module(library: DataLibrary.library, types: [DatasetType.type]),
+    Module(library: TrainLibrary.library),
     Module(library: JSONLibrary.library, types: [JSONLibrary.nullType]),
     Module(library: DisplayLibrary.library),
   ]
