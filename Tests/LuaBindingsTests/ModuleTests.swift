@@ -136,7 +136,7 @@ import Testing
         io.write(kind, " ", #text.edits("ox", {kind = kind}), "  ")
       end
       print(#text.edits("ox"), table.concat(text.edits("ox", {kind = "delete"}), " "))
-      """, "?")
+      """, "swap 1  delete 2  insert 76  keyboard 10  homoglyph 4  92\tx o\n")
   ]
 
   @Test(arguments: images + sets + texts)

@@ -1,4 +1,5 @@
 import Files
+import LuaHost
 import Testing
 
 @testable import LuaBindings
