@@ -34,12 +34,13 @@ struct Prompt {
           StandardStream.error.write(text)
         }),
       resultPalette: outputPalette, remarkPalette: errorPalette, history: history,
-      meters: Plugins.meters, columns: { terminal.size.columns },
+      meters: Plugins.meters(plan), columns: { terminal.size.columns },
       afterEach: {
         progress.reset()
         StandardStream.output.flush()
       })
     repl.settings.traceback = plan.traceback
+    repl.page = { page($0) }
     greet()
     runInitialisation(repl)
     repl.run()
@@ -62,6 +63,18 @@ struct Prompt {
     }
     return PlainLineSource(
       history: terminal.inputIsTerminal ? history : nil, isIncomplete: isIncomplete)
+  }
+
+  /// Shows a text that is longer than the window with the user's pager.
+  private func page(_ text: String) -> Bool {
+    guard terminal.canEdit, text.filter({ $0 == "\n" }).count >= terminal.size.rows else {
+      return false
+    }
+    let pager = environment["PAGER"].flatMap { $0.isEmpty ? nil : $0 } ?? "less -R"
+    StandardStream.output.flush()
+    guard let pipe = popen(pager, "w") else { return false }
+    fputs(text, pipe)
+    return pclose(pipe) == 0
   }
 
   private func greet() {

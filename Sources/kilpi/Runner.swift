@@ -66,9 +66,9 @@ final class Runner {
       progress.reset()
       ProcessSetup.restoreTerminal()
     }
-    try Plugins.attach(
+    Plugins.attach(
       to: state, plan: plan, progress: { [progress] in progress.handle($0) },
-      show: { [weak self] in self?.show(rgb: $0, width: $1, height: $2) ?? false })
+      show: pictures.show)
     if let folder = StandardFolder.path(environment: environment) {
       try state.prependSearchPath(folder)
     }
@@ -165,11 +165,22 @@ final class Runner {
     return 1
   }
 
-  // MARK: Pictures
+  private var pictures: PictureView {
+    PictureView(
+      choice: plan.graphics.resolved(
+        outputIsTerminal: terminal.outputIsTerminal, environment: environment),
+      terminal: terminal, progress: progress)
+  }
+}
 
-  private func show(rgb: [UInt8], width: Int, height: Int) -> Bool {
-    let choice = plan.graphics.resolved(
-      outputIsTerminal: terminal.outputIsTerminal, environment: environment)
+/// Pictures among the output of scripts.
+private struct PictureView {
+  let choice: GraphicsChoice
+  let terminal: Terminal
+  let progress: ProgressRenderer
+
+  /// Shows RGB bytes, rows from the top; false when pictures are off.
+  func show(rgb: [UInt8], width: Int, height: Int) -> Bool {
     guard choice == .blocks else { return false }
     progress.hide()
     let size = terminal.size

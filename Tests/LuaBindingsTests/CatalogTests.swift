@@ -24,7 +24,8 @@ import Testing
 
   @Test(arguments: functions + methods)
   func entryIsComplete(_ row: Row) {
-    #expect(!row.entry.doc.isEmpty && row.entry.doc.hasSuffix("."), "a text that ends in a full stop")
+    #expect(
+      !row.entry.doc.isEmpty && row.entry.doc.hasSuffix("."), "a text that ends in a full stop")
     #expect(!row.entry.example.isEmpty, "an example")
     #expect(row.entry.signature.hasPrefix("("))
     #expect(
@@ -55,7 +56,9 @@ import Testing
         """)
       let listed = (library.entries.map(\.name) + library.constants.map(\.name)).sorted()
       #expect(live == listed.joined(separator: " "))
-      #expect(try script.run("io.write(tostring(require 'kilpi.\(library.name)' == \(library.name)))") == "true")
+      #expect(
+        try script.run("io.write(tostring(require 'kilpi.\(library.name)' == \(library.name)))")
+          == "true")
     }
   }
 

@@ -2,7 +2,7 @@ import Testing
 
 @testable import LuaBindings
 
-/// A call and the exact text of its error.
+/// A call and the exact text of its error, without the place in front.
 struct ErrorCase: CustomTestStringConvertible, Sendable {
   var source: String
   var message: String
@@ -15,19 +15,16 @@ struct ErrorCase: CustomTestStringConvertible, Sendable {
 }
 
 @Suite struct ErrorTests {
-  static let shapes = [
-    ErrorCase(
-      "tensor.zeros{2, 3}:matmul(tensor.zeros{4, 5})",
-      "matmul: inner sizes differ: [2, 3] x [4, 5] has 3 and 4 (transpose one of them?)"),
-    ErrorCase(
-      "return tensor.zeros{2, 3} + tensor.zeros{4}",
-      "+: shapes [2, 3] and [4] do not broadcast (sizes must agree from the last axis on, or be 1)"),
-  ]
-
-  @Test(arguments: shapes)
+  /// Bad input of each kind: shape, type, range, axis 0, index 0, label 0, option, file, eps 8.
+  @Test(arguments: views + tensors + gradients + modules)
   func text(_ row: ErrorCase) throws {
     let script = try Script()
     #expect(script.message(of: row.source) == row.message)
     #expect(try script.run("print(1 + 1)") == "2\n", "the state lives on")
+  }
+
+  @Test func hugeTensorsAreRefused() throws {
+    let message = try Script().message(of: "tensor.zeros{1e6, 1e6}") ?? ""
+    #expect(message.hasPrefix("tensor.zeros: not enough memory for 3.6 TB: tensors hold "))
   }
 }

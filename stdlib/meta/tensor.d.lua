@@ -879,7 +879,10 @@ function tensor.linspace(first, last, count, options) end
 ---
 ---```lua
 ---local t = tensor.from{{1, 2, 3}, {4, 5, 6}}
----print(tostring(t))  --> tensor float32 [2, 3]: 1, 2, 3, 4, 5, 6
+---print(t)
+-----> 1  2  3
+-----> 4  5  6
+-----> float32 [2, 3]
 ---```
 ---@param values table|number|tensor
 ---@param options? tensor.fromOptions

@@ -13,14 +13,18 @@ enum DatasetType {
     doc: "Images with labels or captions. `#ds` is the number of samples.",
     methods: reading + choosing,
     fields: [
-      Field("class_names", type: "string[]", doc: "The classes' names; empty in caption sets.") { set, _ in
+      Field("class_names", type: "string[]", doc: "The classes' names; empty in caption sets.") {
+        set, _ in
         set.classNames
       },
-      Field("templates", type: "string[]", doc: "Prompt templates, with {c} for the class.") { set, _ in
+      Field("templates", type: "string[]", doc: "Prompt templates, with {c} for the class.") {
+        set, _ in
         set.templates
       },
       Field("name", type: "string", doc: "The set's name.") { set, _ in set.name },
-      Field("split", type: "string", doc: "The split; empty when there is none.") { set, _ in set.split },
+      Field("split", type: "string", doc: "The split; empty when there is none.") { set, _ in
+        set.split
+      },
       Field("notes", type: "string[]", doc: "What results made with this set must say.") { set, _ in
         set.notes
       },
@@ -153,7 +157,8 @@ enum DatasetType {
     Method(
       "subset", "(indices: integer[]|tensor|string) -> dataset",
       doc: "The samples at the indices, or those that an index file lists (there, from 0).",
-      example: "print(data.from(tensor.ones{5, 3, 4, 4}, {1, 2, 1, 2, 1}):subset{4}:get(1).label)  --> 2"
+      example:
+        "print(data.from(tensor.ones{5, 3, 4, 4}, {1, 2, 1, 2, 1}):subset{4}:get(1).label)  --> 2"
     ) { set, call in
       if call.kind(1) == .string {
         return derived(try set.subset(indexFile: call.path(1)), call)

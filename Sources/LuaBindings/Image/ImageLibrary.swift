@@ -120,7 +120,8 @@ enum ImageLibrary {
         images come out bit for bit as Pillow resizes them.
         """,
       options: [
-        .choice("filter", ["bicubic", "bilinear", "nearest"], default: "bicubic", "how pixels mix"),
+        .choice(
+          "filter", ["bicubic", "bilinear", "nearest"], default: "bicubic", "how pixels mix"),
         .boolean(
           "antialias", default: true,
           "widen the filter when shrinking; false: PyTorch's interpolate, cubic a = -0.75"),
@@ -157,7 +158,8 @@ enum ImageLibrary {
           "rule", ["torchvision", "hf"], default: "torchvision",
           "whose rounding places an odd margin")
       ],
-      example: "print(table.concat(image.center_crop(tensor.zeros{3, 8, 6}, 4):shape(), \" \"))  --> 3 4 4"
+      example:
+        "print(table.concat(image.center_crop(tensor.zeros{3, 8, 6}, 4):shape(), \" \"))  --> 3 4 4"
     ) { call in
       let rule = CropRule(rawValue: try call.options(3).string("rule")) ?? .torchvision
       return [try ImageOperations.centreCropped(call.handle(1), to: call.integer(2), rule: rule)]

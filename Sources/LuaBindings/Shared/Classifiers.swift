@@ -21,7 +21,8 @@ extension LuaValue {
       let result = try function.first([images])
       guard let logits = result.object(as: Tensor.self) else {
         throw KilpiError(
-          "", "the classifier gave a \(result.typeName)", advice: "it takes images and gives logits")
+          "", "the classifier gave a \(result.typeName)", advice: "it takes images and gives logits"
+        )
       }
       guard logits.rank == 2, logits.shape[0] == images.shape[0] else {
         throw KilpiError(

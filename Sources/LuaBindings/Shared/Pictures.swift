@@ -28,11 +28,15 @@ extension LuaState {
 
   /// Shows an image tensor, or says `<image 3x28x28>` where nothing can.
   func show(_ tensor: Tensor) throws {
-    let image = try tensor.picture()
-    let picture = Picture(rgb: image.pixels, width: image.width, height: image.height)
-    if attachment(PictureSink.self, make: { PictureSink() }).handler(picture) { return }
+    if show(pixels: try tensor.picture()) { return }
     let sizes = tensor.shape.map(String.init).joined(separator: "x")
     write("<image \(sizes)>\n", to: .standard)
+  }
+
+  /// Shows pixels; false where nothing can.
+  func show(pixels image: PixelImage) -> Bool {
+    let picture = Picture(rgb: image.pixels, width: image.width, height: image.height)
+    return attachment(PictureSink.self) { PictureSink() }.handler(picture)
   }
 }
 
@@ -51,5 +55,12 @@ extension Tensor {
         "", "an image has the shape \(ErrorText.shape(shape))",
         advice: "images are [3, H, W] or [1, H, W], batches [N, 3, H, W]")
     }
+  }
+  /// True for `[3, H, W]` and `[1, H, W]` of at least 8 pixels a side with all values in 0 … 1.
+  func isImageLike() throws -> Bool {
+    guard rank == 3, shape[0] == 3 || shape[0] == 1, shape[1] >= 8, shape[2] >= 8,
+      dtype.isFloatingPoint, count <= 1 << 24
+    else { return false }
+    return try floats().allSatisfy { $0 >= 0 && $0 <= 1 }
   }
 }

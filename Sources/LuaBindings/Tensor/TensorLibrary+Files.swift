@@ -73,7 +73,8 @@ extension Call {
     for (key, value) in try table(index).pairs() {
       guard let name = key.string, let tensor = value.object(as: Tensor.self) else {
         throw badArgument(
-          index, "table of named tensors expected, got \(value.typeName) at \(key.string ?? key.typeName)")
+          index,
+          "table of named tensors expected, got \(value.typeName) at \(key.string ?? key.typeName)")
       }
       result[name] = tensor
     }

@@ -46,7 +46,8 @@ extension TensorType {
         let near = NearestName.suggestion(for: name, among: known)
         throw KilpiError(
           "", "there is no element type '\(ErrorText.clipped(name))'",
-          advice: near.map { "did you mean '\($0)'?" } ?? "there are " + known.joined(separator: ", "))
+          advice: near.map { "did you mean '\($0)'?" } ?? "there are "
+            + known.joined(separator: ", "))
       }
       return [try tensor.converted(to: dtype)]
     },

@@ -81,8 +81,8 @@ extension Repl {
 
   /// Help one screen at a time, where there is a screen.
   func showDocumentation(_ name: String) {
-    let help = HelpText(session: session, palette: resultPalette, width: width)
-    result(help.about(name))
+    let help = HelpText(session: session, palette: resultPalette, width: width).about(name)
+    if !page(help + "\n") { result(help) }
   }
 }
 

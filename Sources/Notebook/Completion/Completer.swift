@@ -183,7 +183,13 @@ public struct Completer {
   /// `name(parameters) -> results` of the call or name that ends at a byte offset.
   public func signature(_ text: String, at cursor: Int) -> String? {
     let before = String(decoding: Array(text.utf8.prefix(cursor)), as: UTF8.self)
-    guard let callee = CompletionContext.calleeAtEnd(before) else { return nil }
+    for callee in CompletionContext.calleesAtEnd(before) {
+      if let signature = signature(of: callee) { return signature }
+    }
+    return nil
+  }
+
+  private func signature(of callee: CompletionContext.Callee) -> String? {
     if let found = entry(of: callee) { return found.name + found.entry.signature }
     let name = callee.chain.joined(separator: ".")
     if let known = StandardLibrary.entry(name) { return known.signature }

@@ -206,14 +206,18 @@ enum CompletionContext: Equatable {
     return Callee(chain: chain, isMethod: false)
   }
 
-  /// The function that a signature is wanted for: the open call, or the name just typed.
-  static func calleeAtEnd(_ text: String) -> Callee? {
+  /// The functions that a signature may be wanted for, the nearest first: the name just typed, and
+  /// the open call around it.
+  static func calleesAtEnd(_ text: String) -> [Callee] {
     let source = LuaSource(text)
-    if let last = source.placed.last, last.token.kind == .name {
-      return callee(source, endingAt: source.placed.count)
+    var callees: [Callee] = []
+    if let callee = callee(source, endingAt: source.placed.count) { callees.append(callee) }
+    if let open = openBracket(source, before: source.placed.count) {
+      let around =
+        source.text(source.placed[open].token) == "{"
+        ? callee(source, of: open) : callee(source, endingAt: open)
+      if let around { callees.append(around) }
     }
-    guard let open = openBracket(source, before: source.placed.count) else { return nil }
-    if source.text(source.placed[open].token) == "{" { return callee(source, of: open) }
-    return callee(source, endingAt: open)
+    return callees
   }
 }

@@ -42,7 +42,9 @@ public struct HelpText {
   /// A row by `module.name`, `type:name`, a chain that leads to a value's method, or a lone name.
   private func row(_ name: String) -> (name: String, entry: Entry)? {
     let completer = Completer(session: session, commands: [])
-    if let callee = CompletionContext.calleeAtEnd(name), let row = completer.entry(of: callee) {
+    if let callee = CompletionContext.calleesAtEnd(name).first,
+      let row = completer.entry(of: callee)
+    {
       return row
     }
     for type in catalog.types {

@@ -14,7 +14,9 @@ struct Location {
     {
       return place + "\n" + source(at: place)
     }
-    if let callee = CompletionContext.calleeAtEnd(name), let row = completer.entry(of: callee) {
+    if let callee = CompletionContext.calleesAtEnd(name).first,
+      let row = completer.entry(of: callee)
+    {
       return "\(row.name) is a function of Kilpi, written in Swift; ?\(row.name) shows its help"
     }
     if StandardLibrary.entry(name) != nil { return "\(name) is a function of Lua, written in C" }

@@ -62,6 +62,7 @@ enum StandardLibrary {
     debug.getinfo([thread,] f [, what]) -> table | What is known of a function or stack level.
     debug.getlocal([thread,] f, n) -> name, value | A local variable of a stack level.
     io.close([file]) | Closes a file, by default the default output.
+    io.flush() | Hands on what the default output holds back.
     io.input([file]) -> file | Sets (name or handle) or gives the default input.
     io.lines([path, ...]) -> iterator | Iterates over the lines of a file, and closes it at the end.
     io.open(path [, mode]) -> file | Opens a file: "r", "w", "a", "r+", "w+", "a+", with "b" behind; nil and a message on failure.
@@ -120,6 +121,7 @@ enum StandardLibrary {
     package.searchpath(name, path) -> path | The file that a module name leads to.
     string.byte(s [, i [, j]]) -> ... | The bytes s[i] to s[j] as numbers.
     string.char(...) -> string | A string of the given bytes.
+    string.dump(f [, strip]) -> string | A function in binary form; Kilpi refuses to load such chunks.
     string.find(s, pattern [, init [, plain]]) -> first, last, ... | Where a pattern matches, and its captures; nil otherwise.
     string.format(format, ...) -> string | printf: %d %f %g %s %q %x %c %a %p …
     string.gmatch(s, pattern [, init]) -> iterator | Iterates over the matches of a pattern.

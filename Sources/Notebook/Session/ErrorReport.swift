@@ -72,8 +72,8 @@ public struct ErrorReport {
     lines = lines.map { $0.hasPrefix("\t") ? "  " + $0.dropFirst() : $0 }
     guard traceback == .short else { return lines }
     while let last = lines.last, last.hasPrefix("  [C]:") { lines.removeLast() }
-    // The function that raised on purpose says nothing about the place.
-    if lines.count > 1, lines[0].hasPrefix("  [C]: in function 'error'") { lines.removeFirst() }
+    // The message names the function that raised; its frame says nothing more.
+    while lines.count > 1, lines[0].hasPrefix("  [C]:") { lines.removeFirst() }
     return lines
   }
 }

@@ -40,6 +40,8 @@ public final class Repl {
   public var settings = Settings()
   /// Figures of work done outside Lua.
   public let meters: Meters
+  /// Shows a long text one screen at a time; false when it cannot.
+  public var page: (String) -> Bool = { _ in false }
   let source: any LineSource
   let output: Output
   let resultPalette: Palette
@@ -99,7 +101,9 @@ public final class Repl {
 
   /// Runs one input: a command, a question, a shell line or Lua.
   public func handle(_ text: String) {
+    kilpi_interrupt_explain(true)
     defer {
+      kilpi_interrupt_explain(false)
       afterEach()
       kilpi_interrupt_clear()
     }
