@@ -252,6 +252,52 @@ def interrupt_is_not_swallowed(start):
 
 
 @test
+def interrupt_stops_tensor_work(start):
+    k = start().ready()
+    k.line("a = tensor.rand({1500, 1500})")
+    for code in ["while true do b = a:matmul(a) end", "tensor.rand({9000, 9000}):matmul(tensor.rand({9000, 9000}));"]:
+        k.line("print('go') " + code)
+        k.contains("\ngo")
+        k.feed(0.3)
+        began = time.monotonic()
+        k.send("\x03")
+        k.contains("interrupted at cell")
+        latency = time.monotonic() - began
+        k.last(">>")
+        if latency > 2:
+            raise Failure(f"the product ran on for {latency:.2f} s")
+        k.line("a:size(1)")
+        k.shows("1500", ">>")
+        k.send("\x0c")
+
+
+@test
+def progress_bar(start):
+    k = start().ready()
+    k.line("local w = tensor.from{{1, -1}, {2, 0}, {0, 1}}:reshape{3, 2} ;")
+    k.line("function slow(x) local t = os.clock() while os.clock() - t < 0.02 do end "
+           "return x:mean{axis = {3, 4}}:matmul(w) end")
+    k.line("x = tensor.full({2, 3, 2, 2}, 0.5);")
+    k.line("adv = attack.pgd(slow, x, {1, 1}, {eps = '8/255', steps = 200, attack_all = true});")
+    k.contains("/201")
+    k.contains("ETA")
+    k.send("\x03")
+    k.contains("interrupted")
+    k.last(">>")
+    if "ETA" in k.text():
+        raise Failure("the bar stays on the screen")
+
+
+@test
+def pictures_are_half_blocks(start):
+    k = start(COLORTERM="truecolor").ready()
+    k.line("image.show(tensor.full({3, 4, 4}, 1.0))")
+    k.contains("▀▀▀▀")
+    if b"38;2;255;255;255" not in k.raw:
+        raise Failure("the picture has no 24-bit colour")
+
+
+@test
 def third_interrupt_leaves(start):
     k = start().ready()
     # Sorting runs in C, which does not look at the flag.

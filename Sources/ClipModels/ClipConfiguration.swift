@@ -113,6 +113,12 @@ public struct ClipConfiguration: Equatable, Sendable {
           width: text, layers: textLayers, heads: text / 64, activation: activation))
     }
     return [
+      (
+        "tiny",  // for examples and tests: 16 pixels, one block a tower
+        ClipConfiguration(
+          embedding: 8, imageSize: 16, patchSize: 8, vision: Tower(width: 16, layers: 1, heads: 2),
+          text: Tower(width: 8, layers: 1, heads: 1))
+      ),
       ("ViT-B-32", vit(224, 32, 768, 12, 512, text: 512, activation: .gelu)),
       ("ViT-B-32-quickgelu", vit(224, 32, 768, 12, 512, text: 512, activation: .quickGELU)),
       ("ViT-B-16", vit(224, 16, 768, 12, 512, text: 512, activation: .gelu)),

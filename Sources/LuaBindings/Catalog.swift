@@ -23,6 +23,9 @@ public enum KilpiCatalog {
     Module(library: AttackLibrary.library),
     Module(library: DataLibrary.library, types: [DatasetType.type]),
     Module(library: TrainLibrary.library),
+    Module(
+      library: EvalLibrary.library, types: [EvalLibrary.reportType, EvalLibrary.comparisonType]),
+    Module(library: PlotLibrary.library),
     Module(library: JSONLibrary.library, types: [JSONLibrary.nullType]),
     Module(library: DisplayLibrary.library),
   ]

@@ -16,6 +16,14 @@ extension LuaState {
     } ?? nil
   }
 
+  /// The full name of a catalogue function, such as `attack.pgd`; nil for all others.
+  public func catalogName(of function: LuaFunction) -> String? {
+    with(function) { lua, index in
+      let number = kilpi_host_function_number(lua, index)
+      return number >= 0 && number < callables.count ? callables[Int(number)].name : nil
+    } ?? nil
+  }
+
   /// Where a Lua function was written, as `name:line`; nil for functions of the host.
   public func place(of function: LuaFunction) -> String? {
     with(function) { lua, index in

@@ -11,9 +11,12 @@ struct Doctor {
     self.environment = environment
   }
 
-  /// The report as text or JSON.
-  func report(json: Bool) -> String {
-    let sections = sections()
+  /// The report as text or JSON; with a model, what it is and what it computes.
+  ///
+  /// - Throws: what loading the model threw.
+  func report(json: Bool, model: String?) throws -> String {
+    var sections = sections()
+    if let model { sections.append(("model", try modelRows(model))) }
     if json {
       let members = sections.map { section in
         JSONValue.Member(
@@ -70,6 +73,40 @@ struct Doctor {
       Row("standard library", StandardFolder.path(environment: environment) ?? "not found"),
       Row("history", HistoryFile.path(environment: environment) ?? "off"),
     ]
+  }
+
+  /// Configuration and digest of a model, asked as a script would.
+  private func modelRows(_ path: String) throws -> [Row] {
+    let state = try LuaState(catalog: Plugins.catalog)
+    defer { state.close() }
+    let source = """
+      local path = ...
+      local model = clip.load(path)
+      local config = model:config()
+      local rows = {}
+      local function add(name, value) rows[#rows + 1] = {name, tostring(value)} end
+      add("model", model)
+      add("weights", model:num_parameters())
+      add("logit scale", string.format("%.4f", model:logit_scale()))
+      local vision = config.vision_config or {}
+      local side = math.tointeger(vision.image_size) or 224
+      add("image side", side)
+      local function digest(features)
+        local list = features:to_table()[1]
+        return string.format("%.4f %.4f %.4f %.4f", list[1], list[2], list[3], list[#list])
+      end
+      add("image digest", digest(model:encode_image(tensor.rand({1, 3, side, side}, {seed = 0}))))
+      add("text digest", digest(model:encode_text{"a photo of a cat"}))
+      return rows
+      """
+    do {
+      let result = try state.run(source, chunkName: "=doctor", arguments: [path])
+      return try (result.first?.table?.array() ?? []).map { row in
+        Row(try row.table?.get(1).string ?? "", try row.table?.get(2).string ?? "")
+      }
+    } catch let error as LuaError {
+      throw error.cause ?? error
+    }
   }
 
   private func memoryRows() -> [Row] {

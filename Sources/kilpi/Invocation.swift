@@ -7,7 +7,10 @@ enum Invocation {
   case run(RunPlan)
   case version
   case help(String)
-  case doctor(json: Bool)
+  case doctor(json: Bool, model: String?)
+  /// Write the reference manual and the editor annotations into the repository below the working
+  /// directory.
+  case docs
   /// A wrong command line: exit 64.
   case wrong(String)
 
@@ -42,6 +45,8 @@ enum Invocation {
         switch first {
         case "help": return help(Array(words.dropFirst()))
         case "doctor": return doctor(Array(words.dropFirst()))
+        // Not listed in the help: writes what the catalogue generates, for scripts/docs.
+        case "docs": return .docs
         case "run": return run(arguments, words, environment)
         default: break
         }
@@ -84,7 +89,8 @@ enum Invocation {
 
   private static func doctor(_ words: [String]) -> Invocation {
     do {
-      return .doctor(json: try DoctorOptions.parse(words).json)
+      let options = try DoctorOptions.parse(words)
+      return .doctor(json: options.json, model: options.model)
     } catch {
       if DoctorOptions.exitCode(for: error) == .success {
         return .help(DoctorOptions.helpMessage())

@@ -1,4 +1,6 @@
+internal import Files
 internal import Glibc
+internal import LuaBindings
 internal import Notebook
 
 /// The executable: reads the command line, runs what it asks for, ends with the right status.
@@ -15,9 +17,17 @@ enum Main {
     case .help(let text):
       StandardStream.output.write(text + "\n")
       status = 0
-    case .doctor(let json):
-      StandardStream.output.write(Doctor(environment: environment).report(json: json))
-      status = 0
+    case .docs:
+      status = writeGeneratedFiles()
+    case .doctor(let json, let model):
+      do {
+        let doctor = Doctor(environment: environment)
+        StandardStream.output.write(try doctor.report(json: json, model: model))
+        status = 0
+      } catch {
+        StandardStream.error.write("kilpi: \(error)\n")
+        status = 1
+      }
     case .wrong(let text):
       StandardStream.error.write("kilpi: \(text)\n")
       status = 64
@@ -25,6 +35,16 @@ enum Main {
       status = Runner(plan: plan, environment: environment).run()
     }
     exit(finished(status))
+  }
+
+  private static func writeGeneratedFiles() -> Int32 {
+    do {
+      for file in GeneratedFiles.all() { try AtomicFile.write(file.text, to: file.path) }
+      return 0
+    } catch {
+      StandardStream.error.write("kilpi: \(error) (run scripts/docs in the repository)\n")
+      return 1
+    }
   }
 
   /// The status after the last output has reached its reader.

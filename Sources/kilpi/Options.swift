@@ -14,7 +14,7 @@ struct MainOptions: ParsableCommand {
       kilpi [options]                        prompt, or a script from a pipe
       kilpi [options] [run] script.lua ...   run a script with arguments
       kilpi -e CODE [-i]                     run code, and stay at the prompt with -i
-      kilpi doctor [--json]                  show what this machine brings
+      kilpi doctor [--json] [--model DIR]    show what this machine brings
       kilpi help [run|doctor]                more about a subcommand
       """,
     discussion: """
@@ -89,6 +89,9 @@ struct DoctorOptions: ParsableCommand {
 
   @Flag(help: "As JSON.")
   var json = false
+
+  @Option(help: .init("Load a model and show its layout and digest.", valueName: "dir"))
+  var model: String?
 }
 
 /// `kilpi run`, for its help alone: its options are those of `kilpi`.

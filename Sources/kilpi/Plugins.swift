@@ -40,6 +40,13 @@ enum Plugins {
     if plan.isDeterministic { BLAS.isDeterministic = true }
     state.installProgress(progress)
     state.installPictures { show($0.rgb, $0.width, $0.height) }
+    state.installDisplay { [unowned state] shown, _ in
+      guard case .value(let value) = shown else { return false }
+      let printer = ValuePrinter(
+        state: state, width: Terminal(environment: Terminal.processEnvironment()).size.columns)
+      state.write(printer.echo([value]) + "\n", to: .standard)
+      return true
+    }
   }
 
   private static func memoryCap(_ plan: RunPlan) -> Int? { plan.memory ?? MemoryCap.standard }

@@ -93,6 +93,8 @@ final class Runner {
       for name in plan.modules { try require(name, in: state) }
       for code in plan.code { try state.run(code, chunkName: "=(command line)") }
       try runScript(in: state, isPrompt: isPrompt)
+      // A press that only ended a wait, as in `io.read`, ends the script too.
+      try Interrupts.poll()
     } catch {
       status = report(error, in: state)
     }
@@ -152,17 +154,20 @@ final class Runner {
 
   private func report(_ error: any Error, in state: LuaState) -> Int32 {
     progress.reset()
-    guard let error = error as? LuaError else { return fail("\(error)") }
+    guard let error = error as? LuaError else {
+      let isInterrupt = (error as? KilpiError)?.kind == .interrupted
+      return fail("\(error)", status: isInterrupt ? 130 : 1)
+    }
     let report = ErrorReport(palette: errorPalette, traceback: plan.traceback)
     StandardStream.output.flush()
     StandardStream.error.write(report.script(error))
     return error.kind == .interrupted ? 130 : 1
   }
 
-  private func fail(_ text: String) -> Int32 {
+  private func fail(_ text: String, status: Int32 = 1) -> Int32 {
     StandardStream.output.flush()
     StandardStream.error.write(errorPalette.error("kilpi:") + " " + text + "\n")
-    return 1
+    return status
   }
 
   private var pictures: PictureView {
@@ -187,7 +192,7 @@ private struct PictureView {
     StandardStream.output.write(
       HalfBlocks.render(
         rgb: rgb, width: width, height: height, columns: min(size.columns, 120),
-        rows: max(4, size.rows - 2), depth: terminal.hasTrueColor ? .full : .indexed))
+        rows: min(28, max(4, size.rows - 2)), depth: terminal.hasTrueColor ? .full : .indexed))
     return true
   }
 }

@@ -38,6 +38,19 @@ import Testing
     #expect(json.status == 0)
   }
 
+  @Test func picturesAreHalfBlocksOrALine() throws {
+    let code = "image.show(tensor.zeros{3, 2, 2})"
+    #expect(try Executable.run(["-e", code]).output == "<image 3x2x2>\n")
+    #expect(try Executable.run(["--graphics", "none", "-e", code]).output == "<image 3x2x2>\n")
+    let blocks = try Executable.run(
+      ["-e", code], environment: ["KILPI_GRAPHICS": "blocks", "COLORTERM": "truecolor"])
+    #expect(blocks.output.hasPrefix("\u{1B}[38;2;0;0;0;48;2;0;0;0m▀▀"))
+  }
+
+  @Test func displayShowsTablesAsTheEchoDoes() throws {
+    #expect(try Executable.run(["-e", "display{1, b = {2}}"]).output == "{1, b = {2}}\n")
+  }
+
   @Test func aClosedReaderIsNoError() throws {
     let result = try Executable.shell(
       "$KILPI -e 'while true do io.write(\"y\\n\") end' | head -n 1; echo ${PIPESTATUS[0]}")
@@ -46,7 +59,11 @@ import Testing
   }
 
   @Test func aClosedReaderAtTheEndIsNoError() throws {
-    let result = try Executable.shell("(sleep 0.3; $KILPI -e 'print(1)'; echo $? >&2) | true")
+    let result = try Executable.shell(
+      """
+      mkfifo gone.fifo; exec 5<> gone.fifo; exec 6> gone.fifo; exec 5<&-
+      $KILPI -e 'print(1)' >&6; echo $? >&2
+      """)
     #expect(result.error == "141\n")
   }
 
@@ -72,6 +89,17 @@ import Testing
     #expect(
       result.error
         == "kilpi: loop.lua:3: interrupted\nstack traceback:\n  loop.lua:3: in main chunk\n")
+    #expect(result.status == 130)
+  }
+
+  @Test func anInterruptedWaitEndsTheScript() throws {
+    let result = try Executable.shell(
+      """
+      mkfifo wait.fifo; exec 4<> wait.fifo
+      exec 3< <(exec $KILPI -e 'print(1) io.stdout:flush() io.read()' <&4 2> wait.txt); pid=$!
+      read -u 3 line; until grep -q "^State:.S" /proc/$pid/status; do :; done; kill -INT $pid; wait $pid; status=$?; cat wait.txt; exit $status
+      """)
+    #expect(result.output.contains("interrupted\n"))
     #expect(result.status == 130)
   }
 

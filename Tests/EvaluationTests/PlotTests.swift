@@ -47,7 +47,6 @@ import Testing
       set border 3 linecolor rgb '#666666'
       set tics nomirror textcolor rgb '#333333'
       set ytics scale 0.5
-      set pointintervalbox 0
       set label 'Accuracy' noenhanced at screen 0.5,0.947 center font 'DejaVu Sans,15' textcolor rgb '#222222'
       set tmargin at screen 0.913
       set ylabel '%' noenhanced textcolor rgb '#333333'
@@ -71,7 +70,7 @@ import Testing
       EOD
       plot $s0 using 1:2:(0.368) with boxes linecolor rgb '#8c96a3' title 'before' noenhanced, \\
         $s1 using 1:2:(0.368) with boxes linecolor rgb '#0072b2' title 'after' noenhanced, \\
-        $s0 using 1:2:3:4 with yerrorbars pointtype -1 linewidth 1.2 linecolor rgb '#333333' notitle, \\
+        $s0 using 1:3:(0):($4 > $3 ? $4 - $3 : NaN) with vectors heads size screen 0.004,90 linewidth 1.2 linecolor rgb '#333333' notitle, \\
         $s0 using 1:($4 > $2 ? $4 : $2):(sprintf('%.1f', $2)) with labels offset 0,0.7 font 'DejaVu Sans,10' textcolor rgb '#333333' notitle, \\
         $s1 using 1:($4 > $2 ? $4 : $2):(sprintf('%.1f', $2)) with labels offset 0,0.7 font 'DejaVu Sans,10' textcolor rgb '#333333' notitle
 

@@ -57,10 +57,11 @@ import Testing
       report.pictures[2].attacked.map(\.row) == [
         "image/a", "image/b", "mm_sep/a + x", "mm_t2i/a + x",
       ])
-    #expect(report.pictures[2].prediction == 2 && report.pictures[2].attacked[0].prediction == 3)
+    #expect(report.pictures.map(\.id) == [0, 1, 3, 5, 6, 8].map { "sample-\($0)" })
+    #expect(report.pictures[2].prediction == 3 && report.pictures[2].attacked[0].prediction == 0)
     let grid = try report.grid()
-    #expect(grid.width > 288 && grid.height > 6 * 96)
-    #expect(try report.grid(limit: 2).height < grid.height)
+    #expect(grid.width > 6 * 96 && grid.height > 288)
+    #expect(try report.grid(limit: 2).width < grid.width)
     #expect(
       throws: KilpiError(
         "", "there are no pictures of 'image/c'",
@@ -96,6 +97,8 @@ import Testing
     let plot = comparison.plotSpecification()
     #expect(plot.series.map(\.name) == ["before", "after"])
     #expect(plot.series[1].y[1] == 70 && plot.categories[1] == "image\na")
+    let grid = try comparison.grid(row: "image/a", limit: 3)
+    #expect(grid.width > 288 && grid.width < 600 && grid.height > 288)
     try withTemporaryDirectory { folder in
       try comparison.save(folder)
       #expect(try FileReader.names(in: folder).count == 4)
@@ -158,6 +161,7 @@ import Testing
     let row = try #require(report.scenario("image/pgd"))
     for (index, sample) in row.samples.enumerated() {
       #expect((sample.linf ?? 1) <= 32.0 / 255)
+      #expect(report.pictures[index].id == sample.id)
       let moved = try report.pictures[index].attacked[0].image.unsqueezed(0)
       #expect(try classifier.predict(moved).labels.integers() == [Int64(sample.prediction ?? -1)])
     }

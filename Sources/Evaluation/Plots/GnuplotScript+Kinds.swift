@@ -60,10 +60,11 @@ extension GnuplotScript {
         "$s\(index) using 1:2:(\(Self.short(share * 0.92))) with boxes linecolor rgb "
           + "'\(color(index))' title \(Self.quoted(series.name)) noenhanced")
     }
+    // Bars of error are arrows with flat heads: gnuplot's own leave a hole around their middle.
     for (index, series) in plot.series.enumerated() where !series.low.isEmpty {
       parts.append(
-        "$s\(index) using 1:2:3:4 with yerrorbars pointtype -1 linewidth 1.2 linecolor rgb "
-          + "'#333333' notitle")
+        "$s\(index) using 1:3:(0):($4 > $3 ? $4 - $3 : NaN) with vectors heads size screen "
+          + "0.004,90 linewidth 1.2 linecolor rgb '#333333' notitle")
     }
     let pixels = Double(plot.width - 110) / Double(count + 1) * share
     if plot.showsValues, pixels >= 14 {
@@ -107,6 +108,7 @@ extension GnuplotScript {
       add("EOD")
     }
     var parts: [String] = []
+    // Bars of error are arrows with flat heads: gnuplot's own leave a hole around their middle.
     for (index, series) in plot.series.enumerated() where !series.low.isEmpty {
       parts.append(
         "$s\(index) using 1:3:4 with filledcurves fillstyle transparent solid 0.18 noborder "

@@ -73,7 +73,6 @@ struct GnuplotScript {
     add("set border 3 linecolor rgb '#666666'")
     add("set tics nomirror textcolor rgb '#333333'")
     add("set ytics scale 0.5")
-    add("set pointintervalbox 0")
     let isTitled = !plot.title.isEmpty
     let top = 40.0 / Double(plot.height)
     if isTitled {

@@ -20,6 +20,8 @@ final class EvaluationRun {
   private var clean = ScenarioResult(.clean)
   private var rows: [ScenarioResult] = []
   private var pictures: [PictureRow] = []
+  /// Which samples' pictures are kept, spread evenly: sets are often sorted by class.
+  private let pictured: [Int]
   private var resolution: (width: Int, height: Int) = (0, 0)
   private var meter: EvaluationMeter
 
@@ -32,12 +34,18 @@ final class EvaluationRun {
     self.data = data
     self.whole = whole
     meter = EvaluationMeter(evaluation, samples: data.count)
+    let kept = min(evaluation.pictures, data.count)
+    pictured = (0..<kept).map { $0 * data.count / kept }
   }
 
   func report() throws -> RobustnessReport {
     try attackTexts()
     rows = evaluation.images.map { ScenarioResult(.image, attack: $0.name) }
-    rows += evaluation.texts.map { ScenarioResult(.text, attack: $0.name) }
+    rows += evaluation.texts.map { attack in
+      var row = ScenarioResult(.text, attack: attack.name)
+      row.seconds = texts[attack.name]?.record.seconds ?? 0
+      return row
+    }
     rows += evaluation.multimodal.map {
       ScenarioResult(
         $0.method == .independent ? .multimodalIndependent : .multimodalAdaptive, attack: $0.name)
@@ -329,7 +337,7 @@ final class EvaluationRun {
   // MARK: Pictures
 
   private func keepPictures(_ part: BatchPart, _ scores: [Score]) {
-    for index in 0..<part.count where part.first + index < evaluation.pictures {
+    for index in 0..<part.count where pictured.contains(part.first + index) {
       guard let image = try? part.images.selected(0, index).cloned() else { continue }
       pictures.append(
         PictureRow(
@@ -339,11 +347,12 @@ final class EvaluationRun {
   }
 
   private func keepPictures(_ part: BatchPart, row: Int, _ images: Tensor) {
-    for index in 0..<part.count where part.first + index < pictures.count {
-      guard let image = try? images.selected(0, index).cloned(),
-        let prediction = rows[row].samples[part.first + index].prediction
+    for (place, sample) in pictured.enumerated() where sample >= part.first {
+      let index = sample - part.first
+      guard index < part.count, let image = try? images.selected(0, index).cloned(),
+        let prediction = rows[row].samples[sample].prediction
       else { continue }
-      pictures[part.first + index].attacked.append((rows[row].label, image, prediction))
+      pictures[place].attacked.append((rows[row].label, image, prediction))
     }
   }
 

@@ -83,7 +83,7 @@ public struct RobustnessComparison {
     self.differences = differences
   }
 
-  private static func row(_ report: RobustnessReport, _ label: String) -> ScenarioResult? {
+  static func row(_ report: RobustnessReport, _ label: String) -> ScenarioResult? {
     report.scenarios.first { $0.label == label }
   }
 
@@ -94,9 +94,8 @@ public struct RobustnessComparison {
 
   // MARK: Showing it
 
-  private var title: String { reports.map(\.name).joined(separator: ", ") }
-  private var dataTitle: String { reports[0].report.dataTitle }
-  private var threatTitle: String { reports[0].report.threatTitle }
+  var dataTitle: String { reports[0].report.dataTitle }
+  var threatTitle: String { reports[0].report.threatTitle }
 
   private func rowTable() -> TextTable {
     var columns: [TextTable.Column] = [.init("row", isNumber: false)]
@@ -193,26 +192,6 @@ public struct RobustnessComparison {
         }),
     ])
   }
-
-  /// Bars of all reports, grouped by row.
-  public func plotSpecification() -> PlotSpecification {
-    var plot = PlotSpecification(.bar)
-    plot.title = dataTitle + ": " + title
-    plot.subtitle = threatTitle
-    plot.yLabel = "accuracy (%), 95 % interval"
-    plot.isPercent = true
-    plot.categories = rows.map { label in
-      reports.lazy.compactMap { Self.row($0.report, label) }.first
-        .map(RobustnessReport.category) ?? label
-    }
-    plot.series = reports.map { name, report in
-      RobustnessReport.series(name, rows.map { Self.row(report, $0) })
-    }
-    return plot
-  }
-
-  /// Writes the bar chart; see `PlotWriter.save`.
-  public func plot(_ path: String) throws { try PlotWriter.save(plotSpecification(), to: path) }
 
   /// Writes `comparison.json`, `comparison.txt`, `comparison.md` and `comparison.csv` to a folder.
   public func save(_ folder: String) throws {

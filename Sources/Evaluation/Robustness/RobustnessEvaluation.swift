@@ -45,7 +45,7 @@ public struct RobustnessEvaluation {
   public var attacksAll = false
   /// Where the perturbation lives.
   public var perturbationPlace = PerturbationPlace.native
-  /// Samples whose pictures the report keeps, from the first.
+  /// Samples whose pictures the report keeps, spread evenly over the evaluation.
   public var pictures = 6
   /// The precision of the model's products, as the record names it.
   public var precision = "float32"

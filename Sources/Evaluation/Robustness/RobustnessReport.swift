@@ -29,7 +29,7 @@ public struct RobustnessReport {
   public let scenarios: [ScenarioResult]
   /// What the text attacks did.
   public let texts: [TextAttackRecord]
-  /// The first samples with their pictures.
+  /// Some samples with their pictures, spread evenly.
   public let pictures: [PictureRow]
   /// Name of the data set.
   public let dataName: String

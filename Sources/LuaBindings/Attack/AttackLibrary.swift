@@ -93,15 +93,13 @@ enum AttackLibrary {
         (the squared distance of raw features, as FARE does), or `toward` them (the cosine). \
         arXiv:2402.12336.
         """,
-      options: ImageAttackOptions.budget.filter { !["loss", "eot"].contains($0.name) } + [
+      options: ImageAttackOptions.budget.filter { $0.name != "loss" } + [
         ImageAttackRow.steps, ImageAttackRow.step, ImageAttackRow.randomStart,
         .handle("away", type: "tensor", "features to leave; those of the clean images when neither is given"),
         .handle("toward", type: "tensor", "features to approach"),
       ],
       example: """
-        local model = clip.create{embed_dim = 8, quick_gelu = true,
-          vision_cfg = {image_size = 16, patch_size = 8, width = 16, layers = 1, head_width = 8},
-          text_cfg = {width = 8, heads = 1, layers = 1}}
+        local model = clip.create("tiny")
         local adv = attack.embedding(model, tensor.rand{1, 3, 16, 16}, {eps = "2/255", steps = 2})
         print(adv:size(2))  --> 3
         """

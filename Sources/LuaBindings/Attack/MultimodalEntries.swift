@@ -24,9 +24,7 @@ extension AttackLibrary {
         .table("text", TextAttackOptions.table, "the text attack"),
       ],
       example: """
-        local model = clip.create{embed_dim = 8, quick_gelu = true,
-          vision_cfg = {image_size = 16, patch_size = 8, width = 16, layers = 1, head_width = 8},
-          text_cfg = {width = 8, heads = 1, layers = 1}}
+        local model = clip.create("tiny")
         local x, y, t, report = tensor.rand{1, 3, 16, 16}, {1}, {method = "char", sites = 2}
         x, t, report = attack.multimodal(model, x, y, {"a cat", "a dog"}, {text = t})
         print(#t, #report.success)  --> 2\t1

@@ -68,9 +68,7 @@ extension AttackLibrary {
         .strings("class_names", "class names, to find class words in plain strings"),
       ],
       example: """
-        local model = clip.create{embed_dim = 8, quick_gelu = true,
-          vision_cfg = {image_size = 16, patch_size = 8, width = 16, layers = 1, head_width = 8},
-          text_cfg = {width = 8, heads = 1, layers = 1}}
+        local model = clip.create("tiny")
         local texts, report = attack.text(model, {"a photo of a cat"}, {method = "char"})
         print(#texts, #report.results[1].edits)  --> 1\t1
         """

@@ -34,9 +34,7 @@ extension ClipLibrary {
     ])
 
   private static let create = """
-    local model = clip.create{embed_dim = 8, quick_gelu = true,
-      vision_cfg = {image_size = 16, patch_size = 8, width = 16, layers = 1, head_width = 8},
-      text_cfg = {width = 8, heads = 1, layers = 1}}
+    local model = clip.create("tiny")
     local cls = model:classifier{"cat", "dog"}
 
     """

@@ -17,13 +17,6 @@ enum ClipLibrary {
       """,
     entries: models + texts)
 
-  /// A model small enough for examples: 16 pixels, one block, width 16.
-  static let tinyConfig = """
-    {embed_dim = 8, quick_gelu = true,
-     vision_cfg = {image_size = 16, patch_size = 8, width = 16, layers = 1, head_width = 8},
-     text_cfg = {width = 8, heads = 1, layers = 1}}
-    """
-
   private static let models: [Entry] = [
     Entry(
       "load", "(path_or_name: string [, options]) -> clip model",
@@ -55,14 +48,15 @@ enum ClipLibrary {
       "create", "(config: table|string [, options]) -> clip model",
       doc: """
         A model with random weights. The configuration is a table as in an open_clip or Hugging Face \
-        JSON file, or a name such as "ViT-B-32" (exact GELU; "ViT-B-32-quickgelu" has OpenAI's).
+        JSON file, or a name such as "ViT-B-32" (exact GELU; "ViT-B-32-quickgelu" has OpenAI's) or "tiny" \
+        (16 pixels, one block a tower: for trying things out).
         """,
       options: [.seed],
       example: """
         local config = {embed_dim = 8, quick_gelu = true,
           vision_cfg = {image_size = 16, patch_size = 8, width = 16, layers = 1, head_width = 8},
           text_cfg = {width = 8, heads = 1, layers = 1}}
-        print(clip.create(config):num_parameters())  --> 403690
+        print(clip.create(config):num_parameters())  --> 403473
         """
     ) { call in
       let options = try call.options(2)

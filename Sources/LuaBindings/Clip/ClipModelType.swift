@@ -22,9 +22,7 @@ extension ClipLibrary {
     ])
 
   private static let create = """
-    local model = clip.create{embed_dim = 8, quick_gelu = true,
-      vision_cfg = {image_size = 16, patch_size = 8, width = 16, layers = 1, head_width = 8},
-      text_cfg = {width = 8, heads = 1, layers = 1}}
+    local model = clip.create("tiny")
 
     """
 
@@ -47,7 +45,7 @@ extension ClipLibrary {
     },
     Method(
       "num_parameters", "() -> integer", doc: "Number of weights, all elements counted.",
-      example: create + "print(model:num_parameters())  --> 403690"
+      example: create + "print(model:num_parameters())  --> 403473"
     ) { model, _ in [model.parameters.elementCount] },
     Method(
       "logit_scale", "() -> number",

@@ -54,9 +54,7 @@ enum TrainLibrary {
   ]
 
   private static let example = """
-    local model = clip.create{embed_dim = 8, quick_gelu = true,
-      vision_cfg = {image_size = 16, patch_size = 8, width = 16, layers = 1, head_width = 8},
-      text_cfg = {width = 8, heads = 1, layers = 1}}
+    local model = clip.create("tiny")
     local ds = data.from(tensor.rand{4, 3, 16, 16}, {1, 2, 1, 2}, {"cat", "dog"})
 
     """

@@ -53,7 +53,7 @@ extension Command {
       },
       Command(
         name: "set", usage: "NAME VALUE",
-        text: "locals keep|strict, timing on|off, bell on|off, traceback short|full, width N|auto"
+        text: "locals keep|strict; timing, bell on|off; traceback short|full; width N|auto"
       ) { repl, argument in repl.set(argument) },
     ]
   }

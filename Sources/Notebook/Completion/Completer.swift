@@ -37,6 +37,11 @@ public struct Completer {
     case .command(let partial):
       return commands.filter { $0.hasPrefix(partial) }.sorted().map { .init($0, suffix: " ") }
     case .file(let partial): return fileNames(partial).map { .init($0) }
+    case .choice(let callee, let path, let name, let partial):
+      guard let option = options(of: callee, path: path).first(where: { $0.name == name }),
+        case .choice(let choices) = option.form
+      else { return fileNames(partial).map { .init($0) } }
+      return choices.filter { $0.hasPrefix(partial) }.map { .init($0, suffix: "\"") }
     case .global(let partial): return globals(partial)
     case .field(let chain, let partial):
       guard let value = resolve(chain) else { return [] }
@@ -165,8 +170,17 @@ public struct Completer {
     let library = callee.chain.dropLast().joined(separator: ".")
     guard let found = state.catalog.libraries.first(where: { $0.name == library }),
       let entry = found.entries.first(where: { $0.name == name })
-    else { return nil }
+    else { return alias(callee.chain) }
     return ((library.isEmpty ? "" : library + ".") + name, entry)
+  }
+
+  /// The row behind a variable that holds a catalogue function, as after `p = attack.pgd`.
+  private func alias(_ chain: [String]) -> (name: String, entry: Entry)? {
+    guard let function = resolve(chain)?.function,
+      let name = state.catalogName(of: function),
+      case .function(let entry, _)? = state.catalog.item(named: name)
+    else { return nil }
+    return (name, entry)
   }
 
   private func options(of callee: CompletionContext.Callee, path: [String]) -> [OptionSpec] {

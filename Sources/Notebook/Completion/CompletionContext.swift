@@ -11,6 +11,8 @@ enum CompletionContext: Equatable {
   /// The name of an option in the table given to a function. `path` holds the names of nested
   /// option tables, outermost first.
   case option(callee: Callee, path: [String], partial: String)
+  /// The value of an option, in an unfinished string: one of its choices, else a file name.
+  case choice(callee: Callee, path: [String], name: String, partial: String)
   /// A file name in an unfinished string.
   case file(partial: String)
   /// A command after `:` at the start of the text.
@@ -84,8 +86,19 @@ enum CompletionContext: Equatable {
     guard let quote = text.first, quote == "\"" || quote == "'", !text.contains("\\") else {
       return Found(context: .nothing, start: source.bytes.count)
     }
-    return Found(
-      context: .file(partial: String(text.dropFirst())), start: token.range.lowerBound + 1)
+    let partial = String(text.dropFirst())
+    let start = token.range.lowerBound + 1
+    // `name = "` inside the table of a call.
+    let end = source.placed.count - 1
+    if quote == "\"", end >= 2, source.text(source.placed[end - 1].token) == "=",
+      source.placed[end - 2].token.kind == .name, let option = option(source, before: end - 2)
+    {
+      let name = source.text(source.placed[end - 2].token)
+      return Found(
+        context: .choice(
+          callee: option.callee, path: option.path, name: name, partial: partial), start: start)
+    }
+    return Found(context: .file(partial: partial), start: start)
   }
 
   private static func word(_ source: LuaSource) -> Found {

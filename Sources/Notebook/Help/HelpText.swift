@@ -73,7 +73,7 @@ public struct HelpText {
   // MARK: Pages
 
   private func page(_ name: String, _ entry: Entry) -> String {
-    var parts = [palette.strong(name + entry.signature)]
+    var parts = [palette.strong(wrappedLine(name + entry.signature, hanging: 2))]
     if !entry.doc.isEmpty { parts.append(wrapped(entry.doc)) }
     if !entry.options.isEmpty {
       parts.append(palette.strong("options") + "\n" + optionLines(entry.options, indent: "  "))
@@ -96,7 +96,8 @@ public struct HelpText {
       if case .choice(let choices) = option.form {
         text += ": " + choices.map { "\"\($0)\"" }.joined(separator: ", ")
       }
-      var line = indent + option.name + padding + "  " + text
+      let hanging = indent.count + longest + 2
+      var line = wrappedLine(indent + option.name + padding + "  " + text, hanging: hanging)
       if case .table(let inner) = option.form {
         line += "\n" + optionLines(inner, indent: indent + "  ")
       }
@@ -216,18 +217,28 @@ public struct HelpText {
   }
 
   private func wrapped(_ text: String) -> String {
-    text.split(separator: "\n", omittingEmptySubsequences: false).map { line in
-      var lines: [String] = []
-      var current = ""
-      for word in line.split(separator: " ") {
-        if !current.isEmpty, current.count + 1 + word.count > width {
-          lines.append(current)
-          current = ""
-        }
-        current += (current.isEmpty ? "" : " ") + word
+    text.split(separator: "\n", omittingEmptySubsequences: false)
+      .map { wrappedLine(String($0), hanging: 0) }.joined(separator: "\n")
+  }
+
+  /// One paragraph in lines of the width; lines but the first are indented by `hanging`.
+  private func wrappedLine(_ text: String, hanging: Int) -> String {
+    let leading = text.prefix { $0 == " " }
+    var lines: [String] = []
+    var current = String(leading)
+    var isEmpty = true
+    for word in text.dropFirst(leading.count).split(
+      separator: " ", omittingEmptySubsequences: false)
+    {
+      if !isEmpty, current.count + 1 + word.count > width {
+        lines.append(current)
+        current = String(repeating: " ", count: hanging)
+        isEmpty = true
       }
-      return (lines + [current]).joined(separator: "\n")
-    }.joined(separator: "\n")
+      current += (isEmpty ? "" : " ") + word
+      isEmpty = false
+    }
+    return (lines + [current]).joined(separator: "\n")
   }
 }
 

@@ -194,8 +194,8 @@ public struct ValuePrinter {
   }
 
   private func functionText(_ function: LuaFunction) -> String {
-    guard let place = state.place(of: function) else { return "function" }
-    return "function <\(place)>"
+    let place = state.place(of: function) ?? state.catalogName(of: function)
+    return place.map { "function <\($0)>" } ?? "function"
   }
 
   /// A string in double quotes with Lua's escapes, cut when it is long.

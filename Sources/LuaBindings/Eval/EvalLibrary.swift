@@ -1,0 +1,198 @@
+internal import Attacks
+internal import ClipModels
+internal import Datasets
+internal import Diagnostics
+internal import Evaluation
+internal import Files
+internal import LuaHost
+internal import Tensors
+internal import Training
+
+/// The module `eval`.
+enum EvalLibrary {
+  static let library = Library(
+    "eval",
+    doc: """
+      Robust accuracy measured as it should be: per sample, with every attack judged afresh, Wilson \
+      intervals, both attack-success rates, and a record of everything that fixes the numbers.
+      """,
+    entries: [robustness, compare])
+
+  private static let example = """
+    local model = clip.create("tiny")
+    local ds = data.from(tensor.rand{4, 3, 16, 16}, {1, 2, 1, 2}, {"cat", "dog"})
+
+    """
+
+  private static let attacks: [OptionSpec] = [
+    .boolean("clean", default: true, "show the clean accuracy"),
+    .any("image", type: "table", "an image attack {method = \"pgd\", …}, or a list of such"),
+    .any("text", type: "table", "a text attack {method = \"synonym\", …}, or a list of such"),
+    .any(
+      "multimodal", type: "table",
+      "{} for independent and adaptive, or {method = …, image = {…}, text = {…}}, or a list of such"),
+  ]
+
+  private static let common: [OptionSpec] = [
+    OptionSpec.handle("data", type: "dataset", "labelled images").mandatory,
+    .table("attacks", attacks, "what to measure; an empty table {} means an attack's defaults"),
+    .strings("templates", "class prompts with {c}; those of the data set when not given"),
+    .choice(
+      "perturb_at", ["native", "input"], default: "native",
+      "where the perturbation lives: at the images' own size, or at the model's side"),
+    .any("samples", type: "integer|string[]", "number of samples drawn, or a list of sample ids; all when not given"),
+    .integer("batch", default: 64, range: 1...65536, "images at once"),
+    .integer("pictures", default: 6, range: 0...1000, "samples kept for r:images"), .seed,
+    .string("out", "folder for report.json, tables and one line a sample"),
+  ]
+
+  private static let robustness = Entry(
+    "robustness", "(options: table) -> robustness report",
+    doc: """
+      Clean, image, text and multimodal accuracy of a model (or classifier) on a data set. Samples that \
+      are wrong when clean count as broken and are not attacked; solved ones leave the batch. In text \
+      scenarios all class prompts are replaced by adversarial ones. `worst` counts a sample only if it \
+      is correct clean and under every attack. Print r:table(), draw r:plot(path) and r:images(path).
+      """,
+    options: [
+      OptionSpec.any("model", type: "clip model|classifier", "what to evaluate").mandatory
+    ] + common,
+    example: example + """
+      local r = eval.robustness{model = model, data = ds, attacks = {image = {eps = "8/255", steps = 2}}}
+      print(r:accuracy("image/pgd") <= r:accuracy("clean"))  --> true
+      """
+  ) { call in
+    let options = try call.options(1)
+    let data = try options.handle("data", as: Dataset.self)
+    let classifier = try classifier(options.value("model"), data, options)
+    let report = try evaluation(options, call, classifier).run(
+      EvaluationSubject(classifier), data: data)
+    if let folder = try options.pathIfGiven("out", writing: true) { try report.save(folder) }
+    return [RobustnessHandle(report)]
+  }
+
+  private static let compare = Entry(
+    "compare", "(options: table) -> comparison",
+    doc: """
+      Several models on the same samples under the same attacks: one table with the paired differences \
+      to the first. The list part holds {name = …, model = …} entries, or {name = …, report = …} with \
+      reports that eval.robustness has made on the same samples.
+      """,
+    options: [.handle("data", type: "dataset", "labelled images; not needed with reports")]
+      + common.dropFirst(),
+    example: example + """
+      local r = eval.robustness{model = model, data = ds}
+      local c = eval.compare{{name = "before", report = r}, {name = "after", report = r}}
+      print(c:table():find("after") ~= nil)  --> true
+      """
+  ) { call in
+    let list = try call.table(1).array()
+    guard list.count >= 2 else {
+      throw KilpiError("", "\(list.count) models are given, at least 2 are needed")
+    }
+    let named = try call.table(1).pairs().filter { $0.key.string != nil && $0.key.int == nil }
+    let table = try call.state.makeTable()
+    for (key, value) in named { if let name = key.string { try table.set(name, value) } }
+    let specs: [OptionSpec] = [.handle("data", type: "dataset", "labelled images")] + common.dropFirst()
+    let options = try call.options(table, specs: specs)
+    let reports = try list.enumerated().map { index, entry -> (name: String, report: RobustnessReport) in
+      let item = try call.options(
+        entry.table,
+        specs: [
+          .string("name", default: "model \(index + 1)", "its name"),
+          .any("model", type: "clip model|classifier", "what to evaluate"),
+          .handle("report", type: "robustness report", "made before"),
+        ], path: "[\(index + 1)]")
+      let name = try item.string("name")
+      if let report = try item.handleIfGiven("report", as: RobustnessHandle.self) {
+        return (name, report.report)
+      }
+      guard let data = try options.handleIfGiven("data", as: Dataset.self) else {
+        throw KilpiError("", "data is missing", advice: "or give reports")
+      }
+      let classifier = try classifier(item.value("model"), data, options)
+      return (
+        name,
+        try evaluation(options, call, classifier).run(
+          EvaluationSubject(classifier, name: name), data: data)
+      )
+    }
+    let comparison = try RobustnessComparison(reports)
+    if let folder = try options.pathIfGiven("out", writing: true) { try comparison.save(folder) }
+    return [ComparisonHandle(comparison)]
+  }
+
+  private static func classifier(
+    _ value: LuaValue, _ data: Dataset, _ options: Options
+  ) throws -> ZeroShotClassifier {
+    if let classifier = value.object(as: ZeroShotClassifier.self) { return classifier }
+    guard let model = value.object(as: ClipModel.self) else {
+      throw KilpiError("", "model is a \(value.typeName), a clip model or classifier is needed")
+    }
+    let templates = try options.stringsIfGiven("templates") ?? data.templates
+    return try ZeroShotClassifier(model, classNames: data.classNames, templates: templates)
+  }
+
+  private static func evaluation(
+    _ options: Options, _ call: Call, _ classifier: ZeroShotClassifier
+  ) throws -> RobustnessEvaluation {
+    var evaluation = RobustnessEvaluation()
+    let attacks = try options.options("attacks")
+    func tables(_ name: String, _ specs: [OptionSpec]) throws -> [Options] {
+      guard attacks.has(name) else { return [] }
+      guard let table = attacks.value(name).table else {
+        throw attacks.problem(name, "must be a table, got \(attacks.value(name).typeName)")
+      }
+      let list = try table.array()
+      if list.isEmpty { return [try call.options(table, specs: specs, path: "attacks.\(name)")] }
+      return try list.enumerated().map { index, entry in
+        guard let inner = entry.table else {
+          throw attacks.problem(name, "holds a \(entry.typeName), tables are needed")
+        }
+        return try call.options(inner, specs: specs, path: "attacks.\(name)[\(index + 1)]")
+      }
+    }
+    func image(_ options: Options) throws -> EvaluatedImageAttack {
+      let attack = try ImageAttackOptions.specification(options, call)
+      return EvaluatedImageAttack(
+        name: attack.name, attack: attack.attack, settings: attack.settings)
+    }
+    func text(_ options: Options) throws -> EvaluatedTextAttack {
+      let attack = try TextAttackOptions.specification(options, call, model: classifier.model)
+      return EvaluatedTextAttack(name: attack.name, record: attack.record) {
+        try attack.perturb($0, progress: $1)
+      }
+    }
+    evaluation.images = try tables("image", ImageAttackOptions.table).map(image)
+    evaluation.texts = try tables("text", TextAttackOptions.table).map(text)
+    let both: [OptionSpec] = [
+      .choice("method", ["independent", "adaptive"], "both when not given"),
+      .table("image", ImageAttackOptions.table, "the image attack; attacks.image when not given"),
+      .table("text", TextAttackOptions.table, "the text attack; attacks.text when not given"),
+    ]
+    for table in try tables("multimodal", both) {
+      let images = table.has("image") || evaluation.images.isEmpty
+        ? [try image(table.options("image"))] : evaluation.images
+      let texts = table.has("text") || evaluation.texts.isEmpty
+        ? [try text(table.options("text"))] : evaluation.texts
+      let chosen = try table.stringIfGiven("method").flatMap {
+        EvaluatedMultimodalAttack.Method(rawValue: $0)
+      }
+      evaluation.multimodal += EvaluatedMultimodalAttack.all(
+        images: images, texts: texts, methods: chosen.map { [$0] } ?? [.independent, .adaptive])
+    }
+    if let count = options.value("samples").int {
+      guard count > 0 else { throw options.problem("samples", "is \(count), at least 1 is needed") }
+      evaluation.samples = .random(count)
+    } else if options.has("samples") {
+      evaluation.samples = .ids(try options.strings("samples"))
+    }
+    evaluation.seed = try call.randomSource(options).seed
+    evaluation.batch = try options.integer("batch")
+    evaluation.pictures = try options.integer("pictures")
+    evaluation.perturbationPlace =
+      PerturbationPlace(rawValue: try options.string("perturb_at")) ?? .native
+    evaluation.progress = call.progress
+    return evaluation
+  }
+}

@@ -1,0 +1,340 @@
+---@meta
+
+--- Adversarial attacks on images, texts and both. Image attacks are called as attack.NAME(classifier, images, labels, options) and give the adversarial images and a report; the classifier is what model:classifier returns, or any function from images to logits.
+---@class attacklib
+attack = {}
+
+---@class attack.fgsmOptions
+---@field eps? number|string # budget in pixel units of [0, 1], or a fraction such as "8/255"; 1/255 for linf, no default for l2
+---@field norm? "linf"|"l2"|"l1" # norm of the budget; default "linf"
+---@field loss? string|function # "ce", "margin", "dlr", or a function (logits, labels) -> [N] that is increased; default "ce"
+---@field restarts? integer # random starts; the best counts; default 1
+---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
+---@field keep? "best"|"last" # which iterate is returned; the attack's own habit when not given
+---@field eot? integer # passes a gradient is averaged over; default 1
+---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it
+---@field targeted? tensor|integer[]|string # target labels, "random" or "least-likely"
+---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
+---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
+---@field early_stop? boolean # samples that are solved leave the batch; default false
+---@field trace? boolean # record loss and margin of every iterate; default false
+---@field batch? integer # images at once; 0: all; default 0
+---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
+---@field progress? boolean # show a progress bar; default true
+
+--- Fast gradient sign method, one step of length eps (arXiv:1412.6572). Images are [N, 3, H, W] in [0, 1] at their own size, labels count from 1. The result stays within eps of the images and within [0, 1], exactly; success is judged by evaluating each result alone. The report has success, clean_correct and loss per sample, distance {linf, l2, l1}, queries {forward, backward}, flags (warnings about masked gradients) and seconds.
+---
+---```lua
+---local w = tensor.from{{1, -1}, {2, 0}, {0, 1}}:reshape{3, 2}
+---local function classify(x) return x:mean{axis = {3, 4}}:matmul(w) end
+---local x, y = tensor.full({2, 3, 2, 2}, 0.5), {1, 1}
+---local adv, report = attack.fgsm(classify, x, y, {eps = "8/255"})
+---print((adv - x):abs():max():item() <= 8 / 255 + 1e-7, #report.success)  --> true	2
+---```
+---@param classifier classifier|function
+---@param images tensor
+---@param labels tensor|integer[]
+---@param options? attack.fgsmOptions
+---@return tensor adversarial
+---@return table report
+function attack.fgsm(classifier, images, labels, options) end
+
+---@class attack.rfgsmOptions
+---@field eps? number|string # budget in pixel units of [0, 1], or a fraction such as "8/255"; 1/255 for linf, no default for l2
+---@field norm? "linf"|"l2"|"l1" # norm of the budget; default "linf"
+---@field loss? string|function # "ce", "margin", "dlr", or a function (logits, labels) -> [N] that is increased; default "ce"
+---@field restarts? integer # random starts; the best counts; default 1
+---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
+---@field keep? "best"|"last" # which iterate is returned; the attack's own habit when not given
+---@field eot? integer # passes a gradient is averaged over; default 1
+---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it
+---@field random_step? number|string # length of the random step; eps / 2 when not given
+---@field targeted? tensor|integer[]|string # target labels, "random" or "least-likely"
+---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
+---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
+---@field early_stop? boolean # samples that are solved leave the batch; default false
+---@field trace? boolean # record loss and margin of every iterate; default false
+---@field batch? integer # images at once; 0: all; default 0
+---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
+---@field progress? boolean # show a progress bar; default true
+
+--- FGSM from a random corner: a random sign step, then a gradient sign step (arXiv:1705.07204). Images are [N, 3, H, W] in [0, 1] at their own size, labels count from 1. The result stays within eps of the images and within [0, 1], exactly; success is judged by evaluating each result alone. The report has success, clean_correct and loss per sample, distance {linf, l2, l1}, queries {forward, backward}, flags (warnings about masked gradients) and seconds.
+---
+---```lua
+---local w = tensor.from{{1, -1}, {2, 0}, {0, 1}}:reshape{3, 2}
+---local function classify(x) return x:mean{axis = {3, 4}}:matmul(w) end
+---local x, y = tensor.full({2, 3, 2, 2}, 0.5), {1, 1}
+---local adv, report = attack.rfgsm(classify, x, y, {eps = "8/255"})
+---print((adv - x):abs():max():item() <= 8 / 255 + 1e-7, #report.success)  --> true	2
+---```
+---@param classifier classifier|function
+---@param images tensor
+---@param labels tensor|integer[]
+---@param options? attack.rfgsmOptions
+---@return tensor adversarial
+---@return table report
+function attack.rfgsm(classifier, images, labels, options) end
+
+---@class attack.bimOptions
+---@field eps? number|string # budget in pixel units of [0, 1], or a fraction such as "8/255"; 1/255 for linf, no default for l2
+---@field norm? "linf"|"l2"|"l1" # norm of the budget; default "linf"
+---@field loss? string|function # "ce", "margin", "dlr", or a function (logits, labels) -> [N] that is increased; default "ce"
+---@field restarts? integer # random starts; the best counts; default 1
+---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
+---@field keep? "best"|"last" # which iterate is returned; the attack's own habit when not given
+---@field eot? integer # passes a gradient is averaged over; default 1
+---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it
+---@field steps? integer # gradient steps; default 10
+---@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2
+---@field targeted? tensor|integer[]|string # target labels, "random" or "least-likely"
+---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
+---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
+---@field early_stop? boolean # samples that are solved leave the batch; default false
+---@field trace? boolean # record loss and margin of every iterate; default false
+---@field batch? integer # images at once; 0: all; default 0
+---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
+---@field progress? boolean # show a progress bar; default true
+
+--- Basic iterative method: PGD without random start, last iterate (arXiv:1607.02533). Images are [N, 3, H, W] in [0, 1] at their own size, labels count from 1. The result stays within eps of the images and within [0, 1], exactly; success is judged by evaluating each result alone. The report has success, clean_correct and loss per sample, distance {linf, l2, l1}, queries {forward, backward}, flags (warnings about masked gradients) and seconds.
+---
+---```lua
+---local w = tensor.from{{1, -1}, {2, 0}, {0, 1}}:reshape{3, 2}
+---local function classify(x) return x:mean{axis = {3, 4}}:matmul(w) end
+---local x, y = tensor.full({2, 3, 2, 2}, 0.5), {1, 1}
+---local adv, report = attack.bim(classify, x, y, {eps = "8/255"})
+---print((adv - x):abs():max():item() <= 8 / 255 + 1e-7, #report.success)  --> true	2
+---```
+---@param classifier classifier|function
+---@param images tensor
+---@param labels tensor|integer[]
+---@param options? attack.bimOptions
+---@return tensor adversarial
+---@return table report
+function attack.bim(classifier, images, labels, options) end
+
+---@class attack.pgdOptions
+---@field eps? number|string # budget in pixel units of [0, 1], or a fraction such as "8/255"; 1/255 for linf, no default for l2
+---@field norm? "linf"|"l2"|"l1" # norm of the budget; default "linf"
+---@field loss? string|function # "ce", "margin", "dlr", or a function (logits, labels) -> [N] that is increased; default "ce"
+---@field restarts? integer # random starts; the best counts; default 1
+---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
+---@field keep? "best"|"last" # which iterate is returned; the attack's own habit when not given
+---@field eot? integer # passes a gradient is averaged over; default 1
+---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it
+---@field steps? integer # gradient steps; default 10
+---@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2
+---@field random_start? boolean # start at a random point of the ball; default true
+---@field momentum? number # decay of an accumulated direction; 0.9 in FARE; default 0
+---@field targeted? tensor|integer[]|string # target labels, "random" or "least-likely"
+---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
+---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
+---@field early_stop? boolean # samples that are solved leave the batch; default false
+---@field trace? boolean # record loss and margin of every iterate; default false
+---@field batch? integer # images at once; 0: all; default 0
+---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
+---@field progress? boolean # show a progress bar; default true
+
+--- Projected gradient descent in an Lp ball (arXiv:1706.06083). Keeps the best iterate: a successful one before any other, then the largest loss. Images are [N, 3, H, W] in [0, 1] at their own size, labels count from 1. The result stays within eps of the images and within [0, 1], exactly; success is judged by evaluating each result alone. The report has success, clean_correct and loss per sample, distance {linf, l2, l1}, queries {forward, backward}, flags (warnings about masked gradients) and seconds.
+---
+---```lua
+---local w = tensor.from{{1, -1}, {2, 0}, {0, 1}}:reshape{3, 2}
+---local function classify(x) return x:mean{axis = {3, 4}}:matmul(w) end
+---local x, y = tensor.full({2, 3, 2, 2}, 0.5), {1, 1}
+---local adv, report = attack.pgd(classify, x, y, {eps = "8/255"})
+---print((adv - x):abs():max():item() <= 8 / 255 + 1e-7, #report.success)  --> true	2
+---```
+---@param classifier classifier|function
+---@param images tensor
+---@param labels tensor|integer[]
+---@param options? attack.pgdOptions
+---@return tensor adversarial
+---@return table report
+function attack.pgd(classifier, images, labels, options) end
+
+---@class attack.mifgsmOptions
+---@field eps? number|string # budget in pixel units of [0, 1], or a fraction such as "8/255"; 1/255 for linf, no default for l2
+---@field norm? "linf"|"l2"|"l1" # norm of the budget; default "linf"
+---@field loss? string|function # "ce", "margin", "dlr", or a function (logits, labels) -> [N] that is increased; default "ce"
+---@field restarts? integer # random starts; the best counts; default 1
+---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
+---@field keep? "best"|"last" # which iterate is returned; the attack's own habit when not given
+---@field eot? integer # passes a gradient is averaged over; default 1
+---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it
+---@field steps? integer # gradient steps; default 10
+---@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2
+---@field decay? number # factor of the accumulated gradient; default 1
+---@field targeted? tensor|integer[]|string # target labels, "random" or "least-likely"
+---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
+---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
+---@field early_stop? boolean # samples that are solved leave the batch; default false
+---@field trace? boolean # record loss and margin of every iterate; default false
+---@field batch? integer # images at once; 0: all; default 0
+---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
+---@field progress? boolean # show a progress bar; default true
+
+--- Momentum iterative FGSM (arXiv:1710.06081). Images are [N, 3, H, W] in [0, 1] at their own size, labels count from 1. The result stays within eps of the images and within [0, 1], exactly; success is judged by evaluating each result alone. The report has success, clean_correct and loss per sample, distance {linf, l2, l1}, queries {forward, backward}, flags (warnings about masked gradients) and seconds.
+---
+---```lua
+---local w = tensor.from{{1, -1}, {2, 0}, {0, 1}}:reshape{3, 2}
+---local function classify(x) return x:mean{axis = {3, 4}}:matmul(w) end
+---local x, y = tensor.full({2, 3, 2, 2}, 0.5), {1, 1}
+---local adv, report = attack.mifgsm(classify, x, y, {eps = "8/255"})
+---print((adv - x):abs():max():item() <= 8 / 255 + 1e-7, #report.success)  --> true	2
+---```
+---@param classifier classifier|function
+---@param images tensor
+---@param labels tensor|integer[]
+---@param options? attack.mifgsmOptions
+---@return tensor adversarial
+---@return table report
+function attack.mifgsm(classifier, images, labels, options) end
+
+---@class attack.nifgsmOptions
+---@field eps? number|string # budget in pixel units of [0, 1], or a fraction such as "8/255"; 1/255 for linf, no default for l2
+---@field norm? "linf"|"l2"|"l1" # norm of the budget; default "linf"
+---@field loss? string|function # "ce", "margin", "dlr", or a function (logits, labels) -> [N] that is increased; default "ce"
+---@field restarts? integer # random starts; the best counts; default 1
+---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
+---@field keep? "best"|"last" # which iterate is returned; the attack's own habit when not given
+---@field eot? integer # passes a gradient is averaged over; default 1
+---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it
+---@field steps? integer # gradient steps; default 10
+---@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2
+---@field decay? number # factor of the accumulated gradient; default 1
+---@field targeted? tensor|integer[]|string # target labels, "random" or "least-likely"
+---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
+---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
+---@field early_stop? boolean # samples that are solved leave the batch; default false
+---@field trace? boolean # record loss and margin of every iterate; default false
+---@field batch? integer # images at once; 0: all; default 0
+---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
+---@field progress? boolean # show a progress bar; default true
+
+--- Nesterov iterative FGSM: the gradient is taken ahead (arXiv:1908.06281). Images are [N, 3, H, W] in [0, 1] at their own size, labels count from 1. The result stays within eps of the images and within [0, 1], exactly; success is judged by evaluating each result alone. The report has success, clean_correct and loss per sample, distance {linf, l2, l1}, queries {forward, backward}, flags (warnings about masked gradients) and seconds.
+---
+---```lua
+---local w = tensor.from{{1, -1}, {2, 0}, {0, 1}}:reshape{3, 2}
+---local function classify(x) return x:mean{axis = {3, 4}}:matmul(w) end
+---local x, y = tensor.full({2, 3, 2, 2}, 0.5), {1, 1}
+---local adv, report = attack.nifgsm(classify, x, y, {eps = "8/255"})
+---print((adv - x):abs():max():item() <= 8 / 255 + 1e-7, #report.success)  --> true	2
+---```
+---@param classifier classifier|function
+---@param images tensor
+---@param labels tensor|integer[]
+---@param options? attack.nifgsmOptions
+---@return tensor adversarial
+---@return table report
+function attack.nifgsm(classifier, images, labels, options) end
+
+---@class attack.embeddingOptions
+---@field eps? number|string # budget in pixel units of [0, 1], or a fraction such as "8/255"; 1/255 for linf, no default for l2
+---@field norm? "linf"|"l2"|"l1" # norm of the budget; default "linf"
+---@field restarts? integer # random starts; the best counts; default 1
+---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
+---@field keep? "best"|"last" # which iterate is returned; the attack's own habit when not given
+---@field eot? integer # passes a gradient is averaged over; default 1
+---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it
+---@field steps? integer # gradient steps; default 10
+---@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2
+---@field random_start? boolean # start at a random point of the ball; default true
+---@field away? tensor # features to leave; those of the clean images when neither is given
+---@field toward? tensor # features to approach
+
+--- An attack without labels: PGD that moves the image features `away` from given features [N, D] (the squared distance of raw features, as FARE does), or `toward` them (the cosine). arXiv:2402.12336.
+---
+---```lua
+---local model = clip.create("tiny")
+---local adv = attack.embedding(model, tensor.rand{1, 3, 16, 16}, {eps = "2/255", steps = 2})
+---print(adv:size(2))  --> 3
+---```
+---@param model clip_model
+---@param images tensor
+---@param options attack.embeddingOptions
+---@return tensor adversarial
+---@return table report
+function attack.embedding(model, images, options) end
+
+---@class attack.textOptions
+---@field method? "synonym"|"embedding"|"char"|"beam"|"genetic"|"exhaustive" # synonym (WordNet), embedding (nearest tokens), char (edits), or a search over both word sources: beam, genetic, exhaustive; without it both word sources, greedily
+---@field words? integer # words that may change; default 1
+---@field edits? integer # character edits of the method char; default 1
+---@field k? integer # candidates a word; default 10
+---@field scope? "prompt"|"class"|"caption" # what may change; the class words where they are known
+---@field forbid_class_names? boolean # never put in the name of a class; default true
+---@field forbid_antonyms? boolean # never put in an antonym (WordNet); default true
+---@field no_new_words? boolean # char: an edit may not make another dictionary word; default true
+---@field sites? integer # char: sites kept after the first pass; default 20
+---@field draws? integer # char: random sites and symbols drawn instead of all (the cheap form LEAF trains with)
+---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
+---@field objective? "kl"|"cosine"|"l2"|"img"|"ce" # what is increased; default "kl"
+---@field images? tensor # images of the objectives img and ce
+---@field labels? tensor|integer[] # labels of the objective ce, from 1
+---@field class_names? string|string[] # class names, to find class words in plain strings
+
+--- Changes at most `words` words of each prompt so that its feature moves as far as possible. Objectives: kl and cosine compare with the clean feature, l2 raw features, img moves away from the image of the prompt (`images` [P, 3, H, W]), ce finds for each of `images` with `labels` the exact worst prompts (the prompts are then a classifier, the result one list of prompts an image). The report tells the edits, queries, and the shares of edits that are synonyms or hit a class word. Protocol: methods of arXiv:2004.09984 and arXiv:2405.04346.
+---
+---```lua
+---local model = clip.create("tiny")
+---local texts, report = attack.text(model, {"a photo of a cat"}, {method = "char"})
+---print(#texts, #report.results[1].edits)  --> 1	1
+---```
+---@param model clip_model
+---@param prompts classifier|string|string[]
+---@param options? attack.textOptions
+---@return string[] adversarial_prompts
+---@return table report
+function attack.text(model, prompts, options) end
+
+---@class attack.multimodalOptions.image
+---@field method? "fgsm"|"rfgsm"|"bim"|"pgd"|"mifgsm"|"nifgsm" # the attack; default "pgd"
+---@field eps? number|string # budget in pixel units of [0, 1], or a fraction such as "8/255"; 1/255 for linf, no default for l2
+---@field norm? "linf"|"l2"|"l1" # norm of the budget; default "linf"
+---@field loss? string|function # "ce", "margin", "dlr", or a function (logits, labels) -> [N] that is increased; default "ce"
+---@field restarts? integer # random starts; the best counts; default 1
+---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
+---@field keep? "best"|"last" # which iterate is returned; the attack's own habit when not given
+---@field eot? integer # passes a gradient is averaged over; default 1
+---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it
+---@field random_step? number|string # length of the random step; eps / 2 when not given
+---@field steps? integer # gradient steps; default 10
+---@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2
+---@field random_start? boolean # start at a random point of the ball; default true
+---@field momentum? number # decay of an accumulated direction; 0.9 in FARE; default 0
+---@field decay? number # factor of the accumulated gradient; default 1
+
+---@class attack.multimodalOptions.text
+---@field method? "synonym"|"embedding"|"char"|"beam"|"genetic"|"exhaustive" # synonym (WordNet), embedding (nearest tokens), char (edits), or a search over both word sources: beam, genetic, exhaustive; without it both word sources, greedily
+---@field words? integer # words that may change; default 1
+---@field edits? integer # character edits of the method char; default 1
+---@field k? integer # candidates a word; default 10
+---@field scope? "prompt"|"class"|"caption" # what may change; the class words where they are known
+---@field forbid_class_names? boolean # never put in the name of a class; default true
+---@field forbid_antonyms? boolean # never put in an antonym (WordNet); default true
+---@field no_new_words? boolean # char: an edit may not make another dictionary word; default true
+---@field sites? integer # char: sites kept after the first pass; default 20
+---@field draws? integer # char: random sites and symbols drawn instead of all (the cheap form LEAF trains with)
+---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
+
+---@class attack.multimodalOptions
+---@field method? "independent"|"adaptive" # order of the two attacks; default "independent"
+---@field image? attack.multimodalOptions.image # the image attack
+---@field text? attack.multimodalOptions.text # the text attack
+
+--- Attacks images and class prompts together. independent: each side against the clean other, the published protocol; adaptive: the prompts first, then the images against the adversarial prompts. `image` and `text` are tables as attack.pgd and attack.text take them, with `method`. The report has success, image_success, text_success and clean_correct per sample, and the reports of both parts under image and text (arXiv:2404.19287).
+---
+---```lua
+---local model = clip.create("tiny")
+---local x, y, t, report = tensor.rand{1, 3, 16, 16}, {1}, {method = "char", sites = 2}
+---x, t, report = attack.multimodal(model, x, y, {"a cat", "a dog"}, {text = t})
+---print(#t, #report.success)  --> 2	1
+---```
+---@param model clip_model
+---@param images tensor
+---@param labels tensor|integer[]
+---@param prompts classifier|string[]
+---@param options? attack.multimodalOptions
+---@return tensor images
+---@return string[] prompts
+---@return table report
+function attack.multimodal(model, images, labels, prompts, options) end

@@ -1,0 +1,258 @@
+---@meta
+
+--- A CLIP with its weights. It records no gradient for them unless a trainer or script asks.
+---@class clip_model
+local clip_model = {}
+
+--- The configuration, as in a Hugging Face config.json.
+---
+---```lua
+---local model = clip.create("tiny")
+---print(model:config().projection_dim)  --> 8
+---```
+---@return table
+function clip_model:config() end
+
+--- The weights by name, under the names of OpenAI's and open_clip's checkpoints. They are the model's own: what a script changes in place changes the model.
+---
+---```lua
+---local model = clip.create("tiny")
+---print(model:parameters()["visual.proj"]:size(2))  --> 8
+---```
+---@return table
+function clip_model:parameters() end
+
+--- Number of weights, all elements counted.
+---
+---```lua
+---local model = clip.create("tiny")
+---print(model:num_parameters())  --> 403473
+---```
+---@return integer
+function clip_model:num_parameters() end
+
+--- exp(logit_scale), by which similarities are multiplied; 1/0.07 in a fresh model.
+---
+---```lua
+---local model = clip.create("tiny")
+---print(model:logit_scale() > 14.2)  --> true
+---```
+---@return number
+function clip_model:logit_scale() end
+
+---@class clip_model.saveOptions
+---@field layout? "hf" # layout of names and shapes; default "hf"
+---@field half? boolean # store float16, half the size; default false
+
+--- Writes a folder with config.json and model.safetensors in Hugging Face's layout, which transformers loads.
+---
+---```lua
+---local model = clip.create("tiny")
+---model:save("/tmp/kilpi-example-model")
+---print(clip.load("/tmp/kilpi-example-model"):num_parameters() == model:num_parameters())  --> true
+---```
+---@param path string
+---@param options? clip_model.saveOptions
+function clip_model:save(path, options) end
+
+---@class clip_model.encode_imageOptions
+---@field normalize? boolean # divide each feature by its Euclidean norm; default true
+
+--- Features of images [N, 3, H, W] (or [3, H, W]) in [0, 1], [N, D]. Images of another size than the model's are resampled inside the graph (bicubic, a = -0.75, no antialias), then normalised.
+---
+---```lua
+---local model = clip.create("tiny")
+---print(model:encode_image(tensor.rand{2, 3, 20, 20}):size(2))  --> 8
+---```
+---@param images tensor
+---@param options? clip_model.encode_imageOptions
+---@return tensor
+function clip_model:encode_image(images, options) end
+
+---@class clip_model.encode_textOptions
+---@field normalize? boolean # divide each feature by its Euclidean norm; default true
+
+--- Features of texts, or of token ids from clip.tokenize, [N, D]. Equal texts are encoded once.
+---
+---```lua
+---local model = clip.create("tiny")
+---print(model:encode_text({"a cat", "a dog"}):size(1))  --> 2
+---```
+---@param texts string|string[]|tensor
+---@param options? clip_model.encode_textOptions
+---@return tensor
+function clip_model:encode_text(texts, options) end
+
+--- logit_scale times the cosine of every image with every text (or given text features), [N, C].
+---
+---```lua
+---local model = clip.create("tiny")
+---print(model:logits(tensor.rand{2, 3, 16, 16}, {"a", "b", "c"}):size(2))  --> 3
+---```
+---@param images tensor
+---@param texts string[]|tensor
+---@return tensor
+function clip_model:logits(images, texts) end
+
+---@class clip_model.classifierOptions
+---@field templates? string|string[] # prompts with {c} where the class name goes; default {"This is a photo of a {c}"}
+
+--- A zero-shot classifier: the class whose prompt is nearest to the image wins. Class names are used as given; with several templates a class's feature is the mean over them. Text features are cached, and encoded again once the model has changed.
+---
+---```lua
+---local model = clip.create("tiny")
+---local cls = model:classifier({"cat", "dog"}, {templates = {"a photo of a {c}"}})
+---print(cls.prompts[2])  --> a photo of a dog
+---```
+---@param class_names string[]
+---@param options? clip_model.classifierOptions
+---@return classifier
+function clip_model:classifier(class_names, options) end
+
+--- Frees the value now.
+function clip_model:release() end
+
+--- A zero-shot classifier made of a model and class prompts; attacks take it as it is.
+---@class classifier
+---@field class_names string[] # The class names, as given.
+---@field prompts string[] # The prompts, class by class.
+---@field model clip_model # The model.
+---@operator call(tensor): tensor
+local classifier = {}
+
+--- Logits [N, C] of images [N, 3, H, W] in [0, 1]; differentiable with respect to the images.
+---
+---```lua
+---local model = clip.create("tiny")
+---local cls = model:classifier{"cat", "dog"}
+---print(cls:logits(tensor.rand{3, 3, 16, 16}):size(2))  --> 2
+---```
+---@param images tensor
+---@return tensor
+function classifier:logits(images) end
+
+--- The best class of each image, from 1, and its probability; ties go to the lower class.
+---
+---```lua
+---local model = clip.create("tiny")
+---local cls = model:classifier{"cat", "dog"}
+---local labels, scores = cls:predict(tensor.rand{3, 3, 16, 16})
+---print(#labels, scores:max():item() <= 1)  --> 3	true
+---```
+---@param images tensor
+---@return tensor labels
+---@return tensor scores
+function classifier:predict(images) end
+
+---@class classifier.accuracyOptions
+---@field batch? integer # images at once; default 128
+
+--- Share of a data set's images whose best class is their label, in 0 … 1.
+---
+---```lua
+---local model = clip.create("tiny")
+---local cls = model:classifier{"cat", "dog"}
+---local ds = data.from(tensor.rand{4, 3, 16, 16}, {1, 2, 1, 2}, {"cat", "dog"})
+---print(cls:accuracy(ds) <= 1)  --> true
+---```
+---@param dataset dataset
+---@param options? classifier.accuracyOptions
+---@return number
+function classifier:accuracy(dataset, options) end
+
+--- The same classes with other prompts, in the order of `prompts`: adversarial ones, say.
+---
+---```lua
+---local model = clip.create("tiny")
+---local cls = model:classifier{"cat", "dog"}
+---print(cls:with_prompts({"a cat", "a dog"}).prompts[1])  --> a cat
+---```
+---@param prompts string[]
+---@return classifier
+function classifier:with_prompts(prompts) end
+
+--- Frees the value now.
+function classifier:release() end
+
+--- CLIP models: an image encoder and a text encoder into one space. Weights are loaded by path or made at random; images go in as they are, in [0, 1], and the model resizes and normalises them.
+---@class cliplib
+clip = {}
+
+---@class clip.loadOptions
+---@field strict? boolean # refuse files with keys that the model does not have; default true
+---@field precision? "float32"|"bfloat16" # of matrix products; bfloat16 needs oneDNN, which this build does not use yet: it says so and computes in float32; default "float32"
+
+--- Loads a model: a folder with config.json and model.safetensors in Hugging Face's layout, the path of such a file, or the name of a folder in KILPI_MODELS. float16 and bfloat16 weights are widened to float32.
+---
+---```lua
+---local ok, err = pcall(clip.load, "no-such-model")
+---print(ok, err.kind)  --> false	host
+---```
+---@param path_or_name string
+---@param options? clip.loadOptions
+---@return clip_model
+function clip.load(path_or_name, options) end
+
+---@class clip.createOptions
+---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
+
+--- A model with random weights. The configuration is a table as in an open_clip or Hugging Face JSON file, or a name such as "ViT-B-32" (exact GELU; "ViT-B-32-quickgelu" has OpenAI's) or "tiny" (16 pixels, one block a tower: for trying things out).
+---
+---```lua
+---local config = {embed_dim = 8, quick_gelu = true,
+---  vision_cfg = {image_size = 16, patch_size = 8, width = 16, layers = 1, head_width = 8},
+---  text_cfg = {width = 8, heads = 1, layers = 1}}
+---print(clip.create(config):num_parameters())  --> 403473
+---```
+---@param config table|string
+---@param options? clip.createOptions
+---@return clip_model
+function clip.create(config, options) end
+
+--- What can be had: models found in KILPI_MODELS and the user's and shipped folders, with their path, and architectures that clip.create builds by name, without one.
+---
+---```lua
+---for _, entry in ipairs(clip.available()) do
+---  if entry.name == "ViT-B-32" then print(entry.name, entry.path) end
+---end  --> ViT-B-32	nil
+---```
+---@return table[]
+function clip.available() end
+
+---@class clip.tokenizeOptions
+---@field context? integer # length of each row; default 77
+---@field truncate? boolean # cut long texts, keeping the end token; default false
+
+--- Token ids of CLIP's byte-pair tokenizer, int64 [N, context]: start 49406, the text, end 49407, zeros. Ids are those of the vocabulary file, from 0. A text that is too long is an error unless `truncate` is given.
+---
+---```lua
+---print(clip.decode(clip.tokenize("A cat")))  --> a cat
+---```
+---@param text string|string[]
+---@param options? clip.tokenizeOptions
+---@return tensor
+function clip.tokenize(text, options) end
+
+--- Text of token ids; start, end and padding are left out. A tensor [N, L] with more than one row gives a list.
+---
+---```lua
+---print(clip.decode{49406, 320, 2368, 49407})  --> a cat
+---```
+---@param ids tensor|integer[]
+---@return string|string[]
+function clip.decode(ids) end
+
+---@class clip.preprocessOptions
+---@field preset? "openai"|"clip"|"mmcoa_small"|"mmcoa_imagenet"|"tecoa" # openai: bicubic, short side S, crop S; mmcoa_imagenet: bilinear, short side 256, crop 224; mmcoa_small: unchanged; default "openai"
+---@field size? integer # side S of the result; default 224
+---@field crop? "torchvision"|"hf" # rounding of the crop's place; default "torchvision"
+
+--- Prepares a photograph as the reference pipelines do, pixel for pixel: resize on 8-bit pixels and centre crop, never normalised. The image is a tensor [3, H, W] in [0, 1] or a file's path; the result [3, S, S].
+---
+---```lua
+---print(clip.preprocess(tensor.ones{3, 40, 30}, {size = 16}):size(2))  --> 16
+---```
+---@param image tensor|string
+---@param options? clip.preprocessOptions
+---@return tensor
+function clip.preprocess(image, options) end

@@ -1,0 +1,199 @@
+---@meta
+
+--- Accuracies under attack, with everything that fixes them.
+---@class robustness_report
+local robustness_report = {}
+
+--- The table, as text.
+---
+---```lua
+---local model = clip.create("tiny")
+---local ds = data.from(tensor.rand{4, 3, 16, 16}, {1, 2, 1, 2}, {"cat", "dog"})
+---local r = eval.robustness{model = model, data = ds}
+---print(r:table():find("clean") ~= nil)  --> true
+---```
+---@return string
+function robustness_report:table() end
+
+--- The accuracy of a row in 0 … 1: "clean", "image/pgd", "mm_t2i/pgd + char", "worst".
+---
+---```lua
+---local model = clip.create("tiny")
+---local ds = data.from(tensor.rand{4, 3, 16, 16}, {1, 2, 1, 2}, {"cat", "dog"})
+---local r = eval.robustness{model = model, data = ds}
+---print(r:accuracy("clean") <= 1)  --> true
+---```
+---@param scenario string
+---@return number
+function robustness_report:accuracy(scenario) end
+
+--- Writes report.json, table.txt, table.md, table.csv and samples.jsonl.
+---
+---```lua
+---local model = clip.create("tiny")
+---local ds = data.from(tensor.rand{4, 3, 16, 16}, {1, 2, 1, 2}, {"cat", "dog"})
+---local r = eval.robustness{model = model, data = ds}
+---local folder = os.tmpname() .. "-report"
+---r:save(folder)
+---print(io.open(folder .. "/table.txt"):read("l") ~= nil)  --> true
+---```
+---@param folder string
+function robustness_report:save(folder) end
+
+--- A bar chart of the accuracies with intervals: PNG, SVG or PDF.
+---
+---```lua
+---local model = clip.create("tiny")
+---local ds = data.from(tensor.rand{4, 3, 16, 16}, {1, 2, 1, 2}, {"cat", "dog"})
+---local r = eval.robustness{model = model, data = ds}
+---print((pcall(r.plot, r, "bars.doc")))  --> false
+---```
+---@param path string
+function robustness_report:plot(path) end
+
+---@class robustness_report.imagesOptions
+---@field rows? integer # samples shown; all that were kept when not given
+
+--- A picture of clean and adversarial images and their amplified difference.
+---
+---```lua
+---local model = clip.create("tiny")
+---local ds = data.from(tensor.rand{4, 3, 16, 16}, {1, 2, 1, 2}, {"cat", "dog"})
+---local r = eval.robustness{model = model, data = ds}
+---print((pcall(r.images, r, "/nowhere/grid.png")))  --> false
+---```
+---@param path string
+---@param options? robustness_report.imagesOptions
+function robustness_report:images(path, options) end
+
+--- Everything that report.json holds.
+---
+---```lua
+---local model = clip.create("tiny")
+---local ds = data.from(tensor.rand{4, 3, 16, 16}, {1, 2, 1, 2}, {"cat", "dog"})
+---local r = eval.robustness{model = model, data = ds}
+---print(type(r:to_table()))  --> table
+---```
+---@return table
+function robustness_report:to_table() end
+
+--- Frees the value now.
+function robustness_report:release() end
+
+--- Several reports side by side.
+---@class comparison
+local comparison = {}
+
+--- The table with paired differences to the first, as text.
+---
+---```lua
+---local model = clip.create("tiny")
+---local ds = data.from(tensor.rand{4, 3, 16, 16}, {1, 2, 1, 2}, {"cat", "dog"})
+---local r = eval.robustness{model = model, data = ds}
+---local c = eval.compare{{name = "a", report = r}, {name = "b", report = r}}
+---print(#c:table() > 0)  --> true
+---```
+---@return string
+function comparison:table() end
+
+--- The table as Markdown.
+---
+---```lua
+---local model = clip.create("tiny")
+---local ds = data.from(tensor.rand{4, 3, 16, 16}, {1, 2, 1, 2}, {"cat", "dog"})
+---local r = eval.robustness{model = model, data = ds}
+---local c = eval.compare{{name = "a", report = r}, {name = "b", report = r}}
+---print(c:markdown():sub(1, 1) ~= "")  --> true
+---```
+---@return string
+function comparison:markdown() end
+
+--- Writes the comparison's JSON and tables.
+---
+---```lua
+---local model = clip.create("tiny")
+---local ds = data.from(tensor.rand{4, 3, 16, 16}, {1, 2, 1, 2}, {"cat", "dog"})
+---local r = eval.robustness{model = model, data = ds}
+---local c = eval.compare{{name = "a", report = r}, {name = "b", report = r}}
+---print((pcall(c.save, c, "/dev/null/comparison")))  --> false
+---```
+---@param folder string
+function comparison:save(folder) end
+
+--- A grouped bar chart: PNG, SVG or PDF.
+---
+---```lua
+---local model = clip.create("tiny")
+---local ds = data.from(tensor.rand{4, 3, 16, 16}, {1, 2, 1, 2}, {"cat", "dog"})
+---local r = eval.robustness{model = model, data = ds}
+---print((pcall(eval.compare, {{report = r}})))  --> false
+---```
+---@param path string
+function comparison:plot(path) end
+
+--- Frees the value now.
+function comparison:release() end
+
+--- Robust accuracy measured as it should be: per sample, with every attack judged afresh, Wilson intervals, both attack-success rates, and a record of everything that fixes the numbers.
+---@class evallib
+eval = {}
+
+---@class eval.robustnessOptions.attacks
+---@field clean? boolean # show the clean accuracy; default true
+---@field image? table # an image attack {method = "pgd", …}, or a list of such
+---@field text? table # a text attack {method = "synonym", …}, or a list of such
+---@field multimodal? table # {} for independent and adaptive, or {method = …, image = {…}, text = {…}}, or a list of such
+
+---@class eval.robustnessOptions
+---@field model clip_model|classifier # what to evaluate
+---@field data dataset # labelled images
+---@field attacks? eval.robustnessOptions.attacks # what to measure; an empty table {} means an attack's defaults
+---@field templates? string|string[] # class prompts with {c}; those of the data set when not given
+---@field perturb_at? "native"|"input" # where the perturbation lives: at the images' own size, or at the model's side; default "native"
+---@field samples? integer|string[] # number of samples drawn, or a list of sample ids; all when not given
+---@field batch? integer # images at once; default 64
+---@field pictures? integer # samples kept for r:images; default 6
+---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
+---@field out? string # folder for report.json, tables and one line a sample
+
+--- Clean, image, text and multimodal accuracy of a model (or classifier) on a data set. Samples that are wrong when clean count as broken and are not attacked; solved ones leave the batch. In text scenarios all class prompts are replaced by adversarial ones. `worst` counts a sample only if it is correct clean and under every attack. Print r:table(), draw r:plot(path) and r:images(path).
+---
+---```lua
+---local model = clip.create("tiny")
+---local ds = data.from(tensor.rand{4, 3, 16, 16}, {1, 2, 1, 2}, {"cat", "dog"})
+---local r = eval.robustness{model = model, data = ds, attacks = {image = {eps = "8/255", steps = 2}}}
+---print(r:accuracy("image/pgd") <= r:accuracy("clean"))  --> true
+---```
+---@param options table
+---@return robustness_report
+function eval.robustness(options) end
+
+---@class eval.compareOptions.attacks
+---@field clean? boolean # show the clean accuracy; default true
+---@field image? table # an image attack {method = "pgd", …}, or a list of such
+---@field text? table # a text attack {method = "synonym", …}, or a list of such
+---@field multimodal? table # {} for independent and adaptive, or {method = …, image = {…}, text = {…}}, or a list of such
+
+---@class eval.compareOptions
+---@field data? dataset # labelled images; not needed with reports
+---@field attacks? eval.compareOptions.attacks # what to measure; an empty table {} means an attack's defaults
+---@field templates? string|string[] # class prompts with {c}; those of the data set when not given
+---@field perturb_at? "native"|"input" # where the perturbation lives: at the images' own size, or at the model's side; default "native"
+---@field samples? integer|string[] # number of samples drawn, or a list of sample ids; all when not given
+---@field batch? integer # images at once; default 64
+---@field pictures? integer # samples kept for r:images; default 6
+---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
+---@field out? string # folder for report.json, tables and one line a sample
+
+--- Several models on the same samples under the same attacks: one table with the paired differences to the first. The list part holds {name = …, model = …} entries, or {name = …, report = …} with reports that eval.robustness has made on the same samples.
+---
+---```lua
+---local model = clip.create("tiny")
+---local ds = data.from(tensor.rand{4, 3, 16, 16}, {1, 2, 1, 2}, {"cat", "dog"})
+---local r = eval.robustness{model = model, data = ds}
+---local c = eval.compare{{name = "before", report = r}, {name = "after", report = r}}
+---print(c:table():find("after") ~= nil)  --> true
+---```
+---@param options table
+---@return comparison
+function eval.compare(options) end
