@@ -37,7 +37,9 @@ let systemLibraries: [Target] = [
 /// Swift cannot call safely (variadic functions, setjmp, longjmp).
 let cTargets: [Target] = [
   .target(name: "CInterrupt", cSettings: optimised),
-  .target(name: "CKernels", dependencies: ["CInterrupt"], cSettings: optimised, linkerSettings: [.linkedLibrary("pthread"), .linkedLibrary("m")]),
+  .target(
+    name: "CKernels", dependencies: ["CInterrupt"], cSettings: optimised,
+    linkerSettings: [.linkedLibrary("pthread"), .linkedLibrary("m")]),
   .target(name: "CLuaBridge", dependencies: ["CLua", "CInterrupt"], cSettings: optimised),
   .target(name: "CPNG", cSettings: optimised, linkerSettings: [.linkedLibrary("png16")]),
   .target(name: "CTurboJPEG", cSettings: optimised, linkerSettings: [.linkedLibrary("turbojpeg")]),
@@ -57,8 +59,18 @@ let library: [Target] = [
   swift("TextModels", ["Tensors", "Files", "Diagnostics"]),
   swift("Attacks", ["Tensors", "Diagnostics"]),
   swift("Datasets", ["Images", "Archives", "Tensors", "Files", "Diagnostics"]),
-  swift("Training", ["ClipModels", "TextModels", "Attacks", "Datasets", "Networks", "Images", "Tensors", "Files", "Diagnostics"]),
-  swift("Evaluation", ["Kernels", "Networks", "Training", "ClipModels", "TextModels", "Attacks", "Datasets", "Images", "Tensors", "Files", "Diagnostics"]),
+  swift(
+    "Training",
+    [
+      "ClipModels", "TextModels", "Attacks", "Datasets", "Networks", "Images", "Tensors", "Files",
+      "Diagnostics",
+    ]),
+  swift(
+    "Evaluation",
+    [
+      "Kernels", "Networks", "Training", "ClipModels", "TextModels", "Attacks", "Datasets",
+      "Images", "Tensors", "Files", "Diagnostics",
+    ]),
 ]
 
 /// Floors 2 and 3, and the shells around them.
@@ -90,12 +102,24 @@ let tests: [Target] = [
   test("ArchivesTests", ["Archives", "Diagnostics"]),
   test("TensorsTests", ["Tensors", "Kernels", "Diagnostics", "Files"]),
   test("ImagesTests", ["Images", "Tensors", "Files", "Diagnostics"]),
-  test("ClipModelsTests", ["ClipModels", "Networks", "Images", "Archives", "Tensors", "Files", "Diagnostics"]),
+  test(
+    "ClipModelsTests",
+    ["ClipModels", "Networks", "Images", "Archives", "Tensors", "Files", "Diagnostics"]),
   test("TextModelsTests", ["TextModels", "Tensors", "Diagnostics"]),
   test("AttacksTests", ["Attacks", "Tensors", "Diagnostics"]),
   test("DatasetsTests", ["Datasets", "Images", "Archives", "Tensors", "Files", "Diagnostics"]),
-  test("TrainingTests", ["Training", "ClipModels", "TextModels", "Attacks", "Datasets", "Networks", "Tensors", "Files", "Diagnostics"]),
-  test("EvaluationTests", ["Evaluation", "Training", "ClipModels", "Attacks", "Datasets", "Images", "Tensors", "Files", "Diagnostics"]),
+  test(
+    "TrainingTests",
+    [
+      "Training", "ClipModels", "TextModels", "Attacks", "Datasets", "Networks", "Tensors", "Files",
+      "Diagnostics",
+    ]),
+  test(
+    "EvaluationTests",
+    [
+      "Evaluation", "Training", "ClipModels", "Attacks", "Datasets", "Images", "Tensors", "Files",
+      "Diagnostics",
+    ]),
   test("LuaHostTests", ["LuaHost", "CInterrupt", "Diagnostics"]),
   test(
     "LuaBindingsTests", ["LuaBindings", "LuaHost", "Tensors", "Files", "Diagnostics"],

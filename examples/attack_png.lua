@@ -19,8 +19,8 @@ if not ok then
 end
 
 -- What it might show: the classes of the model's training set, or ImageNet-like words for others.
-local fashion = {"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker",
-  "Bag", "Ankle boot"}
+local fashion = {"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt",
+  "Sneaker", "Bag", "Ankle boot"}
 local things = {"cat", "dog", "bird", "fish", "elephant", "zebra", "bear", "car", "bus", "bicycle",
   "airplane", "boat", "fruit", "flower", "person", "house"}
 local side = model:config().vision_config.image_size
@@ -36,7 +36,8 @@ local label, score = classifier:predict(batch)
 print(("%s, %d x %d: %s (%.1f %%)"):format(path, picture:size(3), picture:size(2),
   classifier.class_names[label:item()], 100 * score:item()))
 
-local adversarial, report = attack.pgd(classifier, batch, label, {eps = eps, steps = 40, lattice = 8})
+local adversarial, report = attack.pgd(classifier, batch, label,
+  {eps = eps, steps = 40, lattice = 8})
 local saved, file = image.save_adversarial(out .. "/adversarial.png", adversarial[1], picture, eps,
   {classifier = classifier, label = label:item()})
 local found, sure = classifier:predict(saved:unsqueeze(1))

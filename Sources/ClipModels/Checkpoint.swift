@@ -36,7 +36,8 @@ extension ClipModel {
       configuration = try ClipConfiguration(
         json: JSONValue.parse(FileReader.bytes(at: folder + "/config.json", limit: 16 << 20)))
     } catch let error as KilpiError {
-      throw KilpiError("", "cannot load '\(folder)/config.json': \(error.problem)", advice: error.advice)
+      throw KilpiError(
+        "", "cannot load '\(folder)/config.json': \(error.problem)", advice: error.advice)
     }
     let archive = try SafetensorsFile(path: file)
     let parameters = try HuggingFaceLayout(configuration).read(archive, path: file, strict: strict)
@@ -101,7 +102,8 @@ struct HuggingFaceLayout {
       return .plain(theirs + name.dropFirst(ours.count))
     }
     let isVision = name.hasPrefix("visual.")
-    let rest = name.dropFirst((isVision ? "visual.transformer.resblocks." : "transformer.resblocks.").count)
+    let rest = name.dropFirst(
+      (isVision ? "visual.transformer.resblocks." : "transformer.resblocks.").count)
     let dot = rest.firstIndex(of: ".") ?? rest.endIndex
     let prefix = "\(isVision ? "vision" : "text")_model.encoder.layers.\(rest[..<dot])."
     let part = String(rest[dot...].dropFirst())

@@ -24,7 +24,8 @@ extension ClipModel {
         let values = try Tensor.randomNormal(shape, stream: &stream)
         parameters.set(name, try values * deviation)
       } else {
-        parameters.set(name, try Tensor.full(shape, name.hasSuffix(".bias") || name.hasSuffix("_bias") ? 0 : 1))
+        parameters.set(
+          name, try Tensor.full(shape, name.hasSuffix(".bias") || name.hasSuffix("_bias") ? 0 : 1))
       }
     }
     return try ClipModel(configuration, parameters: parameters, origin: "random, seed \(seed)")

@@ -103,7 +103,8 @@ public final class ClipModel {
     let tokenizer = try BytePairTokenizer.standard()
     guard configuration.vocabulary >= tokenizer.vocabularySize else {
       throw KilpiError(
-        "", "the model knows \(configuration.vocabulary) tokens, the tokenizer makes "
+        "",
+        "the model knows \(configuration.vocabulary) tokens, the tokenizer makes "
           + "\(tokenizer.vocabularySize)", advice: "pass token ids")
     }
     var ids: [Int64] = []

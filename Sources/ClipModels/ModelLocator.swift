@@ -30,7 +30,8 @@ public enum ModelLocator {
     }
     throw KilpiError(
       "", "there is no model '\(pathOrName)'",
-      advice: "give a path, or the name of a folder in KILPI_MODELS; clip.create makes random weights")
+      advice:
+        "give a path, or the name of a folder in KILPI_MODELS; clip.create makes random weights")
   }
 
   /// Models found in the folders: name and path.

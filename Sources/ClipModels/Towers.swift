@@ -113,7 +113,8 @@ struct TextTower {
   ) throws -> Tensor {
     guard ids.rank == 2, ids.dtype == .int64, ids.shape[1] <= configuration.context else {
       throw KilpiError(
-        "", "token ids have shape \(ids.shape), [N, L] with L at most \(configuration.context) "
+        "",
+        "token ids have shape \(ids.shape), [N, L] with L at most \(configuration.context) "
           + "is needed")
     }
     let (samples, length) = (ids.shape[0], ids.shape[1])
@@ -123,7 +124,8 @@ struct TextTower {
     }
     let kept = (ends.max() ?? 0) + 1
     let cut = try ids.narrowed(1, start: 0, length: kept)
-    var x = try Tensor.embedding(tokens, ids: cut)
+    var x =
+      try Tensor.embedding(tokens, ids: cut)
       + positions.narrowed(0, start: 0, length: kept)
     for (index, block) in blocks.enumerated() {
       x = try block(x)

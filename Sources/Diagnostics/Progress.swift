@@ -2,7 +2,7 @@
 public struct ProgressEvent: Sendable {
   /// What is being done, a few words: `train`, `pgd`, `evaluate`.
   public var name: String
-  /// Finished units of work, 0 ... total.
+  /// Finished units of work, from 0 to `total`.
   public var completed: Int
   /// Units of work in all, at least 1.
   public var total: Int

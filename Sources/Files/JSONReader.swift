@@ -24,7 +24,8 @@ extension JSONValue {
   }
 
   /// The value of a JSON text given as UTF-8 bytes; see `parse(_:limits:)` for strings.
-  public static func parse(_ bytes: [UInt8], limits: JSONLimits = JSONLimits()) throws -> JSONValue {
+  public static func parse(_ bytes: [UInt8], limits: JSONLimits = JSONLimits()) throws -> JSONValue
+  {
     guard bytes.count <= limits.bytes else {
       throw KilpiError("", "the JSON text has \(bytes.count) bytes, the limit is \(limits.bytes)")
     }
@@ -101,7 +102,9 @@ private struct JSONReader {
       skipSpace()
       guard current == UInt8(ascii: "\"") else { throw failure("expected a key") }
       let key = try string()
-      guard seen.insert(key).inserted else { throw failure("the key '\(key.prefix(40))' stands twice") }
+      guard seen.insert(key).inserted else {
+        throw failure("the key '\(key.prefix(40))' stands twice")
+      }
       skipSpace()
       guard current == UInt8(ascii: ":") else { throw failure("expected ':'") }
       position += 1

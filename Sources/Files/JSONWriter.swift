@@ -38,7 +38,9 @@ extension JSONValue {
       if let indent { text += "\n" + String(repeating: " ", count: indent * (level + 1)) }
       writeElement(element, &text)
     }
-    if let indent, !elements.isEmpty { text += "\n" + String(repeating: " ", count: indent * level) }
+    if let indent, !elements.isEmpty {
+      text += "\n" + String(repeating: " ", count: indent * level)
+    }
     text += close
   }
 

@@ -77,7 +77,8 @@ public struct FusedAttention<Scalar: AttentionScalar> {
     WorkerPool.run(tasks: samples * heads) { task in
       if kilpi_interrupt_pending() { return }
       let (sample, head) = (task / heads, task % heads)
-      let scratch = probabilities == nil ? UnsafeMutablePointer<Scalar>.allocate(capacity: square) : nil
+      let scratch =
+        probabilities == nil ? UnsafeMutablePointer<Scalar>.allocate(capacity: square) : nil
       defer { scratch?.deallocate() }
       guard let p = probabilities.map({ $0 + task * square }) ?? scratch else { return }
       let q = qkv + sample * tokens * 3 * width + head * headWidth

@@ -77,7 +77,8 @@ public enum ContrastiveLoss {
   /// The least value that `identity`, `label` and `label_mean` can reach when texts of a group are
   /// equal: the mean of `ln n` over the items (over the pairs for `label`); 0 for `label_lse`.
   public static func floor(groups: [Int], targets: ContrastiveTargets) -> Double {
-    let counts = groups.reduce(into: [Int: Int]()) { $0[$1, default: 0] += 1 }.values.map(Double.init)
+    let counts = groups.reduce(into: [Int: Int]()) { $0[$1, default: 0] += 1 }.values.map(
+      Double.init)
     switch targets {
     case .labelLogSum: return 0
     case .label:

@@ -38,7 +38,8 @@ public final class RunFolder {
     table = try AppendOnlyFile(path: path + "/metrics.csv", keeping: lengths.table)
     log = try AppendOnlyFile(path: path + "/log.txt")
     let text = try FileReader.text(at: path + "/metrics.csv")
-    columns = text.split(separator: "\n").first.map { $0.split(separator: ",").map(String.init) } ?? []
+    columns =
+      text.split(separator: "\n").first.map { $0.split(separator: ",").map(String.init) } ?? []
   }
 
   /// How long the growing files are now.

@@ -43,7 +43,9 @@ struct BatchSchedule {
     stepsPerEpoch = data.count / configuration.batch
     total = configuration.steps ?? configuration.epochs * stepsPerEpoch
     source = RandomSource(seed: configuration.seed)
-    guard total >= 1 else { throw KilpiError("", "the run has \(total) steps, at least 1 is needed") }
+    guard total >= 1 else {
+      throw KilpiError("", "the run has \(total) steps, at least 1 is needed")
+    }
   }
 
   /// The samples' order in an epoch.
@@ -64,13 +66,18 @@ struct BatchSchedule {
     guard let labelTensor = drawn.labels else {
       for (captions, id) in zip(drawn.captions, drawn.sampleIDs) {
         var stream = source.stream(.trainingText, sample: id, step: epoch)
-        guard !captions.isEmpty else { throw KilpiError("", "a sample has neither label nor caption") }
+        guard !captions.isEmpty else {
+          throw KilpiError("", "a sample has neither label nor caption")
+        }
         texts.append(captions[stream.integer(below: captions.count)])
       }
       var groups: [String: Int] = [:]
       let numbers = texts.map { text -> Int in
         let next = groups.count
-        return groups[text] ?? { groups[text] = next; return next }()
+        return groups[text]
+          ?? {
+            groups[text] = next; return next
+          }()
       }
       return TrainingBatch(
         images: drawn.images, texts: texts, groups: numbers, labels: nil,
@@ -83,7 +90,8 @@ struct BatchSchedule {
       let template = templates.count == 1 ? 0 : stream.integer(below: templates.count)
       chosen.append(template)
       guard let text = ZeroShotClassifier.filled(templates[template], data.classNames[label]) else {
-        throw KilpiError("", "the template '\(templates[template].prefix(40))' has no place for the class name",
+        throw KilpiError(
+          "", "the template '\(templates[template].prefix(40))' has no place for the class name",
           advice: "write {c} where it goes")
       }
       texts.append(text)

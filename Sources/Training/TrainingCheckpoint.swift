@@ -51,7 +51,9 @@ struct TrainingCheckpoint {
   }
 
   /// The newest checkpoint that can be read; a damaged one is passed over and named in `damaged`.
-  static func newest(in folder: String) throws -> (checkpoint: TrainingCheckpoint, damaged: [String])? {
+  static func newest(in folder: String) throws -> (
+    checkpoint: TrainingCheckpoint, damaged: [String]
+  )? {
     var damaged: [String] = []
     for name in try names(in: folder).reversed() {
       do {
@@ -87,7 +89,8 @@ struct TrainingCheckpoint {
     let differences = (other.object ?? []).compactMap { member -> String? in
       let before = configuration[member.key] ?? .null
       if before == member.value { return nil }
-      return "\(member.key) was \(before.serialized().prefix(60)), is \(member.value.serialized().prefix(60))"
+      return
+        "\(member.key) was \(before.serialized().prefix(60)), is \(member.value.serialized().prefix(60))"
     }
     guard differences.isEmpty else {
       throw KilpiError(

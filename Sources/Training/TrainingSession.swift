@@ -73,7 +73,8 @@ final class TrainingSession {
       if every > 0 && step % every == 0 || step == schedule.total { try saveCheckpoint() }
     }
     for (_, tensor) in model.parameters.entries { try tensor.setRequiresGradient(false) }
-    model.origin = configuration.output.map { $0 + "/model" } ?? "trained (\(configuration.method.rawValue))"
+    model.origin =
+      configuration.output.map { $0 + "/model" } ?? "trained (\(configuration.method.rawValue))"
     if let path = configuration.output { try model.save(path + "/model") }
     return TrainingResult(
       model: model, history: history, steps: step, resumedFrom: resumedFrom)
@@ -311,7 +312,9 @@ final class TrainingSession {
         .init("trained_weights", .integer(Int64(count))),
         .init("weights", .integer(Int64(model.parameters.elementCount))),
       ]))
-    try folder?.note("training \(configuration.trainable.name): \(count) weights in \(optimizer.parameters.count) tensors")
+    try folder?.note(
+      "training \(configuration.trainable.name): \(count) weights in \(optimizer.parameters.count) tensors"
+    )
   }
 
   private func saveCheckpoint() throws {

@@ -32,7 +32,8 @@ import Testing
     try compare("image_features", features)
     try compare("text_features", texts)
     try compare("raw_image_features", model.encodeImage(images, normalize: false))
-    try compare("raw_text_features", model.encodeText(ids: reference.tensor("ids"), normalize: false))
+    try compare(
+      "raw_text_features", model.encodeText(ids: reference.tensor("ids"), normalize: false))
     for (key, value) in blocks where key.contains("block") { try compare(key, value) }
     try compare("logits", model.logits(images: features, texts: texts))
     #expect(seen == 9)

@@ -7,14 +7,16 @@ import Training
 /// The targets of methods.md 2.2 against their definitions, in float64.
 @Suite struct ContrastiveLossTests {
   /// `Φ(S)` written as the specification writes it, with plain loops.
-  static func definition(_ s: [[Double]], _ groups: [Int], _ targets: ContrastiveTargets) -> Double {
+  static func definition(_ s: [[Double]], _ groups: [Int], _ targets: ContrastiveTargets) -> Double
+  {
     let n = groups.count
     func oneSided(_ s: [[Double]]) -> Double {
       let p = s.map { row in
         let total = row.reduce(0) { $0 + exp($1) }
         return row.map { exp($0) / total }
       }
-      let pairs = (0..<n).flatMap { i in (0..<n).filter { groups[i] == groups[$0] }.map { (i, $0) } }
+      let pairs = (0..<n).flatMap { i in (0..<n).filter { groups[i] == groups[$0] }.map { (i, $0) }
+      }
       switch targets {
       case .identity: return -(0..<n).reduce(0) { $0 + log(p[$1][$1]) } / Double(n)
       case .label:
@@ -46,7 +48,8 @@ import Training
     var stream = RandomSource(seed: 4).stream(.script)
     let s = try Tensor.randomNormal([4, 4], stream: &stream, dtype: .float64)
     let values = try s.doubles()
-    let expected = Self.definition((0..<4).map { Array(values[$0 * 4..<$0 * 4 + 4]) }, groups, targets)
+    let expected = Self.definition(
+      (0..<4).map { Array(values[$0 * 4..<$0 * 4 + 4]) }, groups, targets)
     let loss = try ContrastiveLoss.symmetric(s, groups: groups, targets: targets)
     #expect(abs(try loss.item() - expected) < 1e-12)
     let error = try GradientCheck.maximumError(inputs: [s]) {
@@ -55,8 +58,10 @@ import Training
     #expect(error < 1e-6)
   }
 
-  /// With equal texts a class, `identity` and `label_mean` agree in value and gradient; with classes
-  /// equally frequent, `label` too. A wrong multi-positive weighting breaks this.
+  /// With equal texts a class, `identity` and `label_mean` agree in value and gradient; with
+  /// classes equally frequent, `label` too.
+  ///
+  /// A wrong multi-positive weighting breaks this.
   @Test func targetsAgreeOnClassPrompts() throws {
     let groups = [0, 1, 0, 1, 2, 2]
     var stream = RandomSource(seed: 9).stream(.script)
@@ -81,7 +86,8 @@ import Training
     // Perfect separation: every row spreads evenly over its group.
     let groups = [0, 0, 0, 1]
     let s = try Tensor(
-      (0..<4).flatMap { i in (0..<4).map { groups[i] == groups[$0] ? 50.0 : -50.0 } }, shape: [4, 4])
+      (0..<4).flatMap { i in (0..<4).map { groups[i] == groups[$0] ? 50.0 : -50.0 } },
+      shape: [4, 4])
     for targets in ContrastiveTargets.allCases {
       let loss = try ContrastiveLoss.symmetric(s, groups: groups, targets: targets).item()
       #expect(abs(loss - ContrastiveLoss.floor(groups: groups, targets: targets)) < 1e-9)

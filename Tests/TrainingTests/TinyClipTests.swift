@@ -46,10 +46,13 @@ import Testing
       features.append(try model.encodeImage(dataset.batch(part).images))
     }
     let images = try Tensor.concatenated(features)
-    try expectClose(images, reference.tensor("image_features"), rtol: 0, atol: 2e-5, "image features")
+    try expectClose(
+      images, reference.tensor("image_features"), rtol: 0, atol: 2e-5, "image features")
     let logits = try model.logits(images: images, texts: texts)
     try expectClose(logits, reference.tensor("logits"), rtol: 0, atol: 2e-3, "logits")
-    let (mine, theirs) = (try logits.argmax(axis: 1), try reference.tensor("logits").argmax(axis: 1))
+    let (mine, theirs) = (
+      try logits.argmax(axis: 1), try reference.tensor("logits").argmax(axis: 1)
+    )
     #expect(try mine.integers() == theirs.integers())
 
     let first = try dataset.batch(Array(indices.prefix(16)))

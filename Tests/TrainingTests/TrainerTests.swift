@@ -32,11 +32,14 @@ enum TinyTraining {
     var stream = RandomSource(seed: 6).stream(.script)
     let images = try Tensor.random([4, 3, 8, 8], stream: &stream)
     return try MemoryDataset.make(
-      images: images, labels: nil, captions: [["a cat"], ["a dog"], ["a cat"], ["a red bus", "a bus"]],
+      images: images, labels: nil,
+      captions: [["a cat"], ["a dog"], ["a cat"], ["a red bus", "a bus"]],
       classNames: [], templates: [], ids: nil, name: "captions")
   }
 
-  static func trainer(_ method: TrainingMethod, epsilon: Double = 0.1, words: Int = 1) throws -> Trainer {
+  static func trainer(_ method: TrainingMethod, epsilon: Double = 0.1, words: Int = 1) throws
+    -> Trainer
+  {
     var configuration = TrainingConfiguration()
     configuration.method = method
     configuration.steps = 4
@@ -46,9 +49,10 @@ enum TinyTraining {
     configuration.seed = 11
     var trainer = Trainer(configuration)
     let settings = AttackSettings(budget: try Budget(.linf, epsilon), seed: 2)
-    trainer.imageAttack = ImageAttackSpecification(
-      name: "pgd", attack: ProjectedGradientDescent(steps: 2), settings: settings
-    ).trainer
+    trainer.imageAttack =
+      ImageAttackSpecification(
+        name: "pgd", attack: ProjectedGradientDescent(steps: 2), settings: settings
+      ).trainer
     trainer.textAttack = { _, texts, _ in
       texts.map { words == 0 ? $0.text : $0.text.replacing("a", with: "o") }
     }
@@ -61,8 +65,10 @@ enum TinyTraining {
 }
 
 @Suite struct TrainerTests {
-  /// I27, B33: the gradient of a step equals finite differences of the loss at the fixed adversarial
-  /// batch, in random weight directions. A leaked attack gradient would add to it.
+  /// I27, B33: the gradient of a step equals finite differences of the loss at the fixed
+  /// adversarial batch, in random weight directions.
+  ///
+  /// A leaked attack gradient would add to it.
   @Test(arguments: [TrainingMethod.mmcoa, .imageOnly, .textOnly, .clean])
   func gradientIsThatOfTheLoss(method: TrainingMethod) throws {
     var trainer = try TinyTraining.trainer(method)
@@ -149,7 +155,8 @@ enum TinyTraining {
     var clean = try TinyTraining.trainer(.clean)
     clean.configuration.steps = 1
     func loss(_ trainer: Trainer) throws -> Double {
-      try #require(trainer.run(model, data: data).history[0].first { $0.key == "loss" }?.value.double)
+      try #require(
+        trainer.run(model, data: data).history[0].first { $0.key == "loss" }?.value.double)
     }
     let (a, b) = (try loss(both), try loss(clean))
     #expect(abs(a - 2 * b) < 1e-5 * a)

@@ -87,7 +87,8 @@ enum AttackLibrary {
 
   private static let embedding: [Entry] = [
     Entry(
-      "embedding", "(model: clip model, images: tensor, options) -> adversarial: tensor, report: table",
+      "embedding",
+      "(model: clip model, images: tensor, options) -> adversarial: tensor, report: table",
       doc: """
         An attack without labels: PGD that moves the image features `away` from given features [N, D] \
         (the squared distance of raw features, as FARE does), or `toward` them (the cosine). \
@@ -95,7 +96,9 @@ enum AttackLibrary {
         """,
       options: ImageAttackOptions.budget.filter { $0.name != "loss" } + [
         ImageAttackRow.steps, ImageAttackRow.step, ImageAttackRow.randomStart,
-        .handle("away", type: "tensor", "features to leave; those of the clean images when neither is given"),
+        .handle(
+          "away", type: "tensor",
+          "features to leave; those of the clean images when neither is given"),
         .handle("toward", type: "tensor", "features to approach"),
       ],
       example: """
@@ -119,7 +122,9 @@ enum AttackLibrary {
       let expected = [images.shape[0], model.configuration.embedding]
       guard features.shape == expected else {
         throw KilpiError(
-          "", "the features have shape \(ErrorText.shape(features.shape)), \(ErrorText.shape(expected)) is needed")
+          "",
+          "the features have shape \(ErrorText.shape(features.shape)), \(ErrorText.shape(expected)) is needed"
+        )
       }
       let (settings, _) = try ImageAttackOptions.settings(options, call)
       let attack = ProjectedGradientDescent(

@@ -30,7 +30,8 @@ struct ImageAttackRow: Sendable {
       make: { _ in (FastGradientSign(), []) }),
     ImageAttackRow(
       name: "rfgsm",
-      doc: "FGSM from a random corner: a random sign step, then a gradient sign step (arXiv:1705.07204).",
+      doc:
+        "FGSM from a random corner: a random sign step, then a gradient sign step (arXiv:1705.07204).",
       options: [.budget("random_step", "length of the random step; eps / 2 when not given")],
       make: { options in
         let length = try options.budgetIfGiven("random_step")
@@ -116,11 +117,13 @@ enum ImageAttackOptions {
       "keep", ["best", "last"], "which iterate is returned; the attack's own habit when not given"),
     .integer("eot", default: 1, range: 1...100_000, "passes a gradient is averaged over"),
     .integer(
-      "lattice", "8: the result lies on 8-bit levels, as a PNG can hold it").ranged(8...8),
+      "lattice", "8: the result lies on 8-bit levels, as a PNG can hold it"
+    ).ranged(8...8),
   ]
 
   static let call: [OptionSpec] = [
-    .any("targeted", type: "tensor|integer[]|string", "target labels, \"random\" or \"least-likely\""),
+    .any(
+      "targeted", type: "tensor|integer[]|string", "target labels, \"random\" or \"least-likely\""),
     .any("sample_ids", type: "integer[]", "stable numbers of the samples; 1 … N when not given"),
     .boolean("attack_all", default: true, "attack samples that are wrong when clean, too"),
     .boolean("early_stop", default: false, "samples that are solved leave the batch"),

@@ -19,7 +19,8 @@ extension AttackLibrary {
         reports of both parts under image and text (arXiv:2404.19287).
         """,
       options: [
-        .choice("method", ["independent", "adaptive"], default: "independent", "order of the two attacks"),
+        .choice(
+          "method", ["independent", "adaptive"], default: "independent", "order of the two attacks"),
         .table("image", ImageAttackOptions.table, "the image attack"),
         .table("text", TextAttackOptions.table, "the text attack"),
       ],

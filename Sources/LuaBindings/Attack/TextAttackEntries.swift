@@ -15,7 +15,9 @@ enum TextAttackOptions {
     .integer("words", default: 1, range: 0...100, "words that may change"),
     .integer("edits", default: 1, range: 0...100, "character edits of the method char"),
     .integer("k", default: 10, range: 1...1000, "candidates a word"),
-    .choice("scope", ["prompt", "class", "caption"], "what may change; the class words where they are known"),
+    .choice(
+      "scope", ["prompt", "class", "caption"],
+      "what may change; the class words where they are known"),
     .boolean("forbid_class_names", default: true, "never put in the name of a class"),
     .boolean("forbid_antonyms", default: true, "never put in an antonym (WordNet)"),
     .boolean("no_new_words", default: true, "char: an edit may not make another dictionary word"),
@@ -118,7 +120,8 @@ extension AttackLibrary {
     let images = try options.handle("images", as: Tensor.self)
     guard images.rank == 4, images.shape[0] == prompts else {
       throw KilpiError(
-        "", "images have shape \(ErrorText.shape(images.shape)), one image for each of the "
+        "",
+        "images have shape \(ErrorText.shape(images.shape)), one image for each of the "
           + "\(prompts) prompts is needed")
     }
     let features = try Tensor.withoutGradients { try model.encodeImage(images) }

@@ -26,7 +26,8 @@ extension ClipLibrary {
         let classifier = try call.handle(1, as: ZeroShotClassifier.self)
         return [try classifier.logits(call.images(2).batch)]
       },
-      Entry("__tostring", "(classifier) -> string", doc: "One line: classes and first prompt.") { call in
+      Entry("__tostring", "(classifier) -> string", doc: "One line: classes and first prompt.") {
+        call in
         let classifier = try call.handle(1, as: ZeroShotClassifier.self)
         let first = classifier.prompts.first.map { ", \"\($0)\" …" } ?? ""
         return ["classifier: \(classifier.classNames.count) classes\(first)"]
@@ -42,7 +43,8 @@ extension ClipLibrary {
   private static let predictions: [Method<ZeroShotClassifier>] = [
     Method(
       "logits", "(images: tensor) -> tensor",
-      doc: "Logits [N, C] of images [N, 3, H, W] in [0, 1]; differentiable with respect to the images.",
+      doc:
+        "Logits [N, C] of images [N, 3, H, W] in [0, 1]; differentiable with respect to the images.",
       example: create + "print(cls:logits(tensor.rand{3, 3, 16, 16}):size(2))  --> 2"
     ) { classifier, call in [try classifier.logits(call.images(1).batch)] },
     Method(

@@ -40,7 +40,8 @@ enum ClipLibrary {
       let options = try call.options(2)
       let path = try ModelLocator.resolve(call.string(1))
       if try options.string("precision") == "bfloat16" {
-        call.state.write("clip.load: bfloat16 products are not available, computing in float32\n", to: .error)
+        call.state.write(
+          "clip.load: bfloat16 products are not available, computing in float32\n", to: .error)
       }
       return [try ClipModel.load(path, strict: options.boolean("strict"))]
     },
@@ -160,7 +161,8 @@ enum ClipLibrary {
           "openai: bicubic, short side S, crop S; mmcoa_imagenet: bilinear, short side 256, crop 224; "
             + "mmcoa_small: unchanged"),
         .integer("size", default: 224, range: 1...8192, "side S of the result"),
-        .choice("crop", ["torchvision", "hf"], default: "torchvision", "rounding of the crop's place"),
+        .choice(
+          "crop", ["torchvision", "hf"], default: "torchvision", "rounding of the crop's place"),
       ],
       example: """
         print(clip.preprocess(tensor.ones{3, 40, 30}, {size = 16}):size(2))  --> 16

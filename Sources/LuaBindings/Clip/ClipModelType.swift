@@ -7,10 +7,12 @@ internal import Tensors
 extension ClipLibrary {
   static let modelType = HandleType(
     ClipModel.self, name: "clip model",
-    doc: "A CLIP with its weights. It records no gradient for them unless a trainer or script asks.",
+    doc:
+      "A CLIP with its weights. It records no gradient for them unless a trainer or script asks.",
     methods: facts + encoders,
     metamethods: [
-      Entry("__tostring", "(model) -> string", doc: "One line: architecture, size and origin.") { call in
+      Entry("__tostring", "(model) -> string", doc: "One line: architecture, size and origin.") {
+        call in
         let model = try call.handle(1, as: ClipModel.self)
         let c = model.configuration
         return [
@@ -91,7 +93,8 @@ extension ClipLibrary {
     },
     Method(
       "encode_text", "(texts: string|string[]|tensor [, options]) -> tensor",
-      doc: "Features of texts, or of token ids from clip.tokenize, [N, D]. Equal texts are encoded once.",
+      doc:
+        "Features of texts, or of token ids from clip.tokenize, [N, D]. Equal texts are encoded once.",
       options: [normalize],
       example: create + "print(model:encode_text({\"a cat\", \"a dog\"}):size(1))  --> 2"
     ) { model, call in
@@ -103,15 +106,18 @@ extension ClipLibrary {
     },
     Method(
       "logits", "(images: tensor, texts: string[]|tensor) -> tensor",
-      doc: "logit_scale times the cosine of every image with every text (or given text features), [N, C].",
-      example: create + "print(model:logits(tensor.rand{2, 3, 16, 16}, {\"a\", \"b\", \"c\"}):size(2))  --> 3"
+      doc:
+        "logit_scale times the cosine of every image with every text (or given text features), [N, C].",
+      example: create
+        + "print(model:logits(tensor.rand{2, 3, 16, 16}, {\"a\", \"b\", \"c\"}):size(2))  --> 3"
     ) { model, call in
       let (images, _) = try call.images(1)
       let texts: Tensor
       if let given = try call.handleIfPresent(2, as: Tensor.self) {
         guard given.rank == 2, given.shape[1] == model.configuration.embedding else {
           throw KilpiError(
-            "", "text features have shape \(ErrorText.shape(given.shape)), "
+            "",
+            "text features have shape \(ErrorText.shape(given.shape)), "
               + "[C, \(model.configuration.embedding)] is needed")
         }
         texts = given

@@ -30,7 +30,8 @@ enum EvalLibrary {
     .any("text", type: "table", "a text attack {method = \"synonym\", …}, or a list of such"),
     .any(
       "multimodal", type: "table",
-      "{} for independent and adaptive, or {method = …, image = {…}, text = {…}}, or a list of such"),
+      "{} for independent and adaptive, or {method = …, image = {…}, text = {…}}, or a list of such"
+    ),
   ]
 
   private static let common: [OptionSpec] = [
@@ -40,7 +41,9 @@ enum EvalLibrary {
     .choice(
       "perturb_at", ["native", "input"], default: "native",
       "where the perturbation lives: at the images' own size, or at the model's side"),
-    .any("samples", type: "integer|string[]", "number of samples drawn, or a list of sample ids; all when not given"),
+    .any(
+      "samples", type: "integer|string[]",
+      "number of samples drawn, or a list of sample ids; all when not given"),
     .integer("batch", default: 64, range: 1...65536, "images at once"),
     .integer("pictures", default: 6, range: 0...1000, "samples kept for r:images"), .seed,
     .string("out", "folder for report.json, tables and one line a sample"),
@@ -93,9 +96,11 @@ enum EvalLibrary {
     let named = try call.table(1).pairs().filter { $0.key.string != nil && $0.key.int == nil }
     let table = try call.state.makeTable()
     for (key, value) in named { if let name = key.string { try table.set(name, value) } }
-    let specs: [OptionSpec] = [.handle("data", type: "dataset", "labelled images")] + common.dropFirst()
+    let specs: [OptionSpec] =
+      [.handle("data", type: "dataset", "labelled images")] + common.dropFirst()
     let options = try call.options(table, specs: specs)
-    let reports = try list.enumerated().map { index, entry -> (name: String, report: RobustnessReport) in
+    let reports = try list.enumerated().map {
+      index, entry -> (name: String, report: RobustnessReport) in
       let item = try call.options(
         entry.table,
         specs: [
@@ -171,9 +176,11 @@ enum EvalLibrary {
       .table("text", TextAttackOptions.table, "the text attack; attacks.text when not given"),
     ]
     for table in try tables("multimodal", both) {
-      let images = table.has("image") || evaluation.images.isEmpty
+      let images =
+        table.has("image") || evaluation.images.isEmpty
         ? [try image(table.options("image"))] : evaluation.images
-      let texts = table.has("text") || evaluation.texts.isEmpty
+      let texts =
+        table.has("text") || evaluation.texts.isEmpty
         ? [try text(table.options("text"))] : evaluation.texts
       let chosen = try table.stringIfGiven("method").flatMap {
         EvaluatedMultimodalAttack.Method(rawValue: $0)

@@ -33,7 +33,8 @@ extension EvalLibrary {
       ) { handle, _ in [handle.report.table()] },
       Method(
         "accuracy", "(scenario: string) -> number",
-        doc: "The accuracy of a row in 0 … 1: \"clean\", \"image/pgd\", \"mm_t2i/pgd + char\", \"worst\".",
+        doc:
+          "The accuracy of a row in 0 … 1: \"clean\", \"image/pgd\", \"mm_t2i/pgd + char\", \"worst\".",
         example: example + "print(r:accuracy(\"clean\") <= 1)  --> true"
       ) { handle, call in
         let label = try call.string(1)
@@ -58,7 +59,8 @@ extension EvalLibrary {
         return []
       },
       Method(
-        "plot", "(path: string)", doc: "A bar chart of the accuracies with intervals: PNG, SVG or PDF.",
+        "plot", "(path: string)",
+        doc: "A bar chart of the accuracies with intervals: PNG, SVG or PDF.",
         example: example + "print((pcall(r.plot, r, \"bars.doc\")))  --> false"
       ) { handle, call in
         try handle.report.plot(call.path(1, writing: true))
@@ -67,7 +69,9 @@ extension EvalLibrary {
       Method(
         "images", "(path: string [, options])",
         doc: "A picture of clean and adversarial images and their amplified difference.",
-        options: [.integer("rows", range: 1...1000, "samples shown; all that were kept when not given")],
+        options: [
+          .integer("rows", range: 1...1000, "samples shown; all that were kept when not given")
+        ],
         example: example + "print((pcall(r.images, r, \"/nowhere/grid.png\")))  --> false"
       ) { handle, call in
         let rows = try call.options(2).integerIfGiven("rows")

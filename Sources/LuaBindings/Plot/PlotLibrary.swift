@@ -50,7 +50,8 @@ enum PlotLibrary {
 
   private static let bar = Entry(
     "bar", "(options: table)", doc: "Bars: one value a category, or several series side by side.",
-    options: [.strings("categories", "names under the bars"), .numbers("y", "values"), series] + labels,
+    options: [.strings("categories", "names under the bars"), .numbers("y", "values"), series]
+      + labels,
     example: """
       local ok, problem = pcall(plot.bar, {y = {85, 12}, categories = {"clean", "pgd"}, path = "bars.doc"})
       print(ok)  --> false
@@ -68,7 +69,8 @@ enum PlotLibrary {
   private static let heatmap = Entry(
     "heatmap", "(options: table)", doc: "A matrix as colours, with its values written in.",
     options: [
-      OptionSpec.any("matrix", type: "number[][]", "rows of numbers, the same length each").mandatory,
+      OptionSpec.any("matrix", type: "number[][]", "rows of numbers, the same length each")
+        .mandatory,
       .strings("columns", "names of the columns"), .strings("rows", "names of the rows"),
     ] + labels,
     example: """
@@ -83,7 +85,9 @@ enum PlotLibrary {
     }
     plot.matrix = try rows.map { row in
       try (row.array ?? []).map { cell in
-        guard let number = cell.double else { throw options.problem("matrix", "holds something other than numbers") }
+        guard let number = cell.double else {
+          throw options.problem("matrix", "holds something other than numbers")
+        }
         return number
       }
     }
@@ -93,7 +97,8 @@ enum PlotLibrary {
     return try finish(plot, options, call)
   }
 
-  private static func curves(_ options: Options, _ call: Call) throws -> [PlotSpecification.Series] {
+  private static func curves(_ options: Options, _ call: Call) throws -> [PlotSpecification.Series]
+  {
     guard let list = try options.value("series").table?.array() else {
       guard let y = try options.numbersIfGiven("y") else {
         throw KilpiError("", "there is nothing to draw", advice: "give y or series")

@@ -23,7 +23,8 @@ enum TrainLibrary {
     .choice("name", ["adamw"], default: "adamw", "AdamW: decoupled weight decay"),
     .number("lr", default: 1e-5, range: 0...10, "peak learning rate"),
     .number(
-      "weight_decay", default: 1e-4, range: 0...10, "per unit of learning rate; not on norms, biases, scale"),
+      "weight_decay", default: 1e-4, range: 0...10,
+      "per unit of learning rate; not on norms, biases, scale"),
     .numbers("betas", default: [0.9, 0.98], "decay rates of the moments"),
     .number("eps", default: 1e-6, range: 0...1, "added to the root of the second moment"),
   ]
@@ -35,8 +36,11 @@ enum TrainLibrary {
     .integer("steps", range: 1...100_000_000, "updates; wins over epochs"),
     .integer("batch", default: 128, range: 2...65536, "pairs a step"),
     .table("optimizer", optimizer, "the optimiser"),
-    .choice("schedule", ["constant", "cosine"], default: "cosine", "learning rate after the warm-up"),
-    .number("warmup", default: 0.05, range: 0...1e9, "steps of linear rise, or a share of all steps below 1"),
+    .choice(
+      "schedule", ["constant", "cosine"], default: "cosine", "learning rate after the warm-up"),
+    .number(
+      "warmup", default: 0.05, range: 0...1e9,
+      "steps of linear rise, or a share of all steps below 1"),
     .any(
       "train", type: "string|table", default: "both",
       "\"both\", \"visual\", \"text\", \"bias_norm\" or {last_blocks = n}"),
@@ -45,10 +49,13 @@ enum TrainLibrary {
       "which pairs of a batch match (methods.md 2.2); label_mean, for the MMCoA family label"),
     .strings("templates", "class prompts with {c}; those of the data set when not given"),
     .number(
-      "clip_norm", default: 1, range: 0...1e9, "largest Euclidean norm of the gradient; 0: not clipped"),
+      "clip_norm", default: 1, range: 0...1e9,
+      "largest Euclidean norm of the gradient; 0: not clipped"),
     .boolean("clamp_scale", default: true, "keep the logit scale within 1 … 100"), .seed,
     .string("out", "folder of the run"),
-    .integer("checkpoint_every", default: 0, range: 0...100_000_000, "steps between checkpoints; 0: at the end"),
+    .integer(
+      "checkpoint_every", default: 0, range: 0...100_000_000,
+      "steps between checkpoints; 0: at the end"),
     .boolean("resume", default: false, "continue the run in out"),
     .function("on_step", "called with the row of each step"),
   ]
@@ -89,7 +96,9 @@ enum TrainLibrary {
     options: [
       .choice(
         "method", ["mmcoa", "image-only", "text-only", "clean"], default: "mmcoa", "how to train"),
-      .table("image_attack", ImageAttackOptions.table, "the inner image attack; pgd unless it says otherwise"),
+      .table(
+        "image_attack", ImageAttackOptions.table,
+        "the inner image attack; pgd unless it says otherwise"),
       .table("text_attack", TextAttackOptions.table, "the inner text attack"),
       .table(
         "weights",
@@ -97,7 +106,8 @@ enum TrainLibrary {
           .number("image", default: 0.5, "of the term with adversarial images"),
           .number("text", default: 0.5, "of the term with adversarial texts"),
           .number("clean", default: 0, "of a clean term; not in the published method"),
-          .number("advadv", default: 0, "of a term with both adversarial; not in the published method"),
+          .number(
+            "advadv", default: 0, "of a term with both adversarial; not in the published method"),
         ], "weights of the loss's terms"),
     ] + common,
     example: example + """
@@ -148,7 +158,8 @@ enum TrainLibrary {
       throw optimizer.problem("betas", "needs two numbers in 0 … 1", advice: "such as {0.9, 0.98}")
     }
     configuration.optimizer.betas = (betas[0], betas[1])
-    configuration.schedule = LearningRateSchedule(rawValue: try options.string("schedule")) ?? .cosine
+    configuration.schedule =
+      LearningRateSchedule(rawValue: try options.string("schedule")) ?? .cosine
     configuration.warmup = try options.number("warmup")
     configuration.trainable = try selection(options)
     if let targets = try options.stringIfGiven("targets") {
@@ -168,7 +179,8 @@ enum TrainLibrary {
     var trainer = Trainer(configuration)
     trainer.progress = call.progress
     if let function = try options.functionIfGiven("on_step") {
-      trainer.onStep = { row in _ = try function.call([JSONConversion.Pushed(value: .object(row))]) }
+      trainer.onStep = { row in _ = try function.call([JSONConversion.Pushed(value: .object(row))])
+      }
     }
     return trainer
   }
@@ -184,7 +196,8 @@ enum TrainLibrary {
     case "bias_norm": return .biasNorm
     default:
       throw options.problem(
-        "train", "is not a selection", advice: "\"both\", \"visual\", \"text\", \"bias_norm\" or {last_blocks = n}")
+        "train", "is not a selection",
+        advice: "\"both\", \"visual\", \"text\", \"bias_norm\" or {last_blocks = n}")
     }
   }
 
@@ -193,7 +206,8 @@ enum TrainLibrary {
       case .string(let key) = pairs[0].key, key.text == "last_blocks",
       case .integer(let count) = pairs[0].value, count >= 1
     else {
-      throw options.problem("train", "is a table other than {last_blocks = n}", advice: "n is at least 1")
+      throw options.problem(
+        "train", "is a table other than {last_blocks = n}", advice: "n is at least 1")
     }
     return Int(count)
   }

@@ -108,7 +108,9 @@ extension Tensor {
     }
   }
 
-  /// `aᵇ`, elementwise with broadcasting. Gradients: `b·aᵇ⁻¹` and `aᵇ·ln a` (0 where `a` is 0).
+  /// `aᵇ`, elementwise with broadcasting.
+  ///
+  /// Gradients: `b·aᵇ⁻¹` and `aᵇ·ln a` (0 where `a` is 0).
   public func pow(_ exponent: Tensor) throws -> Tensor {
     let base = dtype == .int64 ? try converted(to: .float32) : self
     let result = try Tensor.binary(KILPI_POWER, base, exponent)
@@ -135,11 +137,19 @@ extension Tensor {
   /// `aᵇ` for one exponent.
   public func pow(_ exponent: Double) throws -> Tensor { try pow(companion(exponent)) }
 
-  /// The smaller of two, elementwise. The gradient goes to the smaller, to the first at a tie.
-  public func minimum(_ other: Tensor) throws -> Tensor { try extremum("minimum", KILPI_MINIMUM, other) }
+  /// The smaller of two, elementwise.
+  ///
+  /// The gradient goes to the smaller, to the first at a tie.
+  public func minimum(_ other: Tensor) throws -> Tensor {
+    try extremum("minimum", KILPI_MINIMUM, other)
+  }
 
-  /// The larger of two, elementwise. The gradient goes to the larger, to the first at a tie.
-  public func maximum(_ other: Tensor) throws -> Tensor { try extremum("maximum", KILPI_MAXIMUM, other) }
+  /// The larger of two, elementwise.
+  ///
+  /// The gradient goes to the larger, to the first at a tie.
+  public func maximum(_ other: Tensor) throws -> Tensor {
+    try extremum("maximum", KILPI_MAXIMUM, other)
+  }
 
   private func extremum(_ name: String, _ op: kilpi_binary, _ other: Tensor) throws -> Tensor {
     let result = try Tensor.binary(op, self, other)

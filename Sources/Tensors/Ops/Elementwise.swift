@@ -35,9 +35,13 @@ extension Tensor {
   public static prefix func - (x: Tensor) throws -> Tensor {
     try x.unary("neg", KILPI_NEGATE, integers: true)
   }
-  /// `|x|`. Gradient: `sign(x)`, 0 at 0.
+  /// `|x|`.
+  ///
+  /// Gradient: `sign(x)`, 0 at 0.
   public func abs() throws -> Tensor { try unary("abs", KILPI_ABS, integers: true) }
-  /// `eˣ`. In float32 by a polynomial, relative error below 2e-7; below −86.5 it is 0.
+  /// `eˣ`.
+  ///
+  /// In float32 by a polynomial, relative error below 2e-7; below −86.5 it is 0.
   public func exp() throws -> Tensor { try unary("exp", KILPI_EXP) }
   /// Natural logarithm.
   public func log() throws -> Tensor { try unary("log", KILPI_LOG) }
@@ -55,20 +59,30 @@ extension Tensor {
   public func tanh() throws -> Tensor { try unary("tanh", KILPI_TANH) }
   /// `1 / (1 + e⁻ˣ)`.
   public func sigmoid() throws -> Tensor { try unary("sigmoid", KILPI_SIGMOID) }
-  /// `max(x, 0)`. Gradient at 0: 0.
+  /// `max(x, 0)`.
+  ///
+  /// Gradient at 0: 0.
   public func relu() throws -> Tensor { try unary("relu", KILPI_RELU) }
   /// `x · Φ(x)`, with the exact normal distribution function (arXiv:1606.08415).
   public func gelu() throws -> Tensor { try unary("gelu", KILPI_GELU) }
   /// `x · sigmoid(1.702 x)`, the activation of OpenAI's CLIP (arXiv:1606.08415, section 2).
   public func quickGELU() throws -> Tensor { try unary("quick_gelu", KILPI_QUICK_GELU) }
-  /// −1, 0 or 1; `sign(0) = 0`. Gradient: 0.
+  /// −1, 0 or 1; `sign(0) = 0`.
+  ///
+  /// Gradient: 0.
   public func sign() throws -> Tensor { try unary("sign", KILPI_SIGN, integers: true) }
-  /// Largest integer not above `x`. Gradient: 0.
+  /// Largest integer not above `x`.
+  ///
+  /// Gradient: 0.
   public func floor() throws -> Tensor { try unary("floor", KILPI_FLOOR, integers: true) }
-  /// Nearest integer, ties to even. Gradient: 0.
+  /// Nearest integer, ties to even.
+  ///
+  /// Gradient: 0.
   public func round() throws -> Tensor { try unary("round", KILPI_ROUND, integers: true) }
 
-  /// `min(max(x, low), high)`; a nil bound is none. Gradient: 1 inside and at the bounds, else 0.
+  /// `min(max(x, low), high)`; a nil bound is none.
+  ///
+  /// Gradient: 1 inside and at the bounds, else 0.
   public func clamped(_ low: Double?, _ high: Double?) throws -> Tensor {
     let lo = low ?? -.infinity
     let hi = high ?? .infinity

@@ -21,7 +21,8 @@ extension Tensor {
   public func indexSelected(_ axis: Int, _ indices: Tensor) throws -> Tensor {
     let axis = try Shape.axis(axis, of: shape)
     guard indices.rank == 1 else {
-      throw KilpiError("", "indices have shape \(Shape.describe(indices.shape)), one axis is needed")
+      throw KilpiError(
+        "", "indices have shape \(Shape.describe(indices.shape)), one axis is needed")
     }
     let rows = try Tensor.checked(indices, below: shape[axis])
     let outer = shape[..<axis].reduce(1, *)
@@ -55,7 +56,8 @@ extension Tensor {
   /// Rows of a table `[entries, width]` for ids of any shape: `[…ids, width]`.
   public static func embedding(_ table: Tensor, ids: Tensor) throws -> Tensor {
     guard table.rank == 2 else {
-      throw KilpiError("", "the table has shape \(Shape.describe(table.shape)), two axes are needed")
+      throw KilpiError(
+        "", "the table has shape \(Shape.describe(table.shape)), two axes are needed")
     }
     let flat = try ids.reshaped([ids.count])
     return try table.indexSelected(0, flat).reshaped(ids.shape + [table.shape[1]])

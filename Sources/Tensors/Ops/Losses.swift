@@ -33,7 +33,8 @@ extension Tensor {
   ) throws -> Tensor {
     guard logits.rank == 2, labels.rank == 1, labels.count == logits.shape[0] else {
       throw KilpiError(
-        "", "logits \(Shape.describe(logits.shape)) and labels \(Shape.describe(labels.shape)) "
+        "",
+        "logits \(Shape.describe(logits.shape)) and labels \(Shape.describe(labels.shape)) "
           + "do not fit", advice: "logits are [N, C], labels [N]")
     }
     guard logits.dtype.isFloatingPoint else { throw unsupported(logits.dtype) }

@@ -44,7 +44,9 @@ extension Tensor {
     return (try gathered(axis, picks), picks)
   }
 
-  /// Running sum along an axis. Gradient: the running sum from the end.
+  /// Running sum along an axis.
+  ///
+  /// Gradient: the running sum from the end.
   public func cumulativeSum(axis: Int) throws -> Tensor {
     try cumulated(axis, reverse: false)
   }

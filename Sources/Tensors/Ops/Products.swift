@@ -220,7 +220,8 @@ extension Tensor {
       qkv.dtype.isFloatingPoint
     else {
       throw KilpiError(
-        "attention", "\(Shape.describe(qkv.shape)) does not hold \(heads) heads of queries, keys "
+        "attention",
+        "\(Shape.describe(qkv.shape)) does not hold \(heads) heads of queries, keys "
           + "and values", advice: "the shape is [N, T, 3 * width], heads divide the width")
     }
     let (samples, tokens, width) = (qkv.shape[0], qkv.shape[1], qkv.shape[2] / 3)

@@ -90,7 +90,9 @@ extension Tensor {
     try variance(axes: axes, keepDimensions: keepDimensions, correction: correction).sqrt()
   }
 
-  /// Euclidean norm over axes. Gradient: `x / norm`, 0 where the norm is 0.
+  /// Euclidean norm over axes.
+  ///
+  /// Gradient: `x / norm`, 0 where the norm is 0.
   public func norm(axes: [Int]? = nil, keepDimensions: Bool = false) throws -> Tensor {
     guard dtype.isFloatingPoint else { throw unsupported(dtype) }
     let axes = try resolved(axes)
@@ -110,7 +112,9 @@ extension Tensor {
     }
   }
 
-  /// `log Σ eˣ` over axes, computed around the maximum, which cannot overflow. Gradient: softmax.
+  /// `log Σ eˣ` over axes, computed around the maximum, which cannot overflow.
+  ///
+  /// Gradient: softmax.
   public func logSumExp(axes: [Int]? = nil, keepDimensions: Bool = false) throws -> Tensor {
     let axes = try resolved(axes)
     let kept = reducedShape(axes, keep: true)
@@ -157,7 +161,7 @@ extension Tensor {
     return try Tensor(others, shape: moved.shape).converted(to: dtype).permuted(inverse)
   }
 
-  /// Index of the first largest (or smallest) entry along an axis; of all elements when nil. int64.
+  /// Index of the first largest (or smallest) entry along an axis (int64), of all elements when nil.
   public func argmax(axis: Int? = nil, keepDimensions: Bool = false, smallest: Bool = false) throws
     -> Tensor
   {
@@ -166,7 +170,9 @@ extension Tensor {
       return try reshaped([count]).argmax(axis: 0, smallest: smallest)
     }
     let index = try Shape.axis(axis, of: shape)
-    guard shape[index] > 0 || count == 0 && shape.enumerated().contains(where: { $0 != index && $1 == 0 })
+    guard
+      shape[index] > 0
+        || count == 0 && shape.enumerated().contains(where: { $0 != index && $1 == 0 })
     else { throw KilpiError("", "axis \(axis) of \(Shape.describe(shape)) is empty") }
     let moved = try detached().transposed(index, rank - 1).ordered()
     let outer = moved.shape.dropLast().reduce(1, *)
@@ -182,13 +188,21 @@ extension Tensor {
     return keepDimensions ? kept : try kept.squeezed(index)
   }
 
-  /// Largest entry along an axis and its index. The gradient goes to the first largest.
-  public func max(axis: Int, keepDimensions: Bool = false) throws -> (values: Tensor, indices: Tensor) {
+  /// Largest entry along an axis and its index.
+  ///
+  /// The gradient goes to the first largest.
+  public func max(axis: Int, keepDimensions: Bool = false) throws -> (
+    values: Tensor, indices: Tensor
+  ) {
     try extreme(axis, keepDimensions, smallest: false)
   }
 
-  /// Smallest entry along an axis and its index. The gradient goes to the first smallest.
-  public func min(axis: Int, keepDimensions: Bool = false) throws -> (values: Tensor, indices: Tensor) {
+  /// Smallest entry along an axis and its index.
+  ///
+  /// The gradient goes to the first smallest.
+  public func min(axis: Int, keepDimensions: Bool = false) throws -> (
+    values: Tensor, indices: Tensor
+  ) {
     try extreme(axis, keepDimensions, smallest: true)
   }
 

@@ -2,10 +2,14 @@ internal import CKernels
 internal import Diagnostics
 
 extension Tensor {
-  /// `eˣ / Σ eˣ` along an axis, computed around the maximum. Gradient: `y ∘ (g − Σ g∘y)`.
+  /// `eˣ / Σ eˣ` along an axis, computed around the maximum.
+  ///
+  /// Gradient: `y ∘ (g − Σ g∘y)`.
   public func softmax(axis: Int = -1) throws -> Tensor { try softmax(axis, logarithm: false) }
 
-  /// `x − log Σ eˣ` along an axis, computed around the maximum. Gradient: `g − eʸ · Σ g`.
+  /// `x − log Σ eˣ` along an axis, computed around the maximum.
+  ///
+  /// Gradient: `g − eʸ · Σ g`.
   public func logSoftmax(axis: Int = -1) throws -> Tensor { try softmax(axis, logarithm: true) }
 
   private func softmax(_ axis: Int, logarithm: Bool) throws -> Tensor {
@@ -42,7 +46,9 @@ extension Tensor {
     }
   }
 
-  /// `x / ‖x‖₂` along an axis; rows of zeros stay zeros. Norms are computed in float64.
+  /// `x / ‖x‖₂` along an axis; rows of zeros stay zeros.
+  ///
+  /// Norms are computed in float64.
   ///
   /// Gradient: `(g − y · ⟨y, g⟩) / ‖x‖`, 0 for a row of zeros.
   public func normalized(axis: Int = -1) throws -> Tensor {
@@ -90,7 +96,8 @@ extension Tensor {
     }
     guard let n = x.shape.last, weight.shape == [n], bias.shape == [n] else {
       throw KilpiError(
-        "", "input \(Shape.describe(x.shape)), weight \(Shape.describe(weight.shape)) and bias "
+        "",
+        "input \(Shape.describe(x.shape)), weight \(Shape.describe(weight.shape)) and bias "
           + "\(Shape.describe(bias.shape)) do not fit")
     }
     let rows = n == 0 ? 0 : x.count / n

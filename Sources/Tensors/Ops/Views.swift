@@ -2,7 +2,9 @@ internal import CKernels
 internal import Diagnostics
 
 extension Tensor {
-  /// The same elements in another shape; one size may be −1. A view where strides allow it.
+  /// The same elements in another shape; one size may be −1.
+  ///
+  /// A view where strides allow it.
   public func reshaped(_ sizes: [Int]) throws -> Tensor {
     var target = sizes
     if let unknown = sizes.firstIndex(of: -1) {
@@ -16,7 +18,8 @@ extension Tensor {
     }
     guard try Shape.count(target) == count else {
       throw KilpiError(
-        "", "\(Shape.describe(shape)) has \(count) elements, \(Shape.describe(target)) "
+        "",
+        "\(Shape.describe(shape)) has \(count) elements, \(Shape.describe(target)) "
           + "has \(try Shape.count(target))")
     }
     if target == shape { return self }
@@ -62,7 +65,7 @@ extension Tensor {
     return try reshaped(target)
   }
 
-  /// A view with a new axis of size 1 at `axis` (0 ... rank, or negative from the end).
+  /// A view with a new axis of size 1 at `axis`, from 0 to the rank, or negative from the end.
   public func unsqueezed(_ axis: Int) throws -> Tensor {
     let index = axis < 0 ? axis + rank + 1 : axis
     guard (0...rank).contains(index) else {

@@ -77,7 +77,9 @@ public struct RandomStream: Sendable {
       return value
     }
     let words = Philox.block(
-      counter: (UInt32(truncatingIfNeeded: counter), UInt32(truncatingIfNeeded: counter >> 32), 0, 0),
+      counter: (
+        UInt32(truncatingIfNeeded: counter), UInt32(truncatingIfNeeded: counter >> 32), 0, 0
+      ),
       key: (UInt32(truncatingIfNeeded: key), UInt32(truncatingIfNeeded: key >> 32)))
     counter &+= 1
     spare = UInt64(words.2) | UInt64(words.3) << 32
