@@ -20,8 +20,10 @@ func swift(_ name: String, _ dependencies: [Target.Dependency], unchecked: Bool 
     swiftSettings: unchecked ? strict + [.unsafeFlags(["-Ounchecked"])] : strict)
 }
 
-func test(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-  .testTarget(name: name, dependencies: dependencies + ["TestSupport"], swiftSettings: strict)
+func test(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
+  .testTarget(
+    name: name, dependencies: dependencies + ["TestSupport"], exclude: exclude,
+    swiftSettings: strict)
 }
 
 /// Libraries from Debian, found through pkg-config.
@@ -119,7 +121,9 @@ let tests: [Target] = [
       "Diagnostics",
     ]),
   test("LuaHostTests", ["LuaHost", "CInterrupt", "Diagnostics"]),
-  test("LuaBindingsTests", ["LuaBindings", "LuaHost", "Tensors", "Files", "Diagnostics"]),
+  test(
+    "LuaBindingsTests", ["LuaBindings", "LuaHost", "Tensors", "Files", "Diagnostics"],
+    exclude: ["specs"]),
   test("NotebookTests", ["Notebook", "LuaHost", "Files", "Diagnostics"]),
   test("CommandLineTests", ["Files", "Diagnostics"]),
 ]

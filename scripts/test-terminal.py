@@ -25,7 +25,7 @@ except ImportError as missing:
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 UP, DOWN, RIGHT, LEFT = "\x1b[A", "\x1b[B", "\x1b[C", "\x1b[D"
 PASTE_START, PASTE_END = "\x1b[200~", "\x1b[201~"
-LIMIT = 20.0
+LIMIT = 30.0
 
 
 class Failure(Exception):
@@ -116,7 +116,10 @@ class Kilpi:
         return self
 
     def close(self):
-        self.child.close(force=True)
+        if self.child.isalive():
+            self.child.kill(signal.SIGKILL)
+            self.child.wait()
+        self.child.close()
 
 
 TESTS = []
@@ -300,17 +303,23 @@ def pictures_are_half_blocks(start):
 @test
 def third_interrupt_leaves(start):
     k = start().ready()
-    # Sorting runs in C, which does not look at the flag.
-    k.line("t = {} for i = 1, 3e7 do t[i] = i end")
+    # Joining runs in C, which may not look at the flag; it may also end before the next press.
+    k.line("t = {} for i = 1, 8e6 do t[i] = i end")
     k.last(">>")
     k.line("print('go') table.concat(t, ', ')")
     k.contains("\ngo")
-    k.send("\x03")
-    k.contains("^C")
-    k.send("\x03")
-    k.until(lambda: "still in Lua after" in k.text() or k.text().endswith(">>"), "an explanation")
-    k.send("\x03")
+    explained = False
+    for _ in range(100):
+        k.send("\x03")
+        k.feed(0.2)
+        explained = explained or "still in Lua after" in k.text()
+        if not k.child.isalive() or k.text().endswith(">>"):
+            break
     k.until(lambda: not k.child.isalive() or k.text().endswith(">>"), "end or prompt")
+    if not k.child.isalive():
+        k.ends(130)
+        if not explained:
+            raise Failure("the second press explained nothing")
 
 
 @test
@@ -332,15 +341,18 @@ def history_survives(start):
     k.line("for i = 1, 2 do")
     k.line("x = i")
     k.line("end")
-    k.last(">>")
+    k.line("'done'")
+    k.shows('"done"', ">>")
     k.child.kill(signal.SIGKILL)
     again = start().ready()
+    again.send(UP)
+    again.last(">> 'done'")
     again.send(UP)
     again.shows(">> for i = 1, 2 do", "  x = i", "end")
     again.send(UP + UP + UP)
     again.last(">> alpha = 1")
     entries = [json.loads(line) for line in open(again.history)]
-    if [entry["text"] for entry in entries] != ["alpha = 1", "for i = 1, 2 do\n  x = i\nend"]:
+    if [entry["text"] for entry in entries] != ["alpha = 1", "for i = 1, 2 do\n  x = i\nend", "'done'"]:
         raise Failure(f"the history holds {entries}")
     if os.stat(again.history).st_mode & 0o777 != 0o600:
         raise Failure("the history can be read by others")
@@ -421,8 +433,16 @@ def list_below_a_block(start):
 @test
 def colours(start):
     k = start().ready()
-    if b"\x1b[1;36m>> " not in k.raw:
+    if b"\x1b[1;36m>>" not in k.raw:
         raise Failure("the prompt has no colour")
+    k.send("typed")
+    k.last(">> typed")
+    row = next(i for i, line in enumerate(k.lines()) if line == ">> typed")
+    prompt, typed = k.screen.buffer[row][0], k.screen.buffer[row][4]
+    if prompt.fg == "default" or typed.fg != "default" or typed.bold:
+        raise Failure(f"prompt {prompt}, typed text {typed}")
+    k.send("\x03")
+    k.last(">>")
     k.line("1")
     k.until(lambda: b"\x1b[36m1\x1b[0m" in k.raw, "a coloured number")
     plain = start(arguments=["--color", "never"]).ready()
@@ -431,7 +451,7 @@ def colours(start):
     if b"\x1b[1;3" in plain.raw or b"\x1b[2m" in plain.raw:
         raise Failure("--color never still colours")
     none = start(NO_COLOR="1").ready()
-    if b"\x1b[1;36m" in none.raw:
+    if b"\x1b[1;36m>>" in none.raw:
         raise Failure("NO_COLOR still colours")
 
 
@@ -483,7 +503,7 @@ def help_and_commands(start):
 @test
 def long_command_shows_its_time(start):
     k = start().ready()
-    k.line("local t = os.clock() while os.clock() - t < 2.5 do end")
+    k.line("io.popen('sleep 1.1'):close();")
     k.until(lambda: any(re.fullmatch(r"[\d.]+ s", line) for line in k.lines()), "a time")
 
 

@@ -188,7 +188,26 @@ private final class MappedSource: SampleSource {
   func label(at index: Int) -> Int? { base.label(at: index) }
   func captions(at index: Int) -> [String] { base.captions(at: index) }
 
+  /// The size of a changed picture is known once it is made; it is kept for the read that follows,
+  /// so that a batch calls the closure once for each sample.
+  private var pending: (index: Int, image: SampleImage)?
+
+  func size(at index: Int) throws -> (width: Int, height: Int) {
+    if let pending, pending.index == index { return (pending.image.width, pending.image.height) }
+    let image = try transformed(at: index)
+    pending = (index, image)
+    return (image.width, image.height)
+  }
+
   func image(at index: Int) throws -> SampleImage {
+    if let pending, pending.index == index {
+      self.pending = nil
+      return pending.image
+    }
+    return try transformed(at: index)
+  }
+
+  private func transformed(at index: Int) throws -> SampleImage {
     let sample = Sample(
       id: base.id(at: index), image: try base.image(at: index), label: base.label(at: index),
       captions: base.captions(at: index))

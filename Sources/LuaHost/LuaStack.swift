@@ -95,11 +95,17 @@ final class Callable {
   }
 }
 
-/// A registered handle type.
-struct RegisteredType {
+/// A registered handle type; a class, since each use of a handle passes it around.
+final class RegisteredType {
   let type: HandleType
   /// Registry slot of the metatable.
   let metatable: Int32
   /// Its address, by which handles are recognised.
   let address: UnsafeRawPointer
+
+  init(type: HandleType, metatable: Int32, address: UnsafeRawPointer) {
+    self.type = type
+    self.metatable = metatable
+    self.address = address
+  }
 }

@@ -242,6 +242,17 @@ import Testing
       ).report.trace)
     #expect(trace.loss.count == 10 && trace.margin.count == 10)
     #expect(trace.loss.allSatisfy { $0.count == 5 && $0.allSatisfy(\.isFinite) })
+    settings.draws = 3
+    let averaged = try #require(
+      try ProjectedGradientDescent(steps: 4).run(
+        Self.model.classifier(), images: images, criterion: .misclassified(labels),
+        settings: settings
+      ).report.trace)
+    for (a, b) in zip(averaged.margin.joined(), trace.margin.joined()) {
+      #expect(abs(a - b) < 1e-5)
+    }
+    for (a, b) in zip(averaged.loss.joined(), trace.loss.joined()) { #expect(abs(a - b) < 1e-5) }
+    events = Array(events.prefix(30))
     #expect(events.count == 30 && events.last?.completed == 30 && events.last?.total == 30)
     #expect(events.map(\.completed) == Array(1...30))
   }

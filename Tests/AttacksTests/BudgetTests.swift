@@ -169,6 +169,22 @@ import Testing
     if norm == .linf { #expect(abs(spread - 0.1 / 3.0.squareRoot()) < 0.002) }
   }
 
+  @Test(
+    "I1, I4: an L2 ball so small that rounding to float32 leaves it", arguments: [1e-6, 1e-5, 1e-4])
+  func tinyBall(_ epsilon: Double) throws {
+    let clean = try Tensor(Self.hardPixels(3072, seed: 5), shape: [4, 3, 16, 16])
+    let ball = try Ball(clean, Budget(.l2, epsilon))
+    var stream = RandomSource(seed: 8).stream(.probe)
+    for _ in 0..<20 {
+      let noise = try Tensor.randomNormal(clean.shape, stream: &stream)
+      let once = try ball.projected(clean + noise)
+      #expect(try bits(once) == bits(ball.projected(once)))
+      #expect(try Distances(from: clean, to: once).l2.allSatisfy { $0 <= epsilon * (1 + 1e-6) })
+      let stepped = try ball.stepped(clean, along: noise, by: epsilon)
+      #expect(try Distances(from: clean, to: stepped).l2.allSatisfy { $0 <= epsilon * (1 + 1e-6) })
+    }
+  }
+
   @Test("8-bit levels stay within the budget", arguments: [Norm.linf, .l2])
   func levels(_ norm: Norm) throws {
     var stream = RandomSource(seed: 4).stream(.probe)
@@ -178,9 +194,21 @@ import Testing
       let budget = try Budget(norm, levels / 255)
       let ball = try Ball(clean, budget)
       let noise = try Tensor.randomNormal(clean.shape, stream: &stream)
-      let rounded = try ball.onEightBitLevels(ball.projected(clean + noise * 0.05))
+      let point = try ball.projected(clean + noise * 0.05)
+      let rounded = try ball.onEightBitLevels(point)
       for value in try rounded.floats() {
         #expect(Float((value * 255).rounded()) / 255 == value)
+      }
+      if norm == .linf {
+        let (wanted, found) = (try point.floats(), try rounded.floats())
+        let (lower, upper) = (try ball.lower.floats(), try ball.upper.floats())
+        for (index, value) in found.enumerated() {
+          for level in [(value * 255).rounded() - 1, (value * 255).rounded() + 1] {
+            let isAllowed = level / 255 >= lower[index] && level / 255 <= upper[index]
+            let isNearer = abs(level / 255 - wanted[index]) < abs(value - wanted[index]) - 1e-6
+            #expect(!(isAllowed && isNearer))
+          }
+        }
       }
       let worst = try Distances(from: clean, to: rounded)[norm].max() ?? 1
       #expect(worst <= budget.epsilon * (norm == .linf ? 1 : 1 + 1e-6))

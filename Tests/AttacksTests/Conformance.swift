@@ -148,10 +148,23 @@ struct Conformance {
     }
     var found: [String] = []
     if try shown(5) != shown(5) { found.append("I12: the same seed gives other bytes") }
-    if row.attack.isRandom, try shown(5) == shown(6) {
-      found.append("I12: another seed gives the same bytes")
+    if row.attack.isRandom {
+      if try shown(5) == shown(6) { found.append("I12: another seed gives the same bytes") }
+      if try !restartsDiffer() { found.append("I10: the second restart repeats the first") }
     }
     return found
+  }
+
+  /// Restarts have streams of their own: no image of the second run equals one of the first.
+  private func restartsDiffer() throws -> Bool {
+    let (images, labels) = try row.model.samples(4, row.dtype, margin: 0.3)
+    let spy = Spy(row.model.classifier())
+    _ = try run(spy.see, images, labels) {
+      $0.restarts = 2
+      $0.judging = .none
+    }
+    let starts = try [0, spy.batches.count / 2].map { try bits(spy.batches[$0]) }
+    return starts[0] != starts[1]
   }
 
   /// I14: the images passed in are unchanged, also when the loss throws in the middle.

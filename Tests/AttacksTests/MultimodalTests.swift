@@ -7,8 +7,8 @@ import Testing
 @Suite struct MultimodalTests {
   /// Features of prompts: each class has a clean prompt and two edits of it.
   static let table: [String: [Float]] = [
-    "a": [1, 0, 0], "a1": [0.6, 0.3, 0], "a2": [0.9, 0, 0.4],
-    "b": [0, 1, 0], "b1": [0.3, 0.9, 0], "b2": [0, 0.8, 0.5],
+    "a": [1, 0, 0], "a1": [0.6, 0.3, 0.5], "a2": [0.9, 0, 0.4],
+    "b": [0, 1, 0], "b1": [0.3, 0.9, -0.4], "b2": [0, 0.8, 0.5],
   ]
 
   static func classifier(_ prompts: [String]) throws -> Classifier {

@@ -113,6 +113,36 @@ import Testing
     for sample in 0..<6 { #expect(abs(best[sample] - optimum[sample]) < 1e-9) }
   }
 
+  @Test("I10: more budget or steps never help the defender, and noise is weaker than PGD")
+  func strength() throws {
+    for model in [
+      ToyModel(kind: .linear, shape: [3, 4, 4], classes: 4, seed: 5),
+      ToyModel(kind: .gelu, shape: [3, 4, 4], classes: 4, seed: 6),
+    ] {
+      let (images, labels) = try model.samples(60)
+      func robust(_ attack: any FixedBudgetAttack, _ norm: Norm, _ epsilon: Double) throws -> Double
+      {
+        var settings = AttackSettings(budget: try Budget(norm, epsilon), seed: 1)
+        settings.probes = false
+        return try attack.run(
+          model.classifier(), images: images, criterion: .misclassified(labels), settings: settings
+        ).report.robustAccuracy
+      }
+      let allowed = model.kind == .linear ? 0 : 1.0 / 60 + 1e-12
+      for (norm, sizes) in [(Norm.linf, [0.01, 0.03, 0.1]), (.l2, [0.05, 0.15, 0.5])] {
+        let descent = ProjectedGradientDescent(steps: 10)
+        let accuracies = try sizes.map { try robust(descent, norm, $0) }
+        #expect(accuracies[0] > accuracies[2])
+        for (small, large) in zip(accuracies, accuracies.dropFirst()) {
+          #expect(large <= small + allowed)
+        }
+        let longer = try robust(ProjectedGradientDescent(steps: 20), norm, sizes[1])
+        #expect(longer <= accuracies[1] + allowed)
+        #expect(try robust(Noise(), norm, sizes[1]) > accuracies[1])
+      }
+    }
+  }
+
   /// Every image of the 8-bit lattice within two levels of four pixels: `5⁴` points.
   static func enumerated(_ levels: [Int]) -> [[Int]] {
     levels.reduce([[]]) { points, level in
@@ -162,5 +192,20 @@ import Testing
     }
     #expect(breakable > 30 && robust > 30, "\(breakable) breakable, \(robust) robust")
     #expect(Double(reached) >= 0.95 * Double(breakable), "\(reached) of \(breakable)")
+  }
+}
+
+/// Ten random points of the ball, the best of which is the result.
+struct Noise: FixedBudgetAttack {
+  var name: String { "noise" }
+  var plannedVisits: Int { 10 }
+  func check(_ settings: AttackSettings) throws {}
+
+  func perturb(_ search: PixelSearch) throws {
+    for step in 0..<9 {
+      let point = try search.ball.randomPoints(search.streams(.attackStart, step: step))
+      _ = try search.visit(point, gradient: false)
+    }
+    try search.finish(search.ball.randomPoints(search.streams(.attackStart, step: 9)))
   }
 }

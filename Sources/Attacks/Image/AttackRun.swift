@@ -30,8 +30,7 @@ final class AttackRun {
     self.evaluate = evaluate
     keep = settings.keep ?? attack.defaultKeep
     self.images = try images.detached().contiguous()
-    report = AttackReport(
-      budget: settings.budget, distance: try Distances(from: images, to: images))
+    report = AttackReport(budget: settings.budget, distance: Distances())
   }
 
   // MARK: What a search asks and tells

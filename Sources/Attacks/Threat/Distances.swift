@@ -9,6 +9,9 @@ public struct Distances: Equatable, Sendable {
   /// Sum of absolute changes of each sample.
   public var l1: [Double] = []
 
+  /// Nothing measured yet.
+  init() {}
+
   /// Measures `moved` against `clean`, two image tensors of one shape and type.
   public init(from clean: Tensor, to moved: Tensor) throws {
     if clean.dtype == .float32 {

@@ -63,31 +63,29 @@ extension Tensor {
   }
 
   /// The largest magnitude of each sample; not finite when one of its elements is not.
-  func largestMagnitudes() throws -> [Double] {
-    dtype == .float32
-      ? try largest(Float.self) {
-        $0.bitPattern & 0x7fff_ffff
-      } value: {
-        Float(bitPattern: $0)
-      }
-      : try largest(Double.self) {
-        $0.bitPattern & 0x7fff_ffff_ffff_ffff
-      } value: {
-        Double(bitPattern: $0)
-      }
-  }
-
+  ///
   /// Magnitudes are compared by their bits: the order is the same, NaN comes out on top, and the
   /// loop needs no branch.
-  private func largest<T: PixelScalar, Bits: FixedWidthInteger>(
-    _ type: T.Type, _ bits: (T) -> Bits, value: (Bits) -> T
-  ) throws -> [Double] {
-    let n = width
-    return try T.read(self) { elements in
-      (0..<(shape.first ?? 0)).map { row in
-        var top: Bits = 0
-        for index in row * n..<(row + 1) * n { top = Swift.max(top, bits(elements[index])) }
-        return Double(value(top))
+  func largestMagnitudes() throws -> [Double] {
+    let (samples, n) = (shape.first ?? 0, width)
+    if dtype == .float32 {
+      return try withFloats { values in
+        (0..<samples).map { row in
+          var top: UInt32 = 0
+          for value in UnsafeBufferPointer(rebasing: values[row * n..<(row + 1) * n]) {
+            top = Swift.max(top, value.bitPattern & 0x7fff_ffff)
+          }
+          return Double(Float(bitPattern: top))
+        }
+      }
+    }
+    return try doubles().withUnsafeBufferPointer { values in
+      (0..<samples).map { row in
+        var top: UInt64 = 0
+        for index in row * n..<(row + 1) * n {
+          top = Swift.max(top, values[index].bitPattern & 0x7fff_ffff_ffff_ffff)
+        }
+        return Double(bitPattern: top)
       }
     }
   }

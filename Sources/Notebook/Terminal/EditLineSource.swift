@@ -67,10 +67,16 @@ public final class EditLineSource: LineSource {
     wasInterrupted = false
     accepted = ""
     textAfterTab = nil
-    kilpi_editor_set_prompt(editor, escaped(palette.prompt(prompt)))
+    setPrompt(editor, prompt, palette.prompt)
     guard kilpi_editor_read(editor) else { return .end }
     if wasInterrupted { return .interrupted(hadText: !accepted.isEmpty) }
     return .block(accepted)
+  }
+
+  /// Sets a prompt that ends in a space; the space stays uncoloured, since libedit ties an escape
+  /// to the character behind it and would drop a last one.
+  private func setPrompt(_ editor: OpaquePointer, _ text: String, _ color: (String) -> String) {
+    kilpi_editor_set_prompt(editor, escaped(color(String(text.dropLast()))) + " ")
   }
 
   /// Marks escape sequences as taking no room.
@@ -294,7 +300,7 @@ public final class EditLineSource: LineSource {
     var key: UInt32 = 0
     while true {
       let label = (failed ? "(no such input) `" : "(search) `") + query + "': "
-      kilpi_editor_set_prompt(editor, escaped(palette.faint(label)))
+      setPrompt(editor, label, palette.faint)
       kilpi_editor_replace(editor, shown.text, shown.scalars.count)
       kilpi_editor_refresh(editor, Int32(rows))
       rows = rowsAbove(label + shown.text)
@@ -326,7 +332,7 @@ public final class EditLineSource: LineSource {
     let isCancelled = key == 3 || key == 7 || key == 0
     let result = isCancelled ? original : shown
     if !isCancelled { self.walk = walk }
-    kilpi_editor_set_prompt(editor, escaped(palette.prompt(prompt)))
+    setPrompt(editor, prompt, palette.prompt)
     kilpi_editor_replace(editor, result.text, result.cursor)
     kilpi_editor_refresh(editor, Int32(rows))
     // Any other key leaves the search and does what it always does.
