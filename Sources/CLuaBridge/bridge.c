@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char traceback_key, metatables_key;
+static const char traceback_key;
 
 /* Host functions */
 
@@ -49,56 +49,9 @@ void kilpi_push_index_function(lua_State *L) { lua_pushcclosure(L, index_handle,
 
 /* Handles */
 
-void kilpi_push_handle(lua_State *L, void *object) {
-  *(void **)lua_newuserdatauv(L, sizeof(void *), 1) = object;
-}
-
-void kilpi_mark_metatable(lua_State *L) {
-  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &metatables_key) != LUA_TTABLE) {
-    lua_pop(L, 1);
-    lua_newtable(L);
-    lua_pushvalue(L, -1);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, &metatables_key);
-  }
-  lua_pushvalue(L, -2);
-  lua_pushboolean(L, 1);
-  lua_rawset(L, -3);
-  lua_pop(L, 1);
-}
-
-/* The list lies in the registry, where scripts cannot forge an entry. */
-static bool is_marked(lua_State *L, int index) {
-  index = lua_absindex(L, index);
-  if (lua_type(L, index) != LUA_TTABLE) return false;
-  bool marked = false;
-  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &metatables_key) == LUA_TTABLE) {
-    lua_pushvalue(L, index);
-    marked = lua_rawget(L, -2) == LUA_TBOOLEAN;
-    lua_pop(L, 1);
-  }
-  lua_pop(L, 1);
-  return marked;
-}
-
-static bool is_handle(lua_State *L, int index) {
-  if (lua_type(L, index) != LUA_TUSERDATA || lua_rawlen(L, index) != sizeof(void *)) return false;
-  if (!lua_getmetatable(L, index)) return false;
-  bool marked = is_marked(L, -1);
-  lua_pop(L, 1);
-  return marked;
-}
-
-void *kilpi_handle_object(lua_State *L, int index, bool take) {
-  void **slot = lua_touserdata(L, index);
-  if (slot == NULL) return NULL;
-  void *object = *slot;
-  if (take) *slot = NULL;
-  return object;
-}
-
 /* `__gc`, `__close` and `release`: take, clear, drop. */
 static int drop_handle(lua_State *L) {
-  if (!is_handle(L, 1)) return luaL_argerror(L, 1, "handle expected");
+  if (!kilpi_is_handle(L, 1)) return luaL_argerror(L, 1, "handle expected");
   void *object = kilpi_handle_object(L, 1, true);
   lua_pushnil(L);
   lua_setiuservalue(L, 1, 1);
@@ -193,11 +146,25 @@ bool kilpi_next(lua_State *L, int index) {
   return true;
 }
 
+/* Giving nil to a present key is allowed during a traversal. */
+static int clear(lua_State *L) {
+  for (lua_pushnil(L); lua_next(L, 1); ) {
+    lua_pop(L, 1);
+    lua_pushvalue(L, -1);
+    lua_pushnil(L);
+    lua_rawset(L, 1);
+  }
+  return 0;
+}
+
+void kilpi_clear(lua_State *L, int index) {
+  lua_pushvalue(L, index);
+  if (guarded(L, clear, 1, 0) != LUA_OK) lua_pop(L, 1);
+}
+
 /* Interrupts */
 
-/* Set once on the main state before any coroutine exists: a coroutine copies it. */
-static void on_count(lua_State *L, lua_Debug *activation) {
-  (void)activation;
+static void raise_interrupt(lua_State *L) {
   if (!kilpi_interrupt_pending()) return;
   kilpi_host *host = kilpi_host_of(L);
   if (host->abandoned || !kilpi_interrupt_due(host)) return;
@@ -208,6 +175,109 @@ static void on_count(lua_State *L, lua_Debug *activation) {
   host->callbacks.push_interrupt(host->callbacks.context, L);
   host->swift_live = outer;
   lua_error(L);
+}
+
+/* Set once on the main state before any coroutine exists: a coroutine copies it. */
+static void on_count(lua_State *L, lua_Debug *activation) {
+  (void)activation;
+  raise_interrupt(L);
+}
+
+enum { poll_interval = 10000, hook_function = 1, hook_mask, hook_count, hook_passed };
+
+/* Pushes the record of a thread's own hook: a list of the four things above; or nil. */
+static int push_hook(lua_State *L, lua_State *thread) {
+  if (luaL_getsubtable(L, LUA_REGISTRYINDEX, "kilpi.hooks") == 0) {
+    lua_createtable(L, 0, 1);
+    lua_pushliteral(L, "k");
+    lua_setfield(L, -2, "__mode");
+    lua_setmetatable(L, -2);
+  }
+  if (thread == L) {
+    lua_pushthread(L);
+  } else {
+    if (!lua_checkstack(thread, 1)) luaL_error(L, "stack overflow");
+    lua_pushthread(thread);
+    lua_xmove(thread, L, 1);
+  }
+  lua_pushvalue(L, -1);
+  return lua_rawget(L, -3);
+}
+
+/* The interrupt hook together with a hook that a script has set. */
+static void on_event(lua_State *L, lua_Debug *activation) {
+  static const char *const names[] = {"call", "return", "line", "count", "tail call"};
+  int event = activation->event;
+  int top = lua_gettop(L);
+  if (event == LUA_HOOKCOUNT) raise_interrupt(L);
+  luaL_checkstack(L, 10, "hook");
+  if (push_hook(L, L) == LUA_TTABLE) {
+    bool call = true;
+    if (event == LUA_HOOKCOUNT) {
+      lua_rawgeti(L, -1, hook_count);
+      lua_rawgeti(L, -2, hook_passed);
+      lua_Integer count = lua_tointeger(L, -2), passed = lua_tointeger(L, -1);
+      passed += count < poll_interval ? count : poll_interval;
+      call = count > 0 && passed >= count;
+      lua_pushinteger(L, call ? 0 : passed);
+      lua_rawseti(L, -4, hook_passed);
+      lua_pop(L, 2);
+    }
+    if (call) {
+      lua_rawgeti(L, -1, hook_function);
+      lua_pushstring(L, names[event]);
+      if (activation->currentline >= 0) lua_pushinteger(L, activation->currentline);
+      else lua_pushnil(L);
+      lua_call(L, 2, 0);
+    }
+  }
+  lua_settop(L, top);
+}
+
+static lua_State *thread_argument(lua_State *L, int *offset) {
+  *offset = lua_isthread(L, 1) ? 1 : 0;
+  return *offset == 1 ? lua_tothread(L, 1) : L;
+}
+
+static int guarded_sethook(lua_State *L) {
+  int offset;
+  lua_State *thread = thread_argument(L, &offset);
+  lua_settop(L, offset + 3);
+  bool none = lua_isnoneornil(L, offset + 1);
+  const char *events = none ? "" : luaL_checkstring(L, offset + 2);
+  lua_Integer count = none ? 0 : luaL_optinteger(L, offset + 3, 0);
+  if (!none) luaL_checktype(L, offset + 1, LUA_TFUNCTION);
+  int mask = (strchr(events, 'c') ? LUA_MASKCALL : 0) | (strchr(events, 'r') ? LUA_MASKRET : 0) |
+             (strchr(events, 'l') ? LUA_MASKLINE : 0);
+  none = none || (mask == 0 && count <= 0);
+  push_hook(L, thread);
+  lua_pop(L, 1); /* table of hooks, thread */
+  if (none) {
+    lua_pushnil(L);
+  } else {
+    lua_createtable(L, 4, 0);
+    lua_pushvalue(L, offset + 1);
+    lua_rawseti(L, -2, hook_function);
+    lua_pushstring(L, events);
+    lua_rawseti(L, -2, hook_mask);
+    lua_pushinteger(L, count);
+    lua_rawseti(L, -2, hook_count);
+    lua_pushinteger(L, 0);
+    lua_rawseti(L, -2, hook_passed);
+  }
+  lua_rawset(L, -3);
+  int interval = count > 0 && count < poll_interval ? (int)count : poll_interval;
+  lua_sethook(thread, none ? on_count : on_event, mask | LUA_MASKCOUNT, interval);
+  return 0;
+}
+
+static int guarded_gethook(lua_State *L) {
+  int offset;
+  lua_State *thread = thread_argument(L, &offset);
+  if (push_hook(L, thread) != LUA_TTABLE) return 1;
+  int record = lua_gettop(L);
+  for (int i = hook_function; i <= hook_count; i++) lua_rawgeti(L, record, i);
+  return 3;
 }
 
 /* pcall, xpcall, coroutine.resume: Lua's own, but from the second raise on an interrupt passes
@@ -289,32 +359,9 @@ static void check_path(lua_State *L, const char *path, bool writing) {
   if (!allowed) luaL_error(L, "the sandbox does not allow '%s' (start with --allow DIR)", path);
 }
 
-/* Gives chunk `function`, on top, the environment at `index`, else that of the caller: code in a
-   cell sees the cell's variables, code in a module those of the module. */
-static void set_environment(lua_State *L, int index) {
-  if (!lua_isnone(L, index)) {
-    lua_pushvalue(L, index);
-  } else {
-    lua_Debug caller;
-    bool found = false;
-    if (lua_getstack(L, 1, &caller) && lua_getinfo(L, "f", &caller)) {
-      const char *name;
-      if (!lua_iscfunction(L, -1)) {
-        for (int i = 1; !found && (name = lua_getupvalue(L, -1, i)) != NULL; i++) {
-          found = strcmp(name, "_ENV") == 0;
-          if (!found) lua_pop(L, 1);
-        }
-      }
-      if (found) lua_remove(L, -2); else lua_pop(L, 1);
-    }
-    if (!found) return;
-  }
-  if (lua_setupvalue(L, -2, 1) == NULL) lua_pop(L, 1);
-}
-
 static int finish_load(lua_State *L, int status, int environment) {
   if (status == LUA_OK) {
-    set_environment(L, environment);
+    kilpi_set_environment(L, environment);
     return 1;
   }
   lua_pushnil(L);
@@ -324,7 +371,7 @@ static int finish_load(lua_State *L, int status, int environment) {
 
 /* The mode that a script asks for, without the binary half. */
 static const char *text_mode(lua_State *L, int index) {
-  return strchr(luaL_optstring(L, index, "bt"), 't') != NULL ? "t" : "no text";
+  return strchr(luaL_optstring(L, index, "bt"), 't') != NULL ? "t" : "-";
 }
 
 static const char *next_piece(lua_State *L, void *unused, size_t *count) {
@@ -375,7 +422,7 @@ static int guarded_dofile(lua_State *L) {
   lua_settop(L, 1);
   if (path != NULL) check_path(L, path, false);
   if (luaL_loadfilex(L, path, "t") != LUA_OK) return lua_error(L);
-  set_environment(L, 100);
+  kilpi_set_environment(L, 100);
   lua_callk(L, 0, LUA_MULTRET, 0, finish_dofile);
   return finish_dofile(L, 0, 0);
 }
@@ -418,13 +465,6 @@ static int guarded_print(lua_State *L) {
   return 0;
 }
 
-/* The stream behind a file handle: 1, 2, or 0 for every other file. */
-static int stream_of(lua_State *L, int index) {
-  luaL_Stream *file = luaL_testudata(L, index, LUA_FILEHANDLE);
-  if (file == NULL || file->closef == NULL) return 0;
-  return file->f == stdout ? 1 : file->f == stderr ? 2 : 0;
-}
-
 static void write_values(lua_State *L, int stream, int first) {
   for (int i = first, count = lua_gettop(L); i <= count; i++) {
     size_t size;
@@ -438,7 +478,7 @@ static void write_values(lua_State *L, int stream, int first) {
 
 static int guarded_write(lua_State *L) {
   lua_getfield(L, LUA_REGISTRYINDEX, "_IO_output");
-  int stream = stream_of(L, -1);
+  int stream = kilpi_stream_of(L, -1);
   if (stream == 0) {
     lua_pop(L, 1);
     return call_original(L);
@@ -450,7 +490,7 @@ static int guarded_write(lua_State *L) {
 }
 
 static int guarded_file_write(lua_State *L) {
-  int stream = stream_of(L, 1);
+  int stream = kilpi_stream_of(L, 1);
   if (stream == 0) return call_original(L);
   write_values(L, stream, 2);
   lua_settop(L, 1);
@@ -483,35 +523,9 @@ static int guarded_exit(lua_State *L) {
 
 static int refuse_handles(lua_State *L) {
   for (int i = 1; i <= 2; i++)
-    if (is_handle(L, i) || is_marked(L, i))
+    if (kilpi_is_handle(L, i) || kilpi_is_handle_metatable(L, i))
       return luaL_argerror(L, i, "this cannot be changed on a value of Kilpi");
   return call_original(L);
-}
-
-/* Everything that leaves the interpreter or reaches behind it, for code from others. */
-static void remove_for_sandbox(lua_State *L) {
-  static const char *const names[][2] = {
-      {"os", "execute"},      {"os", "remove"},       {"os", "rename"},   {"os", "exit"},
-      {"os", "tmpname"},      {"os", "setlocale"},    {"io", "popen"},    {"io", "tmpfile"},
-      {"package", "loadlib"}, {"package", "cpath"},   {"string", "dump"}, {NULL, NULL}};
-  for (int i = 0; names[i][0] != NULL; i++) {
-    lua_getglobal(L, names[i][0]);
-    lua_pushnil(L);
-    lua_setfield(L, -2, names[i][1]);
-    lua_pop(L, 1);
-  }
-  lua_getglobal(L, "package");
-  lua_getfield(L, -1, "searchers");
-  for (int i = 4; i >= 3; i--) {
-    lua_pushnil(L);
-    lua_rawseti(L, -2, i);
-  }
-  lua_getfield(L, -2, "loaded");
-  lua_pushnil(L);
-  lua_setfield(L, -2, "debug");
-  lua_pop(L, 3);
-  lua_pushnil(L);
-  lua_setglobal(L, "debug");
 }
 
 static void guard_libraries(lua_State *L, bool sandbox) {
@@ -529,6 +543,8 @@ static void guard_libraries(lua_State *L, bool sandbox) {
   static const replacement debug[] = {{"setmetatable", refuse_handles},
                                       {"setuservalue", refuse_handles},
                                       {"upvaluejoin", refuse_handles},
+                                      {"sethook", guarded_sethook},
+                                      {"gethook", guarded_gethook},
                                       {NULL, NULL}};
   static const replacement file[] = {{"write", guarded_file_write}, {NULL, NULL}};
   lua_pushglobaltable(L);
@@ -553,7 +569,6 @@ static void guard_libraries(lua_State *L, bool sandbox) {
   lua_pushcclosure(L, search_lua, 1);
   lua_rawseti(L, -2, 2);
   lua_settop(L, 2);
-  if (sandbox) remove_for_sandbox(L);
 }
 
 int kilpi_open_libraries(lua_State *L) {
@@ -564,6 +579,6 @@ int kilpi_open_libraries(lua_State *L) {
   }
   luaL_openlibs(L);
   guard_libraries(L, sandbox);
-  lua_sethook(L, on_count, LUA_MASKCOUNT, 10000);
+  lua_sethook(L, on_count, LUA_MASKCOUNT, poll_interval);
   return 0;
 }

@@ -190,6 +190,16 @@ bool kilpi_unstoppable(kilpi_host *host) {
   return host->raises >= 2 && kilpi_interrupt_pending();
 }
 
+/* The parser is protected by itself, so the cap may hold. */
+int kilpi_load(lua_State *L, const char *text, size_t count, const char *name) {
+  kilpi_host *host = kilpi_host_of(L);
+  bool outer = host->swift_live;
+  host->swift_live = false;
+  int status = luaL_loadbufferx(L, text, count, name, "t");
+  host->swift_live = outer;
+  return status;
+}
+
 void kilpi_note_interrupt(lua_State *L) {
   kilpi_host *host = kilpi_host_of(L);
   if (host->raises > 0 && kilpi_milliseconds() - host->last_raise < 100) return;
@@ -231,6 +241,7 @@ lua_State *kilpi_open(const kilpi_callbacks *callbacks, bool ignore_environment,
     free_host(host);
     return NULL;
   }
+  host->swift_live = true; /* but for the time of protected calls */
   return L;
 }
 

@@ -11,7 +11,7 @@ typedef struct kilpi_host {
   int64_t limit;      /* of Lua's blocks and external bytes together; 0: none */
   int64_t fail_in;    /* requests until failures begin; 0: never */
   int64_t fail_count; /* how many fail then */
-  bool swift_live;    /* a Swift frame is below: requests must not fail */
+  bool swift_live;    /* Swift runs, or waits without protection: requests must not fail */
   int64_t reported;   /* external bytes at the last report to the collector */
   int64_t soft_limit; /* external bytes above which a full collection is made */
   int raises;         /* interrupt errors of this run */
@@ -36,6 +36,14 @@ bool kilpi_interrupt_due(kilpi_host *host);
 /* True once an interrupt was raised a second time: nothing may catch it any more. */
 bool kilpi_unstoppable(kilpi_host *host);
 void kilpi_write(kilpi_host *host, int stream, const char *bytes, size_t count);
+/* True for a full userdata made by `kilpi_push_handle`. */
+bool kilpi_is_handle(lua_State *L, int index);
+/* True for a table that was marked as a metatable of handles. */
+bool kilpi_is_handle_metatable(lua_State *L, int index);
+/* Gives the chunk on top the environment at `index`, else that of the running function's caller. */
+void kilpi_set_environment(lua_State *L, int index);
+/* 1 or 2 for the file handles of the standard streams, 0 for every other value. */
+int kilpi_stream_of(lua_State *L, int index);
 /* Opens the standard libraries and puts guarded functions in place. Raises. */
 int kilpi_open_libraries(lua_State *L);
 #endif

@@ -59,6 +59,13 @@ public enum FileReader {
     return names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
   }
 
+  /// Removes a file; one that is not there is fine.
+  public static func remove(_ path: String) throws {
+    if unlink(path) != 0 && errno != ENOENT {
+      throw KilpiError("", "cannot remove '\(path)': \(systemReason())")
+    }
+  }
+
   /// Makes a directory and those above it; one that stands there already is fine.
   public static func makeDirectory(_ path: String) throws {
     var prefix = path.hasPrefix("/") ? "/" : ""

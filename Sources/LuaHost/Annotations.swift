@@ -1,6 +1,8 @@
 /// Editor annotations for the Lua language server, made from the catalogue.
 public enum Annotations {
-  /// The meta file of a module, with the classes of values in `types`. `load` accepts it.
+  /// The meta file of a module, with the classes of values in `types`.
+  ///
+  /// `load` accepts it.
   public static func luaLS(for library: Library, types: [HandleType] = []) -> String {
     var file = "---@meta\n"
     for type in types { file += "\n" + luaLS(for: type) }
@@ -117,7 +119,9 @@ public enum Annotations {
 
   /// Lua's keywords cannot be parameters.
   private static func identifier(_ name: String) -> String {
-    let keywords: Set = ["and", "end", "for", "function", "in", "local", "nil", "not", "or", "repeat"]
+    let keywords: Set = [
+      "and", "end", "for", "function", "in", "local", "nil", "not", "or", "repeat",
+    ]
     if name == "..." { return name }
     let plain = name.filter { $0.isLetter || $0.isNumber || $0 == "_" }
     return keywords.contains(plain) || plain.isEmpty ? plain + "_" : plain

@@ -10,7 +10,8 @@ public enum BigStack {
   ) throws -> R {
     let job = BigStackJob { Result { try body() } }
     let started = kilpi_run_with_stack(
-      bytes, { context in
+      bytes,
+      { context in
         guard let context else { return }
         Unmanaged<AnyBigStackJob>.fromOpaque(context).takeUnretainedValue().run()
       },

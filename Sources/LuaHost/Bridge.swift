@@ -2,7 +2,9 @@ internal import CLua
 internal import CLuaBridge
 internal import Diagnostics
 
-/// The C side's way into Swift. None of these functions raises or lets an error out.
+/// The C side's way into Swift.
+///
+/// None of these functions raises or lets an error out.
 enum Bridge {
   static var callbacks: kilpi_callbacks {
     var callbacks = kilpi_callbacks()
@@ -41,11 +43,12 @@ enum Bridge {
     return callbacks
   }
 
-  static let allows: @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<CChar>?, Bool) -> Bool =
-    { context, path, writing in
-      guard let state = Bridge.state(context), let path else { return false }
-      return state.allowsFile(String(cString: path), writing: writing)
-    }
+  static let allows:
+    @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<CChar>?, Bool) -> Bool =
+      { context, path, writing in
+        guard let state = Bridge.state(context), let path else { return false }
+        return state.allowsFile(String(cString: path), writing: writing)
+      }
 
   private static func state(_ context: UnsafeMutableRawPointer?) -> LuaState? {
     context.flatMap { Unmanaged<ContextBox>.fromOpaque($0).takeUnretainedValue().state }

@@ -63,7 +63,7 @@ extension LuaState {
     }
     if object.traceback.isEmpty {
       luaL_traceback(lua, lua, nil, 0)
-      object.traceback = string(lua, -1).display
+      object.traceback = tracebackText(lua)
       kilpi_lua_pop(lua, 1)
     }
     let stack = LuaStack(state: self, lua: lua)
@@ -75,14 +75,15 @@ extension LuaState {
     }
   }
 
-  /// The error on top of the stack, which is removed, as Swift's. The value itself is kept until
-  /// the next error, so that it can go on through Lua unchanged.
+  /// The error on top of the stack, which is removed, as Swift's.
+  ///
+  /// The value itself is kept until the next error, so that it can go on through Lua unchanged.
   func takeError(_ lua: OpaquePointer, status: Int32) -> LuaError {
     guard lua_checkstack(lua, 20) != 0 else {
       return LuaError(kind: .memory, message: "not enough memory")
     }
     kilpi_push_traceback(lua)
-    let traceback = lua_type(lua, -1) == LUA_TSTRING ? string(lua, -1).display : ""
+    let traceback = lua_type(lua, -1) == LUA_TSTRING ? tracebackText(lua) : ""
     kilpi_lua_pop(lua, 1)
     var error = LuaError(kind: .runtime, message: "", traceback: traceback)
     if handleType(lua, -1)?.type.identity == ObjectIdentifier(ErrorObject.self),
@@ -104,6 +105,15 @@ extension LuaState {
     error.serial = errorCount
     lastError = (errorCount, LuaReference(popping: lua, of: self))
     return error
+  }
+
+  /// The traceback on top.
+  ///
+  /// Lua finds our functions by the name that `require` knows; scripts write it without the
+  /// `kilpi.` in front.
+  private func tracebackText(_ lua: OpaquePointer) -> String {
+    let parts = string(lua, -1).display.split(separator: "in function 'kilpi.")
+    return parts.joined(separator: "in function '")
   }
 
   /// The text of the error value on top, in the words of `lua`.

@@ -9,9 +9,12 @@ public struct Entry: Sendable {
   /// The name as scripts write it, without the module: `pgd`, `__add`.
   public var name: String
   /// Parameters and results: `(classifier, images, labels [, options]) -> adversarial, report`.
+  ///
   /// A parameter or result may carry its type: `(axis: integer) -> tensor`.
   public var signature: String
-  /// One paragraph in Lua's words; its first sentence is the summary.
+  /// One paragraph in Lua's words.
+  ///
+  /// Its first sentence is the summary.
   public var doc: String
   /// The options that the trailing table may hold.
   public var options: [OptionSpec]

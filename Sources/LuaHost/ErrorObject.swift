@@ -38,7 +38,8 @@ final class ErrorObject {
   static let handleType = HandleType(
     ErrorObject.self, name: "error", doc: "An error raised by a function of Kilpi.",
     fields: [
-      Field("message", type: "string", doc: "The whole text, with the place in front.") { error, _ in
+      Field("message", type: "string", doc: "The whole text, with the place in front.") {
+        error, _ in
         error.message
       },
       Field(

@@ -6,8 +6,11 @@ public enum ErrorText {
   /// `bad argument #2 to 'matmul' (tensor expected, got nil)`, in Lua's own wording.
   ///
   /// - Parameter index: as the user counts; 0 means `self` of a method.
-  public static func argument(_ index: Int, of function: String, _ problem: String) -> ArgumentError {
-    if index == 0 { return ArgumentError(description: "calling '\(function)' on bad self (\(problem))") }
+  public static func argument(_ index: Int, of function: String, _ problem: String) -> ArgumentError
+  {
+    if index == 0 {
+      return ArgumentError(description: "calling '\(function)' on bad self (\(problem))")
+    }
     return ArgumentError(description: "bad argument #\(index) to '\(function)' (\(problem))")
   }
 
@@ -37,13 +40,16 @@ public enum ErrorText {
   /// `there is no index 0 in 1 … 3 (indices count from 1; -1 is the last)`.
   public static func index(_ index: Int, count: Int, what: String = "index") -> KilpiError {
     KilpiError(
-      "", count == 0 ? "there is no \(what) \(index): it is empty"
+      "",
+      count == 0
+        ? "there is no \(what) \(index): it is empty"
         : "there is no \(what) \(index) in 1 … \(count)",
       advice: count == 0 ? nil : "indices count from 1; -1 is the last")
   }
 
   /// `labels[3] is 0, classes are 1 … 10 (labels count from 1 in Lua)`.
-  public static func label(_ label: Int, at position: Int, classes: Int, name: String) -> KilpiError {
+  public static func label(_ label: Int, at position: Int, classes: Int, name: String) -> KilpiError
+  {
     KilpiError(
       "", "\(name)[\(position)] is \(label), classes are 1 … \(classes)",
       advice: "labels count from 1 in Lua")

@@ -14,7 +14,9 @@ public struct Completion: Sendable, Equatable {
 }
 
 extension LuaState {
-  /// The names that can follow, from live values first, sorted. Runs no script.
+  /// The names that can follow, from live values first, sorted.
+  ///
+  /// Runs no script.
   ///
   /// - Parameters:
   ///   - expression: the text before the cursor from the start of the name: `attack.p`, `t:ma`.

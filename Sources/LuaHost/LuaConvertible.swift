@@ -6,8 +6,10 @@ public protocol LuaConvertible {
   func push(onto stack: LuaStack) throws
 }
 
-/// A Swift class that scripts hold as a handle. `extension Tensor: @retroactive LuaObject {}` is
-/// all that a final class needs beside its `HandleType`.
+/// A Swift class that scripts hold as a handle.
+///
+/// `extension Tensor: @retroactive LuaObject {}` is all that a final class needs beside its
+/// `HandleType`.
 public protocol LuaObject: AnyObject, LuaConvertible {}
 
 extension LuaObject {
@@ -21,12 +23,13 @@ extension LuaObject {
 public struct NewHandle<T: AnyObject>: LuaConvertible {
   /// The object.
   public var object: T
-  /// Lua values that live as long as the handle: functions and handles that `object` uses. A
-  /// `LuaFunction` given here stays callable through `object` and is kept alive by the handle
+  /// Lua values that live as long as the handle: functions and handles that `object` uses.
+  ///
+  /// A `LuaFunction` given here stays callable through `object` and is kept alive by the handle
   /// alone, so that a closure which mentions the handle makes no immortal cycle.
   public var keeping: [any LuaConvertible]
 
-  /// Creates the value; see the properties.
+  /// Creates the value.
   public init(_ object: T, keeping: [any LuaConvertible] = []) {
     self.object = object
     self.keeping = keeping
@@ -44,10 +47,16 @@ public struct LuaClosure: LuaConvertible {
   public var name: String
   /// What it does; arguments count from 1.
   public var body: (Call) throws -> [any LuaConvertible]
+  /// Lua values that `body` uses and that live as long as the function; see `NewHandle.keeping`.
+  public var keeping: [any LuaConvertible]
 
-  /// Creates the function; a Lua function that `body` uses belongs into `keeping` of a handle.
-  public init(_ name: String, _ body: @escaping (Call) throws -> [any LuaConvertible]) {
+  /// Creates the function.
+  public init(
+    _ name: String, keeping: [any LuaConvertible] = [],
+    _ body: @escaping (Call) throws -> [any LuaConvertible]
+  ) {
     self.name = name
+    self.keeping = keeping
     self.body = body
   }
 

@@ -2,7 +2,6 @@ internal import CLua
 internal import CLuaBridge
 internal import Diagnostics
 
-
 /// A Lua value kept alive by Swift.
 ///
 /// Its state is held weakly: a reference that outlives its state is empty. A reference kept inside

@@ -2,7 +2,9 @@ internal import CLua
 internal import CLuaBridge
 internal import Diagnostics
 
-/// Where `LuaConvertible` puts its value. Valid during one push.
+/// Where `LuaConvertible` puts its value.
+///
+/// Valid during one push.
 public struct LuaStack {
   let state: LuaState
   let lua: OpaquePointer
@@ -37,6 +39,7 @@ public struct LuaStack {
     kilpi_push_handle(lua, Unmanaged.passRetained(object).toOpaque())
     lua_rawgeti(lua, kilpi_lua_registry(), Int64(type.metatable))
     lua_setmetatable(lua, -2)
+    if !state.scopes.isEmpty { state.noteHandle(lua, identity: identity) }
     guard !keeping.isEmpty else { return }
     lua_createtable(lua, Int32(clamping: keeping.count), 0)
     for (index, value) in keeping.enumerated() {
@@ -51,7 +54,8 @@ public struct LuaStack {
     try state.reserve(12, on: lua)
     lua_pushinteger(lua, -1)
     try push(
-      handle: ClosureBox(callable), identity: ObjectIdentifier(ClosureBox.self), keeping: [])
+      handle: ClosureBox(callable), identity: ObjectIdentifier(ClosureBox.self),
+      keeping: closure.keeping)
     kilpi_push_host_function(lua, 2)
   }
 }
@@ -80,7 +84,8 @@ struct Callable {
   }
 
   init(
-    _ entry: Entry, name: String, isMethod: Bool, body: ((Call) throws -> [any LuaConvertible])? = nil
+    _ entry: Entry, name: String, isMethod: Bool,
+    body: ((Call) throws -> [any LuaConvertible])? = nil
   ) {
     self.name = name
     shortName = entry.name

@@ -19,8 +19,8 @@ extension LuaState {
     defer { lua_settop(lua, base) }
     let text = Self.withoutFirstLine(source.bytes)
     let status = text.withUnsafeBytes { bytes in
-      luaL_loadbufferx(
-        lua, bytes.baseAddress?.assumingMemoryBound(to: CChar.self), bytes.count, chunkName, "t")
+      kilpi_load(
+        lua, bytes.baseAddress?.assumingMemoryBound(to: CChar.self), bytes.count, chunkName)
     }
     guard status == LUA_OK else { throw takeError(lua, status: status) }
     if let environment {
@@ -37,7 +37,9 @@ extension LuaState {
     try compile(LuaString(source), chunkName: chunkName, environment: environment)
   }
 
-  /// The error that compiling would give, nil when the text compiles. Nothing is run.
+  /// The error that compiling would give, nil when the text compiles.
+  ///
+  /// Nothing is run.
   public func compileError(_ source: String, chunkName: String = "=input") -> LuaError? {
     do {
       _ = try compile(source, chunkName: chunkName)

@@ -37,7 +37,9 @@ public final class LuaState {
   /// True after `close`.
   public private(set) var isClosed = false
 
-  /// The main thread of the state. A call may run on a coroutine's: see `current`.
+  /// The main thread of the state.
+  ///
+  /// A call may run on a coroutine's: see `current`.
   let main: OpaquePointer
   /// The Lua thread that runs now.
   var current: OpaquePointer
@@ -54,6 +56,8 @@ public final class LuaState {
   var depth = 0
   var pendingWarnings: [String] = []
   var attachments: [ObjectIdentifier: AnyObject] = [:]
+  /// Open scopes of handles, the innermost last.
+  var scopes: [HandleScope] = []
   var shownWarnings: Set<String> = []
 
   /// Opens a state.
@@ -78,6 +82,7 @@ public final class LuaState {
     box.state = self
     kilpi_set_warnings(lua, configuration.showsWarnings)
     try register()
+    if configuration.isSandboxed { try enterSandbox() }
   }
 
   /// What the bridge calls back; a box, since `self` does not exist yet when the state opens.

@@ -1,7 +1,9 @@
 internal import CLua
 internal import CLuaBridge
 
-/// A Lua table. Reads are raw: they run no script.
+/// A Lua table.
+///
+/// Reads are raw: they run no script.
 public final class LuaTable: LuaReference {
   /// The border of the list part, as `rawlen` gives it.
   public var count: Int {
@@ -58,7 +60,9 @@ public final class LuaTable: LuaReference {
     try (1..<(count + 1)).map { try get($0) }
   }
 
-  /// All keys and values, in Lua's order. At most `limit` are given.
+  /// All keys and values, in Lua's order.
+  ///
+  /// At most `limit` are given.
   public func pairs(limit: Int = Int.max) throws -> [(key: LuaValue, value: LuaValue)] {
     let (state, lua) = try enter(12)
     let base = lua_gettop(lua)
@@ -75,7 +79,7 @@ public final class LuaTable: LuaReference {
     return result
   }
 
-  /// Makes this table the metatable's owner of a fallback: reads of absent keys go to `other`.
+  /// Lets reads of absent keys go to `other`, through a metatable of its own.
   public func inherit(from other: LuaTable) throws {
     let (state, lua) = try enter(12)
     let base = lua_gettop(lua)
@@ -94,15 +98,7 @@ public final class LuaTable: LuaReference {
     let base = lua_gettop(lua)
     defer { lua_settop(lua, base) }
     try push(lua)
-    let table = base + 1
-    lua_pushnil(lua)
-    // Giving nil to a present key is allowed during a traversal, and makes no new key.
-    while kilpi_next(lua, table) {
-      kilpi_lua_pop(lua, 1)
-      lua_pushvalue(lua, -1)
-      lua_pushnil(lua)
-      lua_rawset(lua, table)
-    }
+    kilpi_clear(lua, base + 1)
   }
 
   /// A plain Swift copy of the table and all that lies in it; see `LuaTree`.

@@ -79,12 +79,26 @@ extension LuaState {
       let top = lua_gettop(lua)
       let value = try tree(lua, top, depth: depth - 1, open: &open)
       let key = try tree(lua, top - 1, depth: 0, open: &open)
-      if case .integer(let position) = key, position == Int64(pairs.count) + 1 {} else {
+      if case .integer(let position) = key, position == Int64(pairs.count) + 1 {
+      } else {
         isList = false
       }
       pairs.append((key, value))
       kilpi_lua_pop(lua, 1)
     }
-    return isList ? .list(pairs.map(\.value)) : .map(pairs)
+    if isList { return .list(pairs.map(\.value)) }
+    return Self.list(pairs) ?? .map(pairs)
+  }
+
+  /// The list that pairs in any order are when their keys are 1 … n.
+  private static func list(_ pairs: [(key: LuaTree, value: LuaTree)]) -> LuaTree? {
+    var values = [LuaTree?](repeating: nil, count: pairs.count)
+    for (key, value) in pairs {
+      guard case .integer(let position) = key, position >= 1, position <= Int64(pairs.count) else {
+        return nil
+      }
+      values[Int(position) - 1] = value
+    }
+    return .list(values.compactMap { $0 })
   }
 }

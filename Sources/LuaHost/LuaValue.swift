@@ -1,4 +1,6 @@
-/// A Lua value in Swift. Tables, functions and handles are references into their state.
+/// A Lua value in Swift.
+///
+/// Tables, functions and handles are references into their state.
 public enum LuaValue {
   case `nil`
   case boolean(Bool)

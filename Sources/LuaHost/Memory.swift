@@ -14,6 +14,9 @@ public struct MemoryFigures: Sendable, Equatable {
   public var requests = 0, shelteredRequests = 0, largestSheltered = 0
   /// Bytes that values hold outside Lua.
   public var externalBytes = 0
+
+  /// Zeros.
+  public init() {}
 }
 
 extension LuaState {
@@ -21,11 +24,19 @@ extension LuaState {
   public var memory: MemoryFigures {
     guard !isClosed else { return MemoryFigures() }
     let now = kilpi_memory_now(main)
-    return MemoryFigures(
-      bytes: Int(now.bytes), blocks: Int(now.blocks), peakBytes: Int(now.peak_bytes),
-      requests: Int(now.requests), shelteredRequests: Int(now.sheltered),
-      largestSheltered: Int(now.largest_sheltered), externalBytes: externalBytes())
+    var figures = MemoryFigures()
+    figures.bytes = Int(now.bytes)
+    figures.blocks = Int(now.blocks)
+    figures.peakBytes = Int(now.peak_bytes)
+    figures.requests = Int(now.requests)
+    figures.shelteredRequests = Int(now.sheltered)
+    figures.largestSheltered = Int(now.largest_sheltered)
+    figures.externalBytes = externalBytes()
+    return figures
   }
+
+  /// Values on the stack of the main thread; 0 between runs.
+  public var stackHeight: Int { isClosed ? 0 : Int(lua_gettop(main)) }
 
   /// Collects fully; safe from a host function, also when an allocation outside Lua is refused.
   public func collect() {
@@ -87,38 +98,5 @@ extension LuaState {
       }
       return
     }
-  }
-
-  /// True when the sandbox, if there is one, lets scripts use the file.
-  ///
-  /// Links are resolved first; of a file that is to be made, those of its folder.
-  public func allowsFile(_ path: String, writing: Bool) -> Bool {
-    guard configuration.isSandboxed else { return true }
-    guard let real = Self.resolved(path) else { return false }
-    return configuration.allowedFolders.contains { folder in
-      guard let folder = Self.resolved(folder) else { return false }
-      return real == folder || real.hasPrefix(folder.hasSuffix("/") ? folder : folder + "/")
-    }
-  }
-
-  /// Throws when the sandbox does not let scripts use the file.
-  public func checkFile(_ path: String, writing: Bool) throws {
-    guard allowsFile(path, writing: writing) else {
-      throw KilpiError(
-        "", "the sandbox does not allow '\(ErrorText.clipped(path))'", advice: "start with --allow DIR")
-    }
-  }
-
-  private static func resolved(_ path: String) -> String? {
-    if let real = realpath(path, nil) {
-      defer { free(real) }
-      return String(cString: real)
-    }
-    let parts = path.split(separator: "/", omittingEmptySubsequences: true)
-    guard let name = parts.last, name != "..", name != "." else { return nil }
-    let folder = path.dropLast(path.hasSuffix("/") ? name.count + 1 : name.count)
-    guard let real = realpath(folder.isEmpty ? "." : String(folder), nil) else { return nil }
-    defer { free(real) }
-    return String(cString: real) + "/" + name
   }
 }

@@ -38,9 +38,14 @@ public struct NestedNumbers {
       throw ListProblem(text: "value\(place) has \(count) elements, others have \(shape[level])")
     }
     try state.reserve(4, on: lua)
+    let isInnermost = level + 1 == shape.count
     for position in 0..<count {
-      lua_rawgeti(lua, slot, Int64(position) + 1)
+      let type = lua_rawgeti(lua, slot, Int64(position) + 1)
       defer { kilpi_lua_pop(lua, 1) }
+      if isInnermost, type == LUA_TNUMBER {
+        append(lua, -1)
+        continue
+      }
       try read(
         lua, lua_gettop(lua), level: level + 1, path: path + [position + 1], state: state)
     }

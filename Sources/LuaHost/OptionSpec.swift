@@ -94,12 +94,14 @@ public struct OptionSpec: Sendable {
   }
 
   /// A list of numbers.
-  public static func numbers(_ name: String, default value: [Double]? = nil, _ doc: String) -> Self {
+  public static func numbers(_ name: String, default value: [Double]? = nil, _ doc: String) -> Self
+  {
     Self(name, .numbers, value.map { .numbers($0) }, doc)
   }
 
   /// A string or a list of strings.
-  public static func strings(_ name: String, default value: [String]? = nil, _ doc: String) -> Self {
+  public static func strings(_ name: String, default value: [String]? = nil, _ doc: String) -> Self
+  {
     Self(name, .strings, value.map { .strings($0) }, doc)
   }
 

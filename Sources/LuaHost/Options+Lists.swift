@@ -121,7 +121,8 @@ extension Call {
   }
 
   /// Options from a table found elsewhere, such as an attack's inside an evaluation's.
-  public func options(_ table: LuaTable?, specs: [OptionSpec], path: String = "") throws -> Options {
+  public func options(_ table: LuaTable?, specs: [OptionSpec], path: String = "") throws -> Options
+  {
     try Options(table, specs: specs, state: state, path: path)
   }
 }

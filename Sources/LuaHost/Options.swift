@@ -36,7 +36,8 @@ public struct Options {
       if let value = given[spec.name] {
         try check(value, spec)
       } else if spec.required {
-        throw KilpiError("", "option '\(path)\(spec.name)' is missing", advice: "it is: \(spec.doc)")
+        throw KilpiError(
+          "", "option '\(path)\(spec.name)' is missing", advice: "it is: \(spec.doc)")
       }
     }
   }
@@ -111,7 +112,8 @@ public struct Options {
     }
   }
 
-  private func outOfRange(_ name: String, _ value: String, low: String?, high: String?) -> any Error {
+  private func outOfRange(_ name: String, _ value: String, low: String?, high: String?) -> any Error
+  {
     let bounds: String
     switch (low, high) {
     case (let low?, let high?): bounds = "outside \(low) … \(high)"
@@ -212,7 +214,9 @@ extension Options {
       Double($0.filter { $0 != " " })
     }
     if parts.count == 1 { return parts[0] }
-    guard parts.count == 2, let above = parts[0], let below = parts[1], below > 0 else { return nil }
+    guard parts.count == 2, let above = parts[0], let below = parts[1], below > 0 else {
+      return nil
+    }
     return above / below
   }
 

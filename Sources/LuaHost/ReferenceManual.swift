@@ -51,7 +51,8 @@ public enum ReferenceManual {
     options.map { option in
       let fallback = option.required ? "required" : option.fallback.map { "`\($0.text)`" } ?? ""
       let type = escaped(option.typeText)
-      var text = "| `\(prefix)\(option.name)` | `\(type)` | \(fallback) | \(escaped(option.doc)) |\n"
+      var text =
+        "| `\(prefix)\(option.name)` | `\(type)` | \(fallback) | \(escaped(option.doc)) |\n"
       if case .table(let fields) = option.form {
         text += rows(fields, prefix: "\(prefix)\(option.name).")
       }

@@ -3,7 +3,9 @@ internal import CLuaBridge
 internal import Diagnostics
 
 extension LuaState {
-  /// Puts the catalogue in place. Only allocating calls are made, and those cannot fail here.
+  /// Puts the catalogue in place.
+  ///
+  /// Only allocating calls are made, and those cannot fail here.
   func register() throws {
     try reserve(40)
     makeWeakTable()
@@ -70,7 +72,10 @@ extension LuaState {
     lua_rawset(main, -3)
     for entry in type.metamethods {
       push(entry.name, on: main)
-      pushFunction(Callable(entry, name: Self.operatorName(entry.name), isMethod: false))
+      var callable = Callable(
+        entry, name: Self.operatorName(entry.name), isMethod: false)
+      callable.shortName = callable.name
+      pushFunction(callable)
       lua_rawset(main, -3)
     }
     registerLifetime(type)

@@ -61,6 +61,9 @@ public final class Tensor {
   /// Bytes of the storage behind this tensor; views of one storage report the same bytes.
   public var storageBytes: Int { storage.byteCount }
 
+  /// Changes in place that the storage has seen; a cache keyed by it knows when it is stale.
+  public var version: Int { storage.version }
+
   /// True when both are the same tensor: storage, offset, shape and strides.
   public func isIdentical(to other: Tensor) -> Bool {
     storage === other.storage && offset == other.offset && shape == other.shape

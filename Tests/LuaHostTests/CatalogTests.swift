@@ -114,8 +114,10 @@ import Testing
   @Test func optionsAndHelpThroughAnotherName() throws {
     let state = try LuaState(catalog: FakeLibrary.catalog)
     try state.run("p = fake.attack; b = fake.blob(1)", chunkName: "=t")
-    #expect(state.optionCompletions(of: "p", prefix: "s").map(\.name) == ["size", "source", "steps"])
-    #expect(state.optionCompletions(of: "fake.attack", prefix: "ep").first?.detail == "number|string")
+    #expect(
+      state.optionCompletions(of: "p", prefix: "s").map(\.name) == ["size", "source", "steps"])
+    #expect(
+      state.optionCompletions(of: "fake.attack", prefix: "ep").first?.detail == "number|string")
     #expect(state.help(for: "p")?.hasPrefix("fake.attack(") == true)
     #expect(state.help(for: "b")?.hasPrefix("blob\n") == true)
     #expect(state.help(for: "b:join")?.hasPrefix("blob:join(") == true)

@@ -54,6 +54,8 @@ typedef struct {
   ptrdiff_t a_row, a_column, b_row, b_column;
 } kilpi_plane;
 
+typedef struct { size_t samples, channels, height, width, patch; } kilpi_grid;
+
 #define KILPI_DECLARE(T, S)                                                                          \
   void kilpi_unary_##S(int op, const T *x, T *y, size_t n);                                          \
   /* out = g * f'(x), given also y = f(x) */                                                         \
@@ -95,6 +97,10 @@ typedef struct {
   /* first index whose value is not finite, or n */                                                  \
   size_t kilpi_first_not_finite_##S(const T *x, size_t n);                                           \
   void kilpi_add_rows_##S(T *table, const int64_t *rows, const T *values, size_t count, size_t width); \
+  /* x [samples, channels, side_y, side_x] -> patches [samples, grid_y * grid_x, channels * patch * patch],     \
+     each value times factor[channel] plus offset[channel]; the gradient scatters back */            \
+  void kilpi_patches_##S(const T *x, T *out, kilpi_grid grid, const T *factor, const T *offset);     \
+  void kilpi_patches_gradient_##S(const T *g, T *out, kilpi_grid grid, const T *factor);             \
   void kilpi_cumulate_##S(const T *x, T *y, size_t outer, size_t n, size_t inner, bool reverse);
 
 KILPI_DECLARE(float, f32)

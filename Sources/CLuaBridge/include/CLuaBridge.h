@@ -56,6 +56,9 @@ void kilpi_fail_allocations(lua_State *L, int64_t n, int64_t count);
 /* Collects fully. Does nothing inside a finalizer. */
 void kilpi_collect(lua_State *L);
 
+/* Compiles a text and pushes the function, or the error. The status is Lua's. */
+int kilpi_load(lua_State *L, const char *text, size_t count, const char *name);
+
 /* Calls the function below `arguments` values under protection with the traceback handler.
    Needs three free stack slots. The status is Lua's. */
 int kilpi_protected_call(lua_State *L, int arguments, int results);
@@ -69,6 +72,9 @@ int kilpi_get(lua_State *L, int index);
 int kilpi_set(lua_State *L, int index);
 /* Replaces the key on top by the next key and value of a table; 0 at its end or on misuse. */
 bool kilpi_next(lua_State *L, int index);
+
+/* Empties a table. */
+void kilpi_clear(lua_State *L, int index);
 
 /* Makes a host function of the `upvalues` values on top. */
 void kilpi_push_host_function(lua_State *L, int upvalues);

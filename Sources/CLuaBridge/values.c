@@ -1,0 +1,82 @@
+/* Looks at values for the bridge: handles, environments, files. Raises nothing. */
+#include "host.h"
+#include <string.h>
+
+static const char metatables_key;
+
+void kilpi_push_handle(lua_State *L, void *object) {
+  *(void **)lua_newuserdatauv(L, sizeof(void *), 1) = object;
+}
+
+void kilpi_mark_metatable(lua_State *L) {
+  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &metatables_key) != LUA_TTABLE) {
+    lua_pop(L, 1);
+    lua_newtable(L);
+    lua_pushvalue(L, -1);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &metatables_key);
+  }
+  lua_pushvalue(L, -2);
+  lua_pushboolean(L, 1);
+  lua_rawset(L, -3);
+  lua_pop(L, 1);
+}
+
+/* The list lies in the registry, where scripts cannot forge an entry. */
+bool kilpi_is_handle_metatable(lua_State *L, int index) {
+  index = lua_absindex(L, index);
+  if (lua_type(L, index) != LUA_TTABLE) return false;
+  bool marked = false;
+  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &metatables_key) == LUA_TTABLE) {
+    lua_pushvalue(L, index);
+    marked = lua_rawget(L, -2) == LUA_TBOOLEAN;
+    lua_pop(L, 1);
+  }
+  lua_pop(L, 1);
+  return marked;
+}
+
+bool kilpi_is_handle(lua_State *L, int index) {
+  if (lua_type(L, index) != LUA_TUSERDATA || lua_rawlen(L, index) != sizeof(void *)) return false;
+  if (!lua_getmetatable(L, index)) return false;
+  bool marked = kilpi_is_handle_metatable(L, -1);
+  lua_pop(L, 1);
+  return marked;
+}
+
+void *kilpi_handle_object(lua_State *L, int index, bool take) {
+  void **slot = lua_touserdata(L, index);
+  if (slot == NULL) return NULL;
+  void *object = *slot;
+  if (take) *slot = NULL;
+  return object;
+}
+
+/* Gives chunk `function`, on top, the environment at `index`, else that of the caller: code in a
+   cell sees the cell's variables, code in a module those of the module. */
+void kilpi_set_environment(lua_State *L, int index) {
+  if (!lua_isnone(L, index)) {
+    lua_pushvalue(L, index);
+  } else {
+    lua_Debug caller;
+    bool found = false;
+    if (lua_getstack(L, 1, &caller) && lua_getinfo(L, "f", &caller)) {
+      const char *name;
+      if (!lua_iscfunction(L, -1)) {
+        for (int i = 1; !found && (name = lua_getupvalue(L, -1, i)) != NULL; i++) {
+          found = strcmp(name, "_ENV") == 0;
+          if (!found) lua_pop(L, 1);
+        }
+      }
+      if (found) lua_remove(L, -2); else lua_pop(L, 1);
+    }
+    if (!found) return;
+  }
+  if (lua_setupvalue(L, -2, 1) == NULL) lua_pop(L, 1);
+}
+
+/* The stream behind a file handle: 1, 2, or 0 for every other file. */
+int kilpi_stream_of(lua_State *L, int index) {
+  luaL_Stream *file = luaL_testudata(L, index, LUA_FILEHANDLE);
+  if (file == NULL || file->closef == NULL) return 0;
+  return file->f == stdout ? 1 : file->f == stderr ? 2 : 0;
+}

@@ -1,0 +1,51 @@
+internal import Diagnostics
+internal import Networks
+internal import Tensors
+
+extension ClipModel {
+  /// A model with random weights, drawn as OpenAI's CLIP draws them.
+  ///
+  /// Normal with deviation 0.02 for tokens, 0.01 for text positions, `W^-½` for projections, class
+  /// token and image positions, `W^-½` for attention input, `W^-½·(2L)^-½` for the two outputs of a
+  /// block and `(2W)^-½` for the MLP's first layer; norms 1, biases 0, `logit_scale = ln(1/0.07)`.
+  /// Every weight has a stream of its own, so a weight does not depend on the others' shapes.
+  public static func random(
+    _ configuration: ClipConfiguration, seed: UInt64
+  ) throws -> ClipModel {
+    let configuration = try configuration.validated()
+    let source = RandomSource(seed: seed)
+    var parameters = ParameterList()
+    for (index, (name, shape)) in shapes(configuration).enumerated() {
+      let tower = name.hasPrefix("visual.") ? configuration.vision : configuration.text
+      if name == "logit_scale" {
+        parameters.set(name, try Tensor.scalar(2.6592600369327783))
+      } else if let deviation = deviation(of: name, tower, shape: shape) {
+        var stream = source.stream(.initialization, sample: UInt64(index))
+        let values = try Tensor.randomNormal(shape, stream: &stream)
+        parameters.set(name, try values * deviation)
+      } else {
+        parameters.set(name, try Tensor.full(shape, name.hasSuffix(".bias") || name.hasSuffix("_bias") ? 0 : 1))
+      }
+    }
+    return try ClipModel(configuration, parameters: parameters, origin: "random, seed \(seed)")
+  }
+
+  /// Deviation of a weight's start; nil for norms and biases.
+  private static func deviation(
+    of name: String, _ tower: ClipConfiguration.Tower, shape: [Int]
+  ) -> Double? {
+    let width = Double(tower.width)
+    let residual = Double(2 * Swift.max(tower.layers, 1)).squareRoot()
+    if name.hasSuffix("bias") || name.contains("ln_") { return nil }
+    if name == "token_embedding.weight" { return 0.02 }
+    if name == "positional_embedding" { return 0.01 }
+    if name.hasSuffix("out_proj.weight") || name.hasSuffix("c_proj.weight") {
+      return 1 / (width.squareRoot() * residual)
+    }
+    if name.hasSuffix("c_fc.weight") { return 1 / (2 * width).squareRoot() }
+    if name == "visual.conv1.weight" {
+      return 1 / Double(shape.dropFirst().reduce(1, *)).squareRoot()
+    }
+    return 1 / width.squareRoot()
+  }
+}

@@ -1,1 +1,0 @@
-// ClipModels: see ARCHITECTURE.md.

@@ -1,0 +1,20 @@
+public import LuaHost
+
+/// Everything that scripts find beyond Lua itself: one line a module, in the manual's order.
+public enum KilpiCatalog {
+  /// The modules with their functions, then the classes of values.
+  public static let catalog = Catalog(libraries: modules.map(\.library), types: modules.flatMap(\.types))
+
+  /// A module and the classes of values that its page explains.
+  struct Module: Sendable {
+    var library: Library
+    var types: [HandleType] = []
+  }
+
+  /// To add a module: its table in a file (or folder) of its own, and one line here.
+  static let modules: [Module] = [
+    Module(library: TensorLibrary.library, types: [TensorType.type, TensorLibrary.guardType]),
+    Module(library: RandomLibrary.library, types: [RandomLibrary.generatorType]),
+    Module(library: JSONLibrary.library, types: [JSONLibrary.nullType]),
+  ]
+}

@@ -1,0 +1,80 @@
+internal import Diagnostics
+internal import Files
+internal import LuaHost
+internal import Tensors
+
+/// Between Lua's values and JSON's.
+enum JSONConversion {
+  /// The JSON value of a Lua value.
+  ///
+  /// - Throws: `KilpiError` for functions, strings that are no UTF-8, and tables whose keys are
+  ///   neither 1 … n nor strings.
+  static func value(_ tree: LuaTree, path: String = "value") throws -> JSONValue {
+    switch tree {
+    case .nil: return .null
+    case .boolean(let value): return .bool(value)
+    case .integer(let value): return .integer(value)
+    case .number(let value): return .number(value)
+    case .string(let value):
+      guard let text = value.text else { throw KilpiError("", "\(path) is not valid UTF-8") }
+      return .string(text)
+    case .list(let values):
+      return .array(
+        try values.enumerated().map { try self.value($1, path: "\(path)[\($0 + 1)]") })
+    case .map(let pairs):
+      let members = try pairs.map { key, value in
+        guard case .string(let bytes) = key, let name = bytes.text else {
+          throw KilpiError(
+            "", "\(path) has keys that are no strings",
+            advice: "keys are 1 … n without holes, or strings")
+        }
+        return JSONValue.Member(name, try self.value(value, path: "\(path).\(name)"))
+      }
+      return .object(members.sorted { $0.key < $1.key })
+    case .object(let handle):
+      if handle.object is JSONNull { return .null }
+      if let tensor = handle.object as? Tensor { return try elements(of: tensor) }
+      throw KilpiError("", "\(path) is a \(handle.typeName), which JSON cannot hold")
+    case .opaque(let type):
+      throw KilpiError("", "\(path) is a \(type), which JSON cannot hold")
+    }
+  }
+
+  private static func elements(of tensor: Tensor) throws -> JSONValue {
+    let flat: [JSONValue] =
+      tensor.dtype == .int64
+      ? try tensor.integers().map { .integer($0) } : try tensor.doubles().map { .number($0) }
+    var parts = flat
+    for size in tensor.shape.reversed() {
+      guard size > 0 else { return .array([]) }
+      parts = stride(from: 0, to: parts.count, by: size).map { start in
+        .array(Array(parts[start..<start + size]))
+      }
+    }
+    return parts.first ?? .null
+  }
+
+  /// A JSON value on its way to Lua.
+  struct Pushed: LuaConvertible {
+    let value: JSONValue
+
+    /// Pushes the value with all that lies in it.
+    func push(onto stack: LuaStack) throws {
+      switch value {
+      case .null: try JSONNull().push(onto: stack)
+      case .bool(let value): try value.push(onto: stack)
+      case .integer(let value): try value.push(onto: stack)
+      case .number(let value): try value.push(onto: stack)
+      case .string(let value): try value.push(onto: stack)
+      case .array(let values):
+        try stack.makeTable(list: values.count)
+        for (index, value) in values.enumerated() {
+          try stack.setElement(index + 1, Pushed(value: value))
+        }
+      case .object(let members):
+        try stack.makeTable(fields: members.count)
+        for member in members { try stack.setField(member.key, Pushed(value: member.value)) }
+      }
+    }
+  }
+}

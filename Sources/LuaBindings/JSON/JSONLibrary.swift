@@ -1,0 +1,50 @@
+internal import Diagnostics
+internal import Files
+internal import LuaHost
+internal import Tensors
+
+/// What `json.null` is in Swift.
+final class JSONNull: LuaObject {}
+
+/// The module `json`.
+enum JSONLibrary {
+  static let library = Library(
+    "json", doc: "JSON text from tables, and tables from JSON text.",
+    entries: [
+      Entry(
+        "encode", "(value: any [, options]) -> string",
+        doc: """
+          The JSON text of a value. Tables with the keys 1 … n become lists (an empty one too), others \
+          objects with sorted keys; tensors become nested lists.
+          """,
+        options: [.integer("indent", range: 0...16, "spaces a level, for text over several lines")],
+        example: "print(json.encode{name = \"pgd\", eps = {1, 2}})  --> {\"eps\":[1,2],\"name\":\"pgd\"}"
+      ) { call in
+        let value = try JSONConversion.value(call.tree(1))
+        return [value.serialized(indent: try call.options(2).integerIfGiven("indent"))]
+      },
+      Entry(
+        "decode", "(text: string) -> any",
+        doc: "The value that a JSON text stands for; `null` becomes `json.null`.",
+        example: "print(json.decode('{\"a\": [1, 2.5]}').a[2])  --> 2.5"
+      ) { call in
+        [JSONConversion.Pushed(value: try JSONValue.parse(call.bytes(1).bytes))]
+      },
+    ],
+    constants: [
+      Constant("null", type: "json null", doc: "Stands for `null`, which nil cannot do in tables.") { _ in
+        JSONNull()
+      }
+    ])
+
+  static let nullType = HandleType(
+    JSONNull.self, name: "json null", doc: "The type of `json.null`.",
+    metamethods: [
+      Entry("__tostring", "(value) -> string", doc: "The text null.") { _ in ["null"] },
+      Entry("__eq", "(a, b) -> boolean", doc: "True for any two of them.") { call in
+        let a = try call.handleIfPresent(1, as: JSONNull.self)
+        let b = try call.handleIfPresent(2, as: JSONNull.self)
+        return [a != nil && b != nil]
+      },
+    ])
+}

@@ -1,1 +1,0 @@
-// LuaBindings: see ARCHITECTURE.md.

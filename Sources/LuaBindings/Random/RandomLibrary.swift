@@ -1,0 +1,109 @@
+internal import Diagnostics
+internal import LuaHost
+internal import Tensors
+
+/// A generator of a script's own: a sequence of numbers that nothing else draws from.
+final class RandomGenerator: LuaObject {
+  var stream: RandomStream
+  let seed: Int
+
+  init(seed: Int) {
+    self.seed = seed
+    stream = RandomSource(seed: UInt64(bitPattern: Int64(seed))).stream(.script)
+  }
+}
+
+/// The module `random`.
+enum RandomLibrary {
+  static let library = Library(
+    "random",
+    doc: """
+      Random numbers that are the same for the same seed, on every machine and whatever the number of \
+      threads.
+      """,
+    entries: [
+      Entry(
+        "seed", "(n: integer)",
+        doc: """
+          Sets the root of all randomness that names no `seed` of its own, and starts the sequence of \
+          interactive draws anew. The root is 0 at start.
+          """,
+        example: """
+          random.seed(3)
+          local a = tensor.rand{1}:item()
+          random.seed(3)
+          print(tensor.rand{1}:item() == a)  --> true
+          """
+      ) { call in
+        call.randomRoot.restart(seed: UInt64(bitPattern: Int64(try call.integer(1))))
+        return []
+      },
+      Entry(
+        "generator", "(n: integer) -> random generator",
+        doc: "A generator with a sequence of its own, which starts from the seed `n`.",
+        example: """
+          local g = random.generator(1)
+          print(#g:permutation(5):to_table())  --> 5
+          """
+      ) { call in [RandomGenerator(seed: try call.integer(1))] },
+    ])
+
+  static let generatorType = HandleType(
+    RandomGenerator.self, name: "random generator",
+    doc: "A sequence of random numbers; each call draws further ones.",
+    methods: [
+      Method(
+        "rand", "(shape: integer[]) -> tensor", doc: "Uniform numbers in [0, 1).",
+        options: [.floatingDtype],
+        example: "print(random.generator(1):rand{2}:numel())  --> 2"
+      ) { generator, call in
+        let (shape, options) = try call.shapeAndOptions()
+        return [
+          try Tensor.random(shape, stream: &generator.stream, dtype: options.dtype())
+        ]
+      },
+      Method(
+        "randn", "(shape: integer[]) -> tensor", doc: "Standard normal numbers.",
+        options: [.floatingDtype],
+        example: "print(random.generator(1):randn{2, 2}:numel())  --> 4"
+      ) { generator, call in
+        let (shape, options) = try call.shapeAndOptions()
+        return [
+          try Tensor.randomNormal(shape, stream: &generator.stream, dtype: options.dtype())
+        ]
+      },
+      Method(
+        "permutation", "(n: integer) -> tensor", doc: "The numbers 1 … n in random order, int64.",
+        example: "print(random.generator(1):permutation(4):sum():item())  --> 10"
+      ) { generator, call in
+        let count = try call.size(1)
+        guard count <= 1 << 31 else { throw call.badArgument(1, "\(count) is too many") }
+        let order = generator.stream.permutation(count).map { Int64($0) + 1 }
+        return [try Tensor(order, shape: [count])]
+      },
+      Method(
+        "integers", "(low: integer, high: integer [, shape: integer[]]) -> tensor|integer",
+        doc: "Integers from `low` to `high`, both included: one number, or an int64 tensor.",
+        example: "print(random.generator(1):integers(7, 7, {3}):sum():item())  --> 21"
+      ) { generator, call in
+        let (low, high) = (try call.integer(1), try call.integer(2))
+        let (span, overflow) = high.subtractingReportingOverflow(low)
+        guard low <= high, !overflow, span < Int.max else {
+          throw KilpiError("", "there is no integer in \(low) … \(high)")
+        }
+        if call.isNone(3) { return [low + generator.stream.integer(below: span + 1)] }
+        let shape = try call.integers(3)
+        // Checks the shape before anything of its size is made.
+        let result = try Tensor.zeros(shape, .int64)
+        let values = (0..<result.count).map { _ in
+          Int64(low + generator.stream.integer(below: span + 1))
+        }
+        return [try Tensor(values, shape: shape)]
+      },
+    ],
+    metamethods: [
+      Entry("__tostring", "(g: random generator) -> string", doc: "Its seed.") { call in
+        ["random generator, seed \(try call.handle(1, as: RandomGenerator.self).seed)"]
+      }
+    ])
+}

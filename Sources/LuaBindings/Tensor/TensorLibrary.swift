@@ -1,0 +1,139 @@
+internal import Diagnostics
+internal import LuaHost
+internal import Tensors
+
+/// The module `tensor`: making, joining and saving tensors, and what concerns gradients.
+enum TensorLibrary {
+  static let library = Library(
+    "tensor",
+    doc: """
+      Tensors with automatic gradients. Axes and indices count from 1, -1 is the last; `*` multiplies \
+      elementwise, `a:matmul(b)` is the matrix product.
+      """,
+    entries: creation + joining + losses + gradients + files)
+
+  static let creation: [Entry] = [
+    Entry(
+      "zeros", "(shape: integer[] [, options]) -> tensor", doc: "A tensor of zeros.",
+      options: [.dtype], example: "print(tensor.zeros{2, 3}:sum():item())  --> 0.0"
+    ) { call in
+      let (shape, options) = try call.shapeAndOptions()
+      return [try Tensor.zeros(shape, options.dtype())]
+    },
+    Entry(
+      "ones", "(shape: integer[] [, options]) -> tensor", doc: "A tensor of ones.",
+      options: [.dtype], example: "print(tensor.ones{2, 3}:sum():item())  --> 6.0"
+    ) { call in
+      let (shape, options) = try call.shapeAndOptions()
+      return [try Tensor.ones(shape, options.dtype())]
+    },
+    Entry(
+      "full", "(shape: integer[], value: number [, options]) -> tensor",
+      doc: "A tensor whose elements all are `value`.",
+      options: [.dtype], example: "print(tensor.full({2}, 1.5):sum():item())  --> 3.0"
+    ) { call in
+      [try Tensor.full(call.integers(1), call.number(2), call.options(3).dtype())]
+    },
+    Entry(
+      "eye", "(n: integer [, options]) -> tensor", doc: "The identity matrix `[n, n]`.",
+      options: [.dtype], example: "print(tensor.eye(3):sum():item())  --> 3.0"
+    ) { call in
+      [try Tensor.eye(call.size(1), call.options(2).dtype())]
+    },
+    Entry(
+      "rand", "(shape: integer[] [, options]) -> tensor",
+      doc: "Uniform random numbers in [0, 1). Without `seed` each call draws further numbers.",
+      options: [.seed, .floatingDtype],
+      example: "print(tensor.rand({2}, {seed = 1}):shape()[1])  --> 2"
+    ) { call in
+      let (shape, options) = try call.shapeAndOptions()
+      let dtype = try options.dtype()
+      return [try call.drawing(options) { try Tensor.random(shape, stream: &$0, dtype: dtype) }]
+    },
+    Entry(
+      "randn", "(shape: integer[] [, options]) -> tensor",
+      doc: "Standard normal random numbers. Without `seed` each call draws further numbers.",
+      options: [.seed, .floatingDtype],
+      example: """
+        local a, b = tensor.randn({3}, {seed = 7}), tensor.randn({3}, {seed = 7})
+        print(a:eq(b):min():item())  --> 1
+        """
+    ) { call in
+      let (shape, options) = try call.shapeAndOptions()
+      let dtype = try options.dtype()
+      return [
+        try call.drawing(options) { try Tensor.randomNormal(shape, stream: &$0, dtype: dtype) }
+      ]
+    },
+    Entry(
+      "arange", "(first: number, last: number [, step: number [, options]]) -> tensor",
+      doc: "Numbers from `first` to `last`, both included, `step` apart (1 unless given).",
+      options: [.dtype],
+      example: "print(table.concat(tensor.arange(0, 1, 0.25):to_table(), \" \"))  --> 0.0 0.25 0.5 0.75 1.0"
+    ) { call in
+      let options = try call.options(call.kind(3) == .table ? 3 : 4)
+      let step = call.kind(3) == .table ? 1 : try call.number(3, default: 1)
+      return [try range(call.number(1), call.number(2), step: step).converted(to: options.dtype())]
+    },
+    Entry(
+      "linspace", "(first: number, last: number, count: integer [, options]) -> tensor",
+      doc: "`count` numbers at equal distances from `first` to `last`, both included.",
+      options: [.dtype],
+      example: "print(table.concat(tensor.linspace(0, 1, 3):to_table(), \" \"))  --> 0.0 0.5 1.0"
+    ) { call in
+      let (first, last, count) = (try call.number(1), try call.number(2), try call.size(3))
+      let values = (0..<count).map { index in
+        index == count - 1 && count > 1
+          ? last : first + (last - first) * Double(index) / Double(max(count - 1, 1))
+      }
+      return [try Tensor(values, shape: [count]).converted(to: call.options(4).dtype())]
+    },
+    Entry(
+      "from", "(values: table|number|tensor [, options]) -> tensor",
+      doc: "A tensor of the numbers in nested tables, whose lists must have equal lengths.",
+      options: [.dtype],
+      example: """
+        local t = tensor.from{{1, 2, 3}, {4, 5, 6}}
+        print(tostring(t))  --> tensor float32 [2, 3]: 1, 2, 3, 4, 5, 6
+        """
+    ) { call in
+      let dtype = try call.options(2).dtype()
+      if let tensor = try call.handleIfPresent(1, as: Tensor.self) {
+        return [try tensor.detached().converted(to: dtype).cloned()]
+      }
+      return [try call.nestedNumbers(1).tensor(dtype)]
+    },
+  ]
+
+  /// `first, first + step, …` up to `last`, which is reached in spite of rounding.
+  private static func range(_ first: Double, _ last: Double, step: Double) throws -> Tensor {
+    let steps = (last - first) / step
+    guard step != 0, steps.isFinite else {
+      throw KilpiError(
+        "", "steps of \(ErrorText.number(step)) do not lead from \(ErrorText.number(first)) to "
+          + ErrorText.number(last))
+    }
+    guard steps < 0x1p40 else {
+      throw KilpiError("", "\(ErrorText.number(steps.rounded(.down))) numbers are too many")
+    }
+    let count = max(Int((steps + 1e-9).rounded(.down)) + 1, 0)
+    return try Tensor((0..<count).map { first + step * Double($0) }, shape: [count])
+  }
+}
+
+extension OptionSpec {
+  /// `dtype` where integers make no sense.
+  static let floatingDtype = choice(
+    "dtype", ["float32", "float64"], default: "float32", "element type of the result")
+}
+
+extension Call {
+  /// A size: a whole number from 0 on.
+  func size(_ index: Int) throws -> Int {
+    let size = try integer(index)
+    guard (0...1 << 40).contains(size) else {
+      throw badArgument(index, "\(size) is no size")
+    }
+    return size
+  }
+}

@@ -1,0 +1,96 @@
+internal import Diagnostics
+internal import LuaHost
+internal import Tensors
+
+extension TensorType {
+  /// A row for an operator; a plain number may stand on either side.
+  private static func binary(
+    _ name: String, _ doc: String,
+    _ both: @escaping @Sendable (Tensor, Tensor) throws -> Tensor,
+    right: @escaping @Sendable (Tensor, Double) throws -> Tensor,
+    left: @escaping @Sendable (Double, Tensor) throws -> Tensor
+  ) -> Entry {
+    Entry(name, "(a: tensor|number, b: tensor|number) -> tensor", doc: doc) { call in
+      if let a = try call.handleIfPresent(1, as: Tensor.self) {
+        if let b = try call.handleIfPresent(2, as: Tensor.self) { return [try both(a, b)] }
+        guard call.kind(2) == .number else {
+          throw call.badArgument(2, expected: "tensor or number")
+        }
+        return [try right(a, call.number(2))]
+      }
+      guard call.kind(1) == .number else { throw call.badArgument(1, expected: "tensor or number") }
+      return [try left(call.number(1), call.handle(2))]
+    }
+  }
+
+  /// `⌊a / b⌋`; float32 for int64 operands would lose digits, so those go through float64.
+  private static func floorQuotient(_ a: Tensor, _ b: Tensor) throws -> Tensor {
+    guard a.dtype == .int64, b.dtype == .int64 else { return try (try a / b).floor() }
+    let quotient = try a.converted(to: .float64) / b.converted(to: .float64)
+    return try quotient.floor().converted(to: .int64)
+  }
+
+  private static func remainder(_ a: Tensor, _ b: Tensor) throws -> Tensor {
+    try a - floorQuotient(a, b) * b
+  }
+
+  private static func scalar(_ value: Double, beside other: Tensor) throws -> Tensor {
+    try Call.scalar(value, beside: other)
+  }
+
+  static let operators: [Entry] = arithmetic + [
+    Entry("__unm", "(t: tensor) -> tensor", doc: "The negative of each element.") { call in
+      [try -call.handle(1, as: Tensor.self)]
+    },
+    Entry("__len", "(t: tensor) -> integer", doc: "The size of the first axis.") { call in
+      let tensor = try call.handle(1, as: Tensor.self)
+      guard let size = tensor.shape.first else {
+        throw KilpiError("", "a tensor without axes has no length", advice: "use item()")
+      }
+      return [size]
+    },
+    Entry(
+      "__eq", "(a: tensor, b: tensor) -> boolean",
+      doc: "Whether both are the same tensor (storage and shape); `a:eq(b)` compares elements."
+    ) { call in
+      guard let a = try call.handleIfPresent(1, as: Tensor.self),
+        let b = try call.handleIfPresent(2, as: Tensor.self)
+      else { return [false] }
+      return [a.isIdentical(to: b)]
+    },
+    Entry("__lt", "(a, b)", doc: "") { _ in
+      throw KilpiError("", "tensors have no order", advice: "a:lt(b) compares elements")
+    },
+    Entry("__le", "(a, b)", doc: "") { _ in
+      throw KilpiError("", "tensors have no order", advice: "a:le(b) compares elements")
+    },
+    Entry("__concat", "(a, b)", doc: "") { _ in
+      throw KilpiError(
+        "", "tensors are not text", advice: "tensor.cat joins tensors, tostring gives text")
+    },
+  ]
+
+  private static let arithmetic: [Entry] = [
+    binary("__add", "Sum of elements.", { try $0 + $1 }, right: { try $0 + $1 }, left: { try $0 + $1 }),
+    binary(
+      "__sub", "Difference of elements.", { try $0 - $1 }, right: { try $0 - $1 },
+      left: { try $0 - $1 }),
+    binary(
+      "__mul", "Product of elements; `a:matmul(b)` is the matrix product.", { try $0 * $1 },
+      right: { try $0 * $1 }, left: { try $0 * $1 }),
+    binary(
+      "__div", "Quotient of elements; int64 gives float32.", { try $0 / $1 },
+      right: { try $0 / $1 }, left: { try $0 / $1 }),
+    binary(
+      "__pow", "Power of elements.", { try $0.pow($1) }, right: { try $0.pow($1) },
+      left: { try scalar($0, beside: $1).pow($1) }),
+    binary(
+      "__idiv", "Quotient of elements, rounded down.", { try floorQuotient($0, $1) },
+      right: { try floorQuotient($0, scalar($1, beside: $0)) },
+      left: { try floorQuotient(scalar($0, beside: $1), $1) }),
+    binary(
+      "__mod", "Remainder of elements, with the sign of the divisor.", { try remainder($0, $1) },
+      right: { try remainder($0, scalar($1, beside: $0)) },
+      left: { try remainder(scalar($0, beside: $1), $1) }),
+  ]
+}

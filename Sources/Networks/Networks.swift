@@ -1,1 +1,0 @@
-// Networks: see ARCHITECTURE.md.

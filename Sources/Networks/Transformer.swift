@@ -1,0 +1,69 @@
+internal import Diagnostics
+public import Tensors
+
+/// One pre-norm residual block: `x + attention(norm(x))`, then `x + mlp(norm(x))`.
+///
+/// Weights keep the names of OpenAI's CLIP: `ln_1`, `attn.in_proj` (queries, keys and values as one
+/// `[3·W, W]` matrix), `attn.out_proj`, `ln_2`, `mlp.c_fc`, `mlp.c_proj`.
+public struct TransformerBlock {
+  let norm1: (weight: Tensor, bias: Tensor)
+  let input: (weight: Tensor, bias: Tensor)
+  let output: (weight: Tensor, bias: Tensor)
+  let norm2: (weight: Tensor, bias: Tensor)
+  let expand: (weight: Tensor, bias: Tensor)
+  let contract: (weight: Tensor, bias: Tensor)
+  let heads: Int
+  let activation: Activation
+  let epsilon: Double
+  let isCausal: Bool
+
+  /// Takes the block's weights from a list.
+  ///
+  /// - Throws: `KilpiError` when one is missing.
+  public init(
+    _ parameters: ParameterList, prefix: String, heads: Int, activation: Activation,
+    epsilon: Double, isCausal: Bool
+  ) throws {
+    func pair(_ name: String, _ separator: String = ".") throws -> (weight: Tensor, bias: Tensor) {
+      (
+        try parameters.required(prefix + name + separator + "weight"),
+        try parameters.required(prefix + name + separator + "bias")
+      )
+    }
+    norm1 = try pair("ln_1")
+    input = try pair("attn.in_proj", "_")
+    output = try pair("attn.out_proj")
+    norm2 = try pair("ln_2")
+    expand = try pair("mlp.c_fc")
+    contract = try pair("mlp.c_proj")
+    self.heads = heads
+    self.activation = activation
+    self.epsilon = epsilon
+    self.isCausal = isCausal
+  }
+
+  /// Runs the block on `[N, T, W]`.
+  public func callAsFunction(_ x: Tensor) throws -> Tensor {
+    let normed = try Tensor.layerNorm(
+      x, weight: norm1.weight, bias: norm1.bias, epsilon: epsilon)
+    let qkv = try Tensor.linear(normed, weight: input.weight, bias: input.bias)
+    let attended = try Tensor.attention(qkv, heads: heads, isCausal: isCausal)
+    let x = try x + Tensor.linear(attended, weight: output.weight, bias: output.bias)
+    let hidden = try Tensor.linear(
+      Tensor.layerNorm(x, weight: norm2.weight, bias: norm2.bias, epsilon: epsilon),
+      weight: expand.weight, bias: expand.bias, activation: activation)
+    return try x + Tensor.linear(hidden, weight: contract.weight, bias: contract.bias)
+  }
+
+  /// Names and shapes of a block's weights.
+  public static func shapes(width: Int, hidden: Int) -> [(name: String, shape: [Int])] {
+    [
+      ("attn.in_proj_weight", [3 * width, width]), ("attn.in_proj_bias", [3 * width]),
+      ("attn.out_proj.weight", [width, width]), ("attn.out_proj.bias", [width]),
+      ("ln_1.weight", [width]), ("ln_1.bias", [width]),
+      ("mlp.c_fc.weight", [hidden, width]), ("mlp.c_fc.bias", [hidden]),
+      ("mlp.c_proj.weight", [width, hidden]), ("mlp.c_proj.bias", [width]),
+      ("ln_2.weight", [width]), ("ln_2.bias", [width]),
+    ]
+  }
+}

@@ -1,0 +1,43 @@
+internal import CKernels
+internal import Diagnostics
+
+extension Tensor {
+  /// One AdamW step in place, unseen by the tape; see `Networks.AdamW` for the formula.
+  ///
+  /// `corrections` are `1/(1 − βⁿ)` of the two moments.
+  public func adamWStep(
+    gradient: Tensor, first: Tensor, second: Tensor, learningRate: Double,
+    betas: (Double, Double), epsilon: Double, weightDecay: Double, corrections: (Double, Double)
+  ) throws {
+    guard isContiguous, first.isContiguous, second.isContiguous, gradient.shape == shape,
+      first.shape == shape, second.shape == shape, gradient.dtype == dtype, first.dtype == dtype,
+      second.dtype == dtype, dtype.isFloatingPoint
+    else { throw KilpiError("", "gradient and moments do not fit the weight") }
+    let g = try gradient.ordered()
+    storage.version += 1
+    keeping(self, first, second, g) {
+      if dtype == .float32 {
+        kilpi_adamw_f32(
+          f32, g.f32, first.f32, second.f32, count, learningRate, betas.0, betas.1, epsilon,
+          weightDecay, corrections.0, corrections.1)
+      } else {
+        kilpi_adamw_f64(
+          f64, g.f64, first.f64, second.f64, count, learningRate, betas.0, betas.1, epsilon,
+          weightDecay, corrections.0, corrections.1)
+      }
+    }
+  }
+
+  /// Index of the first element that is NaN or infinite, in row-major order; nil when all are finite.
+  public func firstNotFinite() throws -> Int? {
+    let source = try ordered()
+    let index = keeping(source) {
+      switch dtype {
+      case .float32: return kilpi_first_not_finite_f32(source.f32, count)
+      case .float64: return kilpi_first_not_finite_f64(source.f64, count)
+      case .int64: return count
+      }
+    }
+    return index == count ? nil : index
+  }
+}

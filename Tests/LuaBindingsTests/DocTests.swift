@@ -1,0 +1,40 @@
+import LuaHost
+import Testing
+
+@testable import LuaBindings
+
+/// An example of the catalogue: its name, its text, and what it says it prints.
+struct DocCase: CustomTestStringConvertible, Sendable {
+  var name: String
+  var source: String
+
+  var testDescription: String { name }
+
+  /// The text after `-->` on each line that has one.
+  var expected: String {
+    source.split(separator: "\n").compactMap { line in
+      line.firstRange(of: "--> ").map { String(line[$0.upperBound...]) + "\n" }
+    }.joined()
+  }
+
+  static let all: [DocCase] = {
+    let catalog = KilpiCatalog.catalog
+    let functions = catalog.libraries.flatMap { library in
+      library.entries.map { DocCase(name: "\(library.name).\($0.name)", source: $0.example) }
+    }
+    let methods = catalog.types.flatMap { type in
+      type.methods.map { DocCase(name: "\(type.name):\($0.name)", source: $0.example) }
+    }
+    return (functions + methods).filter { !$0.source.isEmpty }
+  }()
+}
+
+@Suite struct DocTests {
+  @Test(arguments: DocCase.all)
+  func example(_ example: DocCase) throws {
+    let lines = example.source.split(separator: "\n").filter { !$0.hasPrefix("--> ") }
+    #expect(lines.count <= 6, "an example has at most six lines")
+    #expect(!example.expected.isEmpty, "an example shows output")
+    #expect(try Script().run(example.source) == example.expected)
+  }
+}

@@ -1,0 +1,122 @@
+import CInterrupt
+import Diagnostics
+import LuaHost
+import Testing
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// Raises the flag while Lua runs.
+///
+/// The flag is process-wide, so each case has a process of its own.
+@Suite(.serialized) struct InterruptTests {
+  static let cases = [
+    ScriptCase("endless loop", "while true do end", "t:1: interrupted"),
+    ScriptCase("endless recursion of tail calls", "local function f() return f() end f()", ""),
+    ScriptCase(
+      "pcall in a loop", "while true do pcall(function() while true do end end) end", ""),
+    ScriptCase(
+      "xpcall in a loop",
+      "while true do xpcall(function() while true do end end, function(e) return e end) end", ""),
+    ScriptCase("coroutine", "coroutine.wrap(function() while true do end end)()", ""),
+    ScriptCase(
+      "resume in a loop",
+      "while true do coroutine.resume(coroutine.create(function() while true do end end)) end", ""),
+    ScriptCase(
+      "host callback in pcall in a loop",
+      "while true do pcall(fake.call, function() while true do end end) end", ""),
+    ScriptCase("calls of host functions", "while true do fake.integer(1) end", ""),
+    ScriptCase(
+      "metamethod",
+      "local t = setmetatable({}, {__index = function() while true do end end})"
+        + " return t.x", ""),
+    ScriptCase("iterator", "for i in function() return 1 end do end", ""),
+    ScriptCase(
+      "sort with a comparison",
+      "local t = {} for i = 1, 100 do t[i] = i end"
+        + " while true do table.sort(t, function(a, b) return a > b end) end", ""),
+    ScriptCase("own hook", "debug.sethook(function() end, 'l') while true do end", ""),
+    ScriptCase(
+      "close handler that takes time",
+      "local done <close> = setmetatable({}, {__close = function()"
+        + " for i = 1, 1e5 do end closed = true end}) while true do end", ""),
+  ]
+
+  @Test(arguments: cases) func stops(_ row: ScriptCase) async throws {
+    let source = row.source
+    let expected = row.expected
+    await #expect(processExitsWith: .success) {
+      [source = source as String, expected = expected as String] in
+      let bench = try Bench()
+      raiseInterrupt()
+      let error = try bench.failure(source)
+      #expect(error.kind == .interrupted)
+      #expect(error.message.hasSuffix("interrupted"))
+      if !expected.isEmpty { #expect(error.message == expected) }
+      #expect(kilpi_interrupt_pending(), "only the session lowers the flag")
+      kilpi_interrupt_clear()
+      #expect(try bench.run("return closed ~= false and 1 + 1") == ["2"])
+      bench.finish()
+    }
+  }
+
+  @Test func theFirstRaiseCanBeSeen() async {
+    await #expect(processExitsWith: .success) {
+      let bench = try Bench()
+      raiseInterrupt()
+      let kind = try bench.run(
+        "local ok, e = pcall(function() while true do end end) return ok, e.kind")
+      #expect(kind == ["false", "interrupted"])
+      kilpi_interrupt_clear()
+      bench.finish()
+    }
+  }
+
+  @Test func closeHandlersFinish() async {
+    await #expect(processExitsWith: .success) {
+      let bench = try Bench()
+      raiseInterrupt()
+      _ = try bench.failure(
+        "local a <close> = setmetatable({}, {__close = function() for i = 1, 1e5 do end"
+          + " closed = true end}) while true do end")
+      kilpi_interrupt_clear()
+      #expect(try bench.run("return closed") == ["true"])
+      bench.finish()
+    }
+  }
+
+  @Test func floorOneThrowsThrough() async {
+    await #expect(processExitsWith: .success) {
+      let state = try LuaState(
+        catalog: Catalog(libraries: [
+          Library(
+            "work", doc: "",
+            entries: [
+              Entry("long", "()", doc: "") { _ in
+                while true { try Interrupts.poll() }
+              }
+            ])
+        ]))
+      raiseInterrupt()
+      let error = #expect(throws: LuaError.self) {
+        try state.run("while true do pcall(work.long) end", chunkName: "=t")
+      }
+      #expect(error?.kind == .interrupted)
+      kilpi_interrupt_clear()
+      state.close()
+    }
+  }
+}
+
+/// Raises the flag from another thread, before or while Lua runs; both must stop it.
+private func raiseInterrupt() {
+  var thread = pthread_t()
+  pthread_create(
+    &thread, nil,
+    { _ in
+      kilpi_interrupt_raise()
+      return nil
+    }, nil)
+  pthread_detach(thread)
+}
