@@ -86,7 +86,7 @@ let tests: [Target] = [
   test("DiagnosticsTests", ["Diagnostics"]),
   test("FilesTests", ["Files", "Diagnostics"]),
   test("ArchivesTests", ["Archives", "Diagnostics"]),
-  test("TensorsTests", ["Tensors", "Kernels", "Diagnostics", "Files"]),
+  test("TensorsTests", ["Tensors", "Kernels", "CKernels", "CInterrupt", "Diagnostics", "Files"]),
   test("ImagesTests", ["Images", "Tensors", "Files", "Diagnostics"]),
   test("ClipModelsTests", ["ClipModels", "Networks", "Images", "Archives", "Tensors", "Files", "Diagnostics"]),
   test("TextModelsTests", ["TextModels", "Tensors", "Diagnostics"]),

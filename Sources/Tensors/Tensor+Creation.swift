@@ -98,12 +98,18 @@ extension Tensor {
     try generated(shape, dtype) { stream.normal() }
   }
 
+  /// A number as float32, without rounding one below 1 up to 1.
+  static func single(_ value: Double) -> Float {
+    let rounded = Float(value)
+    return rounded == 1 && value < 1 ? Float(1).nextDown : rounded
+  }
+
   private static func generated(
     _ shape: [Int], _ dtype: DType, _ next: () -> Double
   ) throws -> Tensor {
     let result = try Tensor(uninitialized: shape, dtype)
     switch dtype {
-    case .float32: for i in 0..<result.count { result.f32[i] = Float(next()) }
+    case .float32: for i in 0..<result.count { result.f32[i] = single(next()) }
     case .float64: for i in 0..<result.count { result.f64[i] = next() }
     case .int64: throw unsupported(dtype)
     }

@@ -119,7 +119,23 @@ extension OpTable {
     } _: { x in
       Reference([2, 2, 3]) { x[[[[1, 3], [1, 0]][$0[0]][$0[1]], $0[2]]] }
     },
+    patches("with a rest", [2, 2, 5, 7]), patches("whole", [1, 2, 4, 2]),
+    patches("smaller than a patch", [1, 2, 1, 4]).plain,
   ]
+
+  private static func patches(_ detail: String, _ shape: [Int]) -> OpCase {
+    row("patches", detail, shape) {
+      try Tensor.patches(of: $0, size: 2, factor: [2, -3], offset: [0.5, 1])
+    } _: { x in
+      let columns = x.shape[3] / 2
+      return Reference([x.shape[0], x.shape[2] / 2 * columns, 8]) { index in
+        let (patch, place) = (index[1], index[2])
+        let (channel, y, column) = (place / 4, place / 2 % 2, place % 2)
+        let pixel = x[[index[0], channel, patch / columns * 2 + y, patch % columns * 2 + column]]
+        return pixel * [2, -3][channel] + [0.5, 1][channel]
+      }
+    }
+  }
 
   /// Several tensors as one.
   static let joining: [OpCase] = [

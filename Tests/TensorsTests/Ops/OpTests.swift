@@ -56,6 +56,8 @@ struct OpTests {
   func coverage() throws {
     let folder = TestFiles.repository + "/Sources/Tensors/Ops"
     var declared: Set<String> = ["converted"]
+    // Not functions of tensors to a tensor; `SteppingTests` has them.
+    let elsewhere: Set<String> = ["adamWStep", "firstNotFinite"]
     for file in try FileReader.names(in: folder) {
       let text = try FileReader.text(at: folder + "/" + file)
       for line in text.split(separator: "\n") where line.hasPrefix("  public ") {
@@ -66,7 +68,7 @@ struct OpTests {
     }
     #expect(declared.count > 70)
     let tested = Set(OpTable.rows.map(\.name))
-    #expect(declared.subtracting(tested).sorted() == [])
+    #expect(declared.subtracting(tested).subtracting(elsewhere).sorted() == [])
     #expect(tested.subtracting(declared).sorted() == [])
   }
 
