@@ -56,7 +56,7 @@ let library: [Target] = [
   swift("Attacks", ["Tensors", "Diagnostics"]),
   swift("Datasets", ["Images", "Archives", "Tensors", "Files", "Diagnostics"]),
   swift("Training", ["ClipModels", "TextModels", "Attacks", "Datasets", "Networks", "Images", "Tensors", "Files", "Diagnostics"]),
-  swift("Evaluation", ["Training", "ClipModels", "TextModels", "Attacks", "Datasets", "Images", "Tensors", "Files", "Diagnostics"]),
+  swift("Evaluation", ["Kernels", "Networks", "Training", "ClipModels", "TextModels", "Attacks", "Datasets", "Images", "Tensors", "Files", "Diagnostics"]),
 ]
 
 /// Floors 2 and 3, and the shells around them.
@@ -72,7 +72,7 @@ let edge: [Target] = [
   .executableTarget(
     name: "kilpi",
     dependencies: [
-      "LuaBindings", "Notebook", "LuaHost", "Diagnostics", "Kernels", "Tensors",
+      "LuaBindings", "Notebook", "LuaHost", "Diagnostics", "Files", "Kernels", "Tensors",
       .product(name: "ArgumentParser", package: "swift-argument-parser"),
     ],
     swiftSettings: strict),

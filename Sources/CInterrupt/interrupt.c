@@ -2,6 +2,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stddef.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -28,16 +29,63 @@ static long long now_milliseconds(void) {
   return (long long)time.tv_sec * 1000 + time.tv_nsec / 1000000 + 1; /* never 0 */
 }
 
+/* Signals of the terminal arrive on the main thread, which is the one that runs Lua. */
+enum { NESTING = 8, NAME_SIZE = 48 };
+static _Thread_local char places[NESTING][NAME_SIZE];
+static _Thread_local volatile sig_atomic_t place_depth = 0;
+static atomic_llong explained_since = 0;
+
+void kilpi_interrupt_enter(const char *name, size_t length) {
+  int depth = place_depth;
+  if (depth < NESTING) {
+    if (length >= NAME_SIZE) length = NAME_SIZE - 1;
+    if (length > 0) memcpy(places[depth], name, length);
+    places[depth][length] = 0;
+  }
+  place_depth = depth + 1;
+}
+
+void kilpi_interrupt_leave(void) {
+  if (place_depth > 0) place_depth--;
+}
+
+void kilpi_interrupt_explain(bool on) { atomic_store(&explained_since, on ? now_milliseconds() : 0); }
+
+/* Async-signal-safe: fixed buffers and write only. */
+static void explain(long long now) {
+  long long since = atomic_load(&explained_since);
+  if (since == 0) return;
+  char text[160] = "\nstill in ";
+  size_t length = strlen(text);
+  int depth = place_depth;
+  const char *name = depth == 0 ? "Lua" : places[depth <= NESTING ? depth - 1 : NESTING - 1];
+  length += strnlen(strncpy(text + length, name, NAME_SIZE), NAME_SIZE - 1);
+  static const char after[] = " after ";
+  memcpy(text + length, after, sizeof after - 1);
+  length += sizeof after - 1;
+  char digits[20];
+  size_t count = 0;
+  long long seconds = (now - since) / 1000;
+  do digits[count++] = (char)('0' + seconds % 10); while ((seconds /= 10) > 0 && count < sizeof digits);
+  while (count > 0) text[length++] = digits[--count];
+  static const char rest[] = " s; a third Ctrl-C leaves Kilpi\n";
+  memcpy(text + length, rest, sizeof rest - 1);
+  length += sizeof rest - 1;
+  if (write(STDERR_FILENO, text, length) < 0) return;
+}
+
 static void on_interrupt(int signal_number) {
   (void)signal_number;
   long long now = now_milliseconds();
+  long long before = atomic_load(&previous_press);
   long long two_before = atomic_load(&press_before_previous);
   if (two_before != 0 && now - two_before <= 2000) {
     if (farewell) farewell();
     _exit(130);
   }
-  atomic_store(&press_before_previous, atomic_load(&previous_press));
+  atomic_store(&press_before_previous, before);
   atomic_store(&previous_press, now);
+  if (before != 0 && now - before <= 1000) explain(now);
   kilpi_interrupt_raise();
 }
 

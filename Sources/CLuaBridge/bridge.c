@@ -476,6 +476,16 @@ static void write_values(lua_State *L, int stream, int first) {
   }
 }
 
+static int guarded_long(lua_State *L) {
+  if (kilpi_may_run_long(L)) return call_host(L);
+  lua_pushvalue(L, lua_upvalueindex(2));
+  lua_insert(L, 1);
+  lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
+  return lua_gettop(L);
+}
+
+void kilpi_push_polling_function(lua_State *L) { lua_pushcclosure(L, guarded_long, 2); }
+
 static int guarded_write(lua_State *L) {
   lua_getfield(L, LUA_REGISTRYINDEX, "_IO_output");
   int stream = kilpi_stream_of(L, -1);

@@ -44,6 +44,9 @@ bool kilpi_is_handle_metatable(lua_State *L, int index);
 void kilpi_set_environment(lua_State *L, int index);
 /* 1 or 2 for the file handles of the standard streams, 0 for every other value. */
 int kilpi_stream_of(lua_State *L, int index);
+/* True when matching string 1 with pattern 2, or moving elements 2 to 3 of table 1, could take
+   longer than a tenth of a second. */
+bool kilpi_may_run_long(lua_State *L);
 /* Opens the standard libraries and puts guarded functions in place. Raises. */
 int kilpi_open_libraries(lua_State *L);
 #endif

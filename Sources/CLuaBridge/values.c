@@ -80,3 +80,25 @@ int kilpi_stream_of(lua_State *L, int index) {
   if (file == NULL || file->closef == NULL) return 0;
   return file->f == stdout ? 1 : file->f == stderr ? 2 : 0;
 }
+
+/* Each repetition can try every position, and so can the start of the match; repetitions share
+   the subject, hence the division. */
+bool kilpi_may_run_long(lua_State *L) {
+  if (lua_type(L, 1) == LUA_TTABLE)
+    return lua_tonumber(L, 3) - lua_tonumber(L, 2) > 1e7;
+  if (lua_type(L, 1) != LUA_TSTRING || lua_type(L, 2) != LUA_TSTRING) return false;
+  if (lua_type(L, 4) == LUA_TBOOLEAN && lua_toboolean(L, 4)) return false; /* find, plain */
+  size_t count;
+  const char *pattern = lua_tolstring(L, 2, &count);
+  double size = (double)lua_rawlen(L, 1) + 1, steps = size;
+  int repetitions = 0;
+  for (size_t i = 0; i < count; i++) {
+    char c = pattern[i], next = i + 1 < count ? pattern[i + 1] : 0;
+    if (c == '*' || c == '+' || c == '-' || (c == '%' && (next == 'b' || (next >= '0' && next <= '9'))))
+      steps *= size / ++repetitions;
+    else if (c == '?')
+      steps *= 2;
+    if (c == '%') i++;
+  }
+  return steps > 3e7;
+}

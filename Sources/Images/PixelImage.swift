@@ -6,7 +6,7 @@ public struct PixelImage: Equatable, Sendable {
   public let width: Int
   /// Rows, at least 1.
   public let height: Int
-  /// The samples in the order `[height, width, 3]`, 0 ... 255.
+  /// The samples in the order `[height, width, 3]`, 0 to 255.
   public let pixels: [UInt8]
 
   /// Wraps samples in the order `[height, width, 3]`.
@@ -65,7 +65,7 @@ public struct DeepImage: Equatable, Sendable {
   public let width: Int
   /// Rows, at least 1.
   public let height: Int
-  /// The samples in the order `[height, width, 3]`, 0 ... 65535.
+  /// The samples in the order `[height, width, 3]`, 0 to 65535.
   public let pixels: [UInt16]
 
   /// Wraps samples in the order `[height, width, 3]`.

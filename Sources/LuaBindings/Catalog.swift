@@ -3,7 +3,8 @@ public import LuaHost
 /// Everything that scripts find beyond Lua itself: one line a module, in the manual's order.
 public enum KilpiCatalog {
   /// The modules with their functions, then the classes of values.
-  public static let catalog = Catalog(libraries: modules.map(\.library), types: modules.flatMap(\.types))
+  public static let catalog = Catalog(
+    libraries: modules.map(\.library), types: modules.flatMap(\.types))
 
   /// A module and the classes of values that its page explains.
   struct Module: Sendable {
@@ -15,6 +16,14 @@ public enum KilpiCatalog {
   static let modules: [Module] = [
     Module(library: TensorLibrary.library, types: [TensorType.type, TensorLibrary.guardType]),
     Module(library: RandomLibrary.library, types: [RandomLibrary.generatorType]),
+    Module(library: ImageLibrary.library),
+    Module(
+      library: ClipLibrary.library, types: [ClipLibrary.modelType, ClipLibrary.classifierType]),
+    Module(library: TextLibrary.library),
+    Module(library: AttackLibrary.library),
+    Module(library: DataLibrary.library, types: [DatasetType.type]),
+    Module(library: TrainLibrary.library),
     Module(library: JSONLibrary.library, types: [JSONLibrary.nullType]),
+    Module(library: DisplayLibrary.library),
   ]
 }

@@ -1,3 +1,4 @@
+internal import CInterrupt
 internal import CLua
 internal import CLuaBridge
 internal import Diagnostics
@@ -16,7 +17,11 @@ extension LuaState {
       return -1
     }
     let call = Call(state: self, lua: lua, callable: callable)
-    defer { call.end() }
+    enter(callable.name)
+    defer {
+      kilpi_interrupt_leave()
+      call.end()
+    }
     do {
       try reserve(20, on: lua)
       let results = try callable.body(call)
@@ -27,6 +32,14 @@ extension LuaState {
       lua_settop(lua, 0)
       pushError(error, on: lua, from: callable)
       return -1
+    }
+  }
+
+  /// Names the function for the message of a second Ctrl-C.
+  private func enter(_ name: String) {
+    var name = name
+    name.withUTF8 { bytes in
+      bytes.withMemoryRebound(to: CChar.self) { kilpi_interrupt_enter($0.baseAddress, $0.count) }
     }
   }
 

@@ -17,12 +17,7 @@ extension LuaState {
   ) throws -> [LuaValue] {
     try reserve(20)
     let lua = current
-    kilpi_lua_new_table(lua)
-    kilpi_lua_new_table(lua)
-    push("__mode", on: lua)
-    push("v", on: lua)
-    lua_rawset(lua, -3)
-    lua_setmetatable(lua, -2)
+    pushNewWeakTable(lua)
     scopes.append(
       HandleScope(identity: ObjectIdentifier(T.self), table: luaL_ref(lua, kilpi_lua_registry())))
     var kept: Set<UnsafeRawPointer> = []

@@ -67,31 +67,31 @@ final class ClosureBox {
 }
 
 /// What the trampoline runs, with the names that errors use.
-struct Callable {
+final class Callable {
   /// `attack.pgd`, `matmul`: in front of `KilpiError` texts.
-  var name: String
+  let name: String
   /// `pgd`, `matmul`: in "bad argument #1 to 'pgd'".
-  var shortName: String
+  let shortName: String
   /// True when argument 1 is `self`, which users do not count.
-  var isMethod = false
-  var options: [OptionSpec] = []
-  var body: (Call) throws -> [any LuaConvertible]
+  let isMethod: Bool
+  let options: [OptionSpec]
+  let body: (Call) throws -> [any LuaConvertible]
 
-  init(name: String, body: @escaping (Call) throws -> [any LuaConvertible]) {
+  init(
+    name: String, shortName: String? = nil, isMethod: Bool = false, options: [OptionSpec] = [],
+    body: @escaping (Call) throws -> [any LuaConvertible]
+  ) {
     self.name = name
-    shortName = name
+    self.shortName = shortName ?? name
+    self.isMethod = isMethod
+    self.options = options
     self.body = body
   }
 
-  init(
-    _ entry: Entry, name: String, isMethod: Bool,
-    body: ((Call) throws -> [any LuaConvertible])? = nil
-  ) {
-    self.name = name
-    shortName = entry.name
-    self.isMethod = isMethod
-    options = entry.options
-    self.body = body ?? entry.body
+  convenience init(_ entry: Entry, name: String, shortName: String? = nil, isMethod: Bool) {
+    self.init(
+      name: name, shortName: shortName ?? entry.name, isMethod: isMethod, options: entry.options,
+      body: entry.body)
   }
 }
 

@@ -117,7 +117,10 @@ public enum OutputStream: Sendable {
   case error
 }
 
-/// Holds the state weakly for the bridge.
+/// Holds the state for the bridge, which never uses it after the state is gone: an abandoned state
+/// calls no host function.
+///
+/// A weak reference would cost more than the rest of a call.
 final class ContextBox {
-  weak var state: LuaState?
+  unowned(unsafe) var state: LuaState?
 }

@@ -28,28 +28,31 @@ public struct NestedNumbers {
   ) throws {
     let type = lua_type(lua, slot)
     if type == LUA_TNUMBER, level == shape.count { return append(lua, slot) }
-    let place = path.map { "[\($0)]" }.joined()
     guard type == LUA_TTABLE, level < shape.count else {
       let expected = level < shape.count ? "a list of \(shape[level])" : "a number"
-      throw ListProblem(text: "value\(place) must be \(expected), got \(state.typeName(lua, slot))")
+      throw ListProblem(
+        text: "value\(Self.place(path)) must be \(expected), got \(state.typeName(lua, slot))")
     }
     let count = Int(clamping: lua_rawlen(lua, slot))
     guard count == shape[level] else {
-      throw ListProblem(text: "value\(place) has \(count) elements, others have \(shape[level])")
+      throw ListProblem(
+        text: "value\(Self.place(path)) has \(count) elements, others have \(shape[level])")
     }
     try state.reserve(4, on: lua)
-    let isInnermost = level + 1 == shape.count
+    let isLast = level == shape.count - 1
     for position in 0..<count {
-      let type = lua_rawgeti(lua, slot, Int64(position) + 1)
       defer { kilpi_lua_pop(lua, 1) }
-      if isInnermost, type == LUA_TNUMBER {
+      // A list of plain numbers is read without a place for each: this is the whole cost.
+      if lua_rawgeti(lua, slot, Int64(position) + 1) == LUA_TNUMBER, isLast {
         append(lua, -1)
-        continue
+      } else {
+        try read(
+          lua, lua_gettop(lua), level: level + 1, path: path + [position + 1], state: state)
       }
-      try read(
-        lua, lua_gettop(lua), level: level + 1, path: path + [position + 1], state: state)
     }
   }
+
+  private static func place(_ path: [Int]) -> String { path.map { "[\($0)]" }.joined() }
 
   /// Follows first elements to find the shape.
   fileprivate mutating func findShape(_ lua: OpaquePointer, _ slot: Int32, state: LuaState) throws {

@@ -9,19 +9,25 @@ extension LuaState {
   func register() throws {
     try reserve(40)
     makeWeakTable()
+    guardLongFunctions()
     register(ErrorObject.handleType)
     register(HandleType(ClosureBox.self, name: "function", doc: ""))
     for type in catalog.types { register(type) }
     for library in catalog.libraries { try register(library) }
   }
 
+  /// Pushes a new table whose values are weak.
+  func pushNewWeakTable(_ lua: OpaquePointer) {
+    kilpi_lua_new_table(lua)
+    kilpi_lua_new_table(lua)
+    push("__mode", on: lua)
+    push("v", on: lua)
+    lua_rawset(lua, -3)
+    lua_setmetatable(lua, -2)
+  }
+
   private func makeWeakTable() {
-    kilpi_lua_new_table(main)
-    kilpi_lua_new_table(main)
-    push("__mode", on: main)
-    push("v", on: main)
-    lua_rawset(main, -3)
-    lua_setmetatable(main, -2)
+    pushNewWeakTable(main)
     weakTable = luaL_ref(main, kilpi_lua_registry())
   }
 
@@ -72,10 +78,8 @@ extension LuaState {
     lua_rawset(main, -3)
     for entry in type.metamethods {
       push(entry.name, on: main)
-      var callable = Callable(
-        entry, name: Self.operatorName(entry.name), isMethod: false)
-      callable.shortName = callable.name
-      pushFunction(callable)
+      let name = Self.operatorName(entry.name)
+      pushFunction(Callable(entry, name: name, shortName: name, isMethod: false))
       lua_rawset(main, -3)
     }
     registerLifetime(type)
@@ -140,7 +144,7 @@ extension LuaState {
   private static func reader(of type: HandleType) -> Callable {
     let fields = Dictionary(type.fields.map { ($0.name, $0) }, uniquingKeysWith: { $1 })
     let known = type.fields.map(\.name) + type.methods.map(\.name) + ["release"]
-    var callable = Callable(name: type.name) { call in
+    return Callable(name: type.name, shortName: "index") { call in
       if let name = call.value(2).string {
         guard let field = fields[name] else { throw noField(name, of: type, known: known) }
         return try field.read(call)
@@ -150,14 +154,12 @@ extension LuaState {
       }
       return try index(call)
     }
-    callable.shortName = "index"
-    return callable
   }
 
   private static func writer(of type: HandleType) -> Callable {
     let fields = Dictionary(type.fields.map { ($0.name, $0) }, uniquingKeysWith: { $1 })
     let writable = type.fields.filter { $0.write != nil }.map(\.name)
-    var callable = Callable(name: type.name) { call in
+    return Callable(name: type.name, shortName: "newindex") { call in
       if let name = call.value(2).string {
         guard let field = fields[name] else { throw noField(name, of: type, known: writable) }
         guard let write = field.write else {
@@ -170,8 +172,6 @@ extension LuaState {
       }
       return try assign(call)
     }
-    callable.shortName = "newindex"
-    return callable
   }
 
   private static func noField(_ name: String, of type: HandleType, known: [String]) -> KilpiError {
@@ -207,9 +207,8 @@ extension Call {
   /// The call of a field's setter: the key is taken out, so that the value is argument 1.
   func shiftedToValue(_ field: String) -> Call {
     kilpi_lua_remove(lua, 2)
-    var callable = callable
-    callable.isMethod = true
-    callable.shortName = field
-    return Call(state: state, lua: lua, callable: callable)
+    let setter = Callable(
+      name: callable.name, shortName: field, isMethod: true, body: callable.body)
+    return Call(state: state, lua: lua, callable: setter)
   }
 }

@@ -109,8 +109,16 @@ extension Tensor {
   ) throws -> Tensor {
     let result = try Tensor(uninitialized: shape, dtype)
     switch dtype {
-    case .float32: for i in 0..<result.count { result.f32[i] = single(next()) }
-    case .float64: for i in 0..<result.count { result.f64[i] = next() }
+    case .float32:
+      for i in 0..<result.count {
+        if i & 0xFFFF == 0xFFFF { try Interrupts.poll() }
+        result.f32[i] = single(next())
+      }
+    case .float64:
+      for i in 0..<result.count {
+        if i & 0xFFFF == 0xFFFF { try Interrupts.poll() }
+        result.f64[i] = next()
+      }
     case .int64: throw unsupported(dtype)
     }
     return result

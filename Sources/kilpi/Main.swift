@@ -1,6 +1,44 @@
+internal import Glibc
+internal import Notebook
+
+/// The executable: reads the command line, runs what it asks for, ends with the right status.
 @main
-struct Kilpi {
+enum Main {
   static func main() {
-    print("Kilpi")
+    ProcessSetup.install()
+    let environment = Terminal.processEnvironment()
+    let status: Int32
+    switch Invocation(arguments: CommandLine.arguments, environment: environment) {
+    case .version:
+      StandardStream.output.write(Version.line + "\n")
+      status = 0
+    case .help(let text):
+      StandardStream.output.write(text + "\n")
+      status = 0
+    case .doctor(let json, let model):
+      do {
+        let doctor = Doctor(environment: environment)
+        StandardStream.output.write(try doctor.report(json: json, model: model))
+        status = 0
+      } catch {
+        StandardStream.error.write("kilpi: \(error)\n")
+        status = 1
+      }
+    case .wrong(let text):
+      StandardStream.error.write("kilpi: \(text)\n")
+      status = 64
+    case .run(let plan):
+      status = Runner(plan: plan, environment: environment).run()
+    }
+    exit(finished(status))
+  }
+
+  /// The status after the last output has reached its reader.
+  private static func finished(_ status: Int32) -> Int32 {
+    if StandardStream.output.flush() || status != 0 { return status }
+    if errno == EPIPE { return 141 }
+    StandardStream.error.write(
+      "kilpi: cannot write the output: \(String(cString: strerror(errno)))\n")
+    return 1
   }
 }

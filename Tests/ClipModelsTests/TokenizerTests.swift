@@ -33,6 +33,30 @@ import Testing
     #expect(wrong.isEmpty, "\(wrong.count) lines differ, first: \(wrong.prefix(5))")
   }
 
+  @Test func twoThousandLinesAgreeWithHuggingFace() throws {
+    let bytes = try Gzip.contents(ofFile: TestFiles.fixture("tokenizer.json.gz"), limit: 4 << 20)
+    let lines = try #require(JSONValue.parse(bytes)["lines"]?.array).prefix(2000)
+    let tokenizer = try BytePairTokenizer.standard()
+    var compared = 0
+    for line in lines {
+      guard let row = line.array, row.count == 3, let text = row[0].string else { continue }
+      let ids = try tokenizer.ids(of: text, cleaning: .huggingFace)
+      #expect(fingerprint(ids) == row[2].string, "\(text.debugDescription)")
+      compared += 1
+    }
+    #expect(compared > 1900)
+  }
+
+  @Test func wholeWordsAreTokensOfLettersAlone() throws {
+    let tokenizer = try BytePairTokenizer.standard()
+    #expect(tokenizer.wholeWord(of: 2368) == "cat")
+    for id in [-1, 0, 256, 49406, 49407, 49408, Int.max] {
+      #expect(tokenizer.wholeWord(of: id) == nil)
+    }
+    let cat = try tokenizer.ids(of: "catt")
+    #expect(cat.count > 1 && tokenizer.wholeWord(of: cat[0]) == nil)
+  }
+
   /// FNV-1a over little-endian 16-bit ids, as the script computes it.
   private func fingerprint(_ ids: [Int]) -> String {
     var hash: UInt64 = 0xCBF2_9CE4_8422_2325

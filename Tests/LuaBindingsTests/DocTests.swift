@@ -35,6 +35,7 @@ struct DocCase: CustomTestStringConvertible, Sendable {
     let lines = example.source.split(separator: "\n").filter { !$0.hasPrefix("--> ") }
     #expect(lines.count <= 6, "an example has at most six lines")
     #expect(!example.expected.isEmpty, "an example shows output")
-    #expect(try Script().run(example.source) == example.expected)
+    let output = try Script().run(example.source)
+    #expect(output == example.expected)
   }
 }

@@ -46,6 +46,17 @@ import Testing
     ScriptCase(
       "reader that raises", "return select(2, load(function() error('r', 0) end))", "r"),
     ScriptCase("loadfile without a file", "return (loadfile('/nonexistent'))", "nil"),
+    ScriptCase("move", "return table.concat(table.move({1, 2, 3}, 1, 3, 2), ' ')", "1 1 2 3"),
+    ScriptCase(
+      "move of too much", "return pcall(table.move, {}, -1, math.maxinteger, 2)",
+      "false bad argument #3 to 'move' (too many elements to move)"),
+    ScriptCase(
+      "move past the end", "return pcall(table.move, {}, 1, math.maxinteger, 2)",
+      "false bad argument #4 to 'move' (destination wrap around)"),
+    ScriptCase(
+      "hostile pattern error has a place",
+      "return select(2, pcall(function() return ('x'):rep(1e5):find('.-.-.-[') end))",
+      "t:1: malformed pattern (missing ']')"),
     ScriptCase("registry is absent", "return debug.getregistry", "nil"),
     ScriptCase("print", "print(1, 'a', nil, 2.5)", ""),
     ScriptCase(

@@ -36,6 +36,10 @@ import Testing
       "sort with a comparison",
       "local t = {} for i = 1, 100 do t[i] = i end"
         + " while true do table.sort(t, function(a, b) return a > b end) end", ""),
+    ScriptCase(
+      "hostile pattern", "return ('a'):rep(1e5):find(('.-'):rep(8) .. 'b')", "t:1: interrupted"),
+    ScriptCase("hostile replacement", "return ('a'):rep(1e5):gsub(('a-'):rep(8) .. 'b', '')", ""),
+    ScriptCase("move over a huge range", "table.move({}, 1, 1 << 60, 2)", "t:1: interrupted"),
     ScriptCase("own hook", "debug.sethook(function() end, 'l') while true do end", ""),
     ScriptCase(
       "close handler that takes time",

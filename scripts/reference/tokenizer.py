@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Writes Tests/Fixtures/tokenizer.json.gz: 10,000 generated lines and their CLIP token ids.
 
-Reference: open_clip_torch 3.3.0's SimpleTokenizer with ftfy 6.3.1, regex 2026.11.15, Python 3.11.2.
+Reference: open_clip_torch 3.3.0's SimpleTokenizer with ftfy 6.3.1, regex 2026.11.15, Python 3.11.2;
+for `clean = "hf"` the CLIP tokenizer of transformers 5.23.0 (tokenizers 0.23.3), 2,000 lines.
 The first 1,000 lines carry their ids, the others a hash of them (FNV-1a 64 over little-endian
 16-bit ids). Lines that ftfy's repair of wrong encodings would change are left out: Kilpi does not
 reproduce it. All text is made here from word lists and code point ranges, with a fixed seed.
@@ -11,14 +12,32 @@ import html.entities
 import json
 import pathlib
 import random
+import tempfile
 import unicodedata
 
 import ftfy
 import open_clip.tokenizer as reference
+import transformers
 
 root = pathlib.Path(__file__).resolve().parents[2]
 draw = random.Random(20240419)
 tokenizer = reference.SimpleTokenizer()
+
+
+
+def hugging_face():
+    """transformers' tokenizer over the same vocabulary, written as vocab.json and merges.txt."""
+    names = {"<start_of_text>": "<|startoftext|>", "<end_of_text>": "<|endoftext|>"}
+    ids = {names.get(symbol, symbol): id for symbol, id in tokenizer.encoder.items()}
+    merges = [" ".join(pair) for pair in sorted(tokenizer.bpe_ranks, key=tokenizer.bpe_ranks.get)]
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        (folder / "vocab.json").write_text(json.dumps(ids))
+        (folder / "merges.txt").write_text("#version: 0.2\n" + "\n".join(merges) + "\n")
+        return transformers.CLIPTokenizerFast(vocab=str(folder / "vocab.json"), merges=str(folder / "merges.txt"))
+
+
+other = hugging_face()
 
 ADJECTIVES = "small red wooden shiny old blurry bright furry quiet rusty tall empty striped broken".split()
 NOUNS = (
@@ -132,7 +151,11 @@ while len(lines) < 10_000:
         continue
     if tokenizer.encode(tokenizer.decode(ids)) != ids:
         moving.append(len(lines))
-    lines.append([text, ids if len(lines) < 1000 else fingerprint(ids)])
+    row = [text, ids if len(lines) < 1000 else fingerprint(ids)]
+    # Hugging Face maps the names of its special tokens wherever they stand; Kilpi does not.
+    if len(lines) < 2000 and "<|" not in text:
+        row.append(fingerprint(other(text)["input_ids"][1:-1]))
+    lines.append(row)
 
 document = {
     "made_by": "scripts/reference/tokenizer.py",

@@ -2,6 +2,7 @@
 #ifndef KILPI_INTERRUPT_H
 #define KILPI_INTERRUPT_H
 #include <stdbool.h>
+#include <stddef.h>
 
 /* True while an interrupt waits to be noticed. Async-signal-safe, lock-free. */
 bool kilpi_interrupt_pending(void);
@@ -18,6 +19,15 @@ int kilpi_interrupt_presses(void);
 /* Installs the SIGINT handler: it counts presses; the third within two seconds runs `last_words`
    (async-signal-safe, may be NULL) and ends the process with status 130. */
 void kilpi_interrupt_install(void (*last_words)(void));
+
+/* Names what the calling thread is in, until the matching leave: for the message of a second press.
+   Names are cut to 47 bytes, and nesting beyond 8 is only counted. */
+void kilpi_interrupt_enter(const char *name, size_t length);
+void kilpi_interrupt_leave(void);
+
+/* While work of the prompt runs (`on`), a second press within one second says what it is stuck in
+   and for how long, on standard error. */
+void kilpi_interrupt_explain(bool on);
 
 /* Restores the default action of SIGINT. */
 void kilpi_interrupt_uninstall(void);

@@ -83,6 +83,9 @@ int64_t kilpi_host_function_number(lua_State *L, int index);
 /* Makes a function that looks a key up in the table on top and calls host function `slot` (an
    upvalue of the dispatcher) for others. Replaces the table and the integer below it. */
 void kilpi_push_index_function(lua_State *L);
+/* Makes one function of a host function's number and Lua's own function, both on top: runs
+   the first where the second could take long. */
+void kilpi_push_polling_function(lua_State *L);
 /* Pushes a userdata of one slot that holds `object` and has one user value. */
 void kilpi_push_handle(lua_State *L, void *object);
 /* Pushes the function that empties a handle: `__gc`, `__close` and `release`. */

@@ -153,6 +153,19 @@ public final class BytePairTokenizer: Sendable {
     return String(decoding: bytes, as: UTF8.self)
   }
 
+  /// The text of a token that is a word of letters by itself, nil for any other.
+  public func wholeWord(of id: Int) -> String? {
+    guard let small = Int32(exactly: id), let symbol = vocabulary.symbols.text(of: small),
+      symbol.suffix(4).elementsEqual("</w>".utf8)
+    else { return nil }
+    var bytes: [UInt8] = []
+    append(symbol, to: &bytes)
+    guard let word = String(validating: bytes.dropLast(), as: UTF8.self), !word.isEmpty,
+      word.unicodeScalars.allSatisfy(\.properties.isAlphabetic)
+    else { return nil }
+    return word
+  }
+
   // MARK: - Parts
 
   private func append(

@@ -214,7 +214,7 @@ enum TextCleaner {
   }
 
   static func isSpace(_ scalar: Unicode.Scalar) -> Bool {
-    if scalar.isASCII { return (9...13).contains(scalar.value) || (28...32).contains(scalar.value) }
+    if scalar.isASCII { return (9...13).contains(scalar.value) || scalar == " " }
     return scalar.properties.isWhitespace
   }
 

@@ -17,7 +17,9 @@ private func withMessage<Result>(
 
 private func unreadable(_ name: String, _ message: UnsafePointer<CChar>) -> KilpiError {
   let text = String(cString: message)
-  let reason = text.prefix(1).lowercased() + text.dropFirst()
+  // "IDAT: CRC error" keeps its capitals, "Not enough image data" does not.
+  let isWord = text.dropFirst().first?.isLowercase ?? false
+  let reason = isWord ? text.prefix(1).lowercased() + text.dropFirst() : text
   let cut = text.hasPrefix("it ends") || text.lowercased().contains("premature")
   return KilpiError(
     "", "cannot read '\(name)': \(reason)", advice: cut ? "copy or download it again" : nil)

@@ -82,7 +82,7 @@ public enum ImageFile {
       width: image.width, height: image.height, pixels: image.pixels.map { UInt16($0) * 257 })
   }
 
-  /// The bytes of a PNG file with these pixels; `compression` is zlib's level 0 ... 9.
+  /// The bytes of a PNG file with these pixels; `compression` is zlib's level 0 to 9.
   public static func encodePNG(_ image: PixelImage, compression: Int = 6) throws -> [UInt8] {
     try image.pixels.withUnsafeBytes {
       try PNGCodec.encode($0, image.width, image.height, depth: 8, compression: compression)
@@ -96,7 +96,7 @@ public enum ImageFile {
     }
   }
 
-  /// The bytes of a JPEG file, colour at full resolution; `quality` is 1 ... 100.
+  /// The bytes of a JPEG file, colour at full resolution; `quality` is 1 to 100.
   public static func encodeJPEG(_ image: PixelImage, quality: Int = 95) throws -> [UInt8] {
     try JPEGCodec.encode(image, quality: quality)
   }

@@ -20,7 +20,7 @@ enum BitmapFont {
     return signs[character] ?? 0x7_e318_c63f
   }
 
-  /// Code points 32 ... 126.
+  /// Code points 32 to 126.
   private static let printable: [UInt64] = [
     0x0_0000_0000, 0x1_0842_0004, 0x2_94a0_0000, 0x2_95f5_7d4a, 0x1_1f47_17c4, 0x6_3222_2263,
     0x3_2544_564d, 0x3_0880_0000, 0x0_8884_2082, 0x2_0821_0888, 0x0_0957_5480, 0x0_084f_9080,

@@ -2,11 +2,11 @@ internal import Diagnostics
 
 /// A colour of 8 bits a channel.
 public struct PixelColor: Equatable, Sendable {
-  /// Red, 0 ... 255.
+  /// Red, 0 to 255.
   public var red: UInt8
-  /// Green, 0 ... 255.
+  /// Green, 0 to 255.
   public var green: UInt8
-  /// Blue, 0 ... 255.
+  /// Blue, 0 to 255.
   public var blue: UInt8
 
   /// Creates a colour.

@@ -85,7 +85,8 @@ private struct Layout {
     scale = grid.scale ?? max(1, (96 + max(widest, highest) - 1) / max(widest, highest))
     let limits = [
       ("columns", columns, 1), ("scale", scale, 1), ("padding", grid.padding, 0),
-      ("the scale of the text", grid.textScale, 1), ("the number of caption lines", grid.captionLines, 1),
+      ("the scale of the text", grid.textScale, 1),
+      ("the number of caption lines", grid.captionLines, 1),
     ]
     for (name, value, least) in limits where value < least || value > 10_000 {
       throw KilpiError("", "\(name) is \(value), outside \(least) ... 10000")

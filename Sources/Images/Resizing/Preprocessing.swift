@@ -67,7 +67,9 @@ extension PixelImage {
       y <= height - newHeight
     else {
       throw KilpiError(
-        "", "a crop of \(newWidth) x \(newHeight) at (\(x), \(y)) leaves the \(width) x \(height) image")
+        "",
+        "a crop of \(newWidth) x \(newHeight) at (\(x), \(y)) leaves the \(width) x \(height) image"
+      )
     }
     var result: [UInt8] = []
     result.reserveCapacity(newWidth * newHeight * 3)

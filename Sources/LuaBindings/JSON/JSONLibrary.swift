@@ -18,7 +18,8 @@ enum JSONLibrary {
           objects with sorted keys; tensors become nested lists.
           """,
         options: [.integer("indent", range: 0...16, "spaces a level, for text over several lines")],
-        example: "print(json.encode{name = \"pgd\", eps = {1, 2}})  --> {\"eps\":[1,2],\"name\":\"pgd\"}"
+        example:
+          "print(json.encode{name = \"pgd\", eps = {1, 2}})  --> {\"eps\":[1,2],\"name\":\"pgd\"}"
       ) { call in
         let value = try JSONConversion.value(call.tree(1))
         return [value.serialized(indent: try call.options(2).integerIfGiven("indent"))]
@@ -32,7 +33,8 @@ enum JSONLibrary {
       },
     ],
     constants: [
-      Constant("null", type: "json null", doc: "Stands for `null`, which nil cannot do in tables.") { _ in
+      Constant("null", type: "json null", doc: "Stands for `null`, which nil cannot do in tables.")
+      { _ in
         JSONNull()
       }
     ])

@@ -53,7 +53,7 @@ enum RandomLibrary {
     doc: "A sequence of random numbers; each call draws further ones.",
     methods: [
       Method(
-        "rand", "(shape: integer[]) -> tensor", doc: "Uniform numbers in [0, 1).",
+        "rand", "(shape: integer[] [, options]) -> tensor", doc: "Uniform numbers in [0, 1).",
         options: [.floatingDtype],
         example: "print(random.generator(1):rand{2}:numel())  --> 2"
       ) { generator, call in
@@ -63,7 +63,7 @@ enum RandomLibrary {
         ]
       },
       Method(
-        "randn", "(shape: integer[]) -> tensor", doc: "Standard normal numbers.",
+        "randn", "(shape: integer[] [, options]) -> tensor", doc: "Standard normal numbers.",
         options: [.floatingDtype],
         example: "print(random.generator(1):randn{2, 2}:numel())  --> 4"
       ) { generator, call in

@@ -26,7 +26,7 @@ extension TensorLibrary {
     ) { call in
       let parts = try call.tensors(1)
       guard let first = parts.first else { throw KilpiError("", "the list of tensors is empty") }
-      return [try Tensor.stacked(parts, axis: call.axis(2, shape: first.shape + [1], default: 0))]
+      return [try Tensor.stacked(parts, axis: call.place(2, shape: first.shape))]
     },
     Entry(
       "where", "(condition: tensor, a: tensor|number, b: tensor|number) -> tensor",
@@ -73,7 +73,8 @@ extension TensorLibrary {
         rows. Arguments are logits; with `logits = false`, probabilities.
         """,
       options: [
-        .reduction, .boolean("logits", default: true, "the arguments are logits, not probabilities"),
+        .reduction,
+        .boolean("logits", default: true, "the arguments are logits, not probabilities"),
       ],
       example: """
         local p = tensor.from{{0.5, 0.5}}

@@ -69,7 +69,8 @@ enum TensorLibrary {
       "arange", "(first: number, last: number [, step: number [, options]]) -> tensor",
       doc: "Numbers from `first` to `last`, both included, `step` apart (1 unless given).",
       options: [.dtype],
-      example: "print(table.concat(tensor.arange(0, 1, 0.25):to_table(), \" \"))  --> 0.0 0.25 0.5 0.75 1.0"
+      example:
+        "print(table.concat(tensor.arange(0, 1, 0.25):to_table(), \" \"))  --> 0.0 0.25 0.5 0.75 1.0"
     ) { call in
       let options = try call.options(call.kind(3) == .table ? 3 : 4)
       let step = call.kind(3) == .table ? 1 : try call.number(3, default: 1)
@@ -94,7 +95,10 @@ enum TensorLibrary {
       options: [.dtype],
       example: """
         local t = tensor.from{{1, 2, 3}, {4, 5, 6}}
-        print(tostring(t))  --> tensor float32 [2, 3]: 1, 2, 3, 4, 5, 6
+        print(t)
+        --> 1  2  3
+        --> 4  5  6
+        --> float32 [2, 3]
         """
     ) { call in
       let dtype = try call.options(2).dtype()
@@ -110,7 +114,8 @@ enum TensorLibrary {
     let steps = (last - first) / step
     guard step != 0, steps.isFinite else {
       throw KilpiError(
-        "", "steps of \(ErrorText.number(step)) do not lead from \(ErrorText.number(first)) to "
+        "",
+        "steps of \(ErrorText.number(step)) do not lead from \(ErrorText.number(first)) to "
           + ErrorText.number(last))
     }
     guard steps < 0x1p40 else {

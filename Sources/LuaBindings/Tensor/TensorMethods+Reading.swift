@@ -46,7 +46,8 @@ extension TensorType {
         let near = NearestName.suggestion(for: name, among: known)
         throw KilpiError(
           "", "there is no element type '\(ErrorText.clipped(name))'",
-          advice: near.map { "did you mean '\($0)'?" } ?? "there are " + known.joined(separator: ", "))
+          advice: near.map { "did you mean '\($0)'?" } ?? "there are "
+            + known.joined(separator: ", "))
       }
       return [try tensor.converted(to: dtype)]
     },
@@ -67,5 +68,12 @@ extension TensorType {
       "is_view", "() -> boolean", doc: "Whether the tensor shows a part of another's storage.",
       example: "print(tensor.zeros{2, 3}[1]:is_view())  --> true"
     ) { tensor, _ in [tensor.isView] },
+    Method(
+      "show", "()", doc: "Shows an image tensor, or a batch as a grid; the same as `image.show`.",
+      example: "tensor.zeros{3, 28, 28}:show()  --> <image 3x28x28>"
+    ) { tensor, call in
+      try call.state.show(tensor)
+      return []
+    },
   ]
 }

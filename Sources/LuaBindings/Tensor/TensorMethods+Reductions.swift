@@ -24,13 +24,19 @@ struct ReductionArguments {
     let named = try options.integersIfGiven("axis")
     let given = isPositional ? [try call.integer(1)] : named
     axes = try given.map { try $0.map { try Indexing.axis($0, shape: shape) } }
+    guard Set(axes ?? []).count == axes?.count ?? 0 else {
+      throw KilpiError("", "an axis is named twice in \(ErrorText.shape(given ?? []))")
+    }
     keeps = try options.boolean("keepdim")
   }
 
-  /// The single axis, nil when none was given.
-  func single() throws -> Int? {
+  /// The single axis, which must have entries; nil when none was given.
+  func single(notEmptyIn shape: [Int]) throws -> Int? {
     guard let axes else { return nil }
     guard axes.count == 1 else { throw options.problem("axis", "must be one axis here") }
+    guard shape[axes[0]] > 0 else {
+      throw KilpiError("", "axis \(axes[0] + 1) of \(ErrorText.shape(shape)) is empty")
+    }
     return axes[0]
   }
 }
@@ -51,7 +57,8 @@ extension TensorType {
     _ name: String, _ doc: String, _ example: String,
     _ body: @escaping @Sendable (Tensor, _ axes: [Int]?, _ keeps: Bool) throws -> Tensor
   ) -> Method<Tensor> {
-    Method(name, signature, doc: doc, options: [.axes, .keepdim], example: example) { tensor, call in
+    Method(name, signature, doc: doc, options: [.axes, .keepdim], example: example) {
+      tensor, call in
       let arguments = try ReductionArguments(call, shape: tensor.shape)
       return [try body(tensor, arguments.axes, arguments.keeps)]
     }
@@ -66,7 +73,8 @@ extension TensorType {
       name, signature, doc: doc,
       options: [
         .axes, .keepdim,
-        .integer("correction", default: 1, range: 0...1_000_000, "taken from the count; 1: unbiased"),
+        .integer(
+          "correction", default: 1, range: 0...1_000_000, "taken from the count; 1: unbiased"),
       ], example: example
     ) { tensor, call in
       let arguments = try ReductionArguments(call, shape: tensor.shape)
@@ -76,33 +84,50 @@ extension TensorType {
   }
 
   static let reductions: [Method<Tensor>] = [
-    reduction("sum", "Sum of all elements, or over axes.", """
+    reduction(
+      "sum", "Sum of all elements, or over axes.",
+      """
       local t = tensor.from{{1, 2}, {3, 4}}
       print(t:sum():item(), t:sum{axis = 1}[2]:item())  --> 10.0\t6.0
-      """) { try $0.sum(axes: $1, keepDimensions: $2) },
-    reduction("mean", "Mean of all elements, or over axes.",
-      "print(tensor.from{1, 2, 6}:mean():item())  --> 3.0") {
+      """
+    ) { try $0.sum(axes: $1, keepDimensions: $2) },
+    reduction(
+      "mean", "Mean of all elements, or over axes.",
+      "print(tensor.from{1, 2, 6}:mean():item())  --> 3.0"
+    ) {
       try $0.mean(axes: $1, keepDimensions: $2)
     },
-    reduction("prod", "Product of all elements, or over axes.",
-      "print(tensor.from{2, 3, 4}:prod():item())  --> 24.0") {
+    reduction(
+      "prod", "Product of all elements, or over axes.",
+      "print(tensor.from{2, 3, 4}:prod():item())  --> 24.0"
+    ) {
       try $0.product(axes: $1, keepDimensions: $2)
     },
-    reduction("norm", "Euclidean norm of all elements, or over axes.",
-      "print(tensor.from{3, 4}:norm():item())  --> 5.0") { try $0.norm(axes: $1, keepDimensions: $2) },
-    reduction("logsumexp", "`log Σ eˣ` of all elements, or over axes, without overflow.",
-      "print(tensor.from{1000, -1000}:logsumexp():item())  --> 1000.0") {
+    reduction(
+      "norm", "Euclidean norm of all elements, or over axes.",
+      "print(tensor.from{3, 4}:norm():item())  --> 5.0"
+    ) { try $0.norm(axes: $1, keepDimensions: $2) },
+    reduction(
+      "logsumexp", "`log Σ eˣ` of all elements, or over axes, without overflow.",
+      "print(tensor.from{1000, -1000}:logsumexp():item())  --> 1000.0"
+    ) {
       try $0.logSumExp(axes: $1, keepDimensions: $2)
     },
-    spread("var", "Variance `Σ(x - mean)² / (n - correction)` of all elements, or over axes.",
-      "print(tensor.from{1, 2, 3}:var():item())  --> 1.0") {
+    spread(
+      "var", "Variance `Σ(x - mean)² / (n - correction)` of all elements, or over axes.",
+      "print(tensor.from{1, 2, 3}:var():item())  --> 1.0"
+    ) {
       try $0.variance(axes: $1, keepDimensions: $2, correction: $3)
     },
-    spread("std", "Standard deviation, the root of `var`.",
-      "print(tensor.from{1, 2, 3}:std():item())  --> 1.0") {
+    spread(
+      "std", "Standard deviation, the root of `var`.",
+      "print(tensor.from{1, 2, 3}:std():item())  --> 1.0"
+    ) {
       try $0.standardDeviation(axes: $1, keepDimensions: $2, correction: $3)
     },
-    extreme("max", smallest: false, """
+    extreme(
+      "max", smallest: false,
+      """
       local values, indices = tensor.from{{1, 5}, {7, 2}}:max{axis = 2}
       print(values[1]:item(), indices[1]:item())  --> 5.0\t2
       """),
@@ -122,7 +147,7 @@ extension TensorType {
       options: [.axes, .keepdim], example: example
     ) { tensor, call in
       let arguments = try ReductionArguments(call, shape: tensor.shape)
-      guard let axis = try arguments.single() else {
+      guard let axis = try arguments.single(notEmptyIn: tensor.shape) else {
         let value = smallest ? try tensor.min() : try tensor.max()
         guard arguments.keeps else { return [value] }
         return [try value.reshaped(tensor.shape.map { _ in 1 })]
@@ -135,7 +160,8 @@ extension TensorType {
     }
   }
 
-  private static func position(_ name: String, smallest: Bool, _ example: String) -> Method<Tensor> {
+  private static func position(_ name: String, smallest: Bool, _ example: String) -> Method<Tensor>
+  {
     Method(
       name, "([axis: integer [, options]]) -> tensor",
       doc: """
@@ -145,9 +171,10 @@ extension TensorType {
       options: [.axes, .keepdim], example: example
     ) { tensor, call in
       let arguments = try ReductionArguments(call, shape: tensor.shape)
-      let axis = try arguments.single()
+      let axis = try arguments.single(notEmptyIn: tensor.shape)
       return [
-        try tensor.argmax(axis: axis, keepDimensions: arguments.keeps, smallest: smallest).oneBased()
+        try tensor.argmax(axis: axis, keepDimensions: arguments.keeps, smallest: smallest)
+          .oneBased()
       ]
     }
   }
@@ -194,16 +221,23 @@ extension TensorType {
   ]
 
   static let softmaxes: [Method<Tensor>] = [
-    along("softmax", "`eˣ / Σ eˣ` along an axis (the last unless given).",
-      "print(tensor.zeros{4}:softmax()[1]:item())  --> 0.25") { try $0.softmax(axis: $1) },
-    along("log_softmax", "The logarithm of `softmax`, without overflow.",
-      "print(tensor.from{0, -1e4}:log_softmax()[2]:item())  --> -10000.0") {
+    along(
+      "softmax", "`eˣ / Σ eˣ` along an axis (the last unless given).",
+      "print(tensor.zeros{4}:softmax()[1]:item())  --> 0.25"
+    ) { try $0.softmax(axis: $1) },
+    along(
+      "log_softmax", "The logarithm of `softmax`, without overflow.",
+      "print(tensor.from{0, -1e4}:log_softmax()[2]:item())  --> -10000.0"
+    ) {
       try $0.logSoftmax(axis: $1)
     },
-    along("normalize", "Divides by the Euclidean norm along an axis; zeros stay zeros.", """
+    along(
+      "normalize", "Divides by the Euclidean norm along an axis; zeros stay zeros.",
+      """
       local u = tensor.from{3, 4}:normalize()
       print(string.format("%.1f %.1f", u[1]:item(), u[2]:item()))  --> 0.6 0.8
-      """) { try $0.normalized(axis: $1) },
+      """
+    ) { try $0.normalized(axis: $1) },
     Method(
       "matmul", "(other: tensor) -> tensor",
       doc: "Matrix product `[…, m, k] × […, k, n]`; axes in front are batches and broadcast.",
@@ -219,7 +253,7 @@ extension TensorType {
     _ body: @escaping @Sendable (Tensor, Int) throws -> Tensor
   ) -> Method<Tensor> {
     Method(
-      name, "([axis: integer]) -> tensor", doc: doc, options: [.axis], example: example
+      name, "([axis: integer [, options]]) -> tensor", doc: doc, options: [.axis], example: example
     ) { tensor, call in
       let options = try call.options(call.kind(1) == .number ? 2 : 1)
       return [try body(tensor, call.oneAxis(1, options, shape: tensor.shape))]

@@ -12,7 +12,8 @@ extension TensorType {
     Method(
       "permute", "(axes: integer[]) -> tensor",
       doc: "A view with the axes in another order.",
-      example: "print(table.concat(tensor.zeros{2, 3, 4}:permute{3, 1, 2}:shape(), \" \"))  --> 4 2 3"
+      example:
+        "print(table.concat(tensor.zeros{2, 3, 4}:permute{3, 1, 2}:shape(), \" \"))  --> 4 2 3"
     ) { tensor, call in
       let axes = try call.integersOrRest(1)
       let order = try axes.map { try Indexing.axis($0, shape: tensor.shape) }
@@ -44,10 +45,11 @@ extension TensorType {
       "unsqueeze", "(axis: integer) -> tensor",
       doc: "A view with a new axis of size 1, which gets the number `axis`.",
       example: "print(table.concat(tensor.zeros{2, 3}:unsqueeze(2):shape(), \" \"))  --> 2 1 3"
-    ) { tensor, call in [try tensor.unsqueezed(call.axis(1, shape: tensor.shape + [1]))] },
+    ) { tensor, call in [try tensor.unsqueezed(call.place(1, shape: tensor.shape))] },
     Method(
       "expand", "(shape: integer[]) -> tensor",
-      doc: "A view stretched to the shape: axes of size 1 and new ones in front repeat; -1 keeps a size.",
+      doc:
+        "A view stretched to the shape: axes of size 1 and new ones in front repeat; -1 keeps a size.",
       example: "print(tensor.ones{1, 3}:expand{4, -1}:sum():item())  --> 12.0"
     ) { tensor, call in
       var target = try call.integersOrRest(1)
@@ -127,7 +129,8 @@ extension TensorType {
       if indices.rank == tensor.rank { expected[axis] = indices.shape[axis] }
       guard indices.shape == expected else {
         throw KilpiError(
-          "", "indices have shape \(ErrorText.shape(indices.shape)), which differs from "
+          "",
+          "indices have shape \(ErrorText.shape(indices.shape)), which differs from "
             + "\(ErrorText.shape(tensor.shape)) beyond axis \(axis + 1)")
       }
       return [try tensor.gathered(axis, indices.indices(below: tensor.shape[axis]))]
@@ -136,7 +139,8 @@ extension TensorType {
       "pad", "(axis: integer, before: integer, after: integer [, options]) -> tensor",
       doc: "A copy with entries of one value added before and after along an axis.",
       options: [.number("value", default: 0, "the value of the new entries")],
-      example: "print(table.concat(tensor.ones{2}:pad(1, 1, 2):to_table(), \" \"))  --> 0.0 1.0 1.0 0.0 0.0"
+      example:
+        "print(table.concat(tensor.ones{2}:pad(1, 1, 2):to_table(), \" \"))  --> 0.0 1.0 1.0 0.0 0.0"
     ) { tensor, call in
       let axis = try call.axis(1, shape: tensor.shape)
       return [
@@ -147,7 +151,8 @@ extension TensorType {
     },
     Method(
       "split", "(size: integer [, axis: integer]) -> tensor[]",
-      doc: "Views of `size` entries each along an axis (the first unless given); the last may be shorter.",
+      doc:
+        "Views of `size` entries each along an axis (the first unless given); the last may be shorter.",
       example: "print(#tensor.zeros{5, 2}:split(2))  --> 3"
     ) { tensor, call in
       let size = try call.integer(1)
@@ -155,6 +160,19 @@ extension TensorType {
       return [try tensor.split(size, axis: call.axis(2, shape: tensor.shape, default: 0))]
     },
   ]
+}
+
+extension Call {
+  /// Where a new axis goes in a tensor of `shape`, 0-based; the first place when not given.
+  func place(_ index: Int, shape: [Int]) throws -> Int {
+    let given = try integer(index, default: 1)
+    let places = shape.count + 1
+    if given >= 1, given <= places { return given - 1 }
+    if given < 0, given >= -places { return places + given }
+    throw KilpiError(
+      "", "there is no place \(given) for a new axis in \(ErrorText.shape(shape))",
+      advice: "places are 1 … \(places), -1 is behind the last")
+  }
 }
 
 extension Tensor {

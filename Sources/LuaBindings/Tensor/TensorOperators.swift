@@ -38,40 +38,42 @@ extension TensorType {
     try Call.scalar(value, beside: other)
   }
 
-  static let operators: [Entry] = arithmetic + [
-    Entry("__unm", "(t: tensor) -> tensor", doc: "The negative of each element.") { call in
-      [try -call.handle(1, as: Tensor.self)]
-    },
-    Entry("__len", "(t: tensor) -> integer", doc: "The size of the first axis.") { call in
-      let tensor = try call.handle(1, as: Tensor.self)
-      guard let size = tensor.shape.first else {
-        throw KilpiError("", "a tensor without axes has no length", advice: "use item()")
-      }
-      return [size]
-    },
-    Entry(
-      "__eq", "(a: tensor, b: tensor) -> boolean",
-      doc: "Whether both are the same tensor (storage and shape); `a:eq(b)` compares elements."
-    ) { call in
-      guard let a = try call.handleIfPresent(1, as: Tensor.self),
-        let b = try call.handleIfPresent(2, as: Tensor.self)
-      else { return [false] }
-      return [a.isIdentical(to: b)]
-    },
-    Entry("__lt", "(a, b)", doc: "") { _ in
-      throw KilpiError("", "tensors have no order", advice: "a:lt(b) compares elements")
-    },
-    Entry("__le", "(a, b)", doc: "") { _ in
-      throw KilpiError("", "tensors have no order", advice: "a:le(b) compares elements")
-    },
-    Entry("__concat", "(a, b)", doc: "") { _ in
-      throw KilpiError(
-        "", "tensors are not text", advice: "tensor.cat joins tensors, tostring gives text")
-    },
-  ]
+  static let operators: [Entry] =
+    arithmetic + [
+      Entry("__unm", "(t: tensor) -> tensor", doc: "The negative of each element.") { call in
+        [try -call.handle(1, as: Tensor.self)]
+      },
+      Entry("__len", "(t: tensor) -> integer", doc: "The size of the first axis.") { call in
+        let tensor = try call.handle(1, as: Tensor.self)
+        guard let size = tensor.shape.first else {
+          throw KilpiError("", "a tensor without axes has no length", advice: "use item()")
+        }
+        return [size]
+      },
+      Entry(
+        "__eq", "(a: tensor, b: tensor) -> boolean",
+        doc: "Whether both are the same tensor (storage and shape); `a:eq(b)` compares elements."
+      ) { call in
+        guard let a = try call.handleIfPresent(1, as: Tensor.self),
+          let b = try call.handleIfPresent(2, as: Tensor.self)
+        else { return [false] }
+        return [a.isIdentical(to: b)]
+      },
+      Entry("__lt", "(a, b)", doc: "") { _ in
+        throw KilpiError("", "tensors have no order", advice: "a:lt(b) compares elements")
+      },
+      Entry("__le", "(a, b)", doc: "") { _ in
+        throw KilpiError("", "tensors have no order", advice: "a:le(b) compares elements")
+      },
+      Entry("__concat", "(a, b)", doc: "") { _ in
+        throw KilpiError(
+          "", "tensors are not text", advice: "tensor.cat joins tensors, tostring gives text")
+      },
+    ]
 
   private static let arithmetic: [Entry] = [
-    binary("__add", "Sum of elements.", { try $0 + $1 }, right: { try $0 + $1 }, left: { try $0 + $1 }),
+    binary(
+      "__add", "Sum of elements.", { try $0 + $1 }, right: { try $0 + $1 }, left: { try $0 + $1 }),
     binary(
       "__sub", "Difference of elements.", { try $0 - $1 }, right: { try $0 - $1 },
       left: { try $0 - $1 }),

@@ -1,7 +1,21 @@
-internal import LuaHost
+public import LuaHost
 internal import Tensors
 
-/// The texts of tensors: one line for `tostring`, a block for `print`.
+/// How wide the shell's lines are.
+final class LineWidth {
+  var columns: () -> Int = { 80 }
+}
+
+extension LuaState {
+  /// Fits printed tensors to the width that `columns` gives, 80 unless installed.
+  public func installLineWidth(_ columns: @escaping () -> Int) {
+    attachment(LineWidth.self) { LineWidth() }.columns = columns
+  }
+
+  var lineWidth: Int { max(attachment(LineWidth.self) { LineWidth() }.columns(), 20) }
+}
+
+/// The one-line text of a tensor.
 enum TensorText {
   /// `tensor float32 [2, 3]`; up to eight values are shown.
   static func line(_ tensor: Tensor) throws -> String {
@@ -11,7 +25,4 @@ enum TensorText {
     }
     return tensor.requiresGradient ? text + ", requires_grad" : text
   }
-
-  /// The block that `print(t)` shows.
-  static func block(_ tensor: Tensor) throws -> String { try line(tensor) }
 }

@@ -1,4 +1,5 @@
 internal import Diagnostics
+internal import Images
 internal import LuaHost
 internal import Tensors
 
@@ -20,7 +21,8 @@ enum TensorType {
         get: { tensor, _ in tensor.gradient },
         set: { tensor, call in try setGradient(of: tensor, call) }),
       Field(
-        "requires_grad", type: "boolean", doc: "Whether gradients flow to (or through) this tensor.",
+        "requires_grad", type: "boolean",
+        doc: "Whether gradients flow to (or through) this tensor.",
         get: { tensor, _ in tensor.requiresGradient }),
     ],
     metamethods: operators + texts,
@@ -42,18 +44,34 @@ enum TensorType {
     }
     guard gradient.shape == tensor.shape else {
       throw KilpiError(
-        "grad", "a gradient of shape \(ErrorText.shape(gradient.shape)) does not fit the tensor "
+        "grad",
+        "a gradient of shape \(ErrorText.shape(gradient.shape)) does not fit the tensor "
           + ErrorText.shape(tensor.shape))
     }
     tensor.gradient = gradient.detached()
   }
 
   static let texts: [Entry] = [
-    Entry("__tostring", "(t: tensor) -> string", doc: "One line: type, shape, a few values.") { call in
+    Entry("__tostring", "(t: tensor) -> string", doc: "One line: type, shape, a few values.") {
+      call in
       [try TensorText.line(call.handle(1))]
     },
     Entry("__print", "(t: tensor) -> string", doc: "") { call in
-      [try TensorText.block(call.handle(1))]
+      [try TensorBlock(call.handle(1), width: call.state.lineWidth).text()]
+    },
+    Entry(
+      "__display", "(t: tensor) -> table", doc: "The block form; for an image also a PNG."
+    ) { call in
+      let tensor = try call.handle(1, as: Tensor.self)
+      var bundle: LuaRecord = [
+        "text/plain": try TensorBlock(tensor, width: call.state.lineWidth).text()
+      ]
+      if try tensor.isImageLike() {
+        bundle["image/png"] = LuaClosure("image/png") { _ in
+          [LuaString(try ImageFile.encodePNG(tensor.picture()))]
+        }
+      }
+      return [bundle]
     },
   ]
 

@@ -30,6 +30,7 @@ extension Tensor {
     var indices: [Int64] = []
     indices.reserveCapacity(values.count)
     for start in stride(from: 0, to: values.count, by: Swift.max(n, 1)) {
+      try Interrupts.poll()
       let order = (0..<n).sorted { left, right in
         let (a, b) = (values[start + left], values[start + right])
         if a.isNaN || b.isNaN { return a.isNaN == b.isNaN ? left < right : b.isNaN }

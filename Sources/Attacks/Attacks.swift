@@ -1,1 +1,0 @@
-// Attacks: see ARCHITECTURE.md.

@@ -1,0 +1,85 @@
+internal import Diagnostics
+public import Tensors
+
+/// Images to class scores: `[N, C, H, W]` in `[0, 1]` to logits `[N, classes]`.
+public typealias Classifier = (_ images: Tensor) throws -> Tensor
+
+/// One value a sample, `[n]`, that an attack increases; `rows` says which samples of the call's
+/// batch the images are, since samples may have left it.
+public typealias SampleLoss = (_ images: Tensor, _ rows: [Int]) throws -> Tensor
+
+/// One value a sample, `[n]`, from logits `[n, classes]` and int64 classes `[n]`.
+public typealias LogitLoss = (_ logits: Tensor, _ classes: Tensor) throws -> Tensor
+
+/// What an attack on a classifier increases, per sample.
+public enum AttackLoss {
+  /// Cross-entropy of the label; for targets, minus that of the target.
+  case crossEntropy
+  /// `max_{c≠y} z_c − z_y`, at most `clamp` when given; for targets, `z_t − max_{c≠t} z_c`.
+  case margin(clamp: Double?)
+  /// Difference of logits ratio, `−(z_y − max_{i≠y} z_i) / (z_π1 − z_π3 + 1e-12)`; for targets,
+  /// `−(z_y − z_t) / (z_π1 − (z_π3 + z_π4) / 2 + 1e-12)` (arXiv:2003.01690). Where the label is the
+  /// third logit the sample is broken already, and the value is flat.
+  case dlr
+  /// A function of one's own, always increased; in a targeted attack it gets the targets.
+  case custom(LogitLoss)
+
+  /// A loss by its name in scripts.
+  ///
+  /// - Throws: `KilpiError` that offers the nearest name.
+  public static func named(_ name: String) throws -> AttackLoss {
+    switch name {
+    case "ce": return .crossEntropy
+    case "margin": return .margin(clamp: nil)
+    case "dlr": return .dlr
+    default:
+      throw KilpiError(
+        "", "unknown loss '\(name.prefix(40))'",
+        advice: "losses are \"ce\", \"margin\", \"dlr\", or a function")
+    }
+  }
+
+  /// Classes that the loss needs.
+  func fewestClasses(isTargeted: Bool) -> Int {
+    if case .dlr = self { return isTargeted ? 4 : 3 }
+    return 2
+  }
+
+  /// The loss of each row, `[n]`.
+  func values(logits: Tensor, labels: Tensor, targets: Tensor?) throws -> Tensor {
+    let aim = targets ?? labels
+    switch self {
+    case .crossEntropy:
+      let entropy = try Tensor.crossEntropy(logits: logits, labels: aim, reduction: .none)
+      return targets == nil ? entropy : try -entropy
+    case .margin(let clamp):
+      let gap = try Self.gap(logits, aim)
+      let value = targets == nil ? gap : try -gap
+      return try clamp.map { try value.clamped(nil, $0) } ?? value
+    case .dlr:
+      let ranked = try logits.topK(targets == nil ? 3 : 4).values
+      func rank(_ index: Int) throws -> Tensor { try ranked.selected(1, index) }
+      guard let targets else {
+        let scale = try rank(0) - rank(2) + 1e-12
+        return try Self.gap(logits, labels) / scale
+      }
+      let scale = try rank(0) - (rank(2) + rank(3)) * 0.5 + 1e-12
+      return try (Self.picked(logits, targets) - Self.picked(logits, labels)) / scale
+    case .custom(let function):
+      return try function(logits, aim)
+    }
+  }
+
+  /// `max_{c≠y} z_c − z_y`; the own class is masked with −∞, not with a product.
+  private static func gap(_ logits: Tensor, _ classes: Tensor) throws -> Tensor {
+    let count = logits.shape[1]
+    let numbers = try Tensor((0..<Int64(count)).map { $0 }, shape: [1, count])
+    let own = try classes.unsqueezed(1).equal(numbers)
+    let others = try Tensor.select(own, Tensor.scalar(-.infinity, logits.dtype), logits)
+    return try others.max(axis: 1).values - picked(logits, classes)
+  }
+
+  private static func picked(_ logits: Tensor, _ classes: Tensor) throws -> Tensor {
+    try logits.gathered(1, classes.unsqueezed(1)).squeezed(1)
+  }
+}

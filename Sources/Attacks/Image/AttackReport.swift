@@ -1,0 +1,103 @@
+public import Tensors
+
+/// A sign that gradients are masked, so that robustness may be an illusion.
+public struct AttackFlag: Equatable, Sendable {
+  /// What was noticed; the raw values are the names in reports.
+  public enum Kind: String, Sendable, CaseIterable {
+    /// Passes of one batch differ.
+    case randomisedOutput = "randomised_output"
+    /// Input gradients of unbroken samples are zero, or vanish beside those of the others.
+    case zeroGradient = "zero_gradient"
+    /// The iterative attack broke fewer samples than its single step.
+    case singleBeatsIterative = "single_beats_iterative"
+  }
+
+  /// What was noticed.
+  public var kind: Kind
+  /// The numbers behind it.
+  public var detail: String
+
+  /// Creates a flag.
+  public init(_ kind: Kind, _ detail: String) {
+    self.kind = kind
+    self.detail = detail
+  }
+}
+
+/// What happened at every step of an attack, by visit (restarts one after another) and sample; NaN
+/// where a sample was not evaluated.
+public struct AttackTrace: Sendable {
+  /// Loss, `[visit][sample]`.
+  public var loss: [[Double]] = []
+  /// How far beyond the boundary, `[visit][sample]`; empty for attacks without labels.
+  public var margin: [[Double]] = []
+}
+
+/// What an attack did, one entry a sample.
+///
+/// Verdicts come from evaluating each result again, alone. With `Judging.none`, and for attacks
+/// without labels, `isJudged` is false and the arrays of verdicts are empty.
+public struct AttackReport: Sendable {
+  /// The attack's short name, such as `pgd`.
+  public var attack = ""
+  /// What it was allowed to change.
+  public var budget: Budget
+  /// Root of its random draws.
+  public var seed: UInt64 = 0
+  /// The samples' numbers.
+  public var sampleIDs: [UInt64] = []
+  /// True when the verdicts below were computed.
+  public var isJudged = false
+  /// The criterion is met by the returned image.
+  public var success: [Bool] = []
+  /// The clean image is classified as its label.
+  public var cleanCorrect: [Bool] = []
+  /// Top class of the clean image, 0-based.
+  public var cleanPrediction: [Int] = []
+  /// Top class of the returned image, 0-based.
+  public var prediction: [Int] = []
+  /// The targets of a targeted attack, 0-based.
+  public var targets: [Int]?
+  /// How far the returned image is beyond the boundary: positive where the criterion is met.
+  public var margin: [Double] = []
+  /// The attack's loss at the returned image (the judging classifier's); NaN where not evaluated.
+  public var loss: [Double] = []
+  /// Distances between clean and returned images, in float64.
+  public var distance: Distances
+  /// Images that the models were given for each sample, clean passes, probes and verdicts included.
+  public var forwards: [Int] = []
+  /// Gradients that were taken for each sample.
+  public var backwards: [Int] = []
+  /// Signs of masked gradients.
+  public var flags: [AttackFlag] = []
+  /// Wall-clock time of the call.
+  public var seconds = 0.0
+  /// Every step, when asked for.
+  public var trace: AttackTrace?
+
+  /// A sample that was wrong when clean counts as broken, whatever the attack did.
+  public var broken: [Bool] { zip(success, cleanCorrect).map { $0 || !$1 } }
+
+  /// Share of samples that are right when clean.
+  public var cleanAccuracy: Double { Self.share(cleanCorrect) }
+  /// Share of samples that are right when clean and withstand the attack.
+  public var robustAccuracy: Double { Self.share(broken.map { !$0 }) }
+  /// Clean accuracy minus robust accuracy.
+  public var successRateDrop: Double { cleanAccuracy - robustAccuracy }
+  /// Share of the initially correct samples that the attack breaks; 0 when none was correct.
+  public var successRateLost: Double {
+    cleanAccuracy == 0 ? 0 : (cleanAccuracy - robustAccuracy) / cleanAccuracy
+  }
+
+  private static func share(_ flags: [Bool]) -> Double {
+    flags.isEmpty ? 0 : Double(flags.filter { $0 }.count) / Double(flags.count)
+  }
+}
+
+/// Adversarial images and what the attack did.
+public struct AttackResult {
+  /// `[N, C, H, W]`, of the clean images' type.
+  public var images: Tensor
+  /// One entry a sample.
+  public var report: AttackReport
+}

@@ -1,0 +1,134 @@
+public import Diagnostics
+public import Tensors
+
+/// Which point of an attack's path is its result.
+public enum Keep: String, Sendable, CaseIterable {
+  /// A successful point before any other, then the one with the largest loss.
+  case best
+  /// The last point.
+  case last
+}
+
+/// How success is decided.
+public enum Judging: Sendable {
+  /// Each result is evaluated again, alone (batch of one): what every reported number uses.
+  case alone
+  /// Not at all: no evaluation beyond the attack's own steps, and a report without verdicts. For
+  /// training, where nobody reads them.
+  case none
+}
+
+/// What all attacks with a budget have in common; each attack adds its own parameters.
+public struct AttackSettings {
+  /// What may change.
+  public var budget: Budget
+  /// What is increased; attacks that ignore it say so.
+  public var loss: AttackLoss = .crossEntropy
+  /// Root of every random draw.
+  public var seed: UInt64 = 0
+  /// Stable numbers of the samples, which key their random draws; nil means 1, 2, 3 and so on.
+  public var sampleIDs: [UInt64]?
+  /// Independent runs, each with random streams of its own; the best result of each sample stays.
+  public var restarts = 1
+  /// Which point is the result; nil means the attack's own habit.
+  public var keep: Keep?
+  /// Attack samples that meet the criterion when clean too; otherwise they come back unchanged.
+  public var attacksAll = true
+  /// Take samples out of the batch once they are solved.
+  ///
+  /// Not done for transfer attacks.
+  public var stopsEarly = false
+  /// Forward passes that gradients, losses and logits are averaged over, for stochastic models (EOT).
+  public var draws = 1
+  /// The model sees, and the attack returns, pixels on 8-bit levels within the budget.
+  public var isOnEightBitLevels = false
+  /// Where gradients and losses come from instead of the attacked classifier (their mean logits);
+  /// success is judged on the attacked one, which the search itself then never asks.
+  public var sources: [Classifier] = []
+  /// Where the first run starts, `[N, C, H, W]`, instead of the attack's own start; it is projected
+  /// onto the ball.
+  public var startPoints: Tensor?
+  /// How success is decided.
+  public var judging = Judging.alone
+  /// Record loss and margin of every step.
+  public var recordsTrace = false
+  /// Look for signs of masked gradients.
+  public var probes = true
+  /// Samples worked on at once, to bound memory; 0 means all.
+  ///
+  /// Results do not depend on it.
+  public var batch = 0
+  /// What messages count samples, classes and steps from: 1 for callers whose users count so.
+  public var firstIndex = 0
+  /// Called after every step.
+  public var progress: ProgressHandler?
+
+  /// The defaults at a budget (1/255 in L∞ when none is given).
+  public init(budget: Budget = .default, seed: UInt64 = 0) {
+    self.budget = budget
+    self.seed = seed
+  }
+
+  /// These settings as a trainer needs them: nothing but the steps, and the last point unless
+  /// `keep` says otherwise.
+  public func forTraining() -> AttackSettings {
+    var copy = self
+    copy.judging = .none
+    copy.probes = false
+    copy.keep = keep ?? .last
+    return copy
+  }
+
+  func check(_ images: Tensor) throws {
+    let samples = images.shape[0]
+    if let startPoints {
+      guard startPoints.shape == images.shape, startPoints.dtype == images.dtype else {
+        throw KilpiError("", "the start points do not have the shape and type of the images")
+      }
+      guard try startPoints.largestMagnitudes().allSatisfy(\.isFinite) else {
+        throw KilpiError("", "the start points are not finite")
+      }
+    }
+    guard restarts >= 1 else {
+      throw KilpiError("", "restarts is \(restarts), at least 1 is needed")
+    }
+    guard draws >= 1 else { throw KilpiError("", "eot is \(draws), at least 1 draw is needed") }
+    guard batch >= 0 else { throw KilpiError("", "batch is \(batch), which is negative") }
+    if let sampleIDs, sampleIDs.count != samples {
+      throw KilpiError(
+        "", "there are \(sampleIDs.count) sample ids for \(samples) images",
+        advice: "give one id an image")
+    }
+  }
+}
+
+extension Budget {
+  /// The step of iterative attacks when none is given: `2.5 · epsilon / steps`, for L∞ at least 1/255.
+  func defaultStep(_ steps: Int) -> Double {
+    let even = 2.5 * epsilon / Double(max(steps, 1))
+    return norm == .linf ? max(1.0 / 255, even) : even
+  }
+}
+
+/// Checks that attacks make of their own parameters.
+enum ParameterCheck {
+  static func steps(_ steps: Int) throws {
+    guard steps >= 1 else { throw KilpiError("", "steps is \(steps), at least 1 is needed") }
+  }
+
+  static func step(_ step: Double?, norm: Norm) throws {
+    guard let step else { return }
+    guard step > 0 else {
+      throw KilpiError(
+        "", "step is \(Budget.number(step)), a length above 0 is needed",
+        advice: "steps are in pixel units of 0 … 1, like eps")
+    }
+    _ = try Budget.checked(step, name: "step", norm: norm)
+  }
+
+  static func decay(_ value: Double, name: String) throws {
+    guard value >= 0, value.isFinite else {
+      throw KilpiError("", "\(name) is \(Budget.number(value)), at least 0 is needed")
+    }
+  }
+}

@@ -1,0 +1,43 @@
+internal import Tensors
+
+/// The best point of each sample so far: a successful one before any other, then the largest loss.
+final class BestPoints {
+  /// Results of samples `first ..< first + n` of the call's batch; the clean images at first.
+  let images: Tensor
+  private let first: Int
+  private(set) var losses: [Double]
+  private(set) var solved: [Bool]
+
+  init(clean: Tensor, first: Int) throws {
+    images = try clean.cloned()
+    self.first = first
+    losses = [Double](repeating: -.infinity, count: clean.shape[0])
+    solved = [Bool](repeating: false, count: clean.shape[0])
+  }
+
+  /// Takes the points that are better than what is kept; `wanted` leaves out some of them.
+  func offer(
+    _ points: Tensor, rows: [Int], losses: [Double], solved: [Bool], wanted: [Bool]?
+  ) throws {
+    for (position, row) in rows.enumerated() where wanted?[position] ?? true {
+      let index = row - first
+      let isBetter =
+        solved[position] != self.solved[index]
+        ? solved[position] : losses[position] > self.losses[index]
+      guard isBetter else { continue }
+      self.losses[index] = losses[position]
+      self.solved[index] = solved[position]
+      try copy(points, position, index)
+    }
+  }
+
+  /// Takes the points whatever they are worth.
+  func replace(_ points: Tensor, rows: [Int]) throws {
+    for (position, row) in rows.enumerated() { try copy(points, position, row - first) }
+  }
+
+  private func copy(_ points: Tensor, _ position: Int, _ index: Int) throws {
+    let target = try images.narrowed(0, start: index, length: 1)
+    try target.assign(points.narrowed(0, start: position, length: 1))
+  }
+}

@@ -1,0 +1,84 @@
+internal import Diagnostics
+internal import Tensors
+
+/// Fast gradient sign method: one step of the whole budget, `fgsm`.
+///
+/// `x' = P(x + epsilon · d(∇ₓ L))`, `d` the sign (L∞) or the gradient over its norm (L2). One forward
+/// and one backward. It returns its one point, not the better of that and the clean image.
+///
+/// Paper: Goodfellow et al., arXiv:1412.6572.
+public struct FastGradientSign: FixedBudgetAttack {
+  /// Creates the attack; it has no parameters but the budget.
+  public init() {}
+
+  /// `fgsm`.
+  public var name: String { "fgsm" }
+  /// The last point.
+  public var defaultKeep: Keep { .last }
+  /// True.
+  public var startsAtCleanImages: Bool { true }
+  /// One.
+  public var plannedVisits: Int { 1 }
+  /// Nothing to check.
+  public func check(_ settings: AttackSettings) throws {}
+
+  /// See `FixedBudgetAttack`.
+  public func perturb(_ search: PixelSearch) throws {
+    let clean = search.ball.clean
+    let visit = try search.visit(clean)
+    guard let kept = try search.survivors(), let gradient = visit.gradient else { return }
+    let point = try search.ball.stepped(
+      kept.of(clean), along: kept.of(gradient), by: search.settings.budget.epsilon)
+    try search.finish(point)
+  }
+}
+
+/// FGSM after a random step: `rfgsm`, L∞.
+///
+/// `x₁ = P(x + α · sign N(0, 1))`, then `x' = P(x₁ + (epsilon − α) · sign ∇L(x₁))`.
+///
+/// Paper: Tramèr et al., arXiv:1705.07204.
+public struct RandomFastGradientSign: FixedBudgetAttack {
+  /// Length `α` of the random step in pixel units; nil means half the budget.
+  public var randomStep: Double?
+
+  /// Creates the attack.
+  public init(randomStep: Double? = nil) { self.randomStep = randomStep }
+
+  /// `rfgsm`.
+  public var name: String { "rfgsm" }
+  /// L∞ only.
+  public var norms: [Norm] { [.linf] }
+  /// The last point.
+  public var defaultKeep: Keep { .last }
+  /// One.
+  public var plannedVisits: Int { 1 }
+
+  /// The random step must not exceed the budget.
+  public func check(_ settings: AttackSettings) throws {
+    guard let randomStep else { return }
+    guard randomStep >= 0, randomStep <= settings.budget.epsilon else {
+      throw KilpiError(
+        "", "the random step \(Budget.number(randomStep)) is outside 0 … eps",
+        advice: "leave it out for eps / 2")
+    }
+  }
+
+  /// See `FixedBudgetAttack`.
+  public func perturb(_ search: PixelSearch) throws {
+    let epsilon = search.settings.budget.epsilon
+    let first = randomStep ?? epsilon / 2
+    let clean = search.ball.clean
+    let noise = try Tensor.concatenated(
+      search.streams(.fgsmStart).map { stream in
+        var stream = stream
+        return try Tensor.randomNormal(
+          [1] + clean.shape.dropFirst(), stream: &stream, dtype: clean.dtype)
+      })
+    let start = try search.ball.stepped(clean, along: noise, by: first)
+    let visit = try search.visit(start)
+    guard let kept = try search.survivors(), let gradient = visit.gradient else { return }
+    try search.finish(
+      search.ball.stepped(kept.of(start), along: kept.of(gradient), by: epsilon - first))
+  }
+}

@@ -1,0 +1,71 @@
+public import Tensors
+
+/// An attack on images: a value whose properties are its hyper-parameters.
+public protocol ImageAttack {
+  /// The short name that everybody says, such as `pgd`.
+  var name: String { get }
+
+  /// Attacks a classifier.
+  ///
+  /// - Parameters:
+  ///   - images: `[N, C, H, W]`, float32 or float64, in `[0, 1]`, at the data set's own resolution.
+  ///   - criterion: labels, and targets for a targeted attack.
+  /// - Returns: adversarial images and a report with one entry a sample.
+  /// - Throws: `KilpiError` when images leave `[0, 1]`, labels or logits do not fit, the classifier
+  ///   returns probabilities, a loss or gradient is not finite; on interrupt; and whatever the
+  ///   classifier throws. Inputs are never changed.
+  func run(
+    _ classifier: @escaping Classifier, images: Tensor, criterion: Criterion,
+    settings: AttackSettings
+  ) throws -> AttackResult
+}
+
+/// An attack that increases a loss within a ball.
+///
+/// The base checks, projects, keeps the best point, restarts, judges and reports; an attack is its
+/// `perturb`.
+public protocol FixedBudgetAttack: ImageAttack {
+  /// Norms that it has a form for.
+  var norms: [Norm] { get }
+  /// Which point is the result when the settings do not say.
+  var defaultKeep: Keep { get }
+  /// True when the first point it visits is the clean image: the base then saves a pass.
+  var startsAtCleanImages: Bool { get }
+  /// Gradients it takes in one run, for progress.
+  var plannedVisits: Int { get }
+  /// Checks its own parameters.
+  func check(_ settings: AttackSettings) throws
+  /// Walks through the ball once, showing every point to `search`, and ends with `search.finish`.
+  func perturb(_ search: PixelSearch) throws
+}
+
+extension FixedBudgetAttack {
+  /// L∞ and L2.
+  public var norms: [Norm] { [.linf, .l2] }
+  /// The best point.
+  public var defaultKeep: Keep { .best }
+  /// False: most attacks start at a random point.
+  public var startsAtCleanImages: Bool { false }
+
+  /// See `ImageAttack`.
+  public func run(
+    _ classifier: @escaping Classifier, images: Tensor, criterion: Criterion,
+    settings: AttackSettings
+  ) throws -> AttackResult {
+    let objective = ClassifierObjective(classifier, criterion, settings)
+    return try AttackRun(self, images, settings, objective, objective.evaluate).result()
+  }
+
+  /// Increases any value of the images, without labels: `loss` gives one value a sample.
+  ///
+  /// The same steps, budgets and bookkeeping as `run`; the report has no verdicts.
+  ///
+  /// - Parameter loss: values `[n]` of the images `[n, C, H, W]`, the samples `rows` of `images`.
+  public func maximize(
+    _ loss: @escaping SampleLoss, images: Tensor, settings: AttackSettings
+  ) throws -> AttackResult {
+    try AttackRun(self, images, settings, nil) { images, rows in
+      (loss: try loss(images, rows), logits: nil)
+    }.result()
+  }
+}

@@ -1,0 +1,210 @@
+internal import Diagnostics
+public import Tensors
+
+/// What a search learnt at one point, one entry an active sample.
+public struct Visit {
+  /// The loss.
+  public var losses: [Double]
+  /// The criterion is met (in this batch's own logits); all false for attacks without labels.
+  public var solved: [Bool]
+  /// Gradient of the summed loss with respect to the images; nil when it was not asked for.
+  public var gradient: Tensor?
+  /// Logits `[n, classes]`; nil for attacks without labels.
+  public var logits: Tensor?
+}
+
+/// Which samples of a batch stay in it.
+public struct Survivors {
+  /// Positions that stay; nil when all do.
+  let positions: [Int]?
+
+  /// The samples of `tensor` that stay.
+  public func of(_ tensor: Tensor) throws -> Tensor { try positions.map(tensor.rows) ?? tensor }
+
+  /// The entries of `values` that stay.
+  public func of<Value>(_ values: [Value]) -> [Value] {
+    positions.map { $0.map { values[$0] } } ?? values
+  }
+}
+
+/// One run of an attack over some samples: it evaluates points, counts, keeps the best of each
+/// sample, and lets solved samples leave.
+///
+/// An attack may hold tensors of its own with one entry an active sample; after each visit it asks
+/// for `survivors()` and narrows them alike.
+public final class PixelSearch {
+  /// Where points must lie: the ball around the active samples' clean images.
+  public private(set) var ball: Ball
+  /// The active samples, as positions in the call's batch.
+  public private(set) var rows: [Int]
+  /// Which restart this is, from 0 on.
+  public let restart: Int
+  /// What all attacks have in common.
+  public let settings: AttackSettings
+
+  private let run: AttackRun
+  private let best: BestPoints
+  private var visits = 0
+  private var solved: [Bool] = []
+  private var seen: (point: Tensor, losses: [Double])?
+
+  init(_ run: AttackRun, ball: Ball, rows: [Int], restart: Int, best: BestPoints) {
+    self.run = run
+    self.ball = ball
+    self.rows = rows
+    self.restart = restart
+    self.best = best
+    settings = run.settings
+  }
+
+  /// True when every sample has left.
+  public var isEmpty: Bool { rows.isEmpty }
+
+  /// A stream of each active sample, which depends on nothing but seed, sample, restart and step.
+  public func streams(_ purpose: RandomPurpose, step: Int = 0) -> [RandomStream] {
+    rows.map { row in
+      RandomSource(seed: settings.seed).stream(
+        purpose, sample: run.ids[row], restart: restart, step: step)
+    }
+  }
+
+  /// Where a run starts: the points that the caller gave, else a random point of the ball, else the
+  /// clean images.
+  public func start(random isRandom: Bool) throws -> Tensor {
+    if let given = try run.givenStart(rows, restart: restart) { return try ball.projected(given) }
+    return isRandom ? try ball.randomPoints(streams(.attackStart)) : ball.clean
+  }
+
+  /// Evaluates a point of the ball: loss and, unless told otherwise, its gradient.
+  ///
+  /// With 8-bit levels the model sees the rounded point, while the caller goes on from its own.
+  ///
+  /// - Throws: `KilpiError` when a loss or gradient is not finite, naming sample and step.
+  public func visit(_ point: Tensor, gradient isWanted: Bool = true) throws -> Visit {
+    try Interrupts.poll()
+    visits += 1
+    let shown = settings.isOnEightBitLevels ? try ball.onEightBitLevels(point) : point.detached()
+    var losses = [Double](repeating: 0, count: rows.count)
+    var total: (gradient: Tensor?, logits: Tensor?)
+    for _ in 0..<settings.draws {
+      let drawn = try evaluate(shown, isWanted)
+      for (index, value) in drawn.losses.enumerated() {
+        losses[index] += value / Double(settings.draws)
+      }
+      total.gradient = try add(total.gradient, drawn.gradient)
+      total.logits = try add(total.logits, drawn.logits)
+    }
+    var visit = Visit(
+      losses: losses, solved: rows.map { _ in false },
+      gradient: try total.gradient.map { try averaged($0) },
+      logits: try total.logits.map { try averaged($0) })
+    var margins: [Double]?
+    if let logits = visit.logits, let verdicts = try run.verdicts(logits, rows) {
+      visit.solved = zip(verdicts.predictions, rows).map { run.isMet($0, row: $1) }
+      margins = verdicts.margins
+    }
+    if let logits = visit.logits { try run.noteFirstVisit(logits, rows) }
+    if run.keep == .best || settings.stopsEarly {
+      let wanted = visit.solved.map { run.keep == .best || $0 }
+      try best.offer(shown, rows: rows, losses: losses, solved: visit.solved, wanted: wanted)
+    }
+    run.trace(restart, visits, rows, losses, margins)
+    run.step(note: losses)
+    solved = visit.solved
+    return visit
+  }
+
+  private func add(_ sum: Tensor?, _ next: Tensor?) throws -> Tensor? {
+    guard let sum, let next else { return next ?? sum }
+    return try sum + next
+  }
+
+  private func averaged(_ sum: Tensor) throws -> Tensor {
+    settings.draws == 1 ? sum : try sum / Double(settings.draws)
+  }
+
+  private func evaluate(
+    _ shown: Tensor, _ isWanted: Bool
+  ) throws -> (losses: [Double], gradient: Tensor?, logits: Tensor?) {
+    run.count(forwards: rows)
+    guard isWanted else {
+      let (loss, logits) = try Tensor.withoutGradients { try run.evaluate(shown, rows) }
+      return (try finite(loss), nil, logits?.detached())
+    }
+    return try recordingGradients {
+      let leaf = try shown.detached().setRequiresGradient(true)
+      let (loss, logits) = try run.evaluate(leaf, rows)
+      let losses = try finite(loss)
+      guard loss.requiresGradient else {
+        throw KilpiError(
+          "", "the loss does not depend on the images",
+          advice: "compute it with tensor operations, without detach or no_grad")
+      }
+      run.count(backwards: rows)
+      let seed = try Tensor.ones(loss.shape, loss.dtype)
+      let gradient = try Tensor.gradients(of: loss, with: [leaf], seed: seed)[0]
+      let sizes = try gradient.largestMagnitudes()
+      for (position, size) in sizes.enumerated() where !size.isFinite {
+        throw KilpiError(
+          "",
+          "the gradient of sample \(rows[position] + settings.firstIndex) is not finite at "
+            + "step \(visits)", advice: "check the classifier on this image")
+      }
+      run.noteGradients(sizes, rows)
+      return (losses, gradient, logits?.detached())
+    }
+  }
+
+  private func finite(_ loss: Tensor) throws -> [Double] {
+    guard loss.shape == [rows.count] else {
+      throw KilpiError(
+        "",
+        "the loss has shape [\(loss.shape.map(String.init).joined(separator: ", "))], one value "
+          + "a sample is needed: [\(rows.count)]", advice: "do not reduce over the batch")
+    }
+    let values = try loss.doubles()
+    for (position, value) in values.enumerated() where !value.isFinite {
+      throw KilpiError(
+        "",
+        "the loss of sample \(rows[position] + settings.firstIndex) is \(value) at step "
+          + "\(visits)", advice: "check the classifier's output on this image")
+    }
+    return values
+  }
+
+  /// Lets samples that the last visit solved leave, where the settings ask for it.
+  ///
+  /// - Returns: which ones stay; nil when none does, and there is nothing left to do.
+  public func survivors() throws -> Survivors? {
+    guard run.retiresSolved, solved.contains(true) else { return Survivors(positions: nil) }
+    let kept = solved.indices.filter { !solved[$0] }
+    rows = kept.map { rows[$0] }
+    ball = try ball.rows(kept)
+    solved = kept.map { _ in false }
+    return kept.isEmpty ? nil : Survivors(positions: kept)
+  }
+
+  /// Ends the run at its last point, which is evaluated only where that can matter.
+  public func finish(_ point: Tensor) throws {
+    if run.evaluatesLastPoint {
+      let visit = try visit(point, gradient: false)
+      if run.keep == .best { return }
+      let shown = settings.isOnEightBitLevels ? try ball.onEightBitLevels(point) : point
+      try best.offer(shown, rows: rows, losses: visit.losses, solved: visit.solved, wanted: nil)
+    } else {
+      let shown = settings.isOnEightBitLevels ? try ball.onEightBitLevels(point) : point
+      try best.replace(shown, rows: rows)
+    }
+  }
+}
+
+/// Runs `body` with recording on, whatever the caller's state, which is put back afterwards.
+func recordingGradients<Result>(_ body: () throws -> Result) rethrows -> Result {
+  var pauses = 0
+  while !GradientMode.isRecording {
+    GradientMode.resume()
+    pauses += 1
+  }
+  defer { for _ in 0..<pauses { GradientMode.pause() } }
+  return try body()
+}

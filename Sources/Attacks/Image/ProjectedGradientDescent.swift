@@ -1,0 +1,100 @@
+internal import Tensors
+
+/// Projected gradient descent in an Lp ball around each image: `pgd`.
+///
+/// `x ← P(x + step · d(∇ₓ L))`, `d` the sign (L∞) or the gradient over its norm (L2); `P` projects onto
+/// `‖x − x₀‖ ≤ epsilon` and `[0, 1]` together. With momentum `m`: `v ← d(m · v + d(∇L))`,
+/// `x ← P(x + step · v)`.
+///
+/// Paper: Madry et al., arXiv:1706.06083. Deviation: keeps the best point by default.
+public struct ProjectedGradientDescent: FixedBudgetAttack {
+  /// Gradient steps, at least 1; each costs one forward and one backward to the images alone.
+  public var steps: Int
+  /// Step length in pixel units; nil means `2.5 · epsilon / steps`, for L∞ at least 1/255.
+  public var step: Double?
+  /// Start at a random point of the ball: `U(−epsilon, epsilon)` (L∞), uniform in the ball (L2).
+  public var startsAtRandom: Bool
+  /// Weight of earlier directions, 0 for none; 0.9 in FARE.
+  ///
+  /// In L∞ both terms are signs, so that a weight below 1 acts only where the gradient is zero.
+  public var momentum: Double
+
+  /// Creates the attack; see the properties.
+  public init(
+    steps: Int = 10, step: Double? = nil, startsAtRandom: Bool = true, momentum: Double = 0
+  ) {
+    self.steps = steps
+    self.step = step
+    self.startsAtRandom = startsAtRandom
+    self.momentum = momentum
+  }
+
+  /// `pgd`.
+  public var name: String { "pgd" }
+  /// True without a random start.
+  public var startsAtCleanImages: Bool { !startsAtRandom }
+  /// The steps.
+  public var plannedVisits: Int { steps }
+
+  /// Checks steps, step and momentum.
+  public func check(_ settings: AttackSettings) throws {
+    try ParameterCheck.steps(steps)
+    try ParameterCheck.step(step, norm: settings.budget.norm)
+    try ParameterCheck.decay(momentum, name: "momentum")
+  }
+
+  /// See `FixedBudgetAttack`.
+  public func perturb(_ search: PixelSearch) throws {
+    let length = step ?? search.settings.budget.defaultStep(steps)
+    var point = try search.start(random: startsAtRandom)
+    var velocity: Tensor?
+    for _ in 0..<steps {
+      let visit = try search.visit(point)
+      guard let kept = try search.survivors(), let gradient = visit.gradient else { return }
+      var direction = try kept.of(gradient)
+      if momentum > 0 {
+        direction = try search.ball.direction(direction)
+        if let velocity {
+          let mixed = try kept.of(velocity) * momentum + direction
+          direction = try search.ball.direction(mixed)
+        }
+        velocity = direction
+      }
+      point = try search.ball.stepped(kept.of(point), along: direction, by: length)
+    }
+    try search.finish(point)
+  }
+}
+
+/// Basic iterative method: PGD from the clean image, last point, `bim`.
+///
+/// Paper: Kurakin et al., arXiv:1607.02533.
+public struct BasicIterativeMethod: FixedBudgetAttack {
+  /// Gradient steps, at least 1.
+  public var steps: Int
+  /// Step length in pixel units; nil means the rule of `ProjectedGradientDescent`.
+  public var step: Double?
+
+  /// Creates the attack; see the properties.
+  public init(steps: Int = 10, step: Double? = nil) {
+    self.steps = steps
+    self.step = step
+  }
+
+  private var descent: ProjectedGradientDescent {
+    ProjectedGradientDescent(steps: steps, step: step, startsAtRandom: false)
+  }
+
+  /// `bim`.
+  public var name: String { "bim" }
+  /// The last point.
+  public var defaultKeep: Keep { .last }
+  /// True.
+  public var startsAtCleanImages: Bool { true }
+  /// The steps.
+  public var plannedVisits: Int { steps }
+  /// Checks steps and step.
+  public func check(_ settings: AttackSettings) throws { try descent.check(settings) }
+  /// See `FixedBudgetAttack`.
+  public func perturb(_ search: PixelSearch) throws { try descent.perturb(search) }
+}

@@ -1,0 +1,199 @@
+public import Diagnostics
+public import Tensors
+
+/// How combinations of substitutions are looked for (`methods.md` 3.7).
+public enum TextSearch: Sendable, Equatable {
+  /// Words in the order of importance, the best candidate of each, until the budget is spent.
+  case greedy
+  /// The best `width` partial edits at each depth, and the greedy ones.
+  case beam(width: Int = 8)
+  /// Every combination within the budget; refused above `limit` evaluations.
+  case exhaustive(limit: Int = 1_000_000)
+  /// Edits crossed and mutated over generations (arXiv:1804.07998), the best and the greedy result
+  /// kept.
+  case genetic(population: Int = 20, generations: Int = 20)
+}
+
+/// How the order in which greedy visits words is found.
+public enum WordImportance: String, Sendable {
+  /// The objective of the text with the word deleted.
+  case delete
+  /// The objective of the text with `[UNK]` in the word's place, as released code does.
+  case unkLiteral = "unk_literal"
+  /// The words' order in the text.
+  case none
+}
+
+/// Replaces words or characters of texts so that an objective on their features grows.
+///
+/// The released procedure is BERT-Attack's (arXiv:2004.09984) as Co-Attack (arXiv:2206.09391) and
+/// MMCoA (arXiv:2404.19287) use it; deviations and defaults stand in `methods.md` 3. Candidates come
+/// from `sources`, or from the character search alone when `characters` is set.
+///
+/// Results do not depend on the order or the number of prompts. Cost: one encoding each for the
+/// clean text, for every word's importance, and for every candidate of the visited words; equal
+/// texts are encoded once.
+public struct TextAttack {
+  /// What grows.
+  public var objective = TextObjective.kl
+  /// Where substitutes come from, asked in order.
+  public var sources: [CandidateSource] = []
+  /// The most candidates a word and source, at least 1; `chars` is not limited by it.
+  public var k = 10
+  /// Edits characters instead, by LEAF's search; `sources` must then be empty.
+  public var characters: CharacterSearch?
+  /// Which words may be edited; nil means the class words where they are known, else all.
+  public var scope: TextScope?
+  /// The words never edited.
+  public var stopWords = StopWords.english
+  /// How combinations are searched.
+  public var search = TextSearch.greedy
+  /// How greedy orders words.
+  public var importance = WordImportance.delete
+  /// What candidates must satisfy, the budgets among it.
+  public var constraints = TextConstraints()
+  /// Whether a word means the same as another, for the report's share of synonyms.
+  public var isSynonym: ((_ old: String, _ new: String) -> Bool)?
+  /// Texts a call of the encoder, at least 1.
+  public var batch = 256
+  /// Where `genetic` and the training form of the character search draw from.
+  public var random = RandomSource(seed: 0)
+  /// Keys of the prompts for `random`; their positions when nil.
+  public var sampleIDs: [UInt64]?
+  /// Told after each round.
+  public var progress: ProgressHandler?
+
+  /// The defaults: greedy, `kl`, one word.
+  public init() {}
+
+  /// Attacks each prompt.
+  ///
+  /// - Parameters:
+  ///   - prompts: texts within the tokenizer's context.
+  ///   - encoder: the model's text side, in evaluation mode; no gradient is taken.
+  /// - Returns: one result a prompt, in order.
+  /// - Throws: `KilpiError` for options outside their range, a prompt longer than the context, an
+  ///   objective that is not finite, and on interrupt.
+  public func perturb(_ prompts: [TextPrompt], encoder: @escaping TextEncoder) throws -> TextReport
+  {
+    try checkOptions(promptCount: prompts.count)
+    let (distinct, place) = distinctPrompts(prompts)
+    let checkers = try distinct.map {
+      try ConstraintChecker(constraints, original: TextWords(prompts[$0].text))
+    }
+    let scoring = try TextScoring(
+      encoder: encoder, batch: batch, objective: objective, checkers: checkers,
+      imageIndices: distinct)
+    var run = TextRun(attack: self, scoring: scoring)
+    run.subjects = try distinct.enumerated().map {
+      try subject(prompts[$1], listing: characters == nil, scoring, $0)
+    }
+    if let characters {
+      try run.searchCharacters(characters, sampleIDs: distinct.map(sampleID))
+    } else {
+      try run.searchWords(sampleIDs: distinct.map(sampleID))
+    }
+    let results = try distinct.indices.map { try run.result($0) }
+    return TextReport(
+      results: prompts.indices.map { index in
+        var result = results[place[index]]
+        if distinct[place[index]] != index {
+          // An equal prompt was attacked already: nothing more was encoded for this one.
+          result.queries.cached += result.queries.encoded
+          result.queries.encoded = 0
+        }
+        return result
+      })
+  }
+
+  /// All texts within the budget for each prompt, the unedited one first: the candidate sets that
+  /// `PerImageTextAttack` chooses from.
+  ///
+  /// - Throws: `KilpiError` when a prompt has more than `limit` of them.
+  public func candidateTexts(
+    _ prompts: [TextPrompt], limit: Int = 1_000_000
+  ) throws -> [[String]] {
+    try checkOptions(promptCount: prompts.count)
+    guard characters == nil else {
+      throw KilpiError(
+        "", "a character search has no fixed candidates",
+        advice: "use the source of all character edits")
+    }
+    return try prompts.map { prompt in
+      let words = TextWords(prompt.text)
+      let subject = try TextSubject(
+        prompt, words: words, attack: self,
+        checker: ConstraintChecker(constraints, original: words), listing: true)
+      return try [prompt.text] + subject.allStates(limit: limit).map(subject.text)
+    }
+  }
+
+  private func sampleID(_ index: Int) -> UInt64 { sampleIDs?[index] ?? UInt64(index) }
+
+  private func subject(
+    _ prompt: TextPrompt, listing: Bool, _ scoring: TextScoring, _ index: Int
+  ) throws -> TextSubject {
+    try Interrupts.poll()
+    let checker = scoring.prompts[index].checker
+    return try TextSubject(
+      prompt, words: checker.original, attack: self, checker: checker, listing: listing)
+  }
+
+  /// The prompts to attack, and for each given prompt which of them it is.
+  ///
+  /// Equal prompts are one, unless what they are attacked with may differ.
+  private func distinctPrompts(_ prompts: [TextPrompt]) -> (distinct: [Int], place: [Int]) {
+    var separate = characters?.isRandom ?? false
+    if case .images = objective { separate = true }
+    if case .genetic = search { separate = true }
+    if separate { return (Array(prompts.indices), Array(prompts.indices)) }
+    var first: [TextPrompt: Int] = [:]
+    var distinct: [Int] = []
+    var place: [Int] = []
+    for (index, prompt) in prompts.enumerated() {
+      // Canonically equal strings may differ in bytes, which results keep.
+      if let known = first[prompt],
+        prompts[distinct[known]].text.utf8.elementsEqual(prompt.text.utf8)
+      {
+        place.append(known)
+      } else {
+        first[prompt] = distinct.count
+        place.append(distinct.count)
+        distinct.append(index)
+      }
+    }
+    return (distinct, place)
+  }
+
+  private func checkOptions(promptCount: Int) throws {
+    func require(_ holds: Bool, _ problem: String, _ advice: String? = nil) throws {
+      if !holds { throw KilpiError("", problem, advice: advice) }
+    }
+    try require(k >= 1, "k is \(k), outside 1 …")
+    try require(batch >= 1, "batch is \(batch), outside 1 …")
+    if let words = constraints.words { try require(words >= 0, "words is \(words), outside 0 …") }
+    try require(constraints.edits >= 0, "edits is \(constraints.edits), outside 0 …")
+    if let share = constraints.maxChange {
+      try require(share >= 0 && share <= 1, "max_change is \(share), outside 0 … 1")
+    }
+    switch search {
+    case .beam(let width): try require(width >= 1, "width is \(width), outside 1 …")
+    case .genetic(let population, let generations):
+      try require(population >= 2, "population is \(population), outside 2 …")
+      try require(generations >= 0, "generations is \(generations), outside 0 …")
+    case .greedy, .exhaustive: break
+    }
+    if let sampleIDs {
+      try require(
+        sampleIDs.count == promptCount,
+        "there are \(sampleIDs.count) sample ids for \(promptCount) prompts")
+    }
+    try require(
+      characters == nil || sources.isEmpty, "a character search takes no other sources",
+      "use the source of all character edits beside them")
+    try require(
+      characters != nil || !sources.isEmpty, "there is no source of candidates",
+      "give a masked language model, a thesaurus or character edits")
+    try characters?.check()
+  }
+}

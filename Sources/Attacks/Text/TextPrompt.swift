@@ -1,0 +1,124 @@
+internal import Diagnostics
+
+/// Which words of a text an attack may edit.
+public enum TextScope: String, Sendable, CaseIterable {
+  /// The words of the class name.
+  case classWords = "class"
+  /// Every word of a prompt but stop words.
+  case prompt
+  /// Every word of a caption but stop words.
+  case caption
+}
+
+/// A text to attack, and where its class name stands, if that is known.
+public struct TextPrompt: Sendable, Equatable, Hashable {
+  /// The text.
+  public let text: String
+  /// Where the class name stands, as ranges of UTF-8 bytes in order; empty when unknown.
+  public let spans: [Range<Int>]
+
+  /// A text whose class words are not known.
+  public init(_ text: String) {
+    self.text = text
+    spans = []
+  }
+
+  /// The prompt that a template makes for a class: every `{c}` becomes the name, whose place is
+  /// kept.
+  ///
+  /// - Throws: `KilpiError` when the template has no `{c}`.
+  public init(template: String, className: String) throws {
+    var text = ""
+    var spans: [Range<Int>] = []
+    var rest = template[...]
+    while let place = Self.place(in: rest) {
+      text += rest[..<place.lowerBound]
+      let start = text.utf8.count
+      text += className
+      spans.append(start..<text.utf8.count)
+      rest = rest[place.upperBound...]
+    }
+    guard !spans.isEmpty else {
+      throw KilpiError(
+        "", "the template '\(template)' has no place for the class name", advice: "write {c} there")
+    }
+    self.text = text + rest
+    self.spans = spans
+  }
+
+  /// A text in which class names are looked for: as whole words, case and plural folded, the name
+  /// with the most words winning, and the last place where it stands.
+  public init(_ text: String, findingAnyOf classNames: [String]) {
+    self.text = text
+    let words = TextWords(text)
+    let folded = words.cores.map(FoldedWord.init)
+    var best: (count: Int, start: Int)?
+    for name in classNames {
+      let parts = TextWords(name).cores.map(FoldedWord.init)
+      guard !parts.isEmpty, parts.count <= folded.count, parts.count >= best?.count ?? 1 else {
+        continue
+      }
+      let starts = (0...(folded.count - parts.count)).reversed()
+      let found = starts.first { start in
+        zip(folded[start...], parts).allSatisfy { $0.matches($1) }
+      }
+      guard let found else { continue }
+      if parts.count > best?.count ?? 0 || found > best?.start ?? -1 {
+        best = (parts.count, found)
+      }
+    }
+    guard let best else {
+      spans = []
+      return
+    }
+    let first = words.words[best.start].coreRange.lowerBound
+    spans = [first..<words.words[best.start + best.count - 1].coreRange.upperBound]
+  }
+
+  /// The words whose core overlaps the class name.
+  func classWords(_ words: TextWords) -> [Int] {
+    words.words.indices.filter { index in
+      spans.contains { $0.overlaps(words.words[index].coreRange) }
+    }
+  }
+
+  private static func place(in text: Substring) -> Range<Substring.Index>? {
+    var start = text.startIndex
+    while let brace = text[start...].firstIndex(of: "{") {
+      let end = text.index(brace, offsetBy: 3, limitedBy: text.endIndex)
+      if let end, text[brace..<end] == "{c}" { return brace..<end }
+      start = text.index(after: brace)
+    }
+    return nil
+  }
+}
+
+/// A word with its case folded and its possible singulars, to compare class names by.
+struct FoldedWord: Sendable {
+  let forms: Set<String>
+
+  init(_ word: String) {
+    let lower = word.lowercased()
+    var forms: Set = [lower]
+    if let singular = Self.irregular[lower] { forms.insert(singular) }
+    if lower.hasSuffix("s"), !lower.hasSuffix("ss"), lower.count > 3 {
+      forms.insert(String(lower.dropLast()))
+      if lower.hasSuffix("es") { forms.insert(String(lower.dropLast(2))) }
+      if lower.hasSuffix("ies") { forms.insert(lower.dropLast(3) + "y") }
+      if lower.hasSuffix("ves") {
+        forms.insert(lower.dropLast(3) + "f")
+        forms.insert(lower.dropLast(3) + "fe")
+      }
+    }
+    self.forms = forms
+  }
+
+  /// Whether two words are the same but for case and number.
+  func matches(_ other: FoldedWord) -> Bool { !forms.isDisjoint(with: other.forms) }
+
+  private static let irregular = [
+    "men": "man", "women": "woman", "children": "child", "people": "person", "mice": "mouse",
+    "geese": "goose", "feet": "foot", "teeth": "tooth", "oxen": "ox", "dice": "die",
+    "firemen": "fireman", "policemen": "policeman", "fungi": "fungus", "cacti": "cactus",
+  ]
+}

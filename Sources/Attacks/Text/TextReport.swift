@@ -1,0 +1,67 @@
+/// Remarks on one result.
+public enum TextFlag: String, Sendable, CaseIterable {
+  /// Nothing could be edited, or no candidate was better: the text is unchanged.
+  case noEdit = "no_edit"
+  /// The text now names another class of the set.
+  case labelChanging = "label_changing"
+}
+
+/// What became of one prompt.
+public struct TextAttackResult: Sendable {
+  /// The text as given.
+  public var original: String
+  /// The adversarial text; equal to `original` when nothing was better.
+  public var adversarial: String
+  /// The changed words, in order.
+  public var edits: [TextEdit]
+  /// The objective of the original.
+  public var objectiveBefore: Double
+  /// The objective of the adversarial text, of exactly this string.
+  public var objectiveAfter: Double
+  /// The words that could be edited, from 0, with their importance where greedy asked for it.
+  public var importance: [(word: Int, value: Double)]
+  /// Texts encoded for this prompt, and answers that needed no encoding.
+  public var queries: TextQueries
+  /// Remarks.
+  public var flags: Set<TextFlag>
+  /// Candidates that each constraint dropped.
+  public var dropped: [TextConstraint: Int]
+  /// Candidates that were left, over all words.
+  public var candidates: Int
+  /// How many edits are synonyms of what they replaced, where that is known.
+  public var synonyms: Int
+}
+
+/// The results of a text attack and what they have in common.
+public struct TextReport: Sendable {
+  /// One a prompt, in order.
+  public var results: [TextAttackResult]
+
+  /// The adversarial texts in order.
+  public var texts: [String] { results.map(\.adversarial) }
+  /// Texts encoded, and answers that needed no encoding, over all prompts.
+  public var queries: TextQueries { results.reduce(TextQueries()) { $0 + $1.queries } }
+  /// The share of edits that are synonyms; 0 when there are no edits.
+  public var synonymShare: Double { share(results.reduce(0) { $0 + $1.synonyms }) }
+  /// The share of edits that hit a word of the class name; 0 when there are no edits.
+  public var classShare: Double {
+    share(results.reduce(0) { $0 + $1.edits.filter(\.hitsClass).count })
+  }
+  /// The share of prompts that changed.
+  public var changedShare: Double {
+    guard !results.isEmpty else { return 0 }
+    return Double(results.filter { !$0.edits.isEmpty }.count) / Double(results.count)
+  }
+  /// The share of all proposed candidates that each constraint dropped.
+  public var droppedShares: [TextConstraint: Double] {
+    var counts: [TextConstraint: Int] = [:]
+    for result in results { counts.merge(result.dropped, uniquingKeysWith: +) }
+    let total = counts.values.reduce(results.reduce(0) { $0 + $1.candidates }, +)
+    return counts.mapValues { total == 0 ? 0 : Double($0) / Double(total) }
+  }
+
+  private func share(_ count: Int) -> Double {
+    let edits = results.reduce(0) { $0 + $1.edits.count }
+    return edits == 0 ? 0 : Double(count) / Double(edits)
+  }
+}

@@ -1,0 +1,174 @@
+internal import Diagnostics
+internal import Tensors
+
+/// How many texts the encoder was given.
+public struct TextQueries: Sendable, Equatable {
+  /// Texts that were encoded: rows, not calls.
+  public var encoded = 0
+  /// Evaluations answered without encoding, since the same text had been encoded before.
+  public var cached = 0
+
+  /// None yet.
+  public init() {}
+
+  /// Both counts added.
+  public static func + (a: TextQueries, b: TextQueries) -> TextQueries {
+    var sum = a
+    sum.encoded += b.encoded
+    sum.cached += b.cached
+    return sum
+  }
+}
+
+/// Encodes texts in batches, each once, and remembers each prompt's objective values.
+final class TextScoring {
+  /// One prompt under attack.
+  struct Prompt {
+    var evaluator: ObjectiveEvaluator
+    var checker: ConstraintChecker
+    var values: [TextKey: Double] = [:]
+    var queries = TextQueries()
+  }
+
+  private let encoder: TextEncoder
+  private let batch: Int
+  private(set) var prompts: [Prompt] = []
+  private var width: Int?
+
+  /// Encodes the clean texts and prepares each prompt's objective.
+  init(
+    encoder: @escaping TextEncoder, batch: Int, objective: TextObjective,
+    checkers: [ConstraintChecker], imageIndices: [Int]
+  ) throws {
+    self.encoder = encoder
+    self.batch = batch
+    let texts = checkers.map(\.original.text)
+    let (rows, fresh) = try encode(texts, keys: zip(checkers, texts).map { try $0.key(of: $1) })
+    var references = rows
+    if case .l2(let reference?) = objective {
+      references = try Self.rows(of: reference(texts), count: texts.count)
+    }
+    for (index, checker) in checkers.enumerated() {
+      let evaluator = try ObjectiveEvaluator(
+        objective, prompt: imageIndices[index], clean: references[index])
+      var prompt = Prompt(evaluator: evaluator, checker: checker)
+      prompt.queries.encoded = fresh[index] ? 1 : 0
+      prompt.queries.cached = fresh[index] ? 0 : 1
+      let value = try evaluator.values([rows[index]])[0]
+      prompt.values[try checker.key(of: texts[index])] = try Self.finite(value, texts[index])
+      prompts.append(prompt)
+    }
+  }
+
+  /// The objective of the clean text; not counted as an evaluation.
+  func cleanValue(_ prompt: Int) throws -> Double {
+    let checker = prompts[prompt].checker
+    return prompts[prompt].values[try checker.key(of: checker.original.text)] ?? 0
+  }
+
+  /// Objectives of texts for several prompts at once; equal texts are encoded once.
+  func values(_ requests: [(prompt: Int, texts: [String])]) throws -> [[Double]] {
+    var texts: [String] = []
+    var keys: [TextKey] = []
+    var owners: [Int] = []
+    var requested: [[TextKey]] = []
+    var pending: Set<PromptKey> = []
+    for (prompt, asked) in requests {
+      var own: [TextKey] = []
+      for text in asked {
+        let key = try prompts[prompt].checker.key(of: text)
+        own.append(key)
+        if prompts[prompt].values[key] != nil
+          || !pending.insert(PromptKey(prompt: prompt, key: key)).inserted
+        {
+          prompts[prompt].queries.cached += 1
+          continue
+        }
+        texts.append(text)
+        keys.append(key)
+        owners.append(prompt)
+      }
+      requested.append(own)
+    }
+    try evaluate(texts, keys: keys, owners: owners)
+    return try zip(requests, requested).map { request, keys in
+      try keys.map { key in
+        guard let value = prompts[request.prompt].values[key] else {
+          throw KilpiError("", "a text was not evaluated")
+        }
+        return value
+      }
+    }
+  }
+
+  private struct PromptKey: Hashable {
+    var prompt: Int
+    var key: TextKey
+  }
+
+  private func evaluate(_ texts: [String], keys: [TextKey], owners: [Int]) throws {
+    let (rows, fresh) = try encode(texts, keys: keys)
+    var first = 0
+    while first < texts.count {
+      let owner = owners[first]
+      var end = first
+      while end < texts.count, owners[end] == owner { end += 1 }
+      let values = try prompts[owner].evaluator.values(Array(rows[first..<end]))
+      for index in first..<end {
+        prompts[owner].values[keys[index]] = try Self.finite(values[index - first], texts[index])
+        if fresh[index] {
+          prompts[owner].queries.encoded += 1
+        } else {
+          prompts[owner].queries.cached += 1
+        }
+      }
+      first = end
+    }
+  }
+
+  /// The features of each text, and whether it was encoded for this row (or for an equal one).
+  private func encode(
+    _ texts: [String], keys: [TextKey]
+  ) throws -> (rows: [[Float]], fresh: [Bool]) {
+    var place: [TextKey: Int] = [:]
+    var unique: [String] = []
+    var fresh: [Bool] = []
+    for (text, key) in zip(texts, keys) {
+      let isNew = place[key] == nil
+      fresh.append(isNew)
+      if isNew {
+        place[key] = unique.count
+        unique.append(text)
+      }
+    }
+    var encoded: [[Float]] = []
+    encoded.reserveCapacity(unique.count)
+    var first = 0
+    while first < unique.count {
+      try Interrupts.poll()
+      let part = Array(unique[first..<min(first + batch, unique.count)])
+      encoded += try Self.rows(of: Tensor.withoutGradients { try encoder(part) }, count: part.count)
+      first += part.count
+    }
+    return (keys.compactMap { place[$0].map { encoded[$0] } }, fresh)
+  }
+
+  private static func rows(of features: Tensor, count: Int) throws -> [[Float]] {
+    let shape = features.shape
+    guard shape.count == 2, shape[0] == count, shape[1] > 0 else {
+      throw KilpiError(
+        "", "the encoder gave \(shape) for \(count) texts", advice: "it must give [\(count), D]")
+    }
+    let values = try features.floats()
+    return (0..<count).map { Array(values[($0 * shape[1])..<(($0 + 1) * shape[1])]) }
+  }
+
+  private static func finite(_ value: Double, _ text: String) throws -> Double {
+    guard value.isFinite else {
+      throw KilpiError(
+        "", "the objective of '\(text.prefix(40))' is \(value)",
+        advice: "check the encoder's output on this text")
+    }
+    return value
+  }
+}

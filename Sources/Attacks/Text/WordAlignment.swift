@@ -1,0 +1,94 @@
+/// How the words of two texts correspond, by the fewest changed words.
+///
+/// A word replaced, split, lost or gained counts one, and so does a pair of words merged into one;
+/// a split or a merger keeps at least half of the letters, else it is several other words.
+/// Comparison ignores case.
+struct WordAlignment {
+  /// One changed place.
+  struct Change: Equatable {
+    /// The changed words of the first text; empty for gained words.
+    var old: Range<Int>
+    /// What stands there in the second text.
+    var new: Range<Int>
+  }
+
+  /// The changed places, in order.
+  let changes: [Change]
+
+  /// The number of changed words.
+  var count: Int { changes.count }
+
+  init(_ first: [String], _ second: [String]) {
+    let a = first.map { $0.lowercased() }
+    let b = second.map { $0.lowercased() }
+    var start = 0
+    while start < min(a.count, b.count), a[start] == b[start] { start += 1 }
+    var tail = 0
+    while tail < min(a.count, b.count) - start, a[a.count - 1 - tail] == b[b.count - 1 - tail] {
+      tail += 1
+    }
+    changes = Self.align(a[start..<(a.count - tail)], b[start..<(b.count - tail)])
+  }
+
+  /// Dynamic programming over the part that differs; each step takes `i` words to `j` words.
+  private static func align(_ a: ArraySlice<String>, _ b: ArraySlice<String>) -> [Change] {
+    if a.isEmpty, b.isEmpty { return [] }
+    let rows = a.count + 1
+    let columns = b.count + 1
+    var cost = [Int](repeating: Int.max, count: rows * columns)
+    var step = [(Int, Int)](repeating: (0, 0), count: rows * columns)
+    cost[0] = 0
+    for i in 0..<rows {
+      for j in 0..<columns where i + j > 0 {
+        func offer(_ di: Int, _ dj: Int, _ price: Int) {
+          guard di <= i, dj <= j else { return }
+          let before = cost[(i - di) * columns + j - dj]
+          if before < Int.max, before + price < cost[i * columns + j] {
+            cost[i * columns + j] = before + price
+            step[i * columns + j] = (di, dj)
+          }
+        }
+        if i > 0, j > 0, a[a.startIndex + i - 1] == b[b.startIndex + j - 1] { offer(1, 1, 0) }
+        offer(1, 1, 1)
+        offer(1, 0, 1)
+        offer(0, 1, 1)
+        if i > 1, j > 0, keepsLetters(a.dropFirst(i - 2).prefix(2), b.dropFirst(j - 1).prefix(1)) {
+          offer(2, 1, 1)
+        }
+        // A word split into any number of words is one changed word.
+        guard i > 0, j > 1 else { continue }
+        for width in 2...j
+        where keepsLetters(a.dropFirst(i - 1).prefix(1), b.dropFirst(j - width).prefix(width)) {
+          offer(1, width, 1)
+        }
+      }
+    }
+    var changes: [Change] = []
+    var (i, j) = (a.count, b.count)
+    while i + j > 0 {
+      let (di, dj) = step[i * columns + j]
+      let same = di == 1 && dj == 1 && a[a.startIndex + i - 1] == b[b.startIndex + j - 1]
+      if !same {
+        let old = a.startIndex + i
+        let new = b.startIndex + j
+        changes.append(Change(old: (old - di)..<old, new: (new - dj)..<new))
+      }
+      (i, j) = (i - di, j - dj)
+    }
+    return changes.reversed()
+  }
+
+  /// Whether two runs of words agree from both ends in half of their letters or more.
+  private static func keepsLetters(_ a: ArraySlice<String>, _ b: ArraySlice<String>) -> Bool {
+    let first = Array(a.joined().unicodeScalars)
+    let second = Array(b.joined().unicodeScalars)
+    let shorter = min(first.count, second.count)
+    var same = 0
+    while same < shorter, first[same] == second[same] { same += 1 }
+    var tail = 0
+    while tail < shorter - same, first[first.count - 1 - tail] == second[second.count - 1 - tail] {
+      tail += 1
+    }
+    return 2 * (same + tail) >= max(first.count, second.count)
+  }
+}

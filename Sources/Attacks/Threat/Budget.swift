@@ -1,0 +1,114 @@
+internal import Diagnostics
+internal import Glibc
+
+/// How the size of a perturbation is measured, per image over all its values.
+public enum Norm: String, Sendable, CaseIterable {
+  /// Largest absolute change.
+  case linf
+  /// Euclidean length.
+  case l2
+  /// Sum of absolute changes.
+  case l1
+
+  /// A norm by its name in scripts.
+  ///
+  /// - Throws: `KilpiError` that lists the names.
+  public static func named(_ name: String) throws -> Norm {
+    guard let norm = Norm(rawValue: name.lowercased()) else {
+      throw KilpiError(
+        "", "unknown norm '\(name.prefix(40))'", advice: "norms are \"linf\", \"l2\" and \"l1\"")
+    }
+    return norm
+  }
+}
+
+/// What an attack may change: all perturbations whose norm is at most `epsilon`, in pixel units of
+/// `[0, 1]`.
+public struct Budget: Equatable, Sendable {
+  /// How the perturbation is measured.
+  public let norm: Norm
+  /// The largest norm allowed; 0 allows nothing.
+  public let epsilon: Double
+
+  /// A checked budget.
+  ///
+  /// - Parameters:
+  ///   - epsilon: in `0 ... 1` for `linf`; any finite size for the other norms.
+  /// - Throws: `KilpiError` that says how to write the budget.
+  public init(_ norm: Norm = .linf, _ epsilon: Double) throws {
+    self.norm = norm
+    self.epsilon = try Budget.checked(epsilon, name: "eps", norm: norm)
+  }
+
+  /// 1/255 in L∞, the budget of CLIP studies.
+  public static let `default` = Budget(unchecked: .linf, 1.0 / 255)
+
+  private init(unchecked norm: Norm, _ epsilon: Double) {
+    self.norm = norm
+    self.epsilon = epsilon
+  }
+
+  /// A length in pixel units, checked: finite, not negative, and at most 1 for `linf`.
+  ///
+  /// - Throws: `KilpiError` naming `name`, the value, and how to write it.
+  public static func checked(
+    _ value: Double, name: String = "eps", norm: Norm = .linf
+  ) throws -> Double {
+    let limit = norm == .linf ? 1.0 : Double.greatestFiniteMagnitude
+    guard value >= 0, value <= limit else {
+      let range = norm == .linf ? "0 … 1" : "0 and above"
+      let levels = value > 1 && value <= 255 && value == value.rounded()
+      let advice =
+        levels
+        ? "for \(Int(value)) of 255 levels write \(name) = \"\(Int(value))/255\""
+        : "budgets are in pixel units of 0 … 1"
+      throw KilpiError(
+        "", "\(name) is \(number(value)), outside \(range)", advice: advice)
+    }
+    return value
+  }
+
+  /// A length from a script's text: a fraction `"8/255"` or a plain number `"0.03"`.
+  ///
+  /// - Returns: the float64 quotient.
+  /// - Throws: `KilpiError` for any other text; the range is checked by `checked`.
+  public static func parse(
+    _ text: String, name: String = "eps", norm: Norm = .linf
+  ) throws -> Double {
+    let parts = text.split(separator: "/", omittingEmptySubsequences: false)
+      .map { Double(trimmed($0)) }
+    var value: Double?
+    if parts.count == 1 { value = parts[0] }
+    if parts.count == 2, let top = parts[0], let bottom = parts[1], bottom > 0 {
+      value = top / bottom
+    }
+    guard let value else {
+      throw KilpiError(
+        "", "\(name) is \"\(text.prefix(40))\", which is no budget",
+        advice: "write a number such as 0.03, or a fraction such as \"8/255\"")
+    }
+    return try checked(value, name: name, norm: norm)
+  }
+
+  private static func trimmed(_ part: Substring) -> String {
+    let spaces: Set<Character> = [" ", "\t"]
+    var part = part
+    while let first = part.first, spaces.contains(first) { part.removeFirst() }
+    while let last = part.last, spaces.contains(last) { part.removeLast() }
+    return String(part)
+  }
+
+  /// A number as people write it: `8`, `0.5`, `nan`.
+  static func number(_ value: Double) -> String {
+    if let whole = Int(exactly: value), Swift.abs(whole) < 1 << 53 { return String(whole) }
+    return "\(value)"
+  }
+
+  /// The budget as result rows print it: `linf 8/255`, `l2 0.5`.
+  public var description: String {
+    let levels = epsilon * 255
+    let near = levels.rounded()
+    let isLevels = norm == .linf && near >= 1 && Swift.abs(levels - near) < 1e-9
+    return "\(norm.rawValue) " + (isLevels ? "\(Int(near))/255" : Budget.number(epsilon))
+  }
+}

@@ -1,0 +1,51 @@
+/* Size, character widths, and the terminal's modes, which must be right however Kilpi ends. */
+#define _GNU_SOURCE /* wcwidth */
+#include "CEditLine.h"
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <termios.h>
+#include <unistd.h>
+#include <wchar.h>
+
+static struct termios remembered;
+static atomic_bool is_remembered = false;
+
+bool kilpi_terminal_size(int descriptor, int *columns, int *rows) {
+  struct winsize size = {0};
+  if (ioctl(descriptor, TIOCGWINSZ, &size) != 0) return false;
+  *columns = size.ws_col;
+  *rows = size.ws_row;
+  return size.ws_col > 0;
+}
+
+int kilpi_character_width(uint32_t character) { return wcwidth((wchar_t)character); }
+
+void kilpi_standard_write(int descriptor, const void *bytes, size_t count) {
+  fwrite(bytes, 1, count, descriptor == STDOUT_FILENO ? stdout : stderr);
+}
+
+bool kilpi_standard_flush(int descriptor) {
+  FILE *stream = descriptor == STDOUT_FILENO ? stdout : stderr;
+  return fflush(stream) == 0 && !ferror(stream);
+}
+
+void kilpi_terminal_remember(void) {
+  if (tcgetattr(STDIN_FILENO, &remembered) == 0) atomic_store(&is_remembered, true);
+}
+
+void kilpi_terminal_restore(void) {
+  if (!atomic_load(&is_remembered)) return;
+  tcsetattr(STDIN_FILENO, TCSADRAIN, &remembered);
+  static const char end_of_paste[] = "\033[?2004l";
+  if (write(STDOUT_FILENO, end_of_paste, sizeof end_of_paste - 1) < 0) return;
+}
+
+void kilpi_terminal_suspend(void) {
+  struct termios editing;
+  bool known = tcgetattr(STDIN_FILENO, &editing) == 0;
+  kilpi_terminal_restore();
+  kill(0, SIGTSTP);
+  if (known) tcsetattr(STDIN_FILENO, TCSADRAIN, &editing);
+}

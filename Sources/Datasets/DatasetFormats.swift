@@ -1,0 +1,112 @@
+internal import Diagnostics
+internal import Files
+internal import Glibc
+public import Images
+
+/// How to open a data set.
+public struct DatasetOptions: Sendable {
+  /// `train`, `test`, or another name that the set uses.
+  public var split = "test"
+  /// A format's name, or `auto` to recognise it by its files.
+  public var format = "auto"
+  /// A recipe that brings every image to `size`; nil leaves the pixels as they are.
+  public var preset: PreprocessingPreset?
+  /// The side that the recipe makes; with a size and no recipe, the recipe is `openai`.
+  public var size: Int?
+
+  /// The test split, recognised by its files, native pixels.
+  public init() {}
+}
+
+/// A layout of files that Kilpi reads as a data set.
+public struct DatasetFormat: Sendable {
+  /// The name that scripts use.
+  public let name: String
+  /// What the files look like, in one line.
+  public let summary: String
+  /// True when a folder looks like this format.
+  let matches: @Sendable (_ folder: String, _ split: String) -> Bool
+  let open: @Sendable (_ folder: String, _ split: String) throws -> Dataset
+}
+
+/// The layouts that `data.open` knows, in the order in which it tries them.
+public enum DatasetFormats {
+  /// One row a format; a new reader is one more row.
+  public static let all: [DatasetFormat] = [
+    DatasetFormat(
+      name: "webdataset", summary: "SPLIT/0.tar … with KEY.jpg and KEY.cls or KEY.txt",
+      matches: { WebDataset.matches($0, split: $1) },
+      open: { try WebDataset.open(folder: $0, split: $1) }),
+    DatasetFormat(
+      name: "idx", summary: "train-images-idx3-ubyte and its like, plain or gzip (MNIST's form)",
+      matches: { IDXDataset.files(in: $0, split: $1) != nil },
+      open: { try IDXDataset.open(folder: $0, split: $1) }),
+    DatasetFormat(
+      name: "cifar", summary: "data_batch_1.bin … or train.bin and test.bin",
+      matches: { CIFARBinary.matches($0, split: $1) },
+      open: { try CIFARBinary.open(folder: $0, split: $1) }),
+    DatasetFormat(
+      name: "imagefolder", summary: "SPLIT/CLASS/*.png, jpg, jpeg or ppm",
+      matches: { ImageFolder.matches($0, split: $1) },
+      open: { try ImageFolder.open(folder: $0, split: $1) }),
+  ]
+
+  /// Opens a data set by path or name.
+  ///
+  /// - Parameter path: a folder; else the name of a folder in `KILPI_DATA`; else `fashion-mnist`.
+  /// - Throws: `KilpiError` when there is no such folder, its format is not recognised, or it
+  ///   cannot be read.
+  public static func open(
+    _ path: String, options: DatasetOptions = DatasetOptions()
+  ) throws -> Dataset {
+    if let size = options.size, size < 1 {
+      throw KilpiError("", "size is \(size), less than 1")
+    }
+    let dataset = try opened(path, options)
+    guard options.preset != nil || options.size != nil else { return dataset }
+    return dataset.preprocessed(options.preset ?? .openai, size: options.size ?? 224)
+  }
+
+  private static func opened(_ path: String, _ options: DatasetOptions) throws -> Dataset {
+    guard let folder = folder(named: path) else {
+      if ["fashion-mnist", "fashion_mnist"].contains(path) {
+        return try FashionMNIST.open(split: options.split)
+      }
+      throw KilpiError(
+        "", "there is no data set '\(path)'",
+        advice: "give a folder, or the name of one in KILPI_DATA")
+    }
+    if options.format != "auto" {
+      guard let format = all.first(where: { $0.name == options.format }) else {
+        let names = all.map(\.name)
+        throw KilpiError(
+          "", "there is no format '\(options.format)'",
+          advice: NearestName.suggestion(for: options.format, among: names)
+            .map { "did you mean '\($0)'?" } ?? "formats: auto, \(names.joined(separator: ", "))")
+      }
+      return try format.open(folder, options.split)
+    }
+    if let format = all.first(where: { $0.matches(folder, options.split) }) {
+      return try format.open(folder, options.split)
+    }
+    // Another split may be there: its reader then says which.
+    for other in ["train", "test", "val"] where other != options.split {
+      if let format = all.first(where: { $0.matches(folder, other) }) {
+        _ = try format.open(folder, options.split)
+      }
+    }
+    throw KilpiError(
+      "", "the format of '\(folder)' is not recognised",
+      advice: "formats: " + all.map { "\($0.name) (\($0.summary))" }.joined(separator: "; "))
+  }
+
+  private static func folder(named path: String) -> String? {
+    let trimmed = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
+    if FileReader.isDirectory(trimmed) { return trimmed }
+    guard let root = getenv("KILPI_DATA").map({ String(cString: $0) }), !trimmed.isEmpty,
+      !trimmed.contains("..")
+    else { return nil }
+    let folder = root + "/" + trimmed
+    return FileReader.isDirectory(folder) ? folder : nil
+  }
+}

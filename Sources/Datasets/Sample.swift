@@ -1,0 +1,130 @@
+internal import Diagnostics
+public import Images
+
+/// The picture of a sample.
+public enum SampleImage: Sendable {
+  /// 8-bit pixels, as image files hold them.
+  case pixels(PixelImage)
+  /// Values in `[0, 1]` in the order `[3, height, width]`, for images that were given as numbers.
+  case values([Float], width: Int, height: Int)
+
+  /// Columns.
+  public var width: Int {
+    switch self {
+    case .pixels(let image): return image.width
+    case .values(_, let width, _): return width
+    }
+  }
+
+  /// Rows.
+  public var height: Int {
+    switch self {
+    case .pixels(let image): return image.height
+    case .values(_, _, let height): return height
+    }
+  }
+
+  /// Writes the three planes to a buffer of `3 · width · height` values.
+  func writePlanes(into buffer: UnsafeMutableBufferPointer<Float>) {
+    switch self {
+    case .pixels(let image): image.writePlanes(into: buffer)
+    case .values(let values, _, _): _ = buffer.update(fromContentsOf: values)
+    }
+  }
+}
+
+/// One sample of a data set.
+public struct Sample: Sendable {
+  /// A stable name: the key in its split, or the file and the record's number.
+  public var id: String
+  /// The picture.
+  public var image: SampleImage
+  /// The class, counted from 0; nil in sets with captions.
+  public var label: Int?
+  /// Captions; empty in sets with classes.
+  public var captions: [String]
+
+  /// Creates a sample.
+  public init(id: String, image: SampleImage, label: Int? = nil, captions: [String] = []) {
+    self.id = id
+    self.image = image
+    self.label = label
+    self.captions = captions
+  }
+}
+
+/// Numbers for sample ids.
+public enum SampleID {
+  /// The 64-bit number of an id: FNV-1a, then mixed so that near ids differ in all bits.
+  ///
+  /// Random streams are keyed by it, so it never changes.
+  public static func number(of id: String) -> UInt64 {
+    var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+    for byte in id.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+    hash = (hash ^ hash >> 30) &* 0xbf58_476d_1ce4_e5b9
+    hash = (hash ^ hash >> 27) &* 0x94d0_49bb_1331_11eb
+    return hash ^ hash >> 31
+  }
+}
+
+/// Where the samples of a data set come from; indices count from 0.
+///
+/// A source decodes when asked. Calls come from one thread.
+public protocol SampleSource: AnyObject {
+  /// How many samples there are.
+  var count: Int { get }
+  /// The stable id of a sample.
+  func id(at index: Int) -> String
+  /// The class of a sample, counted from 0; nil in sets with captions.
+  func label(at index: Int) -> Int?
+  /// The captions of a sample; empty in sets with classes.
+  func captions(at index: Int) -> [String]
+  /// The picture of a sample, decoded.
+  ///
+  /// - Throws: `KilpiError` naming the file when it cannot be decoded.
+  func image(at index: Int) throws -> SampleImage
+  /// Width and height of a sample's picture.
+  func size(at index: Int) throws -> (width: Int, height: Int)
+  /// Writes the three planes of a sample to a buffer of `3 · width · height` values.
+  func writePlanes(at index: Int, into buffer: UnsafeMutableBufferPointer<Float>) throws
+}
+
+extension SampleSource {
+  /// No captions.
+  public func captions(at index: Int) -> [String] { [] }
+
+  /// The size of the decoded picture.
+  public func size(at index: Int) throws -> (width: Int, height: Int) {
+    let image = try image(at: index)
+    return (image.width, image.height)
+  }
+
+  /// The planes of the decoded picture.
+  public func writePlanes(
+    at index: Int, into buffer: UnsafeMutableBufferPointer<Float>
+  ) throws {
+    try image(at: index).writePlanes(into: buffer)
+  }
+}
+
+/// Decoded pictures kept while they fit a number of bytes; what comes later is decoded each time.
+struct PixelCache {
+  private var images: [PixelImage?]
+  private var room: Int
+
+  init(count: Int, bytes: Int = 512 << 20) {
+    images = Array(repeating: nil, count: count)
+    room = bytes
+  }
+
+  /// The picture at `index`, from the cache or from `decode`.
+  mutating func image(at index: Int, decode: () throws -> PixelImage) rethrows -> PixelImage {
+    if let image = images[index] { return image }
+    let image = try decode()
+    if image.pixels.count <= room {
+      room -= image.pixels.count
+      images[index] = image
+    }
+    return image
+  }
+}

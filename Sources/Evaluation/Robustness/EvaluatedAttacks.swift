@@ -1,0 +1,136 @@
+public import Attacks
+public import ClipModels
+public import Diagnostics
+public import Files
+
+/// An image attack as an evaluation runs it.
+public struct EvaluatedImageAttack {
+  /// Its name in tables; two attacks of one evaluation have different names.
+  public var name: String
+  /// The attack.
+  public var attack: any ImageAttack
+  /// Budget, loss, seed and the like.
+  public var settings: AttackSettings
+  /// Its parameters for the record; null: the properties of `attack`.
+  public var record: JSONValue
+
+  /// Names an attack.
+  public init(
+    name: String, attack: any ImageAttack, settings: AttackSettings, record: JSONValue = .null
+  ) {
+    self.name = name
+    self.attack = attack
+    self.settings = settings
+    self.record = record
+  }
+
+  /// Everything that fixes its result.
+  var fullRecord: JSONValue {
+    var members: [JSONValue.Member] = [
+      .init("method", .string(attack.name)), .init("norm", .string(settings.budget.norm.rawValue)),
+      .init("eps", .number(settings.budget.epsilon)),
+      .init("eps_255", .number(settings.budget.epsilon * 255)),
+      .init("restarts", .integer(Int64(settings.restarts))),
+      .init("seed", .integer(Int64(bitPattern: settings.seed))),
+      .init("attack_all", .bool(settings.attacksAll)),
+      .init("early_stop", .bool(settings.stopsEarly)),
+      .init("eot", .integer(Int64(settings.draws))),
+      .init("lattice", settings.isOnEightBitLevels ? .integer(8) : .null),
+      .init("transfer", .bool(!settings.sources.isEmpty)),
+      .init("keep", settings.keep.map { .string($0.rawValue) } ?? .null),
+    ]
+    switch settings.loss {
+    case .crossEntropy: members.append(.init("loss", "ce"))
+    case .dlr: members.append(.init("loss", "dlr"))
+    case .custom: members.append(.init("loss", "custom"))
+    case .margin(let clamp):
+      members.append(.init("loss", "margin"))
+      members.append(.init("clamp", clamp.map { .number($0) } ?? .null))
+    }
+    let parameters = record == .null ? Self.properties(of: attack) : record
+    return .object(members + [.init("parameters", parameters)])
+  }
+
+  /// The stored properties of an attack, which are its hyper-parameters; null is "the default".
+  static func properties(of attack: any ImageAttack) -> JSONValue {
+    .object(
+      Mirror(reflecting: attack).children.compactMap { child in
+        guard let label = child.label else { return nil }
+        return .init(label, value(child.value))
+      })
+  }
+
+  private static func value(_ any: Any) -> JSONValue {
+    switch any {
+    case let value as Bool: return .bool(value)
+    case let value as Int: return .integer(Int64(value))
+    case let value as Double: return .number(value)
+    case let value as String: return .string(value)
+    default:
+      let mirror = Mirror(reflecting: any)
+      guard mirror.displayStyle == .optional else { return .string(String("\(any)".prefix(80))) }
+      return mirror.children.first.map { value($0.value) } ?? .null
+    }
+  }
+}
+
+/// A text attack as an evaluation runs it: each class prompt attacked once, without images.
+public struct EvaluatedTextAttack {
+  /// Attacks the prompts of a classifier; results are in the order of its prompts.
+  public typealias Perturb = (ZeroShotClassifier, ProgressHandler?) throws -> TextReport
+
+  /// Its name in tables; two attacks of one evaluation have different names.
+  public var name: String
+  /// Its parameters, for the record.
+  public var record: JSONValue
+  /// The attack.
+  public var perturb: Perturb
+
+  /// Names an attack.
+  public init(name: String, record: JSONValue = .null, perturb: @escaping Perturb) {
+    self.name = name
+    self.record = record
+    self.perturb = perturb
+  }
+}
+
+/// An image attack and a text attack together.
+public struct EvaluatedMultimodalAttack {
+  /// In which way they are put together.
+  public enum Method: String, Sendable, CaseIterable {
+    /// Images attacked against the clean prompts, scored with the adversarial ones: the published
+    /// "multimodal" number, neither joint nor adaptive (`mm_sep`).
+    case independent
+    /// Prompts attacked first, then the images against the adversarial prompts (`mm_t2i`).
+    case adaptive
+  }
+
+  /// In which way they are put together.
+  public var method: Method
+  /// The image attack; under the name of another of the evaluation, it is that attack.
+  public var image: EvaluatedImageAttack
+  /// The text attack; under the name of another of the evaluation, it is that attack.
+  public var text: EvaluatedTextAttack
+
+  /// Puts two attacks together.
+  public init(_ method: Method, image: EvaluatedImageAttack, text: EvaluatedTextAttack) {
+    self.method = method
+    self.image = image
+    self.text = text
+  }
+
+  /// Every image attack with every text attack, by every method.
+  public static func all(
+    images: [EvaluatedImageAttack], texts: [EvaluatedTextAttack],
+    methods: [Method] = [.independent, .adaptive]
+  ) -> [EvaluatedMultimodalAttack] {
+    methods.flatMap { method in
+      images.flatMap { image in
+        texts.map { EvaluatedMultimodalAttack(method, image: image, text: $0) }
+      }
+    }
+  }
+
+  /// The name in tables.
+  public var name: String { image.name + " + " + text.name }
+}

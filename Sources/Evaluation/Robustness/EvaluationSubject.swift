@@ -1,0 +1,86 @@
+public import Attacks
+public import ClipModels
+public import Files
+internal import Networks
+internal import Tensors
+
+/// What is evaluated: a classifier, and what a record must say about it.
+public struct EvaluationSubject {
+  /// Its name in titles and tables.
+  public var name: String
+  /// Class names in the order of the logits; empty when they are those of the data.
+  public var classNames: [String]
+  /// Images to logits, with the clean prompts.
+  public var classifier: Classifier
+  /// The prompts behind the classes, for text attacks; nil for a plain function.
+  public var zeroShot: ZeroShotClassifier?
+  /// Images to logits with other prompts, in the order of the prompts; nil for a plain function.
+  public var reprompted: (([String]) throws -> Classifier)?
+  /// Where the weights came from.
+  public var origin = ""
+  /// A hash of all weights, 16 hexadecimal digits; nil for a plain function.
+  public var weights: String?
+  /// Number of weights.
+  public var parameterCount: Int?
+  /// Side of the model's input; nil when unknown.
+  public var inputSide: Int?
+  /// How the model was trained, if that is known; goes into the record as it is.
+  public var training = JSONValue.null
+
+  /// A CLIP with prompts.
+  ///
+  /// Its weights are used as they are when the evaluation runs, and record no gradient.
+  public init(_ classifier: ZeroShotClassifier, name: String = "") throws {
+    let model = classifier.model
+    let frozen = try classifier.with(model: model.frozen())
+    self.name = name.isEmpty ? model.origin : name
+    classNames = classifier.classNames
+    self.classifier = { try frozen.logits($0) }
+    zeroShot = frozen
+    reprompted = { prompts in
+      let other = try frozen.withPrompts(prompts)
+      return { try other.logits($0) }
+    }
+    origin = model.origin
+    weights = try WeightsHash.of(model)
+    parameterCount = model.parameters.elementCount
+    inputSide = model.configuration.imageSize
+  }
+
+  /// Any function from images `[N, 3, H, W]` to logits `[N, C]`.
+  ///
+  /// Scenarios with text need a `ZeroShotClassifier`.
+  public init(name: String, classNames: [String] = [], classifier: @escaping Classifier) {
+    self.name = name
+    self.classNames = classNames
+    self.classifier = classifier
+  }
+}
+
+/// A number that stands for a model's weights.
+public enum WeightsHash {
+  /// The hash of names, shapes and bytes of all weights, as 16 hexadecimal digits.
+  ///
+  /// 64-bit words are mixed one after another; equal weights give equal digits on every machine. It
+  /// tells models apart in records and guards against nothing.
+  public static func of(_ model: ClipModel) throws -> String {
+    var state: UInt64 = 0x6B69_6C70_6921_0001
+    func add(_ word: UInt64) {
+      state = (state ^ word) &* 0x9E37_79B9_7F4A_7C15
+      state ^= state >> 29
+    }
+    for (name, tensor) in model.parameters.entries {
+      for byte in name.utf8 { add(UInt64(byte)) }
+      for size in tensor.shape { add(UInt64(bitPattern: Int64(size))) }
+      if tensor.dtype == .float32 {
+        try tensor.detached().withFloats { values in
+          for value in values { add(UInt64(value.bitPattern)) }
+        }
+      } else {
+        for value in try tensor.detached().doubles() { add(value.bitPattern) }
+      }
+    }
+    let text = String(state ^ state >> 32, radix: 16)
+    return String(repeating: "0", count: 16 - text.count) + text
+  }
+}

@@ -1,0 +1,131 @@
+internal import Attacks
+public import Datasets
+public import Diagnostics
+internal import Tensors
+
+/// Which samples of a data set are evaluated.
+public enum SampleChoice: Equatable, Sendable {
+  /// All samples of the split.
+  case all
+  /// So many, drawn with the evaluation's seed, in the order of the set.
+  case random(Int)
+  /// The samples with these ids, in this order.
+  case ids([String])
+}
+
+/// Where a perturbation lives; the two are different threat models.
+public enum PerturbationPlace: String, Sendable, CaseIterable {
+  /// On the images at the data set's own size.
+  case native
+  /// On images brought to the model's input size first.
+  case input
+}
+
+/// Measures a classifier's accuracy when clean and under attacks on images, texts and both.
+///
+/// Predictions are the top class, ties to the lowest index, each image evaluated alone. A sample that
+/// is wrong when clean counts as broken under image attacks and is not attacked; with adversarial
+/// prompts it may become right, and then counts as right (the published protocol). All samples of the
+/// choice count, and no others.
+public struct RobustnessEvaluation {
+  /// Attacks on images, each with a row of its own.
+  public var images: [EvaluatedImageAttack] = []
+  /// Attacks on the class prompts, each with a row of its own.
+  public var texts: [EvaluatedTextAttack] = []
+  /// Attacks on both.
+  public var multimodal: [EvaluatedMultimodalAttack] = []
+  /// Which samples are evaluated.
+  public var samples = SampleChoice.all
+  /// Root of random draws, in place of the attacks' own seeds; nil leaves those, and draws samples
+  /// with 0.
+  public var seed: UInt64?
+  /// Samples attacked together, at least 1.
+  public var batch = 64
+  /// Attack samples that are wrong when clean too, as released code does; they stay counted as broken.
+  public var attacksAll = false
+  /// Where the perturbation lives.
+  public var perturbationPlace = PerturbationPlace.native
+  /// Samples whose pictures the report keeps, from the first.
+  public var pictures = 6
+  /// The precision of the model's products, as the record names it.
+  public var precision = "float32"
+  /// How the images were prepared before the evaluation, as the record names it.
+  public var preprocessing = "none"
+  /// Told as samples are finished.
+  public var progress: ProgressHandler?
+
+  /// Clean accuracy alone.
+  public init() {}
+
+  /// Runs the evaluation.
+  ///
+  /// - Parameters:
+  ///   - subject: the classifier.
+  ///   - data: labelled images of one size.
+  /// - Throws: `KilpiError` when the set has no labels or other classes than the subject, two attacks
+  ///   share a name, text is to be attacked behind a plain function, or an attack fails (its row's
+  ///   name stands in front); on interrupt.
+  public func run(_ subject: EvaluationSubject, data: Dataset) throws -> RobustnessReport {
+    try check(subject, data)
+    let chosen = try choose(data)
+    guard chosen.count > 0 else {
+      throw KilpiError("", "there is no sample to evaluate in \(data.name)")
+    }
+    return try EvaluationRun(self, subject, chosen, whole: data).report()
+  }
+
+  private func check(_ subject: EvaluationSubject, _ data: Dataset) throws {
+    guard batch >= 1 else { throw KilpiError("", "batch is \(batch), at least 1 is needed") }
+    guard pictures >= 0 else { throw KilpiError("", "pictures is \(pictures), below 0") }
+    guard !data.hasCaptions, !data.classNames.isEmpty else {
+      throw KilpiError(
+        "", "\(data.name) has captions, not classes", advice: "evaluate it with eval.retrieval")
+    }
+    if !subject.classNames.isEmpty, subject.classNames.count != data.classNames.count {
+      throw KilpiError(
+        "",
+        "the classifier has \(subject.classNames.count) classes, \(data.name) has "
+          + "\(data.classNames.count)", advice: "make the classifier from the set's class_names")
+    }
+    if !texts.isEmpty || !multimodal.isEmpty, subject.zeroShot == nil || subject.reprompted == nil {
+      throw KilpiError(
+        "", "a plain function has no prompts to attack",
+        advice: "pass a classifier made by model:classifier, or leave text attacks out")
+    }
+    if perturbationPlace == .input, subject.inputSide == nil {
+      throw KilpiError(
+        "", "the input size of a plain function is not known", advice: "use perturb_at = \"native\""
+      )
+    }
+    for names in [
+      images.map(\.name), texts.map(\.name), multimodal.map { $0.method.rawValue + $0.name },
+    ] {
+      var seen = Set<String>()
+      if let twice = names.first(where: { !seen.insert($0).inserted }) {
+        throw KilpiError("", "two attacks have the name '\(twice)'", advice: "name one of them")
+      }
+    }
+  }
+
+  private func choose(_ data: Dataset) throws -> Dataset {
+    switch samples {
+    case .all: return data
+    case .random(let count):
+      guard count >= 1 else { throw KilpiError("", "samples is \(count), at least 1 is needed") }
+      if count >= data.count { return data }
+      return try data.take(count, random: RandomSource(seed: seed ?? 0))
+    case .ids(let ids):
+      let places = Dictionary(zip(data.ids, 0...), uniquingKeysWith: { first, _ in first })
+      return try data.subset(
+        ids.map { id in
+          guard let place = places[id] else {
+            let near = NearestName.suggestion(for: id, among: Array(data.ids.prefix(10_000)))
+            throw KilpiError(
+              "", "\(data.name) has no sample '\(id.prefix(40))'",
+              advice: near.map { "did you mean '\($0)'?" })
+          }
+          return place
+        })
+    }
+  }
+}

@@ -1,0 +1,108 @@
+internal import Attacks
+public import Files
+
+extension RobustnessReport {
+  /// The whole result but for the samples, which `samples.jsonl` holds.
+  public var json: JSONValue {
+    var members = record.object ?? []
+    members.append(.init("scenarios", .array(scenarios.map(Self.json))))
+    members.append(.init("texts", .array(texts.map(Self.json))))
+    members.append(.init("notes", .array(notes.map { .string($0) })))
+    members.append(.init("seconds", .number(seconds)))
+    return .object(members)
+  }
+
+  private static func optional(_ value: Double?) -> JSONValue {
+    value.map { .number($0) } ?? .null
+  }
+
+  private static func json(_ row: ScenarioResult) -> JSONValue {
+    let interval = row.accuracy.wilson
+    return .record([
+      "label": .string(row.label), "scenario": .string(row.kind.rawValue),
+      "attack": .string(row.attack), "n": .integer(Int64(row.samples.count)),
+      "correct": .integer(Int64(row.accuracy.count)), "accuracy": optional(row.accuracy.value),
+      "interval": interval.map { .array([.number($0.lowerBound), .number($0.upperBound)]) }
+        ?? .null,
+      "strict": optional(row.strict.value), "asr_drop": optional(row.successDrop),
+      "asr_lost": optional(row.successLost),
+      "max_distance": .record([
+        "linf": optional(row.largest(.linf)), "l2": optional(row.largest(.l2)),
+        "l1": optional(row.largest(.l1)),
+      ]),
+      "forwards": .integer(Int64(row.forwards)), "backwards": .integer(Int64(row.backwards)),
+      "seconds": .number(row.seconds), "parameters": row.record,
+      "flags": .array(
+        row.flags.map { flag, batches in
+          .record([
+            "kind": .string(flag.kind.rawValue), "batches": .integer(Int64(batches)),
+            "detail": .string(flag.detail),
+          ])
+        }), "problems": .array(row.problems.map { .string($0) }),
+    ])
+  }
+
+  private static func json(_ text: TextAttackRecord) -> JSONValue {
+    .record([
+      "name": .string(text.name), "parameters": text.record,
+      "changed_share": .number(text.changedShare), "synonym_share": .number(text.synonymShare),
+      "class_share": .number(text.classShare), "encoded": .integer(Int64(text.encoded)),
+      "seconds": .number(text.seconds),
+      "prompts": .array(
+        text.prompts.map { prompt in
+          .record([
+            "original": .string(prompt.original), "adversarial": .string(prompt.adversarial),
+            "edits": .array(prompt.edits.map { .string($0) }),
+          ])
+        }),
+    ])
+  }
+
+  /// One JSON object a sample and row, a line each; what was not measured is left out.
+  public var sampleLines: String {
+    var text = ""
+    for row in scenarios {
+      for sample in row.samples {
+        text += Self.json(sample, row.label).serialized() + "\n"
+      }
+    }
+    return text
+  }
+
+  private static func json(_ sample: SampleRecord, _ label: String) -> JSONValue {
+    var members: [JSONValue.Member] = [
+      .init("row", .string(label)), .init("id", .string(sample.id)),
+      .init("label", .integer(Int64(sample.label))),
+      .init("clean_prediction", .integer(Int64(sample.cleanPrediction))),
+    ]
+    if let prediction = sample.prediction {
+      members.append(.init("prediction", .integer(Int64(prediction))))
+    }
+    members.append(.init("correct", .bool(sample.isCorrect)))
+    for (key, value) in [
+      ("margin", sample.margin), ("loss", sample.loss), ("linf", sample.linf), ("l2", sample.l2),
+      ("l1", sample.l1),
+    ] {
+      if let value { members.append(.init(key, .number(value))) }
+    }
+    for (key, value) in [("forwards", sample.forwards), ("backwards", sample.backwards)] {
+      if let value { members.append(.init(key, .integer(Int64(value)))) }
+    }
+    if !sample.flags.isEmpty {
+      members.append(.init("flags", .array(sample.flags.map { .string($0) })))
+    }
+    return .object(members)
+  }
+
+  /// Writes `report.json`, `samples.jsonl`, `table.txt`, `table.md` and `table.csv` to a folder.
+  ///
+  /// The folder is made when it is not there. Classes in the files count from 0.
+  public func save(_ folder: String) throws {
+    try FileReader.makeDirectory(folder)
+    try AtomicFile.write(sampleLines, to: folder + "/samples.jsonl")
+    try AtomicFile.write(table(), to: folder + "/table.txt")
+    try AtomicFile.write(markdown, to: folder + "/table.md")
+    try AtomicFile.write(csv, to: folder + "/table.csv")
+    try AtomicFile.write(json.serialized(indent: 2) + "\n", to: folder + "/report.json")
+  }
+}

@@ -1,0 +1,156 @@
+internal import Attacks
+internal import ClipModels
+internal import Datasets
+public import Files
+internal import Kernels
+public import Tensors
+
+/// One evaluated sample with its pictures.
+public struct PictureRow {
+  /// The sample's id.
+  public let id: String
+  /// True class, 0-based.
+  public let label: Int
+  /// The clean image `[3, H, W]`, where the perturbation lives.
+  public let image: Tensor
+  /// Top class of the clean image, 0-based.
+  public let prediction: Int
+  /// Attacked images by the label of their row, with their top class.
+  public var attacked: [(row: String, image: Tensor, prediction: Int)] = []
+}
+
+/// The result of an evaluation: rows, what they were measured on, and how to do it again.
+public struct RobustnessReport {
+  /// The classifier's name.
+  public var name: String
+  /// Class names in the order of the labels.
+  public let classNames: [String]
+  /// Rows, `clean` first, `worst` last where there is more than one attack.
+  public let scenarios: [ScenarioResult]
+  /// What the text attacks did.
+  public let texts: [TextAttackRecord]
+  /// The first samples with their pictures.
+  public let pictures: [PictureRow]
+  /// Name of the data set.
+  public let dataName: String
+  /// Its split.
+  public let split: String
+  /// Samples in the whole split.
+  public let splitCount: Int
+  /// Width of the images that were perturbed.
+  public let width: Int
+  /// Height of the images that were perturbed.
+  public let height: Int
+  /// Where the perturbation lives.
+  public let perturbationPlace: PerturbationPlace
+  /// Wall-clock time of the whole evaluation.
+  public let seconds: Double
+  /// Model, data, prompts, threat model and machine, as a.3 of the assurance document lists them.
+  public let record: JSONValue
+  /// What a reader of the table must know: about the data, flags, problems.
+  public let notes: [String]
+
+  /// The version that records name.
+  public static let version = "0.1.0"
+
+  /// The evaluated samples' ids, in order.
+  public var sampleIDs: [String] { scenarios.first?.samples.map(\.id) ?? [] }
+  /// How many samples were evaluated.
+  public var count: Int { scenarios.first?.samples.count ?? 0 }
+
+  /// The row of a label such as `clean`, `image/pgd` or `worst`; a kind's name alone is its first row.
+  public func scenario(_ label: String) -> ScenarioResult? {
+    scenarios.first { $0.label == label } ?? scenarios.first { $0.kind.rawValue == label }
+  }
+}
+
+extension RobustnessReport {
+  init(
+    subject: EvaluationSubject, evaluation: RobustnessEvaluation, data: Dataset, of splitCount: Int,
+    resolution: (width: Int, height: Int), scenarios: [ScenarioResult], texts: [TextAttackRecord],
+    pictures: [PictureRow], seconds: Double
+  ) {
+    name = subject.name
+    classNames = subject.classNames.isEmpty ? data.classNames : subject.classNames
+    self.scenarios = scenarios
+    self.texts = texts
+    self.pictures = pictures
+    dataName = data.name
+    split = data.split
+    self.splitCount = splitCount
+    width = resolution.width
+    height = resolution.height
+    perturbationPlace = evaluation.perturbationPlace
+    self.seconds = seconds
+    notes = Self.notes(data, classNames, scenarios)
+    record = Self.record(
+      subject, evaluation, data, of: splitCount, resolution: resolution, classNames: classNames)
+  }
+
+  private static func notes(
+    _ data: Dataset, _ classNames: [String], _ scenarios: [ScenarioResult]
+  ) -> [String] {
+    var notes = data.notes
+    var seen = Set<String>()
+    let twice = Set(classNames.filter { !seen.insert($0).inserted }).sorted()
+    if !twice.isEmpty {
+      notes.append(
+        "classes share a name (\(twice.joined(separator: ", "))): ties go to the lower index")
+    }
+    for row in scenarios {
+      for (flag, batches) in row.flags {
+        notes.append("\(row.label): \(flag.kind.rawValue) in \(batches) batches: \(flag.detail)")
+      }
+      if row.kind != .worst {
+        for problem in row.problems { notes.append("\(row.label) is invalid: \(problem)") }
+      }
+    }
+    return notes
+  }
+
+  private static func record(
+    _ subject: EvaluationSubject, _ evaluation: RobustnessEvaluation, _ data: Dataset,
+    of splitCount: Int, resolution: (width: Int, height: Int), classNames: [String]
+  ) -> JSONValue {
+    func strings(_ list: [String]) -> JSONValue { .array(list.map { .string($0) }) }
+    func number(_ value: Int?) -> JSONValue { value.map { .integer(Int64($0)) } ?? .null }
+    let prompts = subject.zeroShot?.prompts
+    let hash = prompts.map { prompts in
+      String(SampleID.number(of: prompts.joined(separator: "\n")), radix: 16)
+    }
+    return .record([
+      "kilpi": .string(version),
+      "model": .record([
+        "name": .string(subject.name), "origin": .string(subject.origin),
+        "weights": subject.weights.map { .string($0) } ?? .null,
+        "parameters": number(subject.parameterCount), "input_side": number(subject.inputSide),
+        "training": subject.training,
+      ]),
+      "data": .record([
+        "name": .string(data.name), "split": .string(data.split), "n": number(data.count),
+        "of": number(splitCount), "ids_hash": .string(data.fingerprint),
+        "classes": number(classNames.count), "notes": strings(data.notes),
+      ]),
+      "prompts": .record([
+        "class_names": strings(classNames),
+        "templates": subject.zeroShot.map { strings($0.templates) } ?? .null,
+        "prompts": prompts.map(strings) ?? .null, "hash": hash.map { .string($0) } ?? .null,
+      ]),
+      "threat": .record([
+        "perturb_at": .string(evaluation.perturbationPlace.rawValue),
+        "width": number(resolution.width), "height": number(resolution.height),
+        "preprocessing": .string(
+          evaluation.perturbationPlace == .input
+            ? "openai to the model's input side" : evaluation.preprocessing),
+        "resize_in_graph": .string(
+          subject.zeroShot == nil
+            ? "unknown" : "bicubic, a = -0.75, half-pixel centres, no antialiasing"),
+        "attack_all": .bool(evaluation.attacksAll),
+      ]),
+      "machine": .record([
+        "precision": .string(evaluation.precision), "blas_core": .string(BLAS.coreName),
+      ]),
+      "seed": evaluation.seed.map { .integer(Int64(bitPattern: $0)) } ?? .null,
+    ])
+  }
+}

@@ -1,0 +1,158 @@
+public import Attacks
+public import Files
+
+/// What was changed when a row of a table was measured (`clean`, `image`, `text`, …).
+public enum ScenarioKind: String, Sendable, CaseIterable {
+  /// Nothing.
+  case clean
+  /// Images, against the clean prompts.
+  case image
+  /// Every class prompt; images are clean.
+  case text
+  /// Images against the clean prompts, scored with the adversarial prompts.
+  case multimodalIndependent = "mm_sep"
+  /// Prompts first, then images against the adversarial prompts.
+  case multimodalAdaptive = "mm_t2i"
+  /// The worst of all rows above, sample by sample.
+  case worst
+}
+
+/// What became of one sample in one scenario.
+///
+/// What was not measured is nil, never 0.
+public struct SampleRecord: Equatable, Sendable {
+  /// The sample's stable id.
+  public var id: String
+  /// True class, 0-based.
+  public var label: Int
+  /// Top class of the clean image with the clean prompts, 0-based.
+  public var cleanPrediction: Int
+  /// Top class in the scenario, 0-based; nil in `worst`, which has none of its own.
+  public var prediction: Int?
+  /// Counts as right in the scenario.
+  public var isCorrect: Bool
+  /// Best logit of another class minus the label's: positive where the top class is wrong.
+  public var margin: Double?
+  /// The attack's loss at the result, or the cross-entropy where no attack ran.
+  public var loss: Double?
+  /// Largest change of a pixel value.
+  public var linf: Double?
+  /// Euclidean length of the change of the image.
+  public var l2: Double?
+  /// Sum of the absolute changes of the image.
+  public var l1: Double?
+  /// Images that the model was given for this sample.
+  public var forwards: Int?
+  /// Gradients that were taken for this sample.
+  public var backwards: Int?
+  /// Remarks: `not_attacked` (wrong when clean), and in `worst` what broke the sample.
+  public var flags: [String] = []
+
+  /// A record without measurements.
+  public init(id: String, label: Int, cleanPrediction: Int, prediction: Int?, isCorrect: Bool) {
+    self.id = id
+    self.label = label
+    self.cleanPrediction = cleanPrediction
+    self.prediction = prediction
+    self.isCorrect = isCorrect
+  }
+
+  /// The clean image with the clean prompts is classified as its label.
+  public var isCleanCorrect: Bool { cleanPrediction == label }
+}
+
+/// One row of a result: a scenario over all evaluated samples.
+public struct ScenarioResult {
+  /// What was changed.
+  public let kind: ScenarioKind
+  /// The attack's name; empty for `clean` and `worst`.
+  public let attack: String
+  /// Everything that fixes the attack.
+  public var record = JSONValue.null
+  /// What the images' change was bounded by; nil when they were not changed.
+  public var budget: Budget?
+  /// One record a sample, in the order of the evaluation.
+  public var samples: [SampleRecord] = []
+  /// Wall-clock time spent on this row beyond what it shares with others.
+  public var seconds = 0.0
+  /// Signs of masked gradients, with the number of batches that showed them.
+  public var flags: [(flag: AttackFlag, batches: Int)] = []
+  /// Reasons why the row must not be believed; empty for a valid one.
+  public var problems: [String] = []
+
+  /// An empty row.
+  public init(_ kind: ScenarioKind, attack: String = "") {
+    self.kind = kind
+    self.attack = attack
+  }
+
+  /// Scenario and attack: `image/pgd`; `clean` and `worst` alone.
+  public var label: String { attack.isEmpty ? kind.rawValue : kind.rawValue + "/" + attack }
+
+  /// Right or wrong, sample by sample.
+  public var correct: [Bool] { samples.map(\.isCorrect) }
+  /// Share that counts as right.
+  public var accuracy: Proportion { Proportion(correct) }
+  /// Share that is right both clean and in the scenario.
+  public var strict: Proportion { Proportion(samples.map { $0.isCorrect && $0.isCleanCorrect }) }
+
+  /// `asr_drop`: clean accuracy minus accuracy here, in points; nil without samples.
+  public var successDrop: Double? {
+    guard let here = accuracy.value, let clean = Proportion(samples.map(\.isCleanCorrect)).value
+    else { return nil }
+    return 100 * (clean - here)
+  }
+
+  /// `asr_lost`: the share of the initially correct samples that is wrong here; nil when none was
+  /// correct.
+  public var successLost: Double? {
+    let initially = samples.filter(\.isCleanCorrect)
+    return Proportion(initially.map { !$0.isCorrect }).value
+  }
+
+  /// Images that the model was given, over all samples.
+  public var forwards: Int { samples.reduce(0) { $0 + ($1.forwards ?? 0) } }
+  /// Gradients that were taken, over all samples.
+  public var backwards: Int { samples.reduce(0) { $0 + ($1.backwards ?? 0) } }
+
+  /// The largest distance of any sample in a norm; nil where images were not changed.
+  public func largest(_ norm: Norm) -> Double? {
+    samples.compactMap { sample in
+      switch norm {
+      case .linf: return sample.linf
+      case .l2: return sample.l2
+      case .l1: return sample.l1
+      }
+    }.max()
+  }
+}
+
+/// What a text attack did to the prompts of an evaluation.
+public struct TextAttackRecord: Equatable, Sendable {
+  /// One prompt before and after.
+  public struct Prompt: Equatable, Sendable {
+    /// The prompt as given.
+    public var original: String
+    /// The adversarial prompt.
+    public var adversarial: String
+    /// Edits as `old → new`.
+    public var edits: [String]
+  }
+
+  /// The attack's name.
+  public var name: String
+  /// Its parameters.
+  public var record: JSONValue
+  /// All prompts, in the classifier's order.
+  public var prompts: [Prompt]
+  /// Share of prompts that changed.
+  public var changedShare: Double
+  /// Share of edits that are synonyms of what they replaced.
+  public var synonymShare: Double
+  /// Share of edits that hit a word of a class name.
+  public var classShare: Double
+  /// Texts encoded.
+  public var encoded: Int
+  /// Wall-clock time of the attack.
+  public var seconds: Double
+}

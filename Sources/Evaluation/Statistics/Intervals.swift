@@ -1,0 +1,63 @@
+internal import Glibc
+
+/// A share of samples with what is known about it.
+public struct Proportion: Equatable, Sendable {
+  /// Samples for which the statement holds.
+  public let count: Int
+  /// Samples that were looked at.
+  public let total: Int
+
+  /// `count` of `total`.
+  public init(_ count: Int, of total: Int) {
+    self.count = count
+    self.total = total
+  }
+
+  /// The share of true flags.
+  public init(_ flags: [Bool]) { self.init(flags.lazy.filter { $0 }.count, of: flags.count) }
+
+  /// `count / total`; nil when nothing was looked at.
+  public var value: Double? { total > 0 ? Double(count) / Double(total) : nil }
+
+  /// The standard normal quantile of 95 % intervals.
+  public static let normalQuantile = 1.959964
+
+  /// The Wilson interval at 95 %; nil when nothing was looked at.
+  ///
+  /// `(p + z²/2n ± z·√(p(1−p)/n + z²/4n²)) / (1 + z²/n)`, `z = 1.959964`; within `0 ... 1`, and
+  /// exactly 0 or 1 at its end when no or all samples count.
+  public var wilson: ClosedRange<Double>? {
+    guard total > 0, (0...total).contains(count) else { return nil }
+    let (n, z) = (Double(total), Self.normalQuantile)
+    let p = Double(count) / n
+    let middle = p + z * z / (2 * n)
+    let half = z * (p * (1 - p) / n + z * z / (4 * n * n)).squareRoot()
+    let scale = 1 + z * z / n
+    let low = count == 0 ? 0 : max(0, (middle - half) / scale)
+    let high = count == total ? 1 : min(1, (middle + half) / scale)
+    return low...high
+  }
+}
+
+/// Numbers that go with differences between shares.
+public enum PairedTests {
+  /// McNemar's exact two-sided p-value: how likely a split at least as uneven is when each of the
+  /// samples on which two classifiers differ falls to either side with probability 1/2.
+  ///
+  /// `min(1, 2 · Σ_{i ≤ min(b, c)} C(b + c, i) / 2^(b+c))`, summed through logarithms, so that it
+  /// holds for any count.
+  ///
+  /// - Parameters:
+  ///   - lost: samples right before and wrong after.
+  ///   - gained: samples wrong before and right after.
+  public static func mcNemar(lost: Int, gained: Int) -> Double {
+    let n = lost + gained
+    guard n > 0, lost >= 0, gained >= 0 else { return 1 }
+    let logTotal = lgamma(Double(n) + 1) - Double(n) * log(2.0)
+    var sum = 0.0
+    for i in 0...min(lost, gained) {
+      sum += exp(logTotal - lgamma(Double(i) + 1) - lgamma(Double(n - i) + 1))
+    }
+    return min(1, 2 * sum)
+  }
+}

@@ -1,0 +1,181 @@
+internal import Attacks
+internal import ClipModels
+internal import Diagnostics
+internal import LuaHost
+internal import Tensors
+
+/// The module `attack`.
+enum AttackLibrary {
+  static let library = Library(
+    "attack",
+    doc: """
+      Adversarial attacks on images, texts and both. Image attacks are called as attack.NAME(classifier, \
+      images, labels, options) and give the adversarial images and a report; the classifier is what \
+      model:classifier returns, or any function from images to logits.
+      """,
+    entries: ImageAttackRow.all.map(imageEntry) + embedding + texts + multimodal)
+
+  /// A linear classifier of four pixels, for examples.
+  static let example = """
+    local w = tensor.from{{1, -1}, {2, 0}, {0, 1}}:reshape{3, 2}
+    local function classify(x) return x:mean{axis = {3, 4}}:matmul(w) end
+    local x, y = tensor.full({2, 3, 2, 2}, 0.5), {1, 1}
+
+    """
+
+  private static func imageEntry(_ row: ImageAttackRow) -> Entry {
+    Entry(
+      row.name,
+      "(classifier: classifier|function, images: tensor, labels: tensor|integer[] [, options]) "
+        + "-> adversarial: tensor, report: table",
+      doc: row.doc + """
+         Images are [N, 3, H, W] in [0, 1] at their own size, labels count from 1. The result stays \
+        within eps of the images and within [0, 1], exactly; success is judged by evaluating each \
+        result alone. The report has success, clean_correct and loss per sample, distance {linf, l2, \
+        l1}, queries {forward, backward}, flags (warnings about masked gradients) and seconds.
+        """,
+      options: ImageAttackOptions.budget + row.options + ImageAttackOptions.call,
+      example: example + """
+        local adv, report = attack.\(row.name)(classify, x, y, {eps = "8/255"})
+        print((adv - x):abs():max():item() <= 8 / 255 + 1e-7, #report.success)  --> true\t2
+        """
+    ) { call in
+      let options = try call.options(4)
+      let (classifier, classes) = try call.classifier(1)
+      let (images, isSingle) = try call.images(2)
+      let labels = try call.labels(3, classes: classes)
+      guard labels.count == images.shape[0] else {
+        throw KilpiError("", "there are \(labels.count) labels for \(images.shape[0]) images")
+      }
+      var (settings, _) = try ImageAttackOptions.settings(options, call)
+      settings.attacksAll = try options.boolean("attack_all")
+      settings.stopsEarly = try options.boolean("early_stop")
+      settings.recordsTrace = try options.boolean("trace")
+      settings.batch = try options.integer("batch")
+      settings.sampleIDs = try options.integersIfGiven("sample_ids")?.map {
+        UInt64(bitPattern: Int64($0))
+      }
+      settings.sources = try call.sources(options)
+      if try !options.boolean("progress") { settings.progress = nil }
+      let criterion = try criterion(labels, options, classes: classes)
+      let attack = try row.make(options).attack
+      let result = try attack.run(
+        classifier, images: images, criterion: criterion, settings: settings)
+      let adversarial = isSingle ? try result.images.squeezed(0) : result.images
+      return [adversarial, AttackRecords.record(result.report)]
+    }
+  }
+
+  private static func criterion(
+    _ labels: [Int], _ options: Options, classes: Int?
+  ) throws -> Criterion {
+    guard options.has("targeted") else { return .misclassified(labels) }
+    switch options.value("targeted").string {
+    case "random": return .targeted(.random, labels: labels)
+    case "least-likely": return .targeted(.leastLikely, labels: labels)
+    case let name?:
+      throw options.problem(
+        "targeted", "is '\(name.prefix(40))'", advice: "labels, \"random\" or \"least-likely\"")
+    case nil:
+      let targets = try options.labelsIfGiven("targeted", classes: classes) ?? []
+      guard targets.count == labels.count else {
+        throw KilpiError("", "there are \(targets.count) targets for \(labels.count) labels")
+      }
+      return .targeted(.classes(targets), labels: labels)
+    }
+  }
+
+  private static let embedding: [Entry] = [
+    Entry(
+      "embedding", "(model: clip model, images: tensor, options) -> adversarial: tensor, report: table",
+      doc: """
+        An attack without labels: PGD that moves the image features `away` from given features [N, D] \
+        (the squared distance of raw features, as FARE does), or `toward` them (the cosine). \
+        arXiv:2402.12336.
+        """,
+      options: ImageAttackOptions.budget.filter { !["loss", "eot"].contains($0.name) } + [
+        ImageAttackRow.steps, ImageAttackRow.step, ImageAttackRow.randomStart,
+        .handle("away", type: "tensor", "features to leave; those of the clean images when neither is given"),
+        .handle("toward", type: "tensor", "features to approach"),
+      ],
+      example: """
+        local model = clip.create{embed_dim = 8, quick_gelu = true,
+          vision_cfg = {image_size = 16, patch_size = 8, width = 16, layers = 1, head_width = 8},
+          text_cfg = {width = 8, heads = 1, layers = 1}}
+        local adv = attack.embedding(model, tensor.rand{1, 3, 16, 16}, {eps = "2/255", steps = 2})
+        print(adv:size(2))  --> 3
+        """
+    ) { call in
+      let options = try call.options(3)
+      let model = try call.handle(1, as: ClipModel.self).frozen()
+      let (images, isSingle) = try call.images(2)
+      let toward = try options.handleIfGiven("toward", as: Tensor.self)
+      let away =
+        try options.handleIfGiven("away", as: Tensor.self)
+        ?? (toward == nil
+          ? Tensor.withoutGradients { try model.encodeImage(images, normalize: false) } : nil)
+      if toward != nil, options.has("away") {
+        throw KilpiError("", "both toward and away are given", advice: "give one of them")
+      }
+      let features = try toward?.normalized() ?? away ?? images
+      let expected = [images.shape[0], model.configuration.embedding]
+      guard features.shape == expected else {
+        throw KilpiError(
+          "", "the features have shape \(ErrorText.shape(features.shape)), \(ErrorText.shape(expected)) is needed")
+      }
+      let (settings, _) = try ImageAttackOptions.settings(options, call)
+      let attack = ProjectedGradientDescent(
+        steps: try options.integer("steps"), step: try options.budgetIfGiven("step"),
+        startsAtRandom: try options.boolean("random_start"))
+      let isToward = toward != nil
+      let result = try attack.maximize(
+        { x, rows in
+          let goal = try features.indexSelected(
+            0, Tensor(rows.map { Int64($0) }, shape: [rows.count]))
+          let own = try model.encodeImage(x, normalize: isToward)
+          return isToward
+            ? try (own * goal).sum(axes: [1]) : try (own - goal).square().sum(axes: [1])
+        }, images: images, settings: settings)
+      return [
+        isSingle ? try result.images.squeezed(0) : result.images,
+        AttackRecords.record(result.report),
+      ]
+    }
+  ]
+}
+
+extension Call {
+  /// A classifier argument as a closure on frozen weights, and its number of classes where known.
+  func classifier(_ index: Int) throws -> (closure: Classifier, classes: Int?) {
+    if let handle = try handleIfPresent(index, as: ZeroShotClassifier.self) {
+      return (try Self.closure(handle), handle.classNames.count)
+    }
+    guard kind(index) == .function else {
+      throw badArgument(index, expected: "classifier or function")
+    }
+    return (Self.closure(try function(index)), nil)
+  }
+
+  /// Gradients flow to the images alone: the weights are detached.
+  private static func closure(_ classifier: ZeroShotClassifier) throws -> Classifier {
+    let frozen = try classifier.with(model: classifier.model.frozen())
+    return { try frozen.logits($0) }
+  }
+
+  private static func closure(_ function: LuaFunction) -> Classifier {
+    { try function.tensor([$0], "classifier") }
+  }
+
+  /// The classifiers of the option `source`.
+  func sources(_ options: Options) throws -> [Classifier] {
+    let value = options.value("source")
+    if value.isNil { return [] }
+    func one(_ value: LuaValue) throws -> Classifier {
+      if let handle = value.object(as: ZeroShotClassifier.self) { return try Self.closure(handle) }
+      if let function = value.function { return Self.closure(function) }
+      throw options.problem("source", "holds a \(value.typeName), not a classifier or function")
+    }
+    if let list = value.table { return try list.array().map(one) }
+    return [try one(value)]
+  }
+}

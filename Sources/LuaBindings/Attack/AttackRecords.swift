@@ -1,0 +1,53 @@
+internal import Attacks
+internal import LuaHost
+
+/// Reports of attacks as scripts read them.
+enum AttackRecords {
+  static func record(_ report: AttackReport) -> LuaRecord {
+    var record: LuaRecord = [
+      "attack": report.attack, "budget": report.budget.description,
+      "success": report.success, "clean_correct": report.cleanCorrect,
+      "prediction": report.prediction.map { $0 + 1 }, "loss": report.loss, "margin": report.margin,
+      "clean_accuracy": report.cleanAccuracy, "robust_accuracy": report.robustAccuracy,
+      "distance": [
+        "linf": report.distance.linf, "l2": report.distance.l2, "l1": report.distance.l1,
+      ] as LuaRecord,
+      "queries": [
+        "forward": report.forwards.reduce(0, +), "backward": report.backwards.reduce(0, +),
+      ] as LuaRecord,
+      "flags": report.flags.map { "\($0.kind.rawValue): \($0.detail)" }, "seconds": report.seconds,
+    ]
+    if let targets = report.targets { record["targets"] = targets.map { $0 + 1 } }
+    if let trace = report.trace {
+      record["trace"] = ["loss": trace.loss, "margin": trace.margin] as LuaRecord
+    }
+    return record
+  }
+
+  static func record(_ report: TextReport) -> LuaRecord {
+    let results = report.results.map { result -> LuaRecord in
+      [
+        "original": result.original, "adversarial": result.adversarial,
+        "objective_before": result.objectiveBefore, "objective_after": result.objectiveAfter,
+        "candidates": result.candidates, "flags": result.flags.map(\.rawValue).sorted(),
+        "edits": LuaList(
+          result.edits.map { edit -> LuaRecord in
+            [
+              "word": edit.word + 1, "old": edit.old, "new": edit.new, "source": edit.source,
+              "rank": edit.rank + 1, "hits_class": edit.hitsClass,
+            ]
+          }),
+      ]
+    }
+    return [
+      "results": LuaList(results),
+      "queries": ["encoded": report.queries.encoded, "cached": report.queries.cached] as LuaRecord,
+      "changed_share": report.changedShare, "synonym_share": report.synonymShare,
+      "class_share": report.classShare,
+      "dropped_shares": LuaRecord(
+        report.droppedShares.map { ($0.key.rawValue, $0.value as any LuaConvertible) }.sorted {
+          $0.0 < $1.0
+        }.map { (key: $0.0, value: $0.1) }),
+    ]
+  }
+}

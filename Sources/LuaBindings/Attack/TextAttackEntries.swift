@@ -1,0 +1,164 @@
+internal import Attacks
+internal import ClipModels
+internal import Diagnostics
+internal import LuaHost
+internal import Tensors
+internal import Training
+
+/// Options of text attacks, in calls and in attack tables.
+enum TextAttackOptions {
+  static let table: [OptionSpec] = [
+    .choice(
+      "method", TextAttackMethod.allCases.map(\.rawValue),
+      "synonym (WordNet), embedding (nearest tokens), char (edits), or a search over both word sources: "
+        + "beam, genetic, exhaustive; without it both word sources, greedily"),
+    .integer("words", default: 1, range: 0...100, "words that may change"),
+    .integer("edits", default: 1, range: 0...100, "character edits of the method char"),
+    .integer("k", default: 10, range: 1...1000, "candidates a word"),
+    .choice("scope", ["prompt", "class", "caption"], "what may change; the class words where they are known"),
+    .boolean("forbid_class_names", default: true, "never put in the name of a class"),
+    .boolean("forbid_antonyms", default: true, "never put in an antonym (WordNet)"),
+    .boolean("no_new_words", default: true, "char: an edit may not make another dictionary word"),
+    .integer("sites", default: 20, range: 1...1000, "char: sites kept after the first pass"),
+    .integer(
+      "draws", range: 1...100_000,
+      "char: random sites and symbols drawn instead of all (the cheap form LEAF trains with)"),
+    .seed,
+  ]
+
+  static func specification(
+    _ options: Options, _ call: Call, model: ClipModel, objective: TextObjective = .kl
+  ) throws -> TextAttackSpecification {
+    var chosen = TextAttackFactory.Options()
+    chosen.method = try options.stringIfGiven("method").flatMap {
+      TextAttackMethod(rawValue: $0)
+    }
+    chosen.words = try options.integer("words")
+    chosen.edits = try options.integer("edits")
+    chosen.k = try options.integer("k")
+    chosen.scope = try options.stringIfGiven("scope").flatMap { TextScope(rawValue: $0) }
+    chosen.forbidsClassNames = try options.boolean("forbid_class_names")
+    chosen.forbidsAntonyms = try options.boolean("forbid_antonyms")
+    chosen.forbidsNewWords = try options.boolean("no_new_words")
+    chosen.sites = try options.integer("sites")
+    chosen.draws = try options.integerIfGiven("draws")
+    chosen.seed = try call.randomSource(options).seed
+    return try TextAttackFactory.make(chosen, model: model, objective: objective)
+  }
+}
+
+extension AttackLibrary {
+  static let texts: [Entry] = [
+    Entry(
+      "text",
+      "(model: clip model, prompts: classifier|string|string[] [, options]) -> adversarial_prompts: string[], report: table",
+      doc: """
+        Changes at most `words` words of each prompt so that its feature moves as far as possible. \
+        Objectives: kl and cosine compare with the clean feature, l2 raw features, img moves away from \
+        the image of the prompt (`images` [P, 3, H, W]), ce finds for each of `images` with `labels` the \
+        exact worst prompts (the prompts are then a classifier, the result one list of prompts an \
+        image). The report tells the edits, queries, and the shares of edits that are synonyms or hit a \
+        class word. Protocol: methods of arXiv:2004.09984 and arXiv:2405.04346.
+        """,
+      options: TextAttackOptions.table + [
+        .choice(
+          "objective", ["kl", "cosine", "l2", "img", "ce"], default: "kl", "what is increased"),
+        .handle("images", type: "tensor", "images of the objectives img and ce"),
+        .any("labels", type: "tensor|integer[]", "labels of the objective ce, from 1"),
+        .strings("class_names", "class names, to find class words in plain strings"),
+      ],
+      example: """
+        local model = clip.create{embed_dim = 8, quick_gelu = true,
+          vision_cfg = {image_size = 16, patch_size = 8, width = 16, layers = 1, head_width = 8},
+          text_cfg = {width = 8, heads = 1, layers = 1}}
+        local texts, report = attack.text(model, {"a photo of a cat"}, {method = "char"})
+        print(#texts, #report.results[1].edits)  --> 1\t1
+        """
+    ) { call in
+      let options = try call.options(3)
+      let model = try call.handle(1, as: ClipModel.self).frozen()
+      let classifier = try call.handleIfPresent(2, as: ZeroShotClassifier.self)
+      let objective = try options.string("objective")
+      if objective == "ce" { return try perImage(call, options, model, classifier) }
+      var specification = try TextAttackOptions.specification(options, call, model: model)
+      let names = try options.stringsIfGiven("class_names") ?? classifier?.classNames ?? []
+      specification.attack.constraints.classNames = names
+      specification.attack.progress = call.progress
+      let prompts: [TextPrompt]
+      if let classifier {
+        prompts = try TextAttackSpecification.prompts(of: classifier)
+      } else {
+        let texts = try call.strings(2)
+        prompts = texts.map {
+          names.isEmpty ? TextPrompt($0) : TextPrompt($0, findingAnyOf: names)
+        }
+        if specification.attack.scope == .classWords, names.isEmpty {
+          throw KilpiError(
+            "", "scope = \"class\" on strings needs class_names",
+            advice: "pass class_names = {…}, or a classifier")
+        }
+      }
+      switch objective {
+      case "cosine": specification.attack.objective = .cosine
+      case "l2": specification.attack.objective = .l2(reference: nil)
+      case "img":
+        specification.attack.objective = .images(
+          try imageFeatures(options, model, prompts: prompts.count))
+      default: break
+      }
+      let isRaw = objective == "l2"
+      let report = try specification.attack.perturb(prompts) { texts in
+        try Tensor.withoutGradients { try model.encodeText(texts, normalize: !isRaw) }
+      }
+      return [report.texts, AttackRecords.record(report)]
+    }
+  ]
+
+  private static func imageFeatures(
+    _ options: Options, _ model: ClipModel, prompts: Int
+  ) throws -> [Tensor] {
+    let images = try options.handle("images", as: Tensor.self)
+    guard images.rank == 4, images.shape[0] == prompts else {
+      throw KilpiError(
+        "", "images have shape \(ErrorText.shape(images.shape)), one image for each of the "
+          + "\(prompts) prompts is needed")
+    }
+    let features = try Tensor.withoutGradients { try model.encodeImage(images) }
+    return try (0..<prompts).map { try features.narrowed(0, start: $0, length: 1) }
+  }
+
+  /// The exact per-image attack on class prompts (methods.md 3.8).
+  private static func perImage(
+    _ call: Call, _ options: Options, _ model: ClipModel, _ classifier: ZeroShotClassifier?
+  ) throws -> [any LuaConvertible] {
+    guard let classifier else { throw call.badArgument(2, expected: "classifier") }
+    let images = try options.handle("images", as: Tensor.self)
+    guard let labels = try options.labelsIfGiven("labels", classes: classifier.classNames.count)
+    else { throw KilpiError("", "objective = \"ce\" needs labels") }
+    guard images.rank == 4, images.shape[0] == labels.count else {
+      throw KilpiError(
+        "", "there are \(labels.count) labels for images of shape \(ErrorText.shape(images.shape))")
+    }
+    guard classifier.templates.count == 1 else {
+      throw KilpiError("", "objective = \"ce\" needs a classifier with one template")
+    }
+    var specification = try TextAttackOptions.specification(options, call, model: model)
+    specification.attack.constraints.classNames = classifier.classNames
+    let candidates = try specification.attack.candidateTexts(
+      TextAttackSpecification.prompts(of: classifier))
+    var attack = PerImageTextAttack()
+    attack.scale = try model.logitScale.exp().item()
+    let features = try Tensor.withoutGradients { try model.encodeImage(images) }
+    let report = try attack.perturb(
+      images: features, labels: labels, candidates: candidates,
+      encoder: TextAttackSpecification.encoder(model))
+    let prompts = labels.indices.map { report.prompts(image: $0, .all) }
+    let record: LuaRecord = [
+      "clean_accuracy": report.cleanAccuracy, "accuracy_true": report.accuracy(.trueClass),
+      "accuracy_wrong": report.accuracy(.wrong), "accuracy_all": report.accuracy(.all),
+      "robust": report.robust[.all] ?? [],
+      "queries": ["encoded": report.queries.encoded, "cached": report.queries.cached] as LuaRecord,
+    ]
+    return [prompts, record]
+  }
+}

@@ -1,0 +1,93 @@
+internal import ClipModels
+internal import Datasets
+internal import Diagnostics
+internal import LuaHost
+internal import Tensors
+
+extension ClipLibrary {
+  static let classifierType = HandleType(
+    ZeroShotClassifier.self, name: "classifier",
+    doc: "A zero-shot classifier made of a model and class prompts; attacks take it as it is.",
+    methods: predictions,
+    fields: [
+      Field(
+        "class_names", type: "string[]", doc: "The class names, as given.",
+        get: { classifier, _ in classifier.classNames }),
+      Field(
+        "prompts", type: "string[]", doc: "The prompts, class by class.",
+        get: { classifier, _ in classifier.prompts }),
+      Field(
+        "model", type: "clip model", doc: "The model.", get: { classifier, _ in classifier.model }),
+    ],
+    metamethods: [
+      Entry(
+        "__call", "(classifier, images: tensor) -> tensor", doc: "The same as cls:logits(images)."
+      ) { call in
+        let classifier = try call.handle(1, as: ZeroShotClassifier.self)
+        return [try classifier.logits(call.images(2).batch)]
+      },
+      Entry("__tostring", "(classifier) -> string", doc: "One line: classes and first prompt.") { call in
+        let classifier = try call.handle(1, as: ZeroShotClassifier.self)
+        let first = classifier.prompts.first.map { ", \"\($0)\" …" } ?? ""
+        return ["classifier: \(classifier.classNames.count) classes\(first)"]
+      },
+    ])
+
+  private static let create = """
+    local model = clip.create{embed_dim = 8, quick_gelu = true,
+      vision_cfg = {image_size = 16, patch_size = 8, width = 16, layers = 1, head_width = 8},
+      text_cfg = {width = 8, heads = 1, layers = 1}}
+    local cls = model:classifier{"cat", "dog"}
+
+    """
+
+  private static let predictions: [Method<ZeroShotClassifier>] = [
+    Method(
+      "logits", "(images: tensor) -> tensor",
+      doc: "Logits [N, C] of images [N, 3, H, W] in [0, 1]; differentiable with respect to the images.",
+      example: create + "print(cls:logits(tensor.rand{3, 3, 16, 16}):size(2))  --> 2"
+    ) { classifier, call in [try classifier.logits(call.images(1).batch)] },
+    Method(
+      "predict", "(images: tensor) -> labels: tensor, scores: tensor",
+      doc: "The best class of each image, from 1, and its probability; ties go to the lower class.",
+      example: create + """
+        local labels, scores = cls:predict(tensor.rand{3, 3, 16, 16})
+        print(#labels, scores:max():item() <= 1)  --> 3\ttrue
+        """
+    ) { classifier, call in
+      let (labels, scores) = try classifier.predict(call.images(1).batch)
+      return [try labels.oneBased(), scores]
+    },
+    Method(
+      "accuracy", "(dataset: dataset [, options]) -> number",
+      doc: "Share of a data set's images whose best class is their label, in 0 … 1.",
+      options: [.integer("batch", default: 128, range: 1...65536, "images at once")],
+      example: create + """
+        local ds = data.from(tensor.rand{4, 3, 16, 16}, {1, 2, 1, 2}, {"cat", "dog"})
+        print(cls:accuracy(ds) <= 1)  --> true
+        """
+    ) { classifier, call in
+      let dataset = try call.handle(1, as: Dataset.self)
+      guard dataset.count > 0 else { throw KilpiError("", "the data set is empty") }
+      let options = try BatchOptions(size: call.options(2).integer("batch"))
+      let batches = try dataset.batches(options)
+      var (correct, seen) = (0, 0)
+      while let batch = try batches.next() {
+        guard let labels = try batch.labels?.integers() else {
+          throw KilpiError("", "the data set has captions, not labels")
+        }
+        let predicted = try classifier.predict(batch.images).labels.integers()
+        correct += zip(predicted, labels).count { $0 == $1 }
+        seen += batch.count
+        call.progress(
+          ProgressEvent(name: "accuracy", completed: seen, total: dataset.count))
+      }
+      return [Double(correct) / Double(seen)]
+    },
+    Method(
+      "with_prompts", "(prompts: string[]) -> classifier",
+      doc: "The same classes with other prompts, in the order of `prompts`: adversarial ones, say.",
+      example: create + "print(cls:with_prompts({\"a cat\", \"a dog\"}).prompts[1])  --> a cat"
+    ) { classifier, call in [try classifier.withPrompts(call.strings(1))] },
+  ]
+}

@@ -1,0 +1,187 @@
+public import ClipModels
+internal import Diagnostics
+internal import Images
+public import LuaHost
+internal import Tensors
+
+extension ClipModel: LuaObject {}
+extension ZeroShotClassifier: LuaObject {}
+
+/// The module `clip`.
+enum ClipLibrary {
+  static let library = Library(
+    "clip",
+    doc: """
+      CLIP models: an image encoder and a text encoder into one space. Weights are loaded by path or \
+      made at random; images go in as they are, in [0, 1], and the model resizes and normalises them.
+      """,
+    entries: models + texts)
+
+  /// A model small enough for examples: 16 pixels, one block, width 16.
+  static let tinyConfig = """
+    {embed_dim = 8, quick_gelu = true,
+     vision_cfg = {image_size = 16, patch_size = 8, width = 16, layers = 1, head_width = 8},
+     text_cfg = {width = 8, heads = 1, layers = 1}}
+    """
+
+  private static let models: [Entry] = [
+    Entry(
+      "load", "(path_or_name: string [, options]) -> clip model",
+      doc: """
+        Loads a model: a folder with config.json and model.safetensors in Hugging Face's layout, the \
+        path of such a file, or the name of a folder in KILPI_MODELS. float16 and bfloat16 weights are \
+        widened to float32.
+        """,
+      options: [
+        .boolean("strict", default: true, "refuse files with keys that the model does not have"),
+        .choice(
+          "precision", ["float32", "bfloat16"], default: "float32",
+          "of matrix products; bfloat16 needs oneDNN, which this build does not use yet: it says so and "
+            + "computes in float32"),
+      ],
+      example: """
+        local ok, err = pcall(clip.load, "no-such-model")
+        print(ok, err.kind)  --> false\thost
+        """
+    ) { call in
+      let options = try call.options(2)
+      let path = try ModelLocator.resolve(call.string(1))
+      if try options.string("precision") == "bfloat16" {
+        call.state.write("clip.load: bfloat16 products are not available, computing in float32\n", to: .error)
+      }
+      return [try ClipModel.load(path, strict: options.boolean("strict"))]
+    },
+    Entry(
+      "create", "(config: table|string [, options]) -> clip model",
+      doc: """
+        A model with random weights. The configuration is a table as in an open_clip or Hugging Face \
+        JSON file, or a name such as "ViT-B-32" (exact GELU; "ViT-B-32-quickgelu" has OpenAI's).
+        """,
+      options: [.seed],
+      example: """
+        local config = {embed_dim = 8, quick_gelu = true,
+          vision_cfg = {image_size = 16, patch_size = 8, width = 16, layers = 1, head_width = 8},
+          text_cfg = {width = 8, heads = 1, layers = 1}}
+        print(clip.create(config):num_parameters())  --> 403690
+        """
+    ) { call in
+      let options = try call.options(2)
+      let configuration: ClipConfiguration
+      if call.kind(1) == .string {
+        configuration = try named(call.string(1))
+      } else {
+        configuration = try ClipConfiguration(json: JSONConversion.value(call.tree(1)))
+      }
+      return [try ClipModel.random(configuration, seed: call.randomSource(options).seed)]
+    },
+    Entry(
+      "available", "() -> table[]",
+      doc: """
+        What can be had: models found in KILPI_MODELS and the user's and shipped folders, with their \
+        path, and architectures that clip.create builds by name, without one.
+        """,
+      example: """
+        for _, entry in ipairs(clip.available()) do
+          if entry.name == "ViT-B-32" then print(entry.name, entry.path) end
+        end  --> ViT-B-32\tnil
+        """
+    ) { _ in
+      let found = ModelLocator.available().map { entry -> LuaRecord in
+        ["name": entry.name, "path": entry.path]
+      }
+      let built = ClipConfiguration.named.map { entry -> LuaRecord in ["name": entry.name] }
+      return [LuaList(found + built)]
+    },
+  ]
+
+  private static func named(_ name: String) throws -> ClipConfiguration {
+    if let found = ClipConfiguration.named.first(where: { $0.name == name }) {
+      return found.configuration
+    }
+    let names = ClipConfiguration.named.map(\.name)
+    let near = NearestName.suggestion(for: name, among: names)
+    throw KilpiError(
+      "", "there is no architecture '\(name.prefix(40))'",
+      advice: near.map { "did you mean '\($0)'?" } ?? "known: " + names.joined(separator: ", "))
+  }
+
+  private static let texts: [Entry] = [
+    Entry(
+      "tokenize", "(text: string|string[] [, options]) -> tensor",
+      doc: """
+        Token ids of CLIP's byte-pair tokenizer, int64 [N, context]: start 49406, the text, end 49407, \
+        zeros. Ids are those of the vocabulary file, from 0. A text that is too long is an error unless \
+        `truncate` is given.
+        """,
+      options: [
+        .integer("context", default: 77, range: 2...65536, "length of each row"),
+        .boolean("truncate", default: false, "cut long texts, keeping the end token"),
+      ],
+      example: """
+        print(clip.decode(clip.tokenize("A cat")))  --> a cat
+        """
+    ) { call in
+      let options = try call.options(2)
+      let texts = try call.strings(1)
+      let context = try options.integer("context")
+      let tokenizer = try BytePairTokenizer.standard()
+      let rows = try texts.flatMap {
+        try tokenizer.encode($0, context: context, truncate: options.boolean("truncate"))
+      }
+      return [try Tensor(rows.map { Int64($0) }, shape: [texts.count, context])]
+    },
+    Entry(
+      "decode", "(ids: tensor|integer[]) -> string|string[]",
+      doc: """
+        Text of token ids; start, end and padding are left out. A tensor [N, L] with more than one row \
+        gives a list.
+        """,
+      example: """
+        print(clip.decode{49406, 320, 2368, 49407})  --> a cat
+        """
+    ) { call in
+      let tokenizer = try BytePairTokenizer.standard()
+      func text(_ ids: some Sequence<Int>) throws -> String {
+        let inner = ids.drop { $0 == tokenizer.startID }.prefix { $0 != tokenizer.endID }
+        return try tokenizer.decode(Array(inner))
+      }
+      guard let ids = try call.handleIfPresent(1, as: Tensor.self) else {
+        return [try text(call.integers(1))]
+      }
+      let values = try ids.integers().map { Int($0) }
+      if ids.rank < 2 || ids.shape[0] == 1 { return [try text(values)] }
+      let width = ids.count / max(ids.shape[0], 1)
+      return [try (0..<ids.shape[0]).map { try text(values[$0 * width..<($0 + 1) * width]) }]
+    },
+    Entry(
+      "preprocess", "(image: tensor|string [, options]) -> tensor",
+      doc: """
+        Prepares a photograph as the reference pipelines do, pixel for pixel: resize on 8-bit pixels and \
+        centre crop, never normalised. The image is a tensor [3, H, W] in [0, 1] or a file's path; the \
+        result [3, S, S].
+        """,
+      options: [
+        .choice(
+          "preset", ["openai", "clip", "mmcoa_small", "mmcoa_imagenet", "tecoa"], default: "openai",
+          "openai: bicubic, short side S, crop S; mmcoa_imagenet: bilinear, short side 256, crop 224; "
+            + "mmcoa_small: unchanged"),
+        .integer("size", default: 224, range: 1...8192, "side S of the result"),
+        .choice("crop", ["torchvision", "hf"], default: "torchvision", "rounding of the crop's place"),
+      ],
+      example: """
+        print(clip.preprocess(tensor.ones{3, 40, 30}, {size = 16}):size(2))  --> 16
+        """
+    ) { call in
+      let options = try call.options(2)
+      let preset = try PreprocessingPreset(named: options.string("preset"))
+      let rule = try CropRule(rawValue: options.string("crop")) ?? .torchvision
+      let size = try options.integer("size")
+      if call.kind(1) == .string {
+        let image = try ImageFile.load(call.path(1))
+        return [try image.preprocessed(preset, size: size, crop: rule).tensor()]
+      }
+      let tensor = try call.handle(1, as: Tensor.self)
+      return [try ImageOperations.preprocessed(tensor, preset, size: size, crop: rule)]
+    },
+  ]
+}

@@ -1,0 +1,68 @@
+internal import Glibc
+internal import LuaHost
+
+/// How the numbers of one printed tensor are written: whole, or with four digits behind the point
+/// and one power of ten for all.
+struct NumberColumn {
+  /// `1e-03 *` above the numbers; nil without a factor.
+  let factorText: String?
+  private let scale: Double
+  private let isWhole: Bool
+  private var width = 0
+
+  init(_ values: [Double], isInteger: Bool) {
+    let finite = values.filter(\.isFinite)
+    let largest = finite.map { Swift.abs($0) }.max() ?? 0
+    isWhole = isInteger || (largest < 1e6 && finite.allSatisfy { $0 == $0.rounded() })
+    let exponent = largest > 0 ? Int(log10(largest).rounded(.down)) : 0
+    if isWhole || (-1...4).contains(exponent) {
+      (scale, factorText) = (1, nil)
+    } else {
+      scale = pow(10, Double(exponent))
+      factorText = "\(Self.exponentText(exponent)) *"
+    }
+    for value in values { width = max(width, text(value).count) }
+  }
+
+  /// The number, without padding.
+  func text(_ value: Double) -> String {
+    guard value.isFinite else { return ErrorText.number(value) }
+    if isWhole { return ErrorText.number(value == 0 ? 0 : value) }
+    return Self.fixed(value / scale, digits: 4)
+  }
+
+  /// The number, right-aligned in its column.
+  func padded(_ value: Double) -> String {
+    let text = text(value)
+    return String(repeating: " ", count: max(width - text.count, 0)) + text
+  }
+
+  /// A number with four significant digits: `0.4996`, `1.234e-07`.
+  static func significant(_ value: Double) -> String {
+    guard value.isFinite, value != 0 else { return ErrorText.number(value == 0 ? 0 : value) }
+    let exponent = Int(log10(Swift.abs(value)).rounded(.down))
+    guard (-4...5).contains(exponent) else {
+      return fixed(value / pow(10, Double(exponent)), digits: 3)
+        + exponentText(exponent).dropFirst()
+    }
+    if value == value.rounded() { return ErrorText.number(value) }
+    return fixed(value, digits: max(3 - exponent, 0))
+  }
+
+  private static func exponentText(_ exponent: Int) -> String {
+    let digits = String(Swift.abs(exponent))
+    return "1e" + (exponent < 0 ? "-" : "+") + (digits.count < 2 ? "0" : "") + digits
+  }
+
+  /// A number below 10⁹ with a fixed number of digits behind the point.
+  private static func fixed(_ value: Double, digits: Int) -> String {
+    let power = (0..<digits).reduce(1.0) { result, _ in result * 10 }
+    let scaled = (Swift.abs(value) * power).rounded()
+    guard let whole = Int(exactly: scaled) else { return ErrorText.number(value) }
+    let sign = value < 0 && whole != 0 ? "-" : ""
+    guard digits > 0 else { return sign + String(whole) }
+    let fraction = String(whole % Int(power))
+    let zeros = String(repeating: "0", count: max(digits - fraction.count, 0))
+    return "\(sign)\(whole / Int(power)).\(zeros)\(fraction)"
+  }
+}

@@ -1,0 +1,85 @@
+internal import Diagnostics
+internal import LuaHost
+internal import TextModels
+
+/// The WordNet of a state, read when it is first asked for.
+final class WordNetHolder {
+  private var wordNet: WordNet?
+
+  /// - Throws: `KilpiError` naming the package when the files are not there.
+  func get() throws -> WordNet {
+    if let wordNet { return wordNet }
+    let made = try WordNet()
+    wordNet = made
+    return made
+  }
+}
+
+extension Call {
+  /// WordNet, read once a state.
+  func wordNet() throws -> WordNet {
+    try state.attachment(WordNetHolder.self) { WordNetHolder() }.get()
+  }
+}
+
+/// The module `text`.
+enum TextLibrary {
+  static let library = Library(
+    "text", doc: "Substitutes for words: synonyms, and edits of single characters.",
+    entries: [
+      Entry(
+        "synonyms", "(word: string [, options]) -> string[]",
+        doc: """
+          Synonyms of a word in the same grammatical form, most usual senses first, from WordNet \
+          (Debian's package wordnet-base).
+          """,
+        options: [
+          .choice("source", ["wordnet"], default: "wordnet", "where synonyms come from"),
+          .integer("limit", range: 1...10_000, "at most this many"),
+        ],
+        example: """
+          local ok, words = pcall(text.synonyms, "picture", {limit = 3})
+          print(not ok or #words == 3)  --> true
+          """
+      ) { call in
+        let word = try call.string(1)
+        let options = try call.options(2)
+        return [try call.wordNet().synonyms(of: word, limit: options.integerIfGiven("limit"))]
+      },
+      Entry(
+        "edits", "(word: string [, options]) -> string[]",
+        doc: """
+          The words that differ from `word` by one edit: neighbouring letters swapped, a letter deleted, \
+          inserted, replaced by a neighbour on the keyboard, or by a letter that looks alike.
+          """,
+        options: [
+          .choice(
+            "kind", CharacterEdits.Kind.allCases.map(\.rawValue),
+            "one kind of edit; all when not given")
+        ],
+        example: "print(table.concat(text.edits(\"cat\", {kind = \"swap\"}), \" \"))  --> act cta"
+      ) { call in
+        let word = try call.string(1)
+        let name = try call.options(2).stringIfGiven("kind")
+        let kinds = CharacterEdits.Kind.allCases.filter { name == nil || $0.rawValue == name }
+        var seen: Set<String> = [word]
+        return [
+          kinds.flatMap { CharacterEdits.edits(of: word, $0).map(\.text) }
+            .filter { seen.insert($0).inserted }
+        ]
+      },
+      Entry(
+        "load_mlm", "(path: string) -> mlm",
+        doc: "A masked language model that suggests words for a place in a sentence.",
+        example: """
+          local ok, problem = pcall(text.load_mlm, "models/bert")
+          print(ok)  --> false
+          """
+      ) { call in
+        _ = try call.path(1)
+        throw KilpiError(
+          "", "this version reads no masked language models",
+          advice: "take candidates from method = \"synonym\" or \"char\"")
+      },
+    ])
+}

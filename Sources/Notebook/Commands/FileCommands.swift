@@ -1,0 +1,111 @@
+internal import CInterrupt
+internal import Diagnostics
+internal import Files
+internal import Glibc
+internal import LuaHost
+
+extension Command {
+  static var fileCommands: [Command] {
+    [
+      Command(name: "run", usage: "FILE [ARGS]", text: "run a script in this session") {
+        repl, argument in repl.runScript(argument)
+      },
+      Command(name: "save", usage: "FILE", text: "write the inputs as a cell script") {
+        repl, path in repl.save(path)
+      },
+      Command(name: "load", usage: "FILE", text: "run the cells of a cell script") {
+        repl, path in repl.load(path)
+      },
+      Command(name: "cd", usage: "[DIR]", text: "change or show the working directory") {
+        repl, path in repl.changeDirectory(path)
+      },
+    ]
+  }
+}
+
+extension Repl {
+  func runScript(_ argument: String) {
+    let words = argument.split(separator: " ").map(String.init)
+    guard let path = words.first else { return complain(":run needs a file") }
+    runScript(atPath: path, arguments: Array(words.dropFirst()))
+  }
+
+  /// Runs a script among the session's variables, and shows its error.
+  public func runScript(atPath path: String, arguments: [String]) {
+    do {
+      let bytes = try ScriptSource.read(path: path)
+      try session.state.run(
+        bytes: bytes, chunkName: "@" + path, environment: session.variables, arguments: arguments)
+    } catch let error as LuaError {
+      output.remark(report.cell(error, in: session))
+    } catch {
+      complain("\(error)")
+    }
+  }
+
+  /// Writes all inputs so far, a cell each.
+  func save(_ path: String) {
+    guard !path.isEmpty else { return complain(":save needs a file") }
+    guard path.hasSuffix(".lua") else {
+      return complain(":save writes cell scripts (give the file a name that ends in .lua)")
+    }
+    attempt {
+      let cells = session.inputs.map { "-- %%\n" + $0 + "\n" }
+      try AtomicFile.write(cells.joined(separator: "\n"), to: path)
+      remark("\(session.inputs.count) inputs written to \(path)")
+    }
+  }
+
+  /// Runs the cells of a cell script up to the first error.
+  func load(_ path: String) {
+    guard !path.isEmpty else { return complain(":load needs a file") }
+    do {
+      let text = String(decoding: try ScriptSource.read(path: path), as: UTF8.self)
+      for cell in CellScript.cells(text) where !LuaSource(cell).isBlank {
+        if !runLua(cell) { return }
+      }
+    } catch {
+      complain("\(error)")
+    }
+  }
+
+  func changeDirectory(_ path: String) {
+    let target = path.isEmpty ? nil : path
+    if let target, chdir(target) != 0 {
+      return complain("cannot change to '\(target)': \(systemReason())")
+    }
+    guard let name = getcwd(nil, 0) else { return }
+    result(String(cString: name))
+    free(name)
+  }
+
+  /// Help one screen at a time, where there is a screen.
+  func showDocumentation(_ name: String) {
+    let help = HelpText(session: session, palette: resultPalette, width: width).about(name)
+    if !page(help + "\n") { result(help) }
+  }
+}
+
+/// A Lua file in cells, `-- %%` before each.
+enum CellScript {
+  /// The texts of the Lua cells, each with the line numbers of its own.
+  static func cells(_ text: String) -> [String] {
+    var cells: [String] = []
+    var current: [Substring] = []
+    var isMarkdown = false
+    func finish() {
+      if !isMarkdown, !current.isEmpty { cells.append(current.joined(separator: "\n")) }
+      current = []
+    }
+    for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
+      if line.hasPrefix("-- %%") || line.hasPrefix("--%%") {
+        finish()
+        isMarkdown = line.contains("[markdown]")
+      } else {
+        current.append(line)
+      }
+    }
+    finish()
+    return cells
+  }
+}

@@ -1,0 +1,201 @@
+internal import LuaHost
+
+/// Completes names from live values first and the catalogue second; runs no user code.
+///
+/// Tables are read raw, `__index` is followed only where it is a table, at most eight steps.
+public struct Completer {
+  private let session: Session
+  private let commands: [String]
+  private let fileNames: (String) -> [String]
+
+  /// Makes a completer.
+  ///
+  /// - Parameters:
+  ///   - commands: names after `:`.
+  ///   - fileNames: paths that start with a given text; folders end in `/`.
+  public init(
+    session: Session, commands: [String],
+    fileNames: @escaping (String) -> [String] = FileNames.starting(with:)
+  ) {
+    self.session = session
+    self.commands = commands
+    self.fileNames = fileNames
+  }
+
+  private var state: LuaState { session.state }
+
+  /// Possibilities at a byte offset of a text.
+  public func complete(_ text: String, at cursor: Int) -> Completion {
+    let before = String(decoding: Array(text.utf8.prefix(cursor)), as: UTF8.self)
+    let found = CompletionContext.find(before)
+    return Completion(start: found.start, items: items(found.context))
+  }
+
+  private func items(_ context: CompletionContext) -> [Completion.Item] {
+    switch context {
+    case .nothing: return []
+    case .command(let partial):
+      return commands.filter { $0.hasPrefix(partial) }.sorted().map { .init($0, suffix: " ") }
+    case .file(let partial): return fileNames(partial).map { .init($0) }
+    case .global(let partial): return globals(partial)
+    case .field(let chain, let partial):
+      guard let value = resolve(chain) else { return [] }
+      return members(of: value, partial: partial, methods: false)
+    case .method(let chain, let partial):
+      guard let value = resolve(chain) else { return [] }
+      return members(of: value, partial: partial, methods: true)
+    case .option(let callee, let path, let partial):
+      let options = options(of: callee, path: path).map(\.name).filter { $0.hasPrefix(partial) }
+      // A table that is no option table holds ordinary values.
+      if options.isEmpty { return globals(partial) }
+      return options.sorted().map { .init($0, suffix: " = ") }
+    }
+  }
+
+  // MARK: Names
+
+  private func globals(_ partial: String) -> [Completion.Item] {
+    var names: [String: LuaValue] = [:]
+    collect(.table(session.variables), partial: partial, into: &names)
+    if partial.isEmpty { names = names.filter { !$0.key.hasPrefix("_") } }
+    var items = names.map { item($0.key, $0.value) }
+    if !partial.isEmpty {
+      items += LuaScanner.keywords
+        .filter { $0.hasPrefix(partial) && names[$0] == nil }.map { .init($0) }
+    }
+    return items.sorted { $0.text < $1.text }
+  }
+
+  private func item(_ name: String, _ value: LuaValue) -> Completion.Item {
+    .init(name, suffix: value.function == nil ? "" : "(")
+  }
+
+  /// Fields or methods of a value.
+  private func members(
+    of value: LuaValue, partial: String, methods: Bool
+  ) -> [Completion.Item] {
+    var names: [String: LuaValue] = [:]
+    var items: [Completion.Item] = []
+    switch value {
+    case .table:
+      collect(value, partial: partial, into: &names)
+      if methods { names = names.filter { $0.value.function != nil } }
+    case .string where methods:
+      if let library = try? state.global("string") {
+        collect(library, partial: partial, into: &names)
+      }
+    case .handle(let handle):
+      items = handleMembers(handle, partial: partial, methods: methods)
+    default: break
+    }
+    if !partial.hasPrefix("_") { names = names.filter { !$0.key.hasPrefix("__") } }
+    items += names.map { item($0.key, $0.value) }
+    return items.sorted { $0.text < $1.text }
+  }
+
+  private func handleMembers(
+    _ handle: LuaHandle, partial: String, methods: Bool
+  ) -> [Completion.Item] {
+    guard let type = state.catalog.types.first(where: { $0.name == handle.typeName }) else {
+      return []
+    }
+    let names: [Completion.Item] =
+      methods
+      ? type.methods.map { .init($0.name, suffix: "(") } + [.init("release", suffix: "(")]
+      : type.fieldList.map { .init($0.name) }
+    return names.filter { $0.text.hasPrefix(partial) }
+  }
+
+  /// String keys of a table and of the tables that its `__index` chain leads to.
+  private func collect(_ value: LuaValue, partial: String, into names: inout [String: LuaValue]) {
+    var next: LuaValue? = value
+    var seen: Set<UInt> = []
+    for _ in 0..<8 {
+      guard let table = next?.table, seen.insert(state.address(of: table)).inserted else { return }
+      for (key, value) in (try? table.pairs(limit: 10_000)) ?? [] {
+        guard let name = key.string, name.hasPrefix(partial), isName(name), names[name] == nil
+        else { continue }
+        names[name] = value
+      }
+      next = state.metafield(table, "__index")
+    }
+  }
+
+  private func isName(_ text: String) -> Bool {
+    let tokens = LuaScanner.scan(Array(text.utf8))
+    return tokens.count == 1 && tokens[0].kind == .name && tokens[0].range.count == text.utf8.count
+  }
+
+  // MARK: Values
+
+  /// The value that a chain of names leads to, read raw.
+  func resolve(_ chain: [String]) -> LuaValue? {
+    guard let first = chain.first else { return nil }
+    if first.hasPrefix("\"") || first.hasPrefix("'") || first.hasPrefix("[") {
+      return .string(LuaString(first))
+    }
+    var value = read(first, of: .table(session.variables))
+    for name in chain.dropFirst() {
+      guard let here = value else { return nil }
+      value = read(name, of: here)
+    }
+    return value
+  }
+
+  private func read(_ name: String, of value: LuaValue) -> LuaValue? {
+    var next: LuaValue? = value
+    for _ in 0..<8 {
+      guard let table = next?.table else { return nil }
+      if let found = try? table.get(name), !found.isNil { return found }
+      next = state.metafield(table, "__index")
+    }
+    return nil
+  }
+
+  /// The catalogue row of a function as it is called in a text.
+  func entry(of callee: CompletionContext.Callee) -> (name: String, entry: Entry)? {
+    guard let name = callee.chain.last else { return nil }
+    if callee.isMethod {
+      guard case .handle(let handle)? = resolve(callee.chain.dropLast()),
+        let type = state.catalog.types.first(where: { $0.name == handle.typeName }),
+        let entry = type.methods.first(where: { $0.name == name })
+      else { return nil }
+      return (type.name + ":" + name, entry)
+    }
+    let library = callee.chain.dropLast().joined(separator: ".")
+    guard let found = state.catalog.libraries.first(where: { $0.name == library }),
+      let entry = found.entries.first(where: { $0.name == name })
+    else { return nil }
+    return ((library.isEmpty ? "" : library + ".") + name, entry)
+  }
+
+  private func options(of callee: CompletionContext.Callee, path: [String]) -> [OptionSpec] {
+    guard var options = entry(of: callee)?.entry.options else { return [] }
+    for name in path {
+      guard case .table(let inner)? = options.first(where: { $0.name == name })?.form else {
+        return []
+      }
+      options = inner
+    }
+    return options
+  }
+
+  /// `name(parameters) -> results` of the call or name that ends at a byte offset.
+  public func signature(_ text: String, at cursor: Int) -> String? {
+    let before = String(decoding: Array(text.utf8.prefix(cursor)), as: UTF8.self)
+    for callee in CompletionContext.calleesAtEnd(before) {
+      if let signature = signature(of: callee) { return signature }
+    }
+    return nil
+  }
+
+  private func signature(of callee: CompletionContext.Callee) -> String? {
+    if let found = entry(of: callee) { return found.name + found.entry.signature }
+    let name = callee.chain.joined(separator: ".")
+    if let known = StandardLibrary.entry(name) { return known.signature }
+    guard callee.isMethod, let last = callee.chain.last,
+      case .string? = resolve(callee.chain.dropLast())
+    else { return nil }
+    return StandardLibrary.entry("string." + last)?.signature
+  }
+}

@@ -1,0 +1,25 @@
+internal import CEditLine
+internal import CInterrupt
+internal import Glibc
+
+/// What the process needs before anything runs: characters, and signals.
+public enum ProcessSetup {
+  /// Sets the character type alone, so that numbers keep their point, and installs the handlers of
+  /// Ctrl-C, broken pipes and termination.
+  public static func install() {
+    // Wide characters need UTF-8 even where the environment says nothing of it.
+    if setlocale(LC_CTYPE, "") == nil || !isUTF8 { setlocale(LC_CTYPE, "C.UTF-8") }
+    kilpi_signals_install()
+    kilpi_interrupt_install(kilpi_terminal_restore)
+  }
+
+  /// Leaves the terminal as it was when Kilpi began to edit.
+  public static func restoreTerminal() { kilpi_terminal_restore() }
+
+  /// Forgets presses of Ctrl-C.
+  public static func clearInterrupt() { kilpi_interrupt_clear() }
+
+  private static var isUTF8: Bool {
+    nl_langinfo(nl_item(CODESET)).map { String(cString: $0) } == "UTF-8"
+  }
+}

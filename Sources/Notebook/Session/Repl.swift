@@ -1,0 +1,192 @@
+internal import CInterrupt
+internal import Diagnostics
+internal import Glibc
+internal import LuaHost
+
+/// Reads, runs and shows, until the input ends.
+public final class Repl {
+  /// Where texts go.
+  public struct Output {
+    /// Results: standard output.
+    public var result: (String) -> Void
+    /// Banner, notes, times, errors: standard error.
+    public var remark: (String) -> Void
+
+    /// Makes a pair of sinks.
+    public init(result: @escaping (String) -> Void, remark: @escaping (String) -> Void) {
+      self.result = result
+      self.remark = remark
+    }
+  }
+
+  /// What a user can change with `:set`.
+  public struct Settings {
+    /// Seconds above which the time of a command is shown; nil never shows it.
+    public var timeAbove: Double? = 1
+    /// A bell after commands of ten seconds and more.
+    public var ringsBell = false
+    /// How much of a traceback is shown.
+    public var traceback = ErrorReport.Traceback.short
+    /// Columns, when not the window's.
+    public var width: Int?
+
+    /// The defaults.
+    public init() {}
+  }
+
+  /// The session that runs the inputs.
+  public let session: Session
+  /// What a user can change.
+  public var settings = Settings()
+  /// Figures of work done outside Lua.
+  public let meters: Meters
+  /// Shows a long text one screen at a time; false when it cannot.
+  public var page: (String) -> Bool = { _ in false }
+  let source: any LineSource
+  let output: Output
+  let resultPalette: Palette
+  let remarkPalette: Palette
+  let history: HistoryFile?
+  let columns: () -> Int
+  let now: () -> Double
+  /// Runs after each command: progress bars end, output is flushed.
+  let afterEach: () -> Void
+  /// Set by `:quit`.
+  var isLeaving = false
+
+  /// Makes a loop; see the properties.
+  public init(
+    session: Session, source: any LineSource, output: Output, resultPalette: Palette,
+    remarkPalette: Palette, history: HistoryFile?, meters: Meters = Meters(),
+    columns: @escaping () -> Int, now: @escaping () -> Double = Clock.seconds,
+    afterEach: @escaping () -> Void = {}
+  ) {
+    self.session = session
+    self.source = source
+    self.output = output
+    self.resultPalette = resultPalette
+    self.remarkPalette = remarkPalette
+    self.history = history
+    self.meters = meters
+    self.columns = columns
+    self.now = now
+    self.afterEach = afterEach
+  }
+
+  /// Columns that results may use.
+  var width: Int { settings.width ?? max(20, columns()) }
+
+  /// Reads and runs until the end of the input or `:quit`.
+  public func run() {
+    while !isLeaving {
+      switch source.readBlock() {
+      case .end:
+        return
+      case .interrupted(let hadText):
+        if !hadText { remark("Ctrl-D or :quit leaves Kilpi") }
+      case .block(let text):
+        if LuaSource(text).isBlank { continue }
+        source.addHistory(text)
+        handle(text)
+      }
+    }
+  }
+
+  /// Whether an input needs more lines; commands and questions are one line.
+  public static func needsMoreLines(_ text: String, in session: Session) -> Bool {
+    guard case .lua(let source) = InputKind(text) else { return false }
+    if case .incomplete = session.completeness(source) { return true }
+    return false
+  }
+
+  /// Runs one input: a command, a question, a shell line or Lua.
+  public func handle(_ text: String) {
+    kilpi_interrupt_explain(true)
+    defer {
+      kilpi_interrupt_explain(false)
+      afterEach()
+      kilpi_interrupt_clear()
+    }
+    switch InputKind(text) {
+    case .command(let name, let argument): runCommand(name, argument)
+    case .help(let name):
+      let help = HelpText(session: session, palette: resultPalette, width: width)
+      result(help.about(name))
+    case .location(let name): result(Location(session: session).about(name))
+    case .shell(let line): shell(line)
+    case .lua(let source): runLua(source)
+    }
+  }
+
+  /// Runs Lua and shows what it gave; true when no error ended it.
+  @discardableResult
+  func runLua(_ text: String) -> Bool {
+    meters.resetPeak()
+    let outcome = session.evaluate(text)
+    afterEach()
+    show(outcome)
+    return outcome.error == nil
+  }
+
+  private func show(_ outcome: Session.Outcome) {
+    for note in outcome.notes { remark(note) }
+    if let error = outcome.error {
+      output.remark(report.cell(error, in: session))
+    } else if !outcome.values.isEmpty {
+      let printer = ValuePrinter(state: session.state, width: width, palette: resultPalette)
+      result(printer.echo(outcome.values))
+    }
+    showTime(outcome.seconds)
+  }
+
+  var report: ErrorReport {
+    ErrorReport(palette: remarkPalette, traceback: settings.traceback)
+  }
+
+  private func showTime(_ seconds: Double) {
+    guard let limit = settings.timeAbove, seconds >= limit else { return }
+    var text = ProgressLine.duration(seconds)
+    if seconds >= 10, let peak = meters.peakTensorBytes(), peak > 0 {
+      text += ", tensors at most " + ProgressLine.bytes(peak)
+    }
+    if seconds >= 10, settings.ringsBell { output.remark("\u{7}") }
+    remark(text)
+  }
+
+  func result(_ text: String) { output.result(text + "\n") }
+  func remark(_ text: String) { output.remark(remarkPalette.faint(text) + "\n") }
+  func complain(_ text: String) { output.remark(remarkPalette.error("error:") + " " + text + "\n") }
+
+  private func shell(_ line: String) {
+    let status = system(line)
+    let code = status & 0x7F == 0 ? status >> 8 & 0xFF : 128 + (status & 0x7F)
+    if code != 0 { remark("exit status \(code)") }
+  }
+}
+
+/// What the first character of an input makes of it.
+enum InputKind: Equatable {
+  case lua(String)
+  case command(name: String, argument: String)
+  case help(String)
+  case location(String)
+  case shell(String)
+
+  init(_ text: String) {
+    let rest = text.dropFirst()
+    switch text.first {
+    case ":":
+      guard let letter = rest.first, letter.isASCII, letter.isLetter else {
+        self = .lua(text)
+        return
+      }
+      let name = rest.prefix { !$0.isWhitespace }
+      let argument = rest.dropFirst(name.count).drop { $0.isWhitespace }
+      self = .command(name: String(name), argument: String(argument))
+    case "?":
+      self = rest.first == "?" ? .location(String(rest.dropFirst())) : .help(String(rest))
+    case "!": self = .shell(String(rest))
+    default: self = .lua(text)
+    }
+  }
+}

@@ -1,1 +1,0 @@
-// TextModels: see ARCHITECTURE.md.

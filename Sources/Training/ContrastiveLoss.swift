@@ -1,0 +1,90 @@
+internal import Diagnostics
+internal import Glibc
+public import Tensors
+
+/// Which pairs of a batch count as matching (methods.md 2.2).
+public enum ContrastiveTargets: String, Sendable, CaseIterable {
+  /// Item `i` matches text `i` alone; duplicates act as negatives.
+  case identity
+  /// All pairs of one label, every pair weighs the same: a class weighs `n²`.
+  case label
+  /// All pairs of one label, every row weighs the same.
+  case labelMean = "label_mean"
+  /// The summed probability of the matching texts: no floor.
+  case labelLogSum = "label_lse"
+}
+
+/// The symmetric contrastive loss `Φ(S) = ½ [ℓ(S) + ℓ(Sᵀ)]` over scaled similarities.
+public enum ContrastiveLoss {
+  /// `Φ(S)` for a batch.
+  ///
+  /// With `y_ij = 1` where items `i` and `j` share a group, `n_i = Σ_j y_ij`, `p_ij = softmax_j S_ij`:
+  /// `identity` is `−(1/B) Σ log p_ii`; `label` `−(Σ y)⁻¹ Σ y_ij log p_ij`; `label_mean`
+  /// `−(1/B) Σ_i n_i⁻¹ Σ_j y_ij log p_ij`; `label_lse` `−(1/B) Σ_i log Σ_j y_ij p_ij`.
+  ///
+  /// - Parameters:
+  ///   - similarities: `[B, B]`, `s · I · Tᵀ`.
+  ///   - groups: the label (or caption group) of each item.
+  public static func symmetric(
+    _ similarities: Tensor, groups: [Int], targets: ContrastiveTargets
+  ) throws -> Tensor {
+    let size = groups.count
+    guard similarities.shape == [size, size] else {
+      throw KilpiError(
+        "", "similarities \(similarities.shape) do not fit a batch of \(size)")
+    }
+    let forward = try oneSided(similarities, groups, targets)
+    let backward = try oneSided(similarities.transposed(), groups, targets)
+    return try (forward + backward) * 0.5
+  }
+
+  private static func oneSided(
+    _ s: Tensor, _ groups: [Int], _ targets: ContrastiveTargets
+  ) throws -> Tensor {
+    let size = groups.count
+    switch targets {
+    case .identity:
+      let diagonal = try Tensor((0..<size).map { Int64($0) }, shape: [size])
+      return try Tensor.crossEntropy(logits: s, labels: diagonal)
+    case .label, .labelMean:
+      let weights = try matchWeights(groups, perRow: targets == .labelMean).converted(to: s.dtype)
+      return try -(s.logSoftmax() * weights).sum()
+    case .labelLogSum:
+      let matches = try matching(groups)
+      let blocked = try Tensor.scalar(-.infinity, s.dtype)
+      let own = try Tensor.select(matches, s, blocked).logSumExp(axes: [1])
+      return try (s.logSumExp(axes: [1]) - own).mean()
+    }
+  }
+
+  /// `y` as int64 `[B, B]`.
+  private static func matching(_ groups: [Int]) throws -> Tensor {
+    let values = groups.flatMap { a in groups.map { Int64(a == $0 ? 1 : 0) } }
+    return try Tensor(values, shape: [groups.count, groups.count])
+  }
+
+  /// The weight of each `log p_ij`: rows sum to `1/B`, or all to 1.
+  private static func matchWeights(_ groups: [Int], perRow: Bool) throws -> Tensor {
+    let counts = groups.reduce(into: [Int: Int]()) { $0[$1, default: 0] += 1 }
+    let pairs = counts.values.reduce(0) { $0 + $1 * $1 }
+    let values = groups.flatMap { a -> [Double] in
+      let each = perRow ? 1 / Double(groups.count * (counts[a] ?? 1)) : 1 / Double(pairs)
+      return groups.map { a == $0 ? each : 0 }
+    }
+    return try Tensor(values, shape: [groups.count, groups.count])
+  }
+
+  /// The least value that `identity`, `label` and `label_mean` can reach when texts of a group are
+  /// equal: the mean of `ln n` over the items (over the pairs for `label`); 0 for `label_lse`.
+  public static func floor(groups: [Int], targets: ContrastiveTargets) -> Double {
+    let counts = groups.reduce(into: [Int: Int]()) { $0[$1, default: 0] += 1 }.values.map(Double.init)
+    switch targets {
+    case .labelLogSum: return 0
+    case .label:
+      let pairs = counts.reduce(0) { $0 + $1 * $1 }
+      return counts.reduce(0) { $0 + $1 * $1 * log($1) } / Swift.max(pairs, 1)
+    default:
+      return counts.reduce(0) { $0 + $1 * log($1) } / Double(Swift.max(groups.count, 1))
+    }
+  }
+}

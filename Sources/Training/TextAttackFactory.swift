@@ -1,0 +1,144 @@
+public import Attacks
+public import ClipModels
+internal import Diagnostics
+internal import Files
+internal import Networks
+internal import Tensors
+internal import TextModels
+
+/// Where a text attack takes its candidate words from, and how it searches (methods.md 3.1).
+public enum TextAttackMethod: String, Sendable, CaseIterable {
+  /// Synonyms of WordNet.
+  case synonym
+  /// Nearest tokens in CLIP's token embedding.
+  case embedding
+  /// Character edits: all sites, then all symbols (arXiv:2405.04346).
+  case char
+  /// Synonyms and neighbours, beam search.
+  case beam
+  /// Synonyms and neighbours, a genetic search.
+  case genetic
+  /// Synonyms and neighbours, every combination.
+  case exhaustive
+}
+
+/// Builds text attacks from a model, its tokenizer and WordNet.
+public enum TextAttackFactory {
+  /// What scripts may set.
+  public struct Options: Sendable {
+    /// The method; nil: synonyms and neighbours where WordNet is there, else character edits.
+    public var method: TextAttackMethod?
+    /// Words that may change.
+    public var words: Int? = 1
+    /// Levenshtein edits of `char`.
+    public var edits = 1
+    /// Candidates a word.
+    public var k = 10
+    /// What may change.
+    public var scope: TextScope?
+    /// Whether class names may be put in.
+    public var forbidsClassNames = true
+    /// Whether antonyms may be put in, when WordNet is there.
+    public var forbidsAntonyms = true
+    /// `char`: whether an edit may make another dictionary word.
+    public var forbidsNewWords = true
+    /// `char`: sites kept after the first pass.
+    public var sites = 20
+    /// `char`: LEAF's training form with that many random sites and symbols; nil: the test form.
+    public var draws: Int?
+    /// Root of random numbers.
+    public var seed: UInt64 = 0
+
+    /// The defaults of methods.md 3.1.
+    public init() {}
+  }
+
+  /// The attack that `options` describe, for texts of `model`.
+  ///
+  /// - Throws: `KilpiError` when a source that the method needs is not there.
+  public static func make(
+    _ options: Options, model: ClipModel, objective: TextObjective = .kl
+  ) throws -> TextAttackSpecification {
+    var attack = TextAttack()
+    attack.objective = objective
+    attack.k = options.k
+    attack.scope = options.scope
+    attack.random = RandomSource(seed: options.seed)
+    attack.constraints.words = options.words
+    attack.constraints.edits = options.edits
+    attack.constraints.forbidsClassNames = options.forbidsClassNames
+    let tokenizer = try BytePairTokenizer.standard()
+    attack.constraints.tokens = TextTokens(
+      context: model.configuration.context, ids: { try tokenizer.ids(of: $0) },
+      decode: { try tokenizer.decode($0) })
+    let method = options.method ?? ((try? WordNet()) == nil ? .char : nil)
+    let wordNet = method == .char ? try? WordNet() : try WordNet()
+    if let wordNet {
+      attack.isSynonym = { wordNet.areSynonyms($0, $1) }
+      if options.forbidsAntonyms {
+        attack.constraints.isAntonym = { wordNet.areAntonyms($0, $1) }
+      }
+    }
+    switch method {
+    case .char:
+      attack.characters = CharacterSearch(
+        options.draws.map { .training(draws: $0) } ?? .test(sites: options.sites))
+      if options.forbidsNewWords, let wordNet {
+        attack.constraints.isDictionaryWord = {
+          wordNet.isWord($0) || StopWords.english.contains($0)
+        }
+      }
+    case .synonym:
+      if let wordNet { attack.sources = [synonyms(wordNet)] }
+    case .embedding:
+      attack.sources = [try neighbours(model, tokenizer, k: options.k)]
+    default:
+      if let wordNet {
+        attack.sources = [synonyms(wordNet), try neighbours(model, tokenizer, k: options.k)]
+      }
+      switch method {
+      case .beam: attack.search = .beam(width: 8)
+      case .genetic: attack.search = .genetic(population: 20, generations: 20)
+      case .exhaustive: attack.search = .exhaustive(limit: 1_000_000)
+      default: break
+      }
+    }
+    let name = method?.rawValue ?? "synonym+embedding"
+    return TextAttackSpecification(name: name, attack: attack, record: record(options, name))
+  }
+
+  private static func synonyms(_ wordNet: WordNet) -> CandidateSource {
+    CandidateSource("wordnet", substitutes: { try wordNet.synonyms(of: $0) })
+  }
+
+  /// Nearest whole-word tokens of the model's own token embedding.
+  private static func neighbours(
+    _ model: ClipModel, _ tokenizer: BytePairTokenizer, k: Int
+  ) throws -> CandidateSource {
+    let table = try model.parameters.required("token_embedding.weight").detached()
+    let words = (0..<table.shape[0]).map { tokenizer.wholeWord(of: $0) }
+    let near = try TokenNeighbours(embeddings: table, words: words)
+    return CandidateSource(
+      "embed",
+      word: { word in
+        try near.neighbours(of: word, k: k, minimumCosine: 0.5).map {
+          TextCandidate($0.word, score: $0.cosine)
+        }
+      })
+  }
+
+  private static func record(_ options: Options, _ name: String) -> JSONValue {
+    .object([
+      .init("method", .string(name)),
+      .init("words", options.words.map { .integer(Int64($0)) } ?? .null),
+      .init("edits", .integer(Int64(options.edits))), .init("k", .integer(Int64(options.k))),
+      .init("scope", options.scope.map { .string($0.rawValue) } ?? .null),
+      .init("forbid_class_names", .bool(options.forbidsClassNames)),
+      .init("forbid_antonyms", .bool(options.forbidsAntonyms)),
+      .init("no_new_words", .bool(options.forbidsNewWords)),
+      .init("sites", .integer(Int64(options.sites))),
+      .init("draws", options.draws.map { .integer(Int64($0)) } ?? .null),
+      .init("seed", .integer(Int64(bitPattern: options.seed))),
+    ])
+  }
+}

@@ -1,0 +1,338 @@
+internal import ClipModels
+internal import Datasets
+internal import Diagnostics
+internal import Files
+internal import Glibc
+internal import Networks
+internal import Tensors
+
+/// One run of a trainer: its model, optimiser, folder and position.
+final class TrainingSession {
+  private let trainer: Trainer
+  private let configuration: TrainingConfiguration
+  let schedule: BatchSchedule
+  let model: ClipModel
+  /// The same storage without gradients: what attacks see.
+  private let frozen: ClipModel
+  private let classifier: ZeroShotClassifier?
+  let optimizer: AdamW
+  private let record: JSONValue
+  private var folder: RunFolder?
+  private var step = 0
+  private var history: [[JSONValue.Member]] = []
+
+  init(_ trainer: Trainer, model: ClipModel, data: Dataset) throws {
+    self.trainer = trainer
+    let configuration = trainer.configuration
+    self.configuration = configuration
+    schedule = try BatchSchedule(data, configuration)
+    self.model = try model.copy()
+    frozen = try self.model.frozen()
+    classifier =
+      data.classNames.isEmpty || data.hasCaptions
+      ? nil
+      : try ZeroShotClassifier(frozen, classNames: data.classNames, templates: schedule.templates)
+    let layers = (model.configuration.vision.layers, model.configuration.text.layers)
+    let trained = self.model.parameters.entries.filter {
+      configuration.trainable.includes($0.name, layers: layers)
+    }
+    guard !trained.isEmpty else { throw KilpiError("", "no weight is selected for training") }
+    for (_, tensor) in trained { try tensor.setRequiresGradient(true) }
+    optimizer = try AdamW(
+      trained, betas: configuration.optimizer.betas, epsilon: configuration.optimizer.epsilon,
+      weightDecay: configuration.optimizer.weightDecay)
+    record = configuration.record(total: schedule.total)
+  }
+
+  func run() throws -> TrainingResult {
+    try openFolder()
+    let resumedFrom = step
+    var epoch = -1
+    var order: [Int] = []
+    while step < schedule.total {
+      if step / schedule.stepsPerEpoch != epoch {
+        epoch = step / schedule.stepsPerEpoch
+        order = schedule.order(epoch: epoch)
+      }
+      let row: [JSONValue.Member]
+      do {
+        row = try oneStep(schedule.batch(step: step, order: order), epoch: epoch)
+      } catch let error as KilpiError where error.kind == .interrupted {
+        throw interrupted(error)
+      }
+      step += 1
+      history.append(row)
+      try folder?.append(row)
+      try trainer.onStep?(row)
+      let loss = row.first { $0.key == "loss" }?.value.double ?? .nan
+      trainer.progress?(
+        ProgressEvent(
+          name: configuration.method.rawValue, completed: step, total: schedule.total,
+          note: "loss \((loss * 1000).rounded() / 1000)"))
+      let every = configuration.checkpointEvery
+      if every > 0 && step % every == 0 || step == schedule.total { try saveCheckpoint() }
+    }
+    for (_, tensor) in model.parameters.entries { try tensor.setRequiresGradient(false) }
+    model.origin = configuration.output.map { $0 + "/model" } ?? "trained (\(configuration.method.rawValue))"
+    if let path = configuration.output { try model.save(path + "/model") }
+    return TrainingResult(
+      model: model, history: history, steps: step, resumedFrom: resumedFrom)
+  }
+
+  private func interrupted(_ error: KilpiError) -> KilpiError {
+    guard let path = configuration.output else {
+      return KilpiError(
+        error.function, "interrupted at step \(step) of \(schedule.total)", kind: .interrupted)
+    }
+    return KilpiError(
+      error.function, "interrupted at step \(step) of \(schedule.total)",
+      advice: "resume = true goes on from the last checkpoint in '\(path)'", kind: .interrupted)
+  }
+
+  // MARK: One step
+
+  func oneStep(_ batch: TrainingBatch, epoch: Int) throws -> [JSONValue.Member] {
+    let start = Clock.seconds
+    let adversarialImages = try attackImages(batch)
+    let adversarialTexts = try attackTexts(batch)
+    let attackSeconds = Clock.seconds - start
+    let terms = try losses(batch, adversarialImages, adversarialTexts)
+    var total: Tensor?
+    for (weight, term) in terms.map({ ($0.weight, $0.loss) }) {
+      let weighted = weight == 1 ? term : try term * weight
+      total = try total.map { try $0 + weighted } ?? weighted
+    }
+    guard let loss = total else { throw KilpiError("", "every term of the loss has weight 0") }
+    let value = try loss.item()
+    guard value.isFinite else { throw notFinite("the loss is \(value)") }
+    let gradients = try Tensor.gradients(of: loss, with: optimizer.parameters.map(\.tensor))
+    let norm = try checkedNorm(gradients)
+    let clipped = try clip(gradients, norm: norm)
+    let rate =
+      configuration.optimizer.learningRate
+      * configuration.schedule.factor(
+        step: step, total: schedule.total,
+        warmup: configuration.warmupSteps(total: schedule.total))
+    try optimizer.update(gradients: clipped, learningRate: rate)
+    if configuration.clampsScale { try clampScale() }
+    var row: [JSONValue.Member] = [
+      .init("step", .integer(Int64(step + 1))), .init("epoch", .integer(Int64(epoch + 1))),
+      .init("loss", .number(value)),
+    ]
+    for term in terms { row.append(.init("loss_" + term.name, .number(try term.loss.item()))) }
+    row += [
+      .init(
+        "floor",
+        .number(ContrastiveLoss.floor(groups: batch.groups, targets: configuration.targets))),
+      .init("gradient_norm", .number(norm)), .init("lr", .number(rate)),
+      .init("scale", .number(exp(try model.logitScale.item()))),
+      .init("attack_seconds", .number((attackSeconds * 1000).rounded() / 1000)),
+      .init("seconds", .number(((Clock.seconds - start) * 1000).rounded() / 1000)),
+    ]
+    return row
+  }
+
+  func attackImages(_ batch: TrainingBatch) throws -> Tensor? {
+    guard configuration.method.attacksImages || configuration.weights.bothAdversarial != 0,
+      let attack = trainer.imageAttack
+    else { return nil }
+    if let classifier, let labels = batch.labels {
+      let truth = try Tensor(labels.map { Int64($0) }, shape: [labels.count])
+      return try attack(
+        { try classifier.logits($0) }, batch.images, truth, batch.sampleIDs, step
+      ).detached()
+    }
+    // Captions: each image against the texts of its batch; its own text is the label.
+    let texts = try Tensor.withoutGradients { try frozen.encodeText(batch.texts) }
+    let own = try Tensor(batch.texts.indices.map { Int64($0) }, shape: [batch.texts.count])
+    return try attack(
+      { try self.frozen.logits(images: self.frozen.encodeImage($0), texts: texts) },
+      batch.images, own, batch.sampleIDs, step
+    ).detached()
+  }
+
+  func attackTexts(_ batch: TrainingBatch) throws -> [String]? {
+    guard configuration.method.attacksTexts || configuration.weights.bothAdversarial != 0,
+      let attack = trainer.textAttack
+    else { return nil }
+    var places: [String: Int] = [:]
+    var unique: [TrainingText] = []
+    for (index, text) in batch.texts.enumerated() where places[text] == nil {
+      places[text] = unique.count
+      var prompt: TrainingText.Prompt?
+      if let labels = batch.labels, let templates = batch.templates {
+        prompt = TrainingText.Prompt(
+          template: schedule.templates[templates[index]],
+          className: schedule.data.classNames[labels[index]])
+      }
+      unique.append(TrainingText(text: text, prompt: prompt))
+    }
+    let frozen = self.frozen
+    let attacked = try Tensor.withoutGradients {
+      try attack({ try frozen.encodeText($0) }, unique, step)
+    }
+    guard attacked.count == unique.count else {
+      throw KilpiError("", "the text attack gave \(attacked.count) texts for \(unique.count)")
+    }
+    return batch.texts.map { attacked[places[$0] ?? 0] }
+  }
+
+  /// The loss's terms: each `Φ` times two under its weight, as one forward over all inputs.
+  func losses(
+    _ batch: TrainingBatch, _ adversarialImages: Tensor?, _ adversarialTexts: [String]?
+  ) throws -> [(name: String, weight: Double, loss: Tensor)] {
+    let size = batch.texts.count
+    var images: [Tensor] = []
+    var texts: [[String]] = []
+    let plan = terms()
+    let needsCleanImages = plan.contains { !$0.adversarialImages }
+    let needsCleanTexts = plan.contains { !$0.adversarialTexts }
+    if needsCleanImages { images.append(batch.images) }
+    if let adversarialImages { images.append(adversarialImages) }
+    if needsCleanTexts { texts.append(batch.texts) }
+    if let adversarialTexts { texts.append(adversarialTexts) }
+    let imageFeatures = try model.encodeImage(
+      images.count == 1 ? images[0] : Tensor.concatenated(images)
+    ).split(size)
+    let textFeatures = try model.encodeText(texts.flatMap { $0 }).split(size)
+    return try plan.map { term in
+      guard let image = term.adversarialImages ? imageFeatures.last : imageFeatures.first,
+        let text = term.adversarialTexts ? textFeatures.last : textFeatures.first
+      else { throw KilpiError("", "the batch is empty") }
+      let similarities = try model.logits(images: image, texts: text)
+      let loss = try ContrastiveLoss.symmetric(
+        similarities, groups: batch.groups, targets: configuration.targets)
+      return (term.name, term.weight, loss)
+    }
+  }
+
+  private struct Term {
+    let name: String
+    let weight: Double
+    let adversarialImages: Bool
+    let adversarialTexts: Bool
+  }
+
+  private func terms() -> [Term] {
+    let weights = configuration.weights
+    var terms: [Term] = []
+    switch configuration.method {
+    case .contrastive, .clean:
+      return [Term(name: "clean", weight: 1, adversarialImages: false, adversarialTexts: false)]
+    case .imageOnly:
+      terms = [
+        Term(
+          name: "image", weight: 2 * weights.image, adversarialImages: true, adversarialTexts: false
+        )
+      ]
+    case .textOnly:
+      terms = [
+        Term(
+          name: "text", weight: 2 * weights.text, adversarialImages: false, adversarialTexts: true)
+      ]
+    case .mmcoa:
+      terms = [
+        Term(
+          name: "image", weight: 2 * weights.image, adversarialImages: true, adversarialTexts: false
+        ),
+        Term(
+          name: "text", weight: 2 * weights.text, adversarialImages: false, adversarialTexts: true),
+        Term(
+          name: "advadv", weight: 2 * weights.bothAdversarial, adversarialImages: true,
+          adversarialTexts: true),
+      ]
+    }
+    terms.append(
+      Term(
+        name: "clean", weight: 2 * weights.clean, adversarialImages: false, adversarialTexts: false)
+    )
+    return terms.filter { $0.weight != 0 }
+  }
+
+  // MARK: Gradients and weights
+
+  private func notFinite(_ what: String) -> KilpiError {
+    KilpiError(
+      "", "\(what) at step \(step + 1)",
+      advice: "lower the learning rate; the weights are those of the step before")
+  }
+
+  private func checkedNorm(_ gradients: [Tensor]) throws -> Double {
+    var total = 0.0
+    for (gradient, (name, _)) in zip(gradients, optimizer.parameters) {
+      let norm = try gradient.norm().item()
+      guard norm.isFinite else { throw notFinite("the gradient of '\(name)' is not finite") }
+      total += norm * norm
+    }
+    return total.squareRoot()
+  }
+
+  private func clip(_ gradients: [Tensor], norm: Double) throws -> [Tensor] {
+    guard let limit = configuration.clipNorm, norm > limit, norm > 0 else { return gradients }
+    return try gradients.map { try $0 * (limit / norm) }
+  }
+
+  private func clampScale() throws {
+    let scale = model.logitScale
+    let value = try scale.item()
+    let bounded = min(max(value, 0), log(100))
+    if bounded != value {
+      try Tensor.withoutGradients { try scale.assign(Tensor.scalar(bounded, scale.dtype)) }
+    }
+  }
+
+  // MARK: Files
+
+  private func openFolder() throws {
+    guard let path = configuration.output else { return }
+    if configuration.resumes, FileReader.exists(path + "/run.json") {
+      guard let (checkpoint, damaged) = try TrainingCheckpoint.newest(in: path) else {
+        throw KilpiError(
+          "", "the run in '\(path)' has no checkpoint to resume from",
+          advice: "remove the folder, or choose another out")
+      }
+      try checkpoint.check(against: record)
+      try checkpoint.restore(parameters: model.parameters, optimizer: optimizer)
+      step = checkpoint.step
+      folder = try RunFolder(path, keeping: checkpoint.lengths)
+      for problem in damaged { try folder?.note("passed over a damaged checkpoint: \(problem)") }
+      try folder?.note("resumed at step \(step)")
+      return
+    }
+    folder = try RunFolder.create(path)
+    let count = optimizer.parameters.reduce(0) { $0 + $1.tensor.count }
+    try folder?.record(
+      .object([
+        .init("kind", "training"), .init("configuration", record),
+        .init("model", .string(model.origin)),
+        .init("data", .string("\(schedule.data.name)/\(schedule.data.split)")),
+        .init("data_fingerprint", .string(schedule.data.fingerprint)),
+        .init("trained_tensors", .integer(Int64(optimizer.parameters.count))),
+        .init("trained_weights", .integer(Int64(count))),
+        .init("weights", .integer(Int64(model.parameters.elementCount))),
+      ]))
+    try folder?.note("training \(configuration.trainable.name): \(count) weights in \(optimizer.parameters.count) tensors")
+  }
+
+  private func saveCheckpoint() throws {
+    guard let folder else { return }
+    let checkpoint = TrainingCheckpoint(
+      step: step, parameters: model.parameters, optimizer: optimizer, lengths: folder.lengths,
+      configuration: record)
+    do {
+      try checkpoint.save(in: folder.path)
+    } catch let error as KilpiError where error.kind == .host && step < schedule.total {
+      try folder.note("the checkpoint of step \(step) could not be saved: \(error)")
+    }
+  }
+}
+
+/// Wall-clock time for records.
+enum Clock {
+  /// Seconds of the monotonic clock.
+  static var seconds: Double {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
+  }
+}

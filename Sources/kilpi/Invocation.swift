@@ -1,0 +1,118 @@
+internal import ArgumentParser
+internal import Diagnostics
+internal import Notebook
+
+/// What a command line asks for.
+enum Invocation {
+  case run(RunPlan)
+  case version
+  case help(String)
+  case doctor(json: Bool, model: String?)
+  /// A wrong command line: exit 64.
+  case wrong(String)
+
+  /// Names that are subcommands as the first word.
+  static let subcommands = ["run", "doctor", "help"]
+
+  /// Reads the arguments, the program's name first.
+  init(arguments: [String], environment: [String: String]) {
+    let options: MainOptions
+    do {
+      options = try MainOptions.parse(Array(arguments.dropFirst()))
+    } catch {
+      self = .wrong(MainOptions.message(for: error).firstLetterLowered)
+      return
+    }
+    self = Self.read(options, arguments: arguments, environment: environment, ranBefore: false)
+  }
+
+  private static func read(
+    _ options: MainOptions, arguments: [String], environment: [String: String], ranBefore: Bool
+  ) -> Invocation {
+    if options.version { return .version }
+    var words = options.words
+    if words.first == "--" {
+      words.removeFirst()
+    } else if let first = words.first {
+      if first == "-h" || first == "--help" {
+        return .help(ranBefore ? RunOptions.helpMessage() : MainOptions.helpMessage())
+      }
+      if first.hasPrefix("-"), first != "-" { return .wrong(unknownOption(first)) }
+      if !ranBefore {
+        switch first {
+        case "help": return help(Array(words.dropFirst()))
+        case "doctor": return doctor(Array(words.dropFirst()))
+        case "run": return run(arguments, words, environment)
+        default: break
+        }
+      }
+    }
+    if ranBefore, words.isEmpty { return .wrong("run needs a script (kilpi run script.lua)") }
+    do {
+      return .run(
+        try RunPlan(options, arguments: arguments, words: words, environment: environment))
+    } catch {
+      return .wrong("\(error)")
+    }
+  }
+
+  /// `run` may have options of its own: they are read as if it were not there.
+  private static func run(
+    _ arguments: [String], _ words: [String], _ environment: [String: String]
+  ) -> Invocation {
+    let before = arguments.count - words.count
+    let joined = Array(arguments[1..<before]) + words.dropFirst()
+    do {
+      let options = try MainOptions.parse(joined)
+      return read(options, arguments: arguments, environment: environment, ranBefore: true)
+    } catch {
+      return .wrong(MainOptions.message(for: error).firstLetterLowered)
+    }
+  }
+
+  private static func help(_ words: [String]) -> Invocation {
+    switch words.first {
+    case nil: return .help(MainOptions.helpMessage())
+    case "run"?: return .help(RunOptions.helpMessage())
+    case "doctor"?: return .help(DoctorOptions.helpMessage())
+    case let name?:
+      let near = NearestName.suggestion(for: name, among: subcommands)
+      return .wrong(
+        "there is no subcommand '\(name)'" + (near.map { " (did you mean '\($0)'?)" } ?? ""))
+    }
+  }
+
+  private static func doctor(_ words: [String]) -> Invocation {
+    do {
+      let options = try DoctorOptions.parse(words)
+      return .doctor(json: options.json, model: options.model)
+    } catch {
+      if DoctorOptions.exitCode(for: error) == .success {
+        return .help(DoctorOptions.helpMessage())
+      }
+      return .wrong("doctor: " + DoctorOptions.message(for: error).firstLetterLowered)
+    }
+  }
+
+  /// All options in the forms that a user types.
+  static let optionNames = [
+    "--color", "--graphics", "--traceback", "--no-rc", "--quiet", "--threads", "--memory",
+    "--deterministic", "--sandbox", "--allow", "--version", "--help",
+  ]
+
+  private static func unknownOption(_ text: String) -> String {
+    let name = String(text.prefix { $0 != "=" })
+    let near = name.count > 2 ? NearestName.suggestion(for: name, among: optionNames) : nil
+    return "unknown option '\(name)'"
+      + (near.map { " (did you mean '\($0)'?)" } ?? " (kilpi --help lists the options)")
+  }
+}
+
+extension String {
+  /// The parser's sentences in the form of Kilpi's own messages.
+  fileprivate var firstLetterLowered: String {
+    let line = split(separator: "\n", maxSplits: 1).first.map(String.init) ?? self
+    let text = line.hasSuffix(".") ? String(line.dropLast()) : line
+    return text.prefix(1).lowercased() + text.dropFirst()
+  }
+}

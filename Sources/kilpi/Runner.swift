@@ -1,0 +1,198 @@
+internal import Diagnostics
+internal import Glibc
+internal import LuaHost
+internal import Notebook
+
+/// Runs a plan: modules, code, script, prompt.
+final class Runner {
+  private let plan: RunPlan
+  private let environment: [String: String]
+  private let terminal: Terminal
+  private let errorPalette: Palette
+  private let outputPalette: Palette
+  private let progress: ProgressRenderer
+
+  init(plan: RunPlan, environment: [String: String]) {
+    self.plan = plan
+    self.environment = environment
+    let terminal = Terminal(environment: environment)
+    self.terminal = terminal
+    func palette(_ isTerminal: Bool) -> Palette {
+      Palette(
+        isOn: ColorRule.isOn(choice: plan.color, environment: environment, isTerminal: isTerminal))
+    }
+    errorPalette = palette(terminal.errorIsTerminal)
+    outputPalette = palette(terminal.outputIsTerminal)
+    progress = ProgressRenderer(
+      isTerminal: terminal.errorIsTerminal && ColorRule.isCapable(environment),
+      palette: errorPalette, width: { terminal.size.columns }, now: Clock.seconds,
+      write: {
+        StandardStream.output.flush()
+        StandardStream.error.write($0)
+        StandardStream.error.flush()
+      })
+  }
+
+  /// Runs everything; the exit status.
+  func run() -> Int32 {
+    let state: LuaState
+    do {
+      state = try openState()
+    } catch {
+      return fail("\(error)")
+    }
+    let status = runAll(state)
+    state.close()
+    return status
+  }
+
+  private func openState() throws -> LuaState {
+    var configuration = LuaState.Configuration()
+    configuration.ignoresEnvironment = plan.ignoresEnvironment
+    configuration.isSandboxed = plan.isSandboxed
+    configuration.allowedFolders = plan.allowedFolders.map(Self.absolute)
+    configuration.showsWarnings = plan.showsWarnings
+    let state = try LuaState(catalog: Plugins.catalog, configuration: configuration)
+    // Live bars must leave the screen before anything else is written there.
+    if terminal.errorIsTerminal, terminal.outputIsTerminal {
+      state.output = { [progress] stream, bytes in
+        progress.hide()
+        let target = stream == .error ? StandardStream.error : StandardStream.output
+        if stream == .error { StandardStream.output.flush() }
+        bytes.withUnsafeBytes { target.write($0) }
+      }
+    }
+    state.leaving = { [progress] _ in
+      progress.reset()
+      ProcessSetup.restoreTerminal()
+    }
+    Plugins.attach(
+      to: state, plan: plan, progress: { [progress] in progress.handle($0) },
+      show: pictures.show)
+    if let folder = StandardFolder.path(environment: environment) {
+      try state.prependSearchPath(folder)
+    }
+    return state
+  }
+
+  private static func absolute(_ path: String) -> String {
+    guard let name = realpath(path, nil) else { return path }
+    defer { free(name) }
+    return String(cString: name)
+  }
+
+  // MARK: The parts
+
+  private func runAll(_ state: LuaState) -> Int32 {
+    let isPrompt =
+      plan.isInteractive || (plan.script == nil && plan.code.isEmpty && terminal.inputIsTerminal)
+    var status: Int32 = 0
+    do {
+      try setArguments(state)
+      try state.runInitialisation()
+      for name in plan.modules { try require(name, in: state) }
+      for code in plan.code { try state.run(code, chunkName: "=(command line)") }
+      try runScript(in: state, isPrompt: isPrompt)
+      // A press that only ended a wait, as in `io.read`, ends the script too.
+      try Interrupts.poll()
+    } catch {
+      status = report(error, in: state)
+    }
+    progress.reset()
+    ProcessSetup.clearInterrupt()
+    guard isPrompt else { return status }
+    do {
+      try Prompt(
+        plan: plan, environment: environment, terminal: terminal, outputPalette: outputPalette,
+        errorPalette: errorPalette, progress: progress
+      ).run(state)
+      return 0
+    } catch {
+      return report(error, in: state)
+    }
+  }
+
+  private func setArguments(_ state: LuaState) throws {
+    guard let script = plan.script else {
+      return try state.setArguments(
+        script: plan.program.first ?? "kilpi", arguments: Array(plan.program.dropFirst()),
+        program: [])
+    }
+    let name: String
+    switch script {
+    case .standardInput: name = "-"
+    case .file(let path): name = path
+    }
+    try state.setArguments(
+      script: name, arguments: plan.scriptArguments, program: plan.program)
+  }
+
+  private func require(_ name: String, in state: LuaState) throws {
+    guard let require = try state.global("require").function else { return }
+    let module = try require.first([name])
+    // The last part of the name becomes a global, as with the program `lua`.
+    try state.setGlobal(name, module)
+  }
+
+  private func runScript(in state: LuaState, isPrompt: Bool) throws {
+    switch plan.script {
+    case .file(let path)?:
+      let folder = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
+      let bytes = try ScriptSource.read(path: path)
+      try state.prependSearchPath(folder.isEmpty ? "/" : folder)
+      try state.run(bytes: bytes, chunkName: "@" + path, arguments: plan.scriptArguments)
+    case .standardInput?:
+      let bytes = try ScriptSource.readStandardInput()
+      try state.run(bytes: bytes, chunkName: "=stdin", arguments: plan.scriptArguments)
+    case nil:
+      guard !isPrompt, plan.code.isEmpty, plan.modules.isEmpty else { return }
+      try state.run(bytes: try ScriptSource.readStandardInput(), chunkName: "=stdin")
+    }
+  }
+
+  // MARK: Errors
+
+  private func report(_ error: any Error, in state: LuaState) -> Int32 {
+    progress.reset()
+    guard let error = error as? LuaError else {
+      let isInterrupt = (error as? KilpiError)?.kind == .interrupted
+      return fail("\(error)", status: isInterrupt ? 130 : 1)
+    }
+    let report = ErrorReport(palette: errorPalette, traceback: plan.traceback)
+    StandardStream.output.flush()
+    StandardStream.error.write(report.script(error))
+    return error.kind == .interrupted ? 130 : 1
+  }
+
+  private func fail(_ text: String, status: Int32 = 1) -> Int32 {
+    StandardStream.output.flush()
+    StandardStream.error.write(errorPalette.error("kilpi:") + " " + text + "\n")
+    return status
+  }
+
+  private var pictures: PictureView {
+    PictureView(
+      choice: plan.graphics.resolved(
+        outputIsTerminal: terminal.outputIsTerminal, environment: environment),
+      terminal: terminal, progress: progress)
+  }
+}
+
+/// Pictures among the output of scripts.
+private struct PictureView {
+  let choice: GraphicsChoice
+  let terminal: Terminal
+  let progress: ProgressRenderer
+
+  /// Shows RGB bytes, rows from the top; false when pictures are off.
+  func show(rgb: [UInt8], width: Int, height: Int) -> Bool {
+    guard choice == .blocks else { return false }
+    progress.hide()
+    let size = terminal.size
+    StandardStream.output.write(
+      HalfBlocks.render(
+        rgb: rgb, width: width, height: height, columns: min(size.columns, 120),
+        rows: min(28, max(4, size.rows - 2)), depth: terminal.hasTrueColor ? .full : .indexed))
+    return true
+  }
+}

@@ -1,0 +1,237 @@
+import Attacks
+import Diagnostics
+import Tensors
+
+/// The requirements on every attack, as checks that return what is violated.
+///
+/// The conformance table runs them on real attacks, the negative controls on broken ones.
+struct Conformance {
+  let row: Combination
+  var attack: any FixedBudgetAttack { row.attack.attack }
+
+  private func run(
+    _ classifier: @escaping Classifier, _ images: Tensor, _ labels: [Int],
+    _ change: (inout AttackSettings) -> Void = { _ in }
+  ) throws -> AttackResult {
+    var settings = try row.settings()
+    settings.probes = false
+    change(&settings)
+    return try attack.run(
+      classifier, images: images, criterion: .misclassified(labels), settings: settings)
+  }
+
+  /// The largest allowed distance: exact for L∞, a relative 1e-6 for L2.
+  private func excess(_ clean: Tensor, _ moved: Tensor) throws -> [Double] {
+    let budget = try row.budget
+    let limit = row.norm == .linf ? budget.epsilon : budget.epsilon * (1 + 1e-6)
+    return try Distances(from: clean, to: moved)[row.norm].filter { !($0 <= limit) }
+  }
+
+  /// I1, I2: budget and range, of the result and of every image that the model saw.
+  func budgetAndRange() throws -> [String] {
+    let (images, labels) = try row.model.samples(7, row.dtype)
+    let spy = Spy(row.model.classifier())
+    let result = try run(spy.see, images, labels)
+    var found = try excess(images, result.images).map { "I1: result at distance \($0)" }
+    for batch in spy.batches {
+      let values = try batch.doubles()
+      if values.contains(where: { !($0 >= 0 && $0 <= 1) }) { found.append("I2: outside 0 … 1") }
+      if batch.shape[0] == 7 {
+        found += try excess(images, batch).map { "I1: shown at distance \($0)" }
+      }
+    }
+    return found
+  }
+
+  /// I3: `eps = 0` returns the same bytes.
+  func zeroBudget() throws -> [String] {
+    let (images, labels) = try row.model.samples(5, row.dtype)
+    let budget = try Budget(row.norm, 0)
+    let result = try run(row.model.classifier(), images, labels) { $0.budget = budget }
+    return try bits(result.images) == bits(images) ? [] : ["I3: eps = 0 changed the images"]
+  }
+
+  /// I6: the reported success is that of each image evaluated alone.
+  func successAlone() throws -> [String] {
+    let (images, labels) = try row.model.samples(7, row.dtype)
+    let result = try run(row.model.classifier(), images, labels)
+    return try labels.indices.compactMap { index in
+      let alone = try result.images.narrowed(0, start: index, length: 1)
+      let top = try row.model.classifier()(alone).argmax(axis: 1).integers()[0]
+      let isBroken = Int(top) != labels[index]
+      return isBroken == result.report.success[index] ? nil : "I6: sample \(index)"
+    }
+  }
+
+  /// I9: the best of all visited points comes back.
+  func bestPoint(keep: Keep = .best) throws -> [String] {
+    let (images, labels) = try row.model.samples(7, row.dtype)
+    let spy = Spy(row.model.classifier())
+    let result = try run(spy.see, images, labels) { $0.keep = keep }
+    let truth = try Tensor(labels.map { Int64($0) }, shape: [7])
+    func rank(_ batch: Tensor) throws -> [(solved: Bool, loss: Double)] {
+      let logits = try row.model.classifier()(batch)
+      let losses = try Tensor.crossEntropy(logits: logits, labels: truth, reduction: .none)
+        .doubles()
+      let tops = try logits.argmax(axis: 1).integers()
+      return labels.indices.map { (Int(tops[$0]) != labels[$0], losses[$0]) }
+    }
+    let visited = try spy.batches.filter { $0.shape[0] == 7 }.map(rank)
+    let returned = try rank(result.images)
+    return labels.indices.compactMap { index in
+      let isBeaten = visited.contains { visit in
+        if visit[index].solved != returned[index].solved { return visit[index].solved }
+        return visit[index].loss > returned[index].loss
+      }
+      return isBeaten ? "I9: a better point of sample \(index) was visited" : nil
+    }
+  }
+
+  /// I10: more restarts never help the defender.
+  func restarts() throws -> [String] {
+    let (images, labels) = try row.model.samples(9, row.dtype)
+    let one = try run(row.model.classifier(), images, labels) { $0.keep = .best }
+    let three = try run(row.model.classifier(), images, labels) {
+      $0.keep = .best
+      $0.restarts = 3
+    }
+    return labels.indices.compactMap { index in
+      let isWorse = one.report.success[index] && !three.report.success[index]
+      return isWorse ? "I10: sample \(index) survives three restarts, not one" : nil
+    }
+  }
+
+  /// I11: one by one, permuted, in parts or all at once: the same bits.
+  func independence() throws -> [String] {
+    let (images, labels) = try row.model.samples(7, row.dtype)
+    let whole = try run(row.model.classifier(), images, labels)
+    let wholeBits = try bits(whole.images)
+    let width = wholeBits.count / 7
+    var found: [String] = []
+    for index in labels.indices {
+      let alone = try run(
+        row.model.classifier(), images.narrowed(0, start: index, length: 1), [labels[index]]
+      ) { $0.sampleIDs = [UInt64(index + 1)] }
+      if try bits(alone.images) != Array(wholeBits[index * width..<(index + 1) * width]) {
+        found.append("I11: sample \(index) alone differs")
+      }
+    }
+    let order = [3, 0, 6, 2, 5, 1, 4]
+    let shuffled = try images.indexSelected(0, Tensor(order.map { Int64($0) }, shape: [7]))
+    let permuted = try run(row.model.classifier(), shuffled, order.map { labels[$0] }) {
+      $0.sampleIDs = order.map { UInt64($0 + 1) }
+    }
+    let expected = order.flatMap { wholeBits[$0 * width..<($0 + 1) * width] }
+    if try bits(permuted.images) != expected { found.append("I11: permuted") }
+    for change in [{ $0.batch = 3 }, { $0.draws = 2 }] as [(inout AttackSettings) -> Void] {
+      var compared = try run(row.model.classifier(), images, labels) { change(&$0) }
+      if try bits(compared.images) != wholeBits { found.append("I11: in parts, or averaged") }
+      compared = try run(row.model.classifier(), images, labels) {
+        change(&$0)
+        $0.stopsEarly = true
+        $0.keep = .best
+      }
+      for index in labels.indices where whole.report.success[index] {
+        if !compared.report.success[index] { found.append("early stop loses sample \(index)") }
+      }
+    }
+    return found
+  }
+
+  /// I12: the same seed gives the same bytes; another one others, where anything is random.
+  func seeds() throws -> [String] {
+    let (images, labels) = try row.model.samples(4, row.dtype)
+    func shown(_ seed: UInt64) throws -> [UInt64] {
+      let spy = Spy(row.model.classifier())
+      _ = try run(spy.see, images, labels) { $0.seed = seed }
+      return try spy.batches.flatMap(bits)
+    }
+    var found: [String] = []
+    if try shown(5) != shown(5) { found.append("I12: the same seed gives other bytes") }
+    if row.attack.isRandom, try shown(5) == shown(6) {
+      found.append("I12: another seed gives the same bytes")
+    }
+    return found
+  }
+
+  /// I14: the images passed in are unchanged, also when the loss throws in the middle.
+  func inputsUntouched() throws -> [String] {
+    let (images, labels) = try row.model.samples(5, row.dtype)
+    let before = try bits(images)
+    _ = try run(row.model.classifier(), images, labels)
+    var calls = 0
+    let failing: Classifier = { batch in
+      calls += 1
+      if calls == 3 { throw KilpiError("", "the model fails") }
+      return try row.model.classifier()(batch)
+    }
+    let text = message { _ = try run(failing, images, labels) }
+    var found = try bits(images) == before ? [] : ["I14: the images changed"]
+    if text != "the model fails" { found.append("the model's error became '\(text)'") }
+    if !GradientMode.isRecording { found.append("I13: recording stayed off") }
+    return found
+  }
+
+  /// I16: a zero gradient is a zero step, and the direction does not depend on the gradient's scale.
+  func zeroAndTinyGradients() throws -> [String] {
+    let (images, _) = try row.model.samples(5, row.dtype, margin: 0.3)
+    var settings = try row.settings()
+    settings.probes = false
+    settings.keep = .last
+    func moved(_ scale: Double) throws -> Tensor {
+      try attack.maximize(
+        { images, _ in
+          try row.model.classifier()(images).sum(axes: [1]) * scale
+        }, images: images, settings: settings
+      ).images
+    }
+    var found: [String] = []
+    let still = try moved(0)
+    if try still.doubles().contains(where: { $0.isNaN }) { found.append("I16: NaN") }
+    if !row.attack.isRandom, try bits(still) != bits(images) {
+      found.append("I16: a zero gradient moved the images")
+    }
+    let reference = try moved(1).doubles()
+    for scale in [1e-8, 1e-30] {
+      let worst = try zip(moved(scale).doubles(), reference).map { abs($0 - $1) }.max() ?? 0
+      let limit = row.norm == .linf ? 0 : 2e-6
+      if !(worst <= limit) { found.append("I16: scale \(scale) moves pixels by \(worst)") }
+    }
+    return found
+  }
+
+  /// I22: a constant added to the logits changes no success, and hardly a pixel.
+  func shiftedLogits() throws -> [String] {
+    let (images, labels) = try row.model.samples(5, row.dtype, margin: 0.3)
+    let plain = try run(row.model.classifier(), images, labels)
+    let shifted = try run({ try row.model.classifier()($0) + 2.0 }, images, labels)
+    var found = plain.report.success == shifted.report.success ? [] : ["I22: success changed"]
+    if row.norm == .linf, row.dtype == .float64, try bits(plain.images) != bits(shifted.images) {
+      found.append("I22: images changed")
+    }
+    return found
+  }
+
+  /// I25: the counters equal what the model really saw.
+  func counters() throws -> [String] {
+    let (images, labels) = try row.model.samples(5, row.dtype)
+    let spy = Spy(row.model.classifier())
+    let result = try run(spy.see, images, labels) { $0.probes = true }
+    let counted = result.report.forwards.reduce(0, +)
+    return counted == spy.images ? [] : ["I25: \(counted) counted, \(spy.images) seen"]
+  }
+
+  /// What a useful attack does, and the identity does not: it raises the loss of every sample.
+  func raisesLoss() throws -> [String] {
+    let (images, labels) = try row.model.samples(6, row.dtype, margin: 0.3)
+    let truth = try Tensor(labels.map { Int64($0) }, shape: [6])
+    func losses(_ batch: Tensor) throws -> [Double] {
+      try Tensor.crossEntropy(
+        logits: row.model.classifier()(batch), labels: truth, reduction: .none
+      ).doubles()
+    }
+    let result = try run(row.model.classifier(), images, labels)
+    let (before, after) = (try losses(images), try losses(result.images))
+    return before.indices.compactMap { after[$0] > before[$0] ? nil : "loss of sample \($0) fell" }
+  }
+}

@@ -1,0 +1,150 @@
+import Foundation
+import Testing
+
+@Suite struct ProcessTests {
+  @Test func versionIsOneLine() throws {
+    for option in ["--version", "-v"] {
+      let result = try Executable.run([option])
+      #expect(result.output.hasPrefix("Kilpi "))
+      #expect(result.output.contains("(Lua 5.4."))
+      #expect(result.output.contains("OpenBLAS"))
+      #expect(result.output.contains("Swift 6."))
+      #expect(result.output.filter { $0 == "\n" }.count == 1)
+      #expect(result.status == 0)
+    }
+  }
+
+  @Test(arguments: [
+    ["--help"], ["-h"], ["help"], ["help", "run"], ["help", "doctor"], ["run", "--help"],
+    ["doctor", "--help"],
+  ])
+  func helpGoesToStandardOutput(arguments: [String]) throws {
+    let result = try Executable.run(arguments)
+    #expect(result.output.contains("USAGE:"))
+    #expect(result.error == "")
+    #expect(result.status == 0)
+  }
+
+  @Test func doctorReports() throws {
+    let text = try Executable.run(["doctor"])
+    for word in [
+      "linear algebra", "memory", "terminal", "optional parts", "standard library", "gnuplot",
+    ] {
+      #expect(text.output.contains(word))
+    }
+    let json = try Executable.run(["doctor", "--json"])
+    let object = try JSONSerialization.jsonObject(with: Data(json.output.utf8)) as? [String: Any]
+    #expect(object?["optional parts"] != nil)
+    #expect(json.status == 0)
+  }
+
+  @Test func picturesAreHalfBlocksOrALine() throws {
+    let code = "image.show(tensor.zeros{3, 2, 2})"
+    #expect(try Executable.run(["-e", code]).output == "<image 3x2x2>\n")
+    #expect(try Executable.run(["--graphics", "none", "-e", code]).output == "<image 3x2x2>\n")
+    let blocks = try Executable.run(
+      ["-e", code], environment: ["KILPI_GRAPHICS": "blocks", "COLORTERM": "truecolor"])
+    #expect(blocks.output.hasPrefix("\u{1B}[38;2;0;0;0;48;2;0;0;0m▀▀"))
+  }
+
+  @Test func displayShowsTablesAsTheEchoDoes() throws {
+    #expect(try Executable.run(["-e", "display{1, b = {2}}"]).output == "{1, b = {2}}\n")
+  }
+
+  @Test func aClosedReaderIsNoError() throws {
+    let result = try Executable.shell(
+      "$KILPI -e 'while true do io.write(\"y\\n\") end' | head -n 1; echo ${PIPESTATUS[0]}")
+    #expect(result.output == "y\n141\n")
+    #expect(result.error == "")
+  }
+
+  @Test func aClosedReaderAtTheEndIsNoError() throws {
+    let result = try Executable.shell(
+      """
+      mkfifo gone.fifo; exec 5<> gone.fifo; exec 6> gone.fifo; exec 5<&-
+      $KILPI -e 'print(1)' >&6; echo $? >&2
+      """)
+    #expect(result.error == "141\n")
+  }
+
+  @Test func aFullDiskIsAnError() throws {
+    let result = try Executable.shell("$KILPI -e 'print(1)' > /dev/full")
+    #expect(result.error == "kilpi: cannot write the output: No space left on device\n")
+    #expect(result.status == 1)
+  }
+
+  @Test func anInterruptEndsAScriptWithItsTraceback() throws {
+    let source = """
+      local t <close> = setmetatable({}, {__close = function() print('closed') end})
+      print('ready') io.stdout:flush()
+      while true do end
+      """
+    _ = try Executable.file("loop.lua", Array(source.utf8))
+    let result = try Executable.shell(
+      """
+      exec 3< <(exec $KILPI loop.lua 2> err.txt); pid=$!
+      read -u 3 line; kill -INT $pid; cat <&3; wait $pid; status=$?; cat err.txt >&2; exit $status
+      """)
+    #expect(result.output == "closed\n")
+    #expect(
+      result.error
+        == "kilpi: loop.lua:3: interrupted\nstack traceback:\n  loop.lua:3: in main chunk\n")
+    #expect(result.status == 130)
+  }
+
+  @Test func anInterruptedWaitEndsTheScript() throws {
+    let result = try Executable.shell(
+      """
+      mkfifo wait.fifo; exec 4<> wait.fifo
+      exec 3< <(exec $KILPI -e 'print(1) io.stdout:flush() io.read()' <&4 2> wait.txt); pid=$!
+      read -u 3 line; until grep -q "^State:.S" /proc/$pid/status; do :; done; kill -INT $pid; wait $pid; status=$?; cat wait.txt; exit $status
+      """)
+    #expect(result.output.contains("interrupted\n"))
+    #expect(result.status == 130)
+  }
+
+  @Test func terminationIs143() throws {
+    let result = try Executable.shell(
+      """
+      exec 3< <(exec $KILPI -e 'print(1) io.stdout:flush() while true do end'); pid=$!
+      read -u 3 line; kill -TERM $pid; wait $pid; exit $?
+      """)
+    #expect(result.status == 143)
+  }
+
+  @Test func aPipedPromptEchoesAndGoesOnAfterErrors() throws {
+    let input = "1 + 1\nx = 5\nfor i = 1, 2 do\nprint(i * x)\nend\nnosuch()\n:who\n?print\n"
+    let result = try Executable.run(["-i", "--quiet"], input: input)
+    #expect(
+      result.output == """
+        > 2
+        > > .. .. 5
+        10
+        > > x  number  5
+        > print(...)
+
+        Writes the arguments, through tostring, with tabs between and a newline behind.
+        >\u{20}
+
+        """)
+    #expect(result.error == "error: cell[4]:1: attempt to call a nil value (global 'nosuch')\n")
+    #expect(result.status == 0)
+  }
+
+  @Test func thePromptComesAfterAFailedScript() throws {
+    _ = try Executable.file("fails.lua", Array("x = 1 error('stop', 0)".utf8))
+    let result = try Executable.run(["-i", "--quiet", "fails.lua"], input: "x\n")
+    #expect(result.output == "> 1\n> \n")
+    #expect(result.error.hasPrefix("kilpi: stop\n"))
+  }
+
+  @Test func standardInputIsReadByScripts() throws {
+    _ = try Executable.file("reads.lua", Array("print(io.read('n') * 2)".utf8))
+    #expect(try Executable.run(["reads.lua"], input: "21\n").output == "42\n")
+  }
+
+  @Test func outputKeepsItsOrder() throws {
+    let result = try Executable.shell("$KILPI -e 'io.write(1) io.stderr:write(2) print(3)' 2>&1")
+    #expect(result.output == "123\n")
+  }
+}

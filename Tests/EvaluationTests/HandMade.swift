@@ -1,0 +1,134 @@
+import ClipModels
+import Datasets
+import Diagnostics
+import Files
+import Tensors
+import TestSupport
+
+@testable import Attacks
+@testable import Evaluation
+
+/// A data set and classifiers whose every verdict is known.
+///
+/// Sample `i` is a 2 x 2 image. Its red pixels say what the classifier makes of it: the class
+/// (0 … 3, in quarters), whether it is wrong when clean, the group that image attack "a" breaks, and
+/// whether adversarial prompts turn its verdict round. A mark in the first green pixel (which attacks
+/// set) makes it wrong.
+enum HandMade {
+  struct Sample {
+    var label = 0
+    var isWrong = false
+    var group = 0
+    var isTurnedByText = false
+  }
+
+  static func data(_ samples: [Sample]) throws -> Dataset {
+    var values: [Float] = []
+    for sample in samples {
+      values += [Float(sample.label) / 4, sample.isWrong ? 1 : 0, Float(sample.group) / 4]
+      values += [sample.isTurnedByText ? 1 : 0]
+      values += [Float](repeating: 0, count: 8)
+    }
+    return try MemoryDataset.make(
+      images: Tensor(values, shape: [samples.count, 3, 2, 2]), labels: samples.map(\.label),
+      classNames: ["red", "green", "blue", "grey"],
+      ids: samples.indices.map { "sample-\($0)" }, name: "handmade")
+  }
+
+  /// Logits that follow the pixels' instructions.
+  static func classifier(adversarialText: Bool = false) -> Classifier {
+    { images in
+      let values = try images.detached().floats()
+      var logits: [Float] = []
+      for row in 0..<images.shape[0] {
+        let pixels = values[row * 12..<(row + 1) * 12].map { $0 }
+        let label = Int((pixels[0] * 4).rounded())
+        var isWrong = pixels[1] > 0.5
+        if adversarialText, pixels[3] > 0.5 { isWrong.toggle() }
+        if pixels[4] > 0.02 { isWrong = true }
+        let top = isWrong ? (label + 1) % 4 : label
+        logits += (0..<4).map { $0 == top ? 2 : $0 == label ? 1 : -1 }
+      }
+      return try Tensor(logits, shape: [images.shape[0], 4])
+    }
+  }
+
+  /// Marks every image of one group that is still right; `step` is how far the mark goes.
+  struct Marking: ImageAttack {
+    var name: String
+    var groups: Set<Int>
+    var step: Float = 0.03
+
+    func run(
+      _ classifier: @escaping Classifier, images: Tensor, criterion: Criterion,
+      settings: AttackSettings
+    ) throws -> AttackResult {
+      func top(_ images: Tensor) throws -> [Int] {
+        try classifier(images).argmax(axis: 1).integers().map { Int($0) }
+      }
+      let clean = try top(images)
+      var values = try images.floats()
+      for row in 0..<images.shape[0] {
+        let isRight = clean[row] == criterion.labels[row]
+        guard isRight || settings.attacksAll else { continue }
+        if groups.contains(Int((values[row * 12 + 2] * 4).rounded())) {
+          values[row * 12 + 4] += step
+        }
+      }
+      let moved = try Tensor(values, shape: images.shape)
+      var report = AttackReport(
+        budget: settings.budget, distance: try Distances(from: images, to: moved))
+      report.isJudged = true
+      report.prediction = try top(moved)
+      report.cleanPrediction = clean
+      report.cleanCorrect = zip(clean, criterion.labels).map { $0 == $1 }
+      report.success = zip(report.prediction, criterion.labels).map { $0 != $1 }
+      report.margin = report.success.map { $0 ? 1 : -1 }
+      report.loss = report.margin
+      report.forwards = clean.map { _ in 3 }
+      report.backwards = clean.map { _ in 2 }
+      return AttackResult(images: moved, report: report)
+    }
+  }
+
+  static func image(_ name: String, _ groups: Set<Int>, step: Float = 0.03) throws
+    -> EvaluatedImageAttack
+  {
+    EvaluatedImageAttack(
+      name: name, attack: Marking(name: name, groups: groups, step: step),
+      settings: AttackSettings(budget: try Budget(.linf, 8.0 / 255)))
+  }
+
+  /// A tiny CLIP that carries prompts; what it computes is not looked at in hand-made rows.
+  static func clip(seed: UInt64 = 1) throws -> ClipModel {
+    try ClipModel.random(
+      ClipConfiguration(
+        embedding: 8, imageSize: 8, patchSize: 4, vision: .init(width: 8, layers: 1, heads: 2),
+        text: .init(width: 8, layers: 1, heads: 2)), seed: seed)
+  }
+
+  /// The hand-made classifier as a subject with prompts.
+  static func subject() throws -> EvaluationSubject {
+    let zeroShot = try ZeroShotClassifier(
+      clip(), classNames: ["red", "green", "blue", "grey"], templates: ["a {c} dot"])
+    var subject = try EvaluationSubject(zeroShot, name: "handmade")
+    subject.classifier = classifier()
+    subject.reprompted = { _ in classifier(adversarialText: true) }
+    return subject
+  }
+
+  /// Puts an x behind every word; the encoder is made up.
+  static func text(_ name: String = "x") -> EvaluatedTextAttack {
+    EvaluatedTextAttack(name: name, record: ["adds an x"]) { classifier, _ in
+      var attack = TextAttack()
+      attack.sources = [CandidateSource("x", substitutes: { [$0 + "x"] })]
+      attack.scope = .prompt
+      return try attack.perturb(classifier.prompts.map { TextPrompt($0) }) { texts in
+        try Tensor(
+          texts.flatMap { text in
+            (0..<4).map { Float(SampleID.number(of: "\($0)" + text) % 1000) / 1000 }
+          }, shape: [texts.count, 4])
+      }
+    }
+  }
+}

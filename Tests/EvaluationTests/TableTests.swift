@@ -1,0 +1,52 @@
+import Testing
+
+@testable import Evaluation
+
+@Suite("tables of text") struct TableTests {
+  static var table: TextTable {
+    var table = TextTable(columns: [
+      .init("row", isNumber: false), .init("accuracy", isNumber: true),
+      .init("seconds", isNumber: true, rank: 2), .init("n", isNumber: true, rank: 1),
+    ])
+    table.rows = [["clean", "83.2 %", "0.9", "500"], ["image|x", "4.2 %", "33.1", "500"]]
+    return table
+  }
+
+  @Test(arguments: [
+    (40, ["row      accuracy  seconds    n", "clean      83.2 %      0.9  500"]),
+    (25, ["row      accuracy    n", "clean      83.2 %  500"]),
+    (10, ["row      accuracy", "clean      83.2 %"]),
+  ]) func columnsOfLessInterestGoFirst(_ width: Int, _ expected: [String]) {
+    let lines = Self.table.lines(width: width)
+    #expect([lines[0], lines[2]] == expected)
+  }
+
+  @Test func markdownAndCSV() {
+    #expect(Self.table.markdown().contains("| image\\|x | 4.2 % | 33.1 | 500 |"))
+    #expect(Self.table.markdown().contains("|---|---:|---:|---:|"))
+    #expect(
+      TextTable.csv([["a,b", "say \"x\"", "two\nlines"], ["1", "", "é"]])
+        == "\"a,b\",\"say \"\"x\"\"\",\"two\nlines\"\r\n1,,é\r\n")
+  }
+
+  @Test func wrapping() {
+    #expect(
+      TextTable.wrapped("one two three four", width: 9, indent: "  ")
+        == ["one two", "  three", "  four"])
+    #expect(TextTable.cut("Pullover", to: 5) == "Pull…")
+  }
+
+  @Test(arguments: [
+    (0.0, 1, "0.0"), (83.25, 1, "83.3"), (-0.04, 1, "0.0"), (-12.36, 1, "-12.4"), (7, 0, "7"),
+    (0.005, 2, "0.01"), (1e300, 1, "1e+300"), (.nan, 1, "nan"),
+  ]) func fixed(_ value: Double, _ decimals: Int, _ text: String) {
+    #expect(NumberText.fixed(value, decimals) == text)
+  }
+
+  @Test(arguments: [
+    (0.0, "0"), (1.5, "1.5"), (123.456, "123.5"), (0.001234, "0.001234"), (2e-7, "2e-7"),
+    (3.5e12, "3.5e12"), (-0.5, "-0.5"), (50, "50"),
+  ]) func significant(_ value: Double, _ text: String) {
+    #expect(NumberText.significant(value, 4) == text)
+  }
+}

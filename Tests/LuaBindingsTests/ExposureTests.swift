@@ -1,0 +1,63 @@
+import Files
+import LuaHost
+import Testing
+
+@testable import LuaBindings
+
+/// Every public operation of `Tensors/Ops` is reachable from Lua, or stands here with the reason.
+@Suite struct ExposureTests {
+  /// Swift's name: the method or function of Lua that it is behind.
+  static let exposed: [String: String] = [
+    "abs": "abs", "exp": "exp", "log": "log", "sqrt": "sqrt", "rsqrt": "rsqrt",
+    "square": "square", "sin": "sin", "cos": "cos", "tanh": "tanh", "sigmoid": "sigmoid",
+    "relu": "relu", "gelu": "gelu", "quickGELU": "quick_gelu", "sign": "sign", "floor": "floor",
+    "round": "round", "clamped": "clamp", "cloned": "clone", "contiguous": "contiguous",
+    "pow": "__pow", "+": "__add", "-": "__sub", "*": "__mul", "/": "__div",
+    "minimum": "minimum", "maximum": "maximum", "equal": "eq", "less": "lt", "lessEqual": "le",
+    "greater": "gt", "greaterEqual": "ge", "select": "where", "sum": "sum", "mean": "mean",
+    "variance": "var", "standardDeviation": "std", "norm": "norm", "logSumExp": "logsumexp",
+    "product": "prod", "argmax": "argmax", "max": "max", "min": "min", "topK": "topk",
+    "sorted": "sort", "cumulativeSum": "cumsum", "softmax": "softmax", "logSoftmax": "log_softmax",
+    "normalized": "normalize", "crossEntropy": "tensor.cross_entropy",
+    "klDivergence": "tensor.kl_div", "meanSquaredError": "tensor.mse", "matmul": "matmul",
+    "reshaped": "reshape", "permuted": "permute", "transposed": "transpose",
+    "squeezed": "squeeze", "unsqueezed": "unsqueeze", "expanded": "expand",
+    "flattened": "flatten", "narrowed": "narrow", "selected": "index", "flipped": "flip",
+    "padded": "pad", "indexSelected": "index_select", "gathered": "gather",
+    "concatenated": "tensor.cat", "stacked": "tensor.stack", "split": "split",
+  ]
+
+  static let notExposed: [String: String] = [
+    "linear": "a fused kernel of models; scripts write matmul and +",
+    "attention": "a fused kernel of models",
+    "layerNorm": "a fused kernel of models",
+    "embedding": "index_select does it",
+    "patches": "a fused kernel of models",
+    "adamWStep": "the optimiser of train.run",
+    "signStepped": "a fused step of attacks",
+    "firstNotFinite": "a check of attacks and training",
+  ]
+
+  @Test func everyOperationIsAccountedFor() throws {
+    let catalog = KilpiCatalog.catalog
+    let methods = TensorType.type.methods.map(\.name) + TensorType.type.metamethods.map(\.name)
+    for (name, lua) in Self.exposed where lua != "index" {
+      let isThere = methods.contains(lua) || catalog.item(named: lua) != nil
+      #expect(isThere, "\(name) should be behind \(lua)")
+    }
+    let folder = CatalogTests.root + "/Sources/Tensors/Ops"
+    var found: Set<String> = []
+    for file in try FileReader.names(in: folder) where file.hasSuffix(".swift") {
+      let text = String(decoding: try FileReader.bytes(at: "\(folder)/\(file)"), as: UTF8.self)
+      for match in text.matches(of: /public (?:static )?(?:prefix )?func ([^\s(]+) ?\(/) {
+        found.insert(String(match.1))
+      }
+    }
+    #expect(found.count > 60)
+    for name in found.sorted() {
+      #expect(
+        Self.exposed[name] != nil || Self.notExposed[name] != nil,
+        "\(name) is neither exposed nor on the list of what is not")
+    }
+  }
+}

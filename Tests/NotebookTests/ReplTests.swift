@@ -1,0 +1,115 @@
+import LuaHost
+import Testing
+
+@testable import Notebook
+
+@Suite struct ReplTests {
+  /// What a loop over these inputs shows: results, and remarks after `#`.
+  private func shown(_ inputs: [String], configure: (Repl) -> Void = { _ in }) throws -> [String] {
+    var lines: [String] = []
+    let source = ScriptedSource(inputs)
+    let session = try Session(state: LuaState(catalog: sampleCatalog))
+    let repl = Repl(
+      session: session, source: source,
+      output: Repl.Output(
+        result: { lines.append($0.trimmedEnd) }, remark: { lines.append("#" + $0.trimmedEnd) }),
+      resultPalette: Palette(isOn: false), remarkPalette: Palette(isOn: false), history: nil,
+      columns: { 80 })
+    configure(repl)
+    repl.run()
+    return lines
+  }
+
+  @Test(
+    arguments: [
+      (["1 + 1"], ["2"]),
+      (["", "-- note"], []),
+      (["^C"], ["#Ctrl-D or :quit leaves Kilpi"]),
+      ([":quit", "1"], []),
+      ([":q", "1"], []),
+      ([":nosuch"], ["#error: there is no command ':nosuch' (:help)"]),
+      ([":tiem 1"], ["#error: there is no command ':tiem' (did you mean ':time'?)"]),
+      (["x = 1", ":who"], ["x  number  1"]),
+      (["x = 1", ":who z"], ["#no variable contains 'z'"]),
+      ([":who"], ["#no variables yet"]),
+      (["x = 1", ":reset", "x"], ["nil"]),
+      ([":set"], ["locals keep  timing on  bell off  traceback short  width auto"]),
+      ([":set locals strict", "local x = 1", "x"], ["nil"]),
+      ([":set colr on"], ["#error: there is no setting 'colr'"]),
+      ([":set timing maybe"], ["#error: 'maybe' is no value of timing (:help shows them)"]),
+      (["nosuch()"], ["#error: cell[1]:1: attempt to call a nil value (global 'nosuch')"]),
+      (
+        ["local x = 1"],
+        ["#local 'x' stays visible in later inputs (:set locals strict keeps Lua's rule)"]
+      ),
+      (["?? nosuch"], ["no source is known for 'nosuch'"]),
+      ([":run nosuch.lua"], ["#error: cannot read 'nosuch.lua': there is no such file"]),
+      ([":cd /nosuchfolder"], ["#error: cannot change to '/nosuchfolder': there is no such file"]),
+      ([":time"], ["#error: :time needs Lua code"]),
+      ([":timeit x ="], ["#error: cell[1]:1: unexpected symbol near <eof>"]),
+    ])
+  func lines(inputs: [String], expected: [String]) throws {
+    #expect(try shown(inputs) == expected)
+  }
+
+  @Test func measuredCommandsShowFigures() throws {
+    let lines = try shown([":time x = 1", ":timeit 1 + 1", "x"])
+    #expect(lines[0].hasPrefix("wall ") && lines[0].contains("allocations"))
+    #expect(lines[1].contains(" runs: best ") && lines[1].contains("median"))
+    #expect(lines[2] == "1")
+  }
+
+  @Test func longCommandsShowTheirTime() throws {
+    var time = 0.0
+    let session = try Session(
+      state: LuaState(catalog: Catalog()),
+      now: {
+        time += 2; return time
+      })
+    var remarks: [String] = []
+    var meters = Meters()
+    meters.peakTensorBytes = { 5_000_000 }
+    let repl = Repl(
+      session: session, source: ScriptedSource([]),
+      output: Repl.Output(result: { _ in }, remark: { remarks.append($0) }),
+      resultPalette: Palette(isOn: false), remarkPalette: Palette(isOn: false), history: nil,
+      meters: meters, columns: { 80 })
+    repl.handle("x = 1")
+    repl.settings.timeAbove = nil
+    repl.handle("x = 2")
+    #expect(remarks == ["2.00 s\n"])
+  }
+
+  @Test func scriptsRunInTheSession() throws {
+    let path = TemporaryFolder.path + "/cells.lua"
+    let lines = try shown([
+      "a = 1", "b = 2", ":save \(path)", ":reset", "a", ":load \(path)", "a + b", ":run \(path)",
+    ])
+    #expect(lines == ["#2 inputs written to \(path)", "nil", "3"])
+  }
+}
+
+/// Inputs from a list; `^C` is a press at an empty prompt.
+private final class ScriptedSource: LineSource {
+  private var inputs: [String]
+  var remembered: [String] = []
+
+  init(_ inputs: [String]) { self.inputs = inputs }
+
+  func readBlock() -> LineInput {
+    guard !inputs.isEmpty else { return .end }
+    let next = inputs.removeFirst()
+    return next == "^C" ? .interrupted(hadText: false) : .block(next)
+  }
+
+  func addHistory(_ text: String) { remembered.append(text) }
+  func close() {}
+}
+
+extension String {
+  fileprivate var trimmedEnd: String {
+    var text = self
+    while text.last?.isNewline == true { text.removeLast() }
+    return text
+  }
+}

@@ -1,0 +1,190 @@
+import Diagnostics
+import Foundation
+import TestSupport
+import Testing
+
+@testable import TextModels
+
+/// WordNet against the files of Debian's `wordnet-base`, when they are installed.
+@Suite struct WordNetTests {
+  private func installed() throws -> WordNet? {
+    guard FileManager.default.fileExists(atPath: WordNet.defaultFolder + "/index.noun") else {
+      print("skipped: WordNet is not installed (apt install wordnet-base)")
+      return nil
+    }
+    return try WordNet()
+  }
+
+  struct BaseCase: CustomTestStringConvertible {
+    var word: String
+    var bases: [String]
+    var testDescription: String { word }
+  }
+
+  @Test(arguments: [
+    BaseCase(word: "dogs", bases: ["dog/noun", "dog/verb"]),
+    BaseCase(word: "Men", bases: ["men/noun", "man/noun"]),
+    BaseCase(word: "mice", bases: ["mouse/noun"]),
+    BaseCase(word: "geese", bases: ["goose/noun"]),
+    BaseCase(word: "ran", bases: ["run/verb"]),
+    BaseCase(word: "running", bases: ["running/noun", "run/verb", "running/adj"]),
+    BaseCase(word: "buses", bases: ["bus/noun", "bus/verb"]),
+    BaseCase(
+      word: "better",
+      bases: [
+        "better/noun", "better/verb", "better/adj", "good/adj", "well/adj", "better/adv",
+        "well/adv",
+      ]),
+    BaseCase(word: "sneakers", bases: ["sneaker/noun"]),
+    BaseCase(word: "school bus", bases: ["school_bus/noun"]),
+    BaseCase(word: "the", bases: []),
+    BaseCase(word: "xyzzyx", bases: []),
+    BaseCase(word: "", bases: []),
+    BaseCase(word: String(repeating: "a", count: 5000), bases: []),
+  ])
+  func findsBaseForms(_ row: BaseCase) throws {
+    guard let wordNet = try installed() else { return }
+    let bases = try wordNet.baseForms(of: row.word).map { "\($0.form)/\($0.part)" }
+    #expect(bases == row.bases)
+  }
+
+  struct SynonymCase: CustomTestStringConvertible {
+    var word: String
+    var first: [String]
+    var testDescription: String { word }
+  }
+
+  @Test(arguments: [
+    SynonymCase(word: "photo", first: ["photograph", "exposure", "picture", "pic"]),
+    SynonymCase(word: "dogs", first: ["frump", "cad", "bounder"]),
+    SynonymCase(word: "trousers", first: ["pant"]),
+    SynonymCase(word: "airplane", first: ["aeroplane", "plane"]),
+    SynonymCase(word: "asleep", first: ["benumbed", "numb", "deceased"]),
+    SynonymCase(word: "sandal", first: []),
+    SynonymCase(word: "qwertyish", first: []),
+  ])
+  func givesSynonymsInSenseOrder(_ row: SynonymCase) throws {
+    guard let wordNet = try installed() else { return }
+    let synonyms = try wordNet.synonyms(of: row.word)
+    #expect(Array(synonyms.prefix(row.first.count)) == row.first, "\(synonyms)")
+    #expect(row.first.isEmpty == synonyms.isEmpty)
+    #expect(!synonyms.contains { $0.contains("_") || $0.contains("(") })
+    #expect(try wordNet.synonyms(of: row.word, limit: 2) == Array(synonyms.prefix(2)))
+  }
+
+  /// Bug B43: antonyms accepted as synonyms.
+  @Test(arguments: [
+    ("hot", "cold"), ("good", "bad"), ("able", "unable"), ("man", "woman"), ("boys", "girl"),
+    ("fast", "slow"), ("increase", "decrease"), ("awake", "asleep"), ("possible", "impossible"),
+    ("day", "night"), ("win", "lose"), ("quickly", "slowly"), ("alive", "dead"), ("top", "bottom"),
+  ])
+  func refusesAntonyms(first: String, second: String) throws {
+    guard let wordNet = try installed() else { return }
+    #expect(wordNet.areAntonyms(first, second))
+    #expect(wordNet.areAntonyms(second, first))
+    for (word, other) in [(first, second), (second, first)] {
+      #expect(try !wordNet.synonyms(of: word).contains(other))
+    }
+    #expect(!wordNet.areAntonyms(first, "photo"))
+  }
+
+  @Test func knowsWords() throws {
+    guard let wordNet = try installed() else { return }
+    for word in ["cat", "Cats", "went", "a", "i", "quickly"] { #expect(wordNet.isWord(word)) }
+    for word in ["ctt", "caat", "b", "", "zzz"] { #expect(!wordNet.isWord(word)) }
+    #expect(wordNet.areSynonyms("photo", "picture"))
+    #expect(wordNet.areSynonyms("photos", "pictures"))
+    #expect(!wordNet.areSynonyms("cat", "dog"))
+  }
+}
+
+/// WordNet files that a test writes, sound and damaged.
+@Suite struct WordNetFileTests {
+  private let licence = "  1 licence text\n"
+  private let index = "big a 1 1 ! 1 0 00000016\nsmall a 1 1 ! 1 0 00000065\n"
+  private let data =
+    "00000016 00 a 01 big 0 001 ! 00000065 a 0101 | large  \n".prefix(48) + "\n"
+    + "00000065 00 a 02 small 0 little(p) 0 001 ! 00000016 a 0101 | not big  \n"
+
+  private func write(_ folder: String, index: String? = nil, data: String? = nil) throws {
+    for part in ["noun", "verb", "adj", "adv"] {
+      let isAdjective = part == "adj"
+      let files = [
+        "index.\(part)": isAdjective ? index ?? licence + self.index : licence,
+        "data.\(part)": isAdjective ? data ?? licence.prefix(16) + self.data : licence,
+        "\(part).exc": isAdjective ? "bigger big\n\nlone\n" : "",
+      ]
+      for (name, text) in files {
+        try text.write(toFile: folder + "/" + name, atomically: false, encoding: .utf8)
+      }
+    }
+  }
+
+  @Test func readsASmallFolder() throws {
+    try withTemporaryDirectory { folder in
+      try write(folder)
+      let wordNet = try WordNet(folder: folder)
+      #expect(try wordNet.synonyms(of: "small") == ["little"])
+      #expect(try wordNet.antonyms(of: "bigger") == ["small"])
+      #expect(try wordNet.antonyms(of: "small") == ["big"])
+      #expect(try wordNet.synonyms(of: "biggest") == [])
+    }
+  }
+
+  @Test func namesThePackageWhenAFileIsMissing() throws {
+    #expect {
+      try WordNet(folder: "/nowhere")
+    } throws: {
+      "\($0)".contains("/nowhere/index.noun") && "\($0)".hasSuffix("(apt install wordnet-base)")
+    }
+  }
+
+  struct Damage: CustomTestStringConvertible {
+    var id: String
+    var index: String?
+    var data: String?
+    var testDescription: String { id }
+  }
+
+  @Test(arguments: [
+    Damage(id: "offset outside the data file", index: "big a 1 1 ! 1 0 99999999\n"),
+    Damage(id: "offset beyond 64 bits", index: "big a 1 1 ! 1 0 99999999999999999999999\n"),
+    Damage(id: "negative offset", index: "big a 1 1 ! 1 0 -5\n"),
+    Damage(id: "offset into a record", index: "big a 1 1 ! 1 0 00000020\n"),
+    Damage(id: "count beyond the line", index: "big a 9 1 ! 1 0 00000016\n"),
+    Damage(id: "no fields", index: "big \n"),
+    Damage(id: "empty data", data: ""),
+    Damage(id: "NUL bytes", data: String(repeating: "\0", count: 200)),
+    Damage(id: "words missing", data: "                00000016 00 a ff big 0 001\n"),
+    Damage(id: "pointers missing", data: "                00000016 00 a 01 big 0 900 ! 1\n"),
+    Damage(id: "pointer damaged", data: "                00000016 00 a 01 big 0 001 ! x a 0101\n"),
+  ])
+  func refusesDamage(_ row: Damage) throws {
+    try withTemporaryDirectory { folder in
+      try write(folder, index: row.index, data: row.data)
+      let wordNet = try WordNet(folder: folder)
+      #expect {
+        try wordNet.antonyms(of: "big")
+      } throws: {
+        "\($0)".contains(folder)
+      }
+    }
+  }
+
+  /// Whatever is cut off, nothing worse than an error comes out.
+  @Test func survivesTruncationAtEveryByte() throws {
+    try withTemporaryDirectory { folder in
+      for count in 0...(licence + index).utf8.count {
+        try write(folder, index: String((licence + index).prefix(count)))
+        let wordNet = try WordNet(folder: folder)
+        _ = try? wordNet.synonyms(of: "small")
+      }
+      let whole = licence.prefix(16) + data
+      for count in stride(from: 0, through: whole.utf8.count, by: 3) {
+        try write(folder, data: String(whole.prefix(count)))
+        let wordNet = try WordNet(folder: folder)
+        _ = try? wordNet.antonyms(of: "small")
+      }
+    }
+  }
+}

@@ -1,0 +1,65 @@
+import ClipModels
+import Datasets
+import Diagnostics
+import Files
+import Tensors
+import TestSupport
+import Testing
+
+/// The small pretrained CLIP beside the specification against its reference outputs (extra: needs the
+/// shared models and data).
+@Suite struct TinyClipTests {
+  struct Case: CustomTestStringConvertible, Sendable {
+    let reference: String
+    let data: String
+    var testDescription: String { data }
+  }
+
+  static let cases = [
+    Case(reference: "reference-cifar10", data: "wds_cifar10"),
+    Case(reference: "reference-tiny-imagenet", data: "wds_tiny-imagenet"),
+  ]
+
+  @Test(arguments: cases) func agreesWithTorch(_ test: Case) throws {
+    guard let folder = TestFiles.shared("models/tinyclip-64"),
+      let data = TestFiles.shared("data/" + test.data)
+    else { return }
+    let model = try ClipModel.load(folder)
+    let reference = try SafetensorsFile(path: "\(folder)/\(test.reference).safetensors")
+    let facts = try JSONValue.parse(FileReader.bytes(at: "\(folder)/\(test.reference).json"))
+    let dataset = try WebDataset.open(folder: data, split: "test")
+    let keys = try #require(facts["keys"]?.array).compactMap(\.string)
+    // Ids are "test/0.tar/KEY" or the like: the key is the last part.
+    let keysInOrder = dataset.ids.map { String($0.split(separator: "/").last ?? "") }
+    let places = Dictionary(uniqueKeysWithValues: keysInOrder.enumerated().map { ($1, $0) })
+    let indices = try keys.map { try #require(places[$0]) }
+
+    let prompts = dataset.classNames.map { "This is a photo of a \($0)." }
+    let ids = try model.tokenize(prompts)
+    #expect(try ids.integers() == reference.tensor("token_ids").integers())
+    let texts = try model.encodeText(prompts)
+    try expectClose(texts, reference.tensor("text_features"), rtol: 0, atol: 2e-5, "text features")
+
+    var features: [Tensor] = []
+    for start in stride(from: 0, to: indices.count, by: 250) {
+      let part = Array(indices[start..<min(start + 250, indices.count)])
+      features.append(try model.encodeImage(dataset.batch(part).images))
+    }
+    let images = try Tensor.concatenated(features)
+    try expectClose(images, reference.tensor("image_features"), rtol: 0, atol: 2e-5, "image features")
+    let logits = try model.logits(images: images, texts: texts)
+    try expectClose(logits, reference.tensor("logits"), rtol: 0, atol: 2e-3, "logits")
+    let (mine, theirs) = (try logits.argmax(axis: 1), try reference.tensor("logits").argmax(axis: 1))
+    #expect(try mine.integers() == theirs.integers())
+
+    let first = try dataset.batch(Array(indices.prefix(16)))
+    let pixels = try first.images.setRequiresGradient(true)
+    let loss = try Tensor.crossEntropy(
+      logits: model.logits(images: model.encodeImage(pixels), texts: texts),
+      labels: #require(first.labels), reduction: .sum)
+    let gradient = try Tensor.gradients(of: loss, with: [pixels])[0]
+    let expected = try reference.tensor("pixel_gradient_16")
+    let largest = try expected.abs().max().item()
+    try expectClose(gradient, expected, rtol: 0, atol: 1e-3 * largest, "pixel gradient")
+  }
+}

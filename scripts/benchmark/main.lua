@@ -1,0 +1,219 @@
+-- Kilpi's speed, and PyTorch's beside it; started by scripts/bench, which explains the options.
+-- Each figure comes from a process of its own (peak memory is that process's); the two sides take
+-- turns, case by case, so that a machine that slows down slows both.
+local folder <const> = arg[0]:match("^(.*)/") or "."
+local first = 0
+while arg[first - 1] do first = first - 1 end
+local kilpi <const> = arg[first]
+local python <const> = os.getenv("KILPI_PEER_PYTHON") or "python3"
+
+local options = { rounds = 2, runs = 3, batch = 32 }
+do
+  local index = 1
+  while arg[index] do
+    local word = arg[index]
+    if word == "--peer" or word == "--check" or word == "--record" then
+      options[word:sub(3)] = true
+    elseif word == "--json" and arg[index + 1] then
+      index = index + 1
+      options.json = arg[index]
+    elseif word == "--only" and arg[index + 1] then
+      index = index + 1
+      options.only = arg[index]
+    elseif word == "--quick" then
+      options.rounds, options.runs, options.batch, options.quick = 1, 1, 4, true
+    else
+      io.stderr:write("usage: scripts/bench [--peer] [--check | --record] [--json FILE]",
+        " [--quick] [--only CASE]\n")
+      os.exit(64)
+    end
+    index = index + 1
+  end
+  options.peer = options.peer or options.check or options.record
+end
+
+local function quoted(text) return "'" .. text:gsub("'", "'\\''") .. "'" end
+
+local function output(command)
+  local pipe = assert(io.popen(command))
+  local text = pipe:read("a")
+  local good = pipe:close()
+  return good and text or nil
+end
+
+local function wall()
+  local file <close> = assert(io.open("/proc/uptime"))
+  return file:read("n")
+end
+
+if options.peer and not output(quoted(python) .. " -c 'import torch, transformers' 2>&1") then
+  io.stderr:write("bench: ", python, " has no torch and transformers; KILPI_PEER_PYTHON names",
+    " the interpreter of an environment that has them\n")
+  os.exit(2)
+end
+
+-- What is compared with what. `released` holds Kilpi's step against the form of released attack
+-- code; the two _full rows are of 77 tokens, which the peer always computes and Kilpi only where
+-- the end token stands last.
+local rows <const> = {
+  { name = "image_fwd", parts = 1 }, { name = "text_fwd" },
+  { name = "text_fwd_full", peer = "text_fwd" }, { name = "pgd_step", parts = 2 },
+  { name = "pgd_step_naive" },
+  { name = "released", kilpi = "pgd_step", peer = "pgd_step_naive" },
+  { name = "mmcoa_step" }, { name = "mmcoa_step_full", peer = "mmcoa_step" },
+  { name = "product" }, { name = "png" }, { name = "tokenizer", peer = false },
+  { name = "startup" },
+}
+
+-- Multiplications and additions of ViT-B/32's image encoder, in units of 1e9, an image.
+local function image_work()
+  local width <const>, tokens <const>, blocks <const> = 768, 50, 12
+  local weights = 3 * width * width + width * width + 2 * width * 4 * width
+  local attention = 2 * tokens * tokens * width
+  return 2 * (blocks * (tokens * weights + attention) + 49 * 3 * 32 * 32 * width) / 1e9
+end
+
+local temporary <const> = os.tmpname()
+local picture <const> = temporary .. ".png"
+image.save(picture, tensor.rand({ 3, 512, 512 }, { seed = 3 }))
+
+local doctor <const> = json.decode(assert(output(quoted(kilpi) .. " doctor --json")))
+local blas <const> = doctor["linear algebra"]
+local threads <const> = blas.threads
+
+local function start_up(command)
+  local count <const> = options.quick and 2 or 10
+  local begun = wall()
+  for _ = 1, count do assert(output(command), command) end
+  return { seconds = (wall() - begun) / count }
+end
+
+local function run(side, case)
+  if case == "startup" then
+    if side == "kilpi" then return start_up(quoted(kilpi) .. " -e ''") end
+    return start_up(quoted(python) .. " -c 'import torch, transformers'")
+  end
+  local words = { case, options.batch, options.runs, picture }
+  if side == "kilpi" then
+    table.move({ kilpi, folder .. "/cases.lua", table.unpack(words) }, 1, 6, 1, words)
+  else
+    table.move({ python, folder .. "/peer_torch.py", table.unpack(words) }, 1, 6, 1, words)
+    words[#words + 1] = threads
+  end
+  for index, word in ipairs(words) do words[index] = quoted(tostring(word)) end
+  local text = output(table.concat(words, " "))
+  if not text then
+    io.stderr:write("bench: ", side, " could not run ", case, "\n")
+    return nil
+  end
+  return json.decode(text:match("{[^\n]*}%s*$"))
+end
+
+-- The best of all rounds; the last peak.
+local function better(old, new)
+  if not old or not new then return old or new end
+  if old.seconds < new.seconds then old, new = new, old end
+  new.peak_mb = math.max(new.peak_mb or 0, old.peak_mb or 0)
+  return new
+end
+
+local found = { kilpi = {}, peer = {} }
+for round = 1, options.rounds do
+  local done = { kilpi = {}, peer = {} }
+  for _, row in ipairs(rows) do
+    local sides = { kilpi = row.kilpi or row.name }
+    if options.peer and row.peer ~= false then sides.peer = row.peer or row.name end
+    for _, side in ipairs { "kilpi", "peer" } do
+      local case = sides[side]
+      if case and not done[side][case] and (not options.only or row.name == options.only) then
+        io.stderr:write(("round %d: %s %s\n"):format(round, side, case))
+        done[side][case] = true
+        found[side][case] = better(found[side][case], run(side, case))
+      end
+    end
+  end
+end
+os.remove(picture)
+os.remove(temporary)
+
+local function processor()
+  local file <close> = assert(io.open("/proc/cpuinfo"))
+  return file:read("a"):match("model name%s*:%s*([^\n]+)") or "unknown processor"
+end
+
+local peer_version
+for _, result in pairs(found.peer) do
+  if result.torch then
+    peer_version = ("PyTorch %s, transformers %s"):format(result.torch, result.transformers)
+  end
+end
+local peak = found.kilpi.product and 2 * 1600 * 768 * 3072 / found.kilpi.product.seconds / 1e9
+local report = {
+  machine = processor(), threads = threads, kilpi = doctor.program.kilpi,
+  swift = doctor.program.swift, blas = blas.build, core = blas.core, peer = peer_version,
+  batch = options.batch, product_gflops = peak, cases = {}, ratios = {}, memory_ratios = {},
+}
+print(("%s, %d threads, batch %d"):format(report.machine, threads, options.batch))
+print(("Kilpi %s (Swift %s), %s"):format(report.kilpi, report.swift, report.blas))
+print("BLAS kernels " .. report.core .. (peer_version and "; " .. peer_version or ""))
+if peak then print(("product 1600 x 768 x 3072: %.0f GFLOP/s"):format(peak)) end
+
+local function number(form, value) return value and form:format(value) or "" end
+local line <const> = "%-16s %10s %10s %10s %8s %9s %9s %7s"
+print(line:format("case", "Kilpi s", "median", "peer s", "ratio", "Kilpi MB", "peer MB", "share"))
+for _, row in ipairs(rows) do
+  local ours = found.kilpi[row.kilpi or row.name]
+  local theirs = row.peer ~= false and found.peer[row.peer or row.name] or nil
+  if ours then
+    local ratio = theirs and theirs.seconds / ours.seconds
+    local share = row.parts and peak
+      and row.parts * options.batch * image_work() / ours.seconds / peak
+    print((line:format(row.name, number("%.4f", ours.seconds), number("%.4f", ours.median),
+      number("%.4f", theirs and theirs.seconds), number("%.2f", ratio),
+      number("%.0f", ours.peak_mb), number("%.0f", theirs and theirs.peak_mb),
+      number("%.0f %%", share and share * 100)):gsub("%s+$", "")))
+    report.cases[row.name] = { kilpi = ours, peer = theirs, share = share }
+    report.ratios[row.name] = ratio
+    if theirs and theirs.peak_mb and ours.peak_mb then
+      report.memory_ratios[row.name] = ours.peak_mb / theirs.peak_mb
+    end
+  end
+end
+
+local function write(path, value)
+  local file <close> = assert(io.open(path, "w"))
+  file:write(json.encode(value, { indent = 1 }), "\n")
+end
+if options.json then write(options.json, report) end
+
+-- The committed ratios, one set for each kind of BLAS kernels.
+local path <const> = folder .. "/ratios.json"
+local committed = {}
+do
+  local file <close> = io.open(path)
+  if file then committed = json.decode(file:read("a")) end
+end
+if options.record then
+  committed[report.core] = {
+    machine = report.machine, peer = peer_version, threads = threads, batch = options.batch,
+    ratios = report.ratios,
+  }
+  write(path, committed)
+  print("recorded in " .. path)
+elseif options.check then
+  local reference = committed[report.core]
+  if not reference then
+    io.stderr:write("bench: ", path, " has no ratios for ", report.core, " kernels (--record)\n")
+    os.exit(2)
+  end
+  local losses = 0
+  for name, ratio in pairs(reference.ratios) do
+    local now = report.ratios[name]
+    if now and now < 0.85 * ratio then
+      losses = losses + 1
+      print(("loss: %s is %.2f, was %.2f"):format(name, now, ratio))
+    end
+  end
+  print(("check: %d losses of more than 15 %%"):format(losses))
+  if losses > 0 then os.exit(1) end
+end
