@@ -51,6 +51,26 @@ struct SteppingTests {
     }
   }
 
+  @Test("a sign step ends within its bounds, exactly", arguments: [DType.float64, .float32])
+  func signStep(_ dtype: DType) throws {
+    func tensor(_ values: [Double]) throws -> Tensor {
+      try Tensor(values, shape: [values.count]).converted(to: dtype)
+    }
+    let x = try tensor([0.5, 0.5, 0.5, 0.98, 0.01, 0.5])
+    let g = try tensor([3, -1e-30, 0, 1, -1, .nan])
+    let (low, high) = (try x - 0.25, try x + 0.25)
+    let result = try x.signStepped(
+      along: g, by: 0.125, lower: low.maximum(Tensor.scalar(0, dtype)),
+      upper: high.minimum(Tensor.scalar(1, dtype)))
+    #expect(try result.doubles() == [0.625, 0.375, 0.5, 1, 0, 0.5])
+    #expect(try x.doubles()[0] == 0.5, "the start is left alone")
+    #expect {
+      try x.signStepped(along: g.reshaped([2, 3]), by: 1, lower: low, upper: high)
+    } throws: {
+      "\($0)" == "a step needs \(dtype.rawValue) [6], got \(dtype.rawValue) [2, 3]"
+    }
+  }
+
   static let notFinite: [(values: [Double], index: Int?)] = [
     ([], nil), ([1, -2], nil), ([.nan], 0), ([0, .infinity, .nan], 1), ([1, -.infinity], 1),
     ([Double](repeating: 1e300, count: 5000), nil),
