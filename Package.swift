@@ -100,7 +100,7 @@ let tests: [Target] = [
   test("DiagnosticsTests", ["Diagnostics"]),
   test("FilesTests", ["Files", "Diagnostics"]),
   test("ArchivesTests", ["Archives", "Diagnostics"]),
-  test("TensorsTests", ["Tensors", "Kernels", "Diagnostics", "Files"]),
+  test("TensorsTests", ["Tensors", "Kernels", "CKernels", "CInterrupt", "Diagnostics", "Files"]),
   test("ImagesTests", ["Images", "Tensors", "Files", "Diagnostics"]),
   test(
     "ClipModelsTests",

@@ -4,8 +4,11 @@
 #define WIDE uint64_t
 #define NAME(x) x##_i64
 #define KNAME(x) kilpi_##x##_i64
+#define ADDITION(u, v) ((int64_t)((uint64_t)(u) + (uint64_t)(v)))
+#define SUBTRACTION(u, v) ((int64_t)((uint64_t)(u) - (uint64_t)(v)))
+#define MULTIPLICATION(u, v) ((int64_t)((uint64_t)(u) * (uint64_t)(v)))
 #define DIVISION(u, v) ((v) == 0 || (v) == -1 ? (int64_t)(0 - (uint64_t)(u)) : (u) / (v))
-#define POWER(u, v) ((u) * 0 + (v) * 0)
+#define POWER(u, v) ((u) & (v) & 0)
 #pragma clang diagnostic ignored "-Wtautological-compare"
 #include "binary.inc"
 

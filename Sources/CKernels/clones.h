@@ -55,6 +55,30 @@ INLINE float fast_tanh_f32(float x) {
 INLINE double fast_tanh_f64(double x) { return tanh(x); }
 INLINE float erf_f32(float x) { return erff(x); }
 INLINE double erf_f64(double x) { return erf(x); }
+/* Activations and their slopes. Beyond 1000 nothing changes any more; the bounds keep infinity from
+   meeting zero. */
+#define ACTIVATIONS(T, S)                                                                            \
+  INLINE T gelu_##S(T x) {                                                                           \
+    T v = x < (T)-1000 ? (T)-1000 : x;                                                               \
+    return (T)0.5 * v * ((T)1 + erf_##S(v * (T)0.70710678118654752440));                             \
+  }                                                                                                  \
+  INLINE T gelu_slope_##S(T x) {                                                                     \
+    T v = x < (T)-1000 ? (T)-1000 : x > (T)1000 ? (T)1000 : x;                                       \
+    return (T)0.5 * ((T)1 + erf_##S(v * (T)0.70710678118654752440)) +                                \
+           v * (T)0.39894228040143267794 * fast_exp_##S((T)-0.5 * v * v);                            \
+  }                                                                                                  \
+  INLINE T quick_gelu_##S(T x) {                                                                     \
+    T v = x < (T)-1000 ? (T)-1000 : x;                                                               \
+    return v / ((T)1 + fast_exp_##S((T)-1.702 * v));                                                 \
+  }                                                                                                  \
+  INLINE T quick_gelu_slope_##S(T x) {                                                               \
+    T v = x < (T)-1000 ? (T)-1000 : x > (T)1000 ? (T)1000 : x;                                       \
+    T s = (T)1 / ((T)1 + fast_exp_##S((T)-1.702 * v));                                               \
+    return s + (T)1.702 * v * s * ((T)1 - s);                                                        \
+  }
+ACTIVATIONS(float, f32)
+ACTIVATIONS(double, f64)
+#undef ACTIVATIONS
 INLINE float power_f32(float a, float b) { return powf(a, b); }
 INLINE double power_f64(double a, double b) { return pow(a, b); }
 INLINE float log_f32(float x) { return logf(x); }

@@ -15,7 +15,6 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static block *pool[CLASSES];
 static atomic_llong live = 0, pooled = 0, peak = 0, limit = 0, allocations = 0, system_allocations = 0;
 static atomic_llong failing = -1;
-static long long pool_bound = 0;
 
 static size_t class_of(size_t bytes, size_t *rounded) {
   if (bytes < 512) bytes = bytes < 64 ? 64 : bytes;
@@ -28,13 +27,19 @@ static size_t class_of(size_t bytes, size_t *rounded) {
   return 16 + (exponent - 9) * 8 + ((size >> (exponent - 3)) & 7);
 }
 
-static long long bound(void) {
-  if (pool_bound == 0) {
+/* Bytes of the machine; a system that promises more would end the process on first use. */
+static long long machine(void) {
+  static atomic_llong bytes = 0;
+  long long known = atomic_load(&bytes);
+  if (known == 0) {
     long long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
-    pool_bound = pages > 0 && page > 0 ? pages * page / 4 : 1ll << 30;
+    known = pages > 0 && page > 0 ? pages * page : 1ll << 32;
+    atomic_store(&bytes, known);
   }
-  return pool_bound;
+  return known;
 }
+
+static long long bound(void) { return machine() / 4; }
 
 static block *take_all(void) {
   block *list = NULL;
@@ -65,7 +70,8 @@ void *kilpi_storage_allocate(size_t bytes) {
   size_t size;
   size_t index = class_of(bytes, &size);
   long long cap = atomic_load(&limit);
-  if (cap > 0 && atomic_load(&live) + (long long)size > cap) return NULL;
+  if (cap <= 0) cap = machine();
+  if (atomic_load(&live) + (long long)size > cap) return NULL;
   if (atomic_load(&failing) >= 0 && atomic_fetch_sub(&failing, 1) == 0) return NULL;
   block *found = NULL;
   pthread_mutex_lock(&lock);

@@ -60,7 +60,7 @@ public struct MatrixOperand<Scalar: KernelScalar> {
 ///
 /// Panels rather than BLAS threads, since they give interrupts their polls (every panel takes at most
 /// about 50 ms), never set two thread pools against each other, and, with fixed heights and a padded
-/// last panel (`deterministic`), make a row's result independent of the batch and the thread count.
+/// last panel (`FixedProduct`), make a row's result independent of the batch and the thread count.
 public enum MatrixProduct {
   /// Rows of a panel in deterministic mode.
   static let fixedRows = 64
@@ -83,8 +83,7 @@ public enum MatrixProduct {
       a: a, b: b, c: c, ldc: rowStride, m: m, n: n, k: k, alpha: alpha, beta: beta)
     let work = m * n * max(k, 1)
     if BLAS.isDeterministic {
-      let panels = (m + fixedRows - 1) / fixedRows
-      WorkerPool.run(tasks: panels) { panel in product.fixedPanel(panel * fixedRows) }
+      FixedProduct(product).run()
     } else if work <= smallWork {
       product.rows(0, m)
     } else if m >= 64 || m >= n {
@@ -139,33 +138,64 @@ private struct Product<Scalar: KernelScalar> {
       a.isTransposed, b.isTransposed, m, count, k, alpha, a.start, max(a.rowStride, 1), start,
       max(b.rowStride, 1), beta, c + first, max(ldc, 1))
   }
+}
 
-  /// A panel of `fixedRows` rows, the last one padded with zeros, so that every call is the same.
-  ///
-  /// With a transposed `A` the batch runs along `k`, not along the rows: nothing to pad.
-  func fixedPanel(_ first: Int) {
-    if kilpi_interrupt_pending() { return }
-    let height = MatrixProduct.fixedRows
-    let count = min(height, m - first)
-    if count == height || a.isTransposed || beta != 0 {
-      rows(first, count)
-      return
+/// A product whose rows do not depend on their place: not on the batch, not on the thread count.
+///
+/// Panels have one height, the last is padded with zeros, so that every call to BLAS is the same. The
+/// call is the transposed one, in float64, rounded once at the end: OpenBLAS' float32 kernel for
+/// Haswell and Zen adds rows 6 ... 11 of each 12 in another order than rows 0 ... 5, and so do some
+/// float64 kernels for the untransposed call.
+private struct FixedProduct<Scalar: KernelScalar> {
+  private let product: Product<Scalar>
+  private let height = MatrixProduct.fixedRows
+
+  init(_ product: Product<Scalar>) { self.product = product }
+
+  func run() {
+    let (k, n, b) = (product.k, product.n, product.b)
+    let (rows, columns) = b.isTransposed ? (n, k) : (k, n)
+    let wide = UnsafeMutablePointer<Double>.allocate(capacity: max(rows * columns, 1))
+    defer { wide.deallocate() }
+    WorkerPool.run(tasks: (rows + 63) / 64) { task in
+      for row in task * 64..<min(task * 64 + 64, rows) {
+        let (source, target) = (b.start + row * b.rowStride, wide + row * columns)
+        for column in 0..<columns { target[column] = Double(source[column]) }
+      }
     }
-    let input = UnsafeMutablePointer<Scalar>.allocate(capacity: max(height * k, 1))
-    let output = UnsafeMutablePointer<Scalar>.allocate(capacity: height * n)
+    WorkerPool.run(tasks: (product.m + height - 1) / height) { panel in
+      if !kilpi_interrupt_pending() { self.panel(panel * height, wide, max(columns, 1)) }
+    }
+  }
+
+  private func panel(_ first: Int, _ wide: UnsafePointer<Double>, _ stride: Int) {
+    let (a, k, n) = (product.a, product.k, product.n)
+    let count = min(height, product.m - first)
+    let input = UnsafeMutablePointer<Double>.allocate(capacity: max(height * k, 1))
+    let output = UnsafeMutablePointer<Double>.allocate(capacity: height * n)
     defer {
       input.deallocate()
       output.deallocate()
     }
     input.initialize(repeating: 0, count: max(height * k, 1))
     for row in 0..<count {
-      (input + row * k).update(from: a.start + (first + row) * a.rowStride, count: k)
+      let target = input + row * k
+      if a.isTransposed {
+        for i in 0..<k { target[i] = Double(a.start[i * a.rowStride + first + row]) }
+      } else {
+        let source = a.start + (first + row) * a.rowStride
+        for i in 0..<k { target[i] = Double(source[i]) }
+      }
     }
-    Scalar.blasProduct(
-      false, b.isTransposed, height, n, k, alpha, input, max(k, 1), b.start, max(b.rowStride, 1),
-      0, output, n)
+    Double.blasProduct(
+      !product.b.isTransposed, true, n, height, k, 1, wide, stride, input, max(k, 1), 0, output,
+      height)
     for row in 0..<count {
-      (c + (first + row) * ldc).update(from: output + row * n, count: n)
+      let target = product.c + (first + row) * product.ldc
+      for j in 0..<n {
+        let sum = product.alpha * Scalar(output[j * height + row])
+        target[j] = product.beta == 0 ? sum : sum + product.beta * target[j]
+      }
     }
   }
 }

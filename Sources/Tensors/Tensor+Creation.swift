@@ -98,6 +98,12 @@ extension Tensor {
     try generated(shape, dtype) { stream.normal() }
   }
 
+  /// A number as float32, without rounding one below 1 up to 1.
+  static func single(_ value: Double) -> Float {
+    let rounded = Float(value)
+    return rounded == 1 && value < 1 ? Float(1).nextDown : rounded
+  }
+
   private static func generated(
     _ shape: [Int], _ dtype: DType, _ next: () -> Double
   ) throws -> Tensor {
@@ -106,7 +112,7 @@ extension Tensor {
     case .float32:
       for i in 0..<result.count {
         if i & 0xFFFF == 0xFFFF { try Interrupts.poll() }
-        result.f32[i] = Float(next())
+        result.f32[i] = single(next())
       }
     case .float64:
       for i in 0..<result.count {

@@ -56,7 +56,9 @@ public final class Tensor {
   }
 
   /// True when this tensor is not the whole of its storage in order.
-  public var isView: Bool { !isContiguous || offset != 0 || count * dtype.size < storage.byteCount }
+  public var isView: Bool {
+    !isContiguous || offset != 0 || Swift.max(count * dtype.size, 1) < storage.byteCount
+  }
 
   /// Bytes of the storage behind this tensor; views of one storage report the same bytes.
   public var storageBytes: Int { storage.byteCount }

@@ -18,7 +18,7 @@ void kilpi_storage_reset_peak(void);
 int64_t kilpi_storage_allocations(void);  /* blocks handed out so far */
 int64_t kilpi_storage_system_allocations(void); /* of these, asked from the system */
 void kilpi_storage_trim(void);            /* gives pooled blocks back to the system */
-void kilpi_storage_set_limit(int64_t bytes);      /* cap on live bytes; 0: none */
+void kilpi_storage_set_limit(int64_t bytes);      /* cap on live bytes; 0: the machine's memory */
 int64_t kilpi_storage_limit(void);
 void kilpi_storage_fail_after(int64_t allocations); /* tests: refuse the n-th request from now; -1: never */
 

@@ -135,7 +135,21 @@ private struct BackwardPass {
         }
       }
     }
-    return found
+    return try separated(found)
+  }
+
+  /// Gradients with memory of their own: several leaves may have got one tensor, or a stretched
+  /// view, and whoever receives them may change them in place.
+  private func separated(
+    _ found: [(node: GradientNode, gradient: Tensor)]
+  ) throws -> [(node: GradientNode, gradient: Tensor)] {
+    var taken: Set<ObjectIdentifier> = [ObjectIdentifier(seed.storage)]
+    return try Tensor.withoutGradients {
+      try found.map { node, gradient in
+        let isOwn = taken.insert(ObjectIdentifier(gradient.storage)).inserted
+        return (node, isOwn && !gradient.isView ? gradient : try gradient.detached().cloned())
+      }
+    }
   }
 }
 

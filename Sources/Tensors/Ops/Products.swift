@@ -153,6 +153,10 @@ extension Tensor {
           + "\(bias.map { Shape.describe($0.shape) } ?? "none") do not fit",
         advice: "weight is [out, in], input […, in]")
     }
+    guard bias.map({ $0.dtype == x.dtype }) ?? true else {
+      throw KilpiError(
+        "linear", "the input is \(x.dtype.rawValue), the bias \(bias?.dtype.rawValue ?? "")")
+    }
     let (width, out) = (weight.shape[1], weight.shape[0])
     let rows = width == 0 ? x.shape.dropLast().reduce(1, *) : x.count / width
     let inputs = [x, weight] + (bias.map { [$0] } ?? [])

@@ -114,16 +114,23 @@ extension Tensor {
 
   /// `log Σ eˣ` over axes, computed around the maximum, which cannot overflow.
   ///
-  /// Gradient: softmax.
+  /// Gradient: softmax, 0 where all entries are −∞.
   public func logSumExp(axes: [Int]? = nil, keepDimensions: Bool = false) throws -> Tensor {
     let axes = try resolved(axes)
     let kept = reducedShape(axes, keep: true)
     let peak = try folded(KILPI_MAX, axes, keep: true)
-    let bounded = try peak.clamped(-Double(Float.greatestFiniteMagnitude), nil)
-    let total = try (self - bounded).exp().sum(axes: axes, keepDimensions: true)
-    let result = try total.log() + bounded
-    return keepDimensions
-      ? try result.reshaped(kept) : try result.reshaped(reducedShape(axes, keep: false))
+    // Infinities are bounded, since their difference is not a number.
+    let most = Double(Float.greatestFiniteMagnitude)
+    let bounded = try peak.clamped(-most, most)
+    let total = try (detached() - bounded).exp().sum(axes: axes, keepDimensions: true)
+    let result = try (total.log() + bounded).reshaped(reducedShape(axes, keep: keepDimensions))
+    guard Tensor.willRecord([self]) else { return result }
+    let x = Saved(self)
+    return Tensor.record("logsumexp", result, from: [self]) { g, _ in
+      // The total is 1 at least, but for a row of −∞.
+      let share = try g.reshaped(kept) / total.maximum(Tensor.scalar(1, total.dtype))
+      return [try (x.value() - bounded).exp() * share]
+    }
   }
 
   /// Product over axes (all when nil).

@@ -81,7 +81,7 @@ extension Tensor {
   /// A view stretched to `target`: axes of size 1, and new ones in front, repeat without a copy.
   public func expanded(_ target: [Int]) throws -> Tensor {
     if target == shape { return self }
-    guard try target.count >= rank && Shape.broadcast(shape, target) == target else {
+    guard target.count >= rank, (try? Shape.broadcast(shape, target)) == target else {
       throw KilpiError(
         "", "\(Shape.describe(shape)) does not stretch to \(Shape.describe(target))")
     }

@@ -118,7 +118,7 @@ struct HostileSafetensorsTests {
   func refused(_ row: HostileFile) throws {
     try withTemporaryDirectory { directory in
       let path = directory + "/x.safetensors"
-      try AtomicFile.write(row.bytes, to: path)
+      try writeQuickly(row.bytes, to: path)
       #expect {
         _ = try SafetensorsFile(path: path)
       } throws: {
@@ -134,7 +134,7 @@ struct HostileSafetensorsTests {
     try withTemporaryDirectory { directory in
       let path = directory + "/x.safetensors"
       for length in 0..<whole.count {
-        try AtomicFile.write(Array(whole[..<length]), to: path)
+        try writeQuickly(Array(whole[..<length]), to: path)
         #expect(throws: KilpiError.self, "cut at \(length)") { try SafetensorsFile(path: path) }
       }
     }
@@ -151,7 +151,7 @@ struct HostileSafetensorsTests {
       for bit in 0..<8 * header {
         var bytes = whole
         bytes[bit / 8] ^= 1 << (bit % 8)
-        try AtomicFile.write(bytes, to: path)
+        try writeQuickly(bytes, to: path)
         do { _ = try Safetensors.load(path) } catch { refusals += 1 }
       }
     }
@@ -166,7 +166,7 @@ struct HostileSafetensorsTests {
     }
     try withTemporaryDirectory { directory in
       let path = directory + "/x.safetensors"
-      try AtomicFile.write(file(100_002), to: path)
+      try writeQuickly(file(100_002), to: path)
       #expect {
         _ = try SafetensorsFile(path: path)
       } throws: {

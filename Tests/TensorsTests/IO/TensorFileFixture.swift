@@ -1,4 +1,5 @@
 import Files
+import Glibc
 import TestSupport
 import Tensors
 import Testing
@@ -78,4 +79,12 @@ func safetensorsFile(_ header: String, values: Int = 0, length: UInt64? = nil) -
   let text = Array(header.utf8)
   return withUnsafeBytes(of: (length ?? UInt64(text.count)).littleEndian) { Array($0) } + text
     + [UInt8](repeating: 0, count: values)
+}
+
+/// Writes a file without the syncs of `AtomicFile`, which thousands of damaged files need not wait
+/// for.
+func writeQuickly(_ bytes: [UInt8], to path: String) throws {
+  let file = try #require(fopen(path, "wb"))
+  defer { fclose(file) }
+  #expect(fwrite(bytes, 1, bytes.count, file) == bytes.count)
 }
