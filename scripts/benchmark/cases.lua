@@ -75,7 +75,7 @@ local function gradient_step(naive)
 end
 
 -- One MMCoA update: both terms forward and backward, clipping, AdamW. The trainer's own clock, less
--- the time that the attacks took; as many texts as images, of about 12 tokens or cut at 77.
+-- the time that the attacks took; as many texts as images, of 11 or 75 tokens.
 local function update(template)
   local names, labels = {}, {}
   for row = 1, batch do
@@ -109,7 +109,7 @@ local cases <const> = {
   pgd_step = function() return gradient_step(false) end,
   pgd_step_naive = function() return gradient_step(true) end,
   mmcoa_step = function() return update("This is a photo of a {c}") end,
-  mmcoa_step_full = function() return update("{c}" .. (" in a photo"):rep(40)) end,
+  mmcoa_step_full = function() return update("{c}" .. (" in a photo"):rep(23)) end,
   product = function()
     local a <const> = tensor.randn({ 1600, 768 }, { seed = 1 })
     local b <const> = tensor.randn({ 768, 3072 }, { seed = 2 })
