@@ -1,0 +1,95 @@
+@testable import LuaBindings
+
+extension ErrorTests {
+  /// Bad input to attacks, models, training, evaluation and plots.
+  static let experiments: [ErrorCase] = [
+    ErrorCase(
+      #"attack.pgd(function(x) return x:flatten(2) end, tensor.zeros{1, 3, 1, 1}, {1}, {eps "#
+        + #"= 8})"#,
+      #"attack.pgd: eps is 8, outside 0 … 1 (for 8 of 255 levels write eps = "8/255")"#),
+    ErrorCase(
+      #"attack.pgd(function(x) return x:flatten(2) end, tensor.zeros{1, 3, 1, 1}, {0}, {eps "#
+        + #"= "8/255"})"#,
+      #"attack.pgd: labels[1] is 0, classes are 1 and up (labels count from 1 in Lua)"#),
+    ErrorCase(
+      #"attack.pgd(function(x) return x:flatten(2) end, tensor.zeros{1, 3, 1, 1}, {4}, {eps "#
+        + #"= "8/255"})"#,
+      #"attack.pgd: labels[1] is 4, classes are 1 … 3 (labels count from 1 in Lua)"#),
+    ErrorCase(
+      #"attack.pgd(function(x) return x:flatten(2) end, tensor.zeros{1, 3, 1, 1}, {1, 2}, "#
+        + #"{eps = "8/255"})"#,
+      #"attack.pgd: there are 2 labels for 1 images"#),
+    ErrorCase(
+      #"attack.pgd(function(x) return x:flatten(2) end, tensor.zeros{1, 3, 1, 1}, {1}, "#
+        + #"{step_size = 1})"#,
+      #"attack.pgd: unknown option 'step_size' (did you mean 'step'?)"#),
+    ErrorCase(
+      #"attack.pgd(function(x) return x:flatten(2) end, tensor.zeros{1, 3, 1, 1}, {1}, "#
+        + #"{norm = "linfty"})"#,
+      #"attack.pgd: option 'norm' must be one of "linf", "l2", "l1", got "linfty" (did you "#
+        + #"mean 'linf'?)"#),
+    ErrorCase(
+      #"attack.pgd(function(x) return x:flatten(2) end, tensor.zeros{1, 3, 1, 1}, {1}, "#
+        + #"{steps = 0})"#,
+      #"attack.pgd: steps is 0, outside 1 … 1000000"#),
+    ErrorCase(
+      #"attack.pgd(function(x) return x:flatten(2) end, tensor.zeros{1, 3, 1, 1}, {1}, {eps "#
+        + #"= "8/256x"})"#,
+      #"attack.pgd: option 'eps' must be a number or a fraction such as "8/255", got "8/256x""#),
+    ErrorCase(
+      #"attack.pgd(function(x) return x:flatten(2) end, tensor.full({1, 3, 1, 1}, 2), {1}, "#
+        + #"{eps = "8/255"})"#,
+      #"attack.pgd: pixel values run from 2.0 to 2.0, outside 0 … 1 (attacks take "#
+        + #"unnormalised images; the classifier normalises inside)"#),
+    ErrorCase(
+      #"attack.pgd(function(x) return x:flatten(2) end, tensor.zeros{3, 1}, {1}, {eps = "#
+        + #""8/255"})"#,
+      #"attack.pgd: images have shape [3, 1] (images are [N, 3, H, W] or [3, H, W] with "#
+        + #"values in 0 … 1)"#),
+    ErrorCase(
+      #"attack.pgd(function(x) return 1 end, tensor.zeros{1, 3, 1, 1}, {1}, {eps = "8/255"})"#,
+      #"attack.pgd: the classifier function returned a number, not a tensor"#),
+    ErrorCase(
+      #"attack.pgd(function(x) error("mine", 0) end, tensor.zeros{1, 3, 1, 1}, {1}, {eps = "#
+        + #""8/255"})"#,
+      #"mine"#),
+    ErrorCase(
+      #"attack.pgd(3, tensor.zeros{1, 3, 1, 1}, {1})"#,
+      #"bad argument #1 to 'pgd' (classifier or function expected, got number)"#),
+    ErrorCase(
+      #"attack.pgd(function(x) return x:flatten(2) end, nil, {1})"#,
+      #"bad argument #2 to 'pgd' (tensor expected, got nil)"#),
+    ErrorCase(
+      #"attack.pgd(function(x) return x:flatten(2) end, tensor.zeros{1, 3, 1, 1})"#,
+      #"bad argument #3 to 'pgd' (tensor or table of integers expected, got no value)"#),
+    ErrorCase(
+      #"attack.fgsm(function(x) return x:flatten(2) end, tensor.zeros{1, 3, 1, 1}, {1}, "#
+        + #"{eps = -1})"#,
+      #"attack.fgsm: eps is -1, below 0 or not finite"#),
+    ErrorCase(
+      #"clip.load("no/such/model")"#,
+      #"clip.load: there is no model 'no/such/model' (give a path, or the name of a folder "#
+        + #"in KILPI_MODELS; clip.create makes random weights)"#),
+    ErrorCase(
+      #"clip.create("ViT-X-99")"#,
+      #"clip.create: there is no architecture 'ViT-X-99' (known: tiny, ViT-B-32, "#
+        + #"ViT-B-32-quickgelu, ViT-B-16, ViT-B-16-quickgelu, ViT-L-14, ViT-L-14-quickgelu, "#
+        + #"ViT-L-14-336, ViT-H-14)"#),
+    ErrorCase(
+      #"clip.create({})"#,
+      #"clip.create: this is no CLIP configuration: it has neither vision_config nor vision_cfg"#),
+    ErrorCase(
+      #"eval.robustness{}"#,
+      #"eval.robustness: option 'model' is missing (it is: what to evaluate)"#),
+    ErrorCase(
+      #"train.run{method = "mmcoa"}"#,
+      #"train.run: option 'model' is missing (it is: the model to start from)"#),
+    ErrorCase(
+      #"train.run{method = "mmco"}"#,
+      #"train.run: option 'method' must be one of "mmcoa", "image-only", "text-only", "#
+        + #""clean", got "mmco" (did you mean 'mmcoa'?)"#),
+    ErrorCase(
+      #"plot.line{}"#,
+      #"plot.line: there is nothing to draw (give y or series)"#),
+  ]
+}
