@@ -14,7 +14,8 @@ extension Tensor {
   public static func patches(
     of images: Tensor, size: Int, factor: [Double], offset: [Double]
   ) throws -> Tensor {
-    guard images.rank == 4, (1...1 << 16).contains(size), factor.count == images.shape[1], offset.count == factor.count,
+    guard images.rank == 4, (1...1 << 16).contains(size), factor.count == images.shape[1],
+      offset.count == factor.count,
       images.dtype.isFloatingPoint
     else {
       throw KilpiError(
