@@ -9,6 +9,7 @@ if not path then
 end
 local out = arg[3] or "runs/attack_png"
 local eps = "8/255"
+os.execute("mkdir -p '" .. out:gsub("'", "'\\''") .. "'")
 
 -- MODEL: a folder with config.json and model.safetensors. scripts/demo leaves one behind.
 local ok, model = pcall(clip.load, name)

@@ -66,6 +66,22 @@ void kilpi_storage_trim(void) {
   }
 }
 
+static _Atomic(void *) reclaimer_context = NULL;
+static void (*_Atomic reclaimer)(void *) = NULL;
+
+void kilpi_storage_set_reclaimer(void (*reclaim)(void *context), void *context) {
+  atomic_store(&reclaimer, NULL);
+  atomic_store(&reclaimer_context, context);
+  atomic_store(&reclaimer, reclaim);
+}
+
+bool kilpi_storage_reclaim(void) {
+  void (*reclaim)(void *) = atomic_load(&reclaimer);
+  if (!reclaim) return false;
+  reclaim(atomic_load(&reclaimer_context));
+  return true;
+}
+
 void *kilpi_storage_allocate(size_t bytes) {
   size_t size;
   size_t index = class_of(bytes, &size);

@@ -32,7 +32,9 @@ final class Storage {
   var version = 0
 
   init(byteCount: Int) throws {
-    guard let block = kilpi_storage_allocate(byteCount) else {
+    var attempt = kilpi_storage_allocate(byteCount)
+    if attempt == nil, kilpi_storage_reclaim() { attempt = kilpi_storage_allocate(byteCount) }
+    guard let block = attempt else {
       let live = kilpi_storage_live_bytes()
       throw KilpiError(
         "",
@@ -63,6 +65,25 @@ public enum MemoryMeter {
   public static var limit: Int {
     get { Int(kilpi_storage_limit()) }
     set { kilpi_storage_set_limit(Int64(newValue)) }
+  }
+
+  /// Sets what is tried once when a block is refused, such as a full collection of scripts' garbage.
+  ///
+  /// It runs on the thread that allocates; nil: nothing.
+  public static func setReclaimer(_ reclaim: (() -> Void)?) {
+    guard let reclaim else { return kilpi_storage_set_reclaimer(nil, nil) }
+    // Kept for good: a process sets it once.
+    let box = Unmanaged.passRetained(ReclaimerBox(reclaim)).toOpaque()
+    kilpi_storage_set_reclaimer(
+      { context in
+        guard let context else { return }
+        Unmanaged<ReclaimerBox>.fromOpaque(context).takeUnretainedValue().reclaim()
+      }, box)
+  }
+
+  private final class ReclaimerBox {
+    let reclaim: () -> Void
+    init(_ reclaim: @escaping () -> Void) { self.reclaim = reclaim }
   }
 
   /// Starts a new peak measurement.

@@ -36,6 +36,9 @@ enum Plugins {
     state.externalBytes = { MemoryMeter.liveBytes }
     state.releasePool = { MemoryMeter.trim() }
     state.setMemoryLimit(cap)
+    // Tensors get what Lua's own blocks leave: past it a collection is tried, then the call fails.
+    if let cap { MemoryMeter.limit = cap - cap / 20 }
+    MemoryMeter.setReclaimer { [unowned state] in state.collect() }
     if let threads = plan.threads { WorkerPool.threads = threads }
     if plan.isDeterministic { BLAS.isDeterministic = true }
     state.installProgress(progress)
@@ -48,6 +51,9 @@ enum Plugins {
       return true
     }
   }
+
+  /// Undoes what `attach` installed outside the state, before it closes.
+  static func detach() { MemoryMeter.setReclaimer(nil) }
 
   private static func memoryCap(_ plan: RunPlan) -> Int? { plan.memory ?? MemoryCap.standard }
 }

@@ -42,6 +42,7 @@ final class Runner {
       return fail("\(error)")
     }
     let status = runAll(state)
+    Plugins.detach()
     state.close()
     return status
   }

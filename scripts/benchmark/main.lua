@@ -202,8 +202,9 @@ if options.record then
   print("recorded in " .. path)
 elseif options.check then
   local reference = committed[report.core]
-  if not reference then
-    io.stderr:write("bench: ", path, " has no ratios for ", report.core, " kernels (--record)\n")
+  if not reference or reference.batch ~= options.batch then
+    io.stderr:write("bench: ", path, " has no ratios for ", report.core, " kernels and batch ",
+      options.batch, " (--record)\n")
     os.exit(2)
   end
   local losses = 0

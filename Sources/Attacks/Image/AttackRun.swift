@@ -120,6 +120,9 @@ final class AttackRun {
     report.distance = try Distances(from: images, to: moved)
     report.targets = objective?.goal?.targets
     flagZeroGradients()
+    // Attacks that need fewer visits than planned still end their bar.
+    settings.progress?(
+      ProgressEvent(name: attack.name, completed: stepsPlanned, total: stepsPlanned))
     let duration = start.duration(to: .now).components
     report.seconds = Double(duration.seconds) + Double(duration.attoseconds) * 1e-18
     return AttackResult(images: moved, report: report)

@@ -51,8 +51,9 @@ final class ClassifierObjective {
   /// The attack's loss of given logits.
   func loss(_ logits: Tensor, _ rows: [Int]) throws -> Tensor {
     guard let goal else { throw KilpiError("", "the targets are not chosen yet") }
-    return try settings.loss.values(
+    let loss = try settings.loss.values(
       logits: logits, labels: goal.labels(rows), targets: goal.targets(rows))
+    return try SampleLosses.checked(loss, rows: rows.count)
   }
 
   private func sourceLogits(_ images: Tensor) throws -> Tensor {

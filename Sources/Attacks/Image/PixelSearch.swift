@@ -156,13 +156,7 @@ public final class PixelSearch {
   }
 
   private func finite(_ loss: Tensor) throws -> [Double] {
-    guard loss.shape == [rows.count] else {
-      throw KilpiError(
-        "",
-        "the loss has shape [\(loss.shape.map(String.init).joined(separator: ", "))], one value "
-          + "a sample is needed: [\(rows.count)]", advice: "do not reduce over the batch")
-    }
-    let values = try loss.doubles()
+    let values = try SampleLosses.checked(loss, rows: rows.count).doubles()
     for (position, value) in values.enumerated() where !value.isFinite {
       throw KilpiError(
         "",
@@ -207,4 +201,17 @@ func recordingGradients<Result>(_ body: () throws -> Result) rethrows -> Result 
   }
   defer { for _ in 0..<pauses { GradientMode.pause() } }
   return try body()
+}
+
+/// The one place where a loss, also one of a script, is held to one value a sample.
+enum SampleLosses {
+  static func checked(_ loss: Tensor, rows: Int) throws -> Tensor {
+    guard loss.shape == [rows] else {
+      throw KilpiError(
+        "",
+        "the loss has shape [\(loss.shape.map(String.init).joined(separator: ", "))], one value "
+          + "a sample is needed: [\(rows)]", advice: "do not reduce over the batch")
+    }
+    return loss
+  }
 }

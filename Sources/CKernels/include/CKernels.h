@@ -20,6 +20,10 @@ int64_t kilpi_storage_system_allocations(void); /* of these, asked from the syst
 void kilpi_storage_trim(void);            /* gives pooled blocks back to the system */
 void kilpi_storage_set_limit(int64_t bytes);      /* cap on live bytes; 0: the machine's memory */
 int64_t kilpi_storage_limit(void);
+/* Asked once when the cap or the system refuses a block, before the request fails for good; it may free
+   storage. Runs on the thread that allocates. NULL: none. */
+void kilpi_storage_set_reclaimer(void (*reclaim)(void *context), void *context);
+bool kilpi_storage_reclaim(void); /* false when there is no reclaimer */
 void kilpi_storage_fail_after(int64_t allocations); /* tests: refuse the n-th request from now; -1: never */
 
 /* ---- threads.c: one pool; a task runs to its end, the call returns when all have ---- */

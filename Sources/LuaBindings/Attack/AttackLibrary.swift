@@ -166,7 +166,8 @@ extension Call {
   }
 
   private static func closure(_ function: LuaFunction) -> Classifier {
-    { try function.tensor([$0], "classifier") }
+    // A copy: a function that writes into its argument must not reach the attack's images.
+    { try function.tensor([$0.cloned()], "classifier") }
   }
 
   /// The classifiers of the option `source`.

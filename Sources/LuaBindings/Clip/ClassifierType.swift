@@ -4,6 +4,10 @@ internal import Diagnostics
 internal import LuaHost
 internal import Tensors
 
+extension ZeroShotClassifier: ClassifierValue {
+  func logits(of images: Tensor) throws -> Tensor { try logits(images) }
+}
+
 extension ClipLibrary {
   static let classifierType = HandleType(
     ZeroShotClassifier.self, name: "classifier",

@@ -39,6 +39,7 @@ enum ClipLibrary {
     ) { call in
       let options = try call.options(2)
       let path = try ModelLocator.resolve(call.string(1))
+      try call.state.checkFile(path, writing: false)
       if try options.string("precision") == "bfloat16" {
         call.state.write(
           "clip.load: bfloat16 products are not available, computing in float32\n", to: .error)

@@ -107,7 +107,7 @@ enum EvalLibrary {
           .string("name", default: "model \(index + 1)", "its name"),
           .any("model", type: "clip model|classifier", "what to evaluate"),
           .handle("report", type: "robustness report", "made before"),
-        ], path: "[\(index + 1)]")
+        ], path: "[\(index + 1)].")
       let name = try item.string("name")
       if let report = try item.handleIfGiven("report", as: RobustnessHandle.self) {
         return (name, report.report)
@@ -149,12 +149,12 @@ enum EvalLibrary {
         throw attacks.problem(name, "must be a table, got \(attacks.value(name).typeName)")
       }
       let list = try table.array()
-      if list.isEmpty { return [try call.options(table, specs: specs, path: "attacks.\(name)")] }
+      if list.isEmpty { return [try call.options(table, specs: specs, path: "attacks.\(name).")] }
       return try list.enumerated().map { index, entry in
         guard let inner = entry.table else {
           throw attacks.problem(name, "holds a \(entry.typeName), tables are needed")
         }
-        return try call.options(inner, specs: specs, path: "attacks.\(name)[\(index + 1)]")
+        return try call.options(inner, specs: specs, path: "attacks.\(name)[\(index + 1)].")
       }
     }
     func image(_ options: Options) throws -> EvaluatedImageAttack {

@@ -113,7 +113,7 @@ enum PlotLibrary {
           .string("name", default: "", "name in the legend"), .numbers("x", "positions"),
           .numbers("y", "values"), .numbers("low", "lower ends of intervals"),
           .numbers("high", "upper ends of intervals"),
-        ], path: "series[\(index + 1)]")
+        ], path: "series[\(index + 1)].")
       return PlotSpecification.Series(
         name: try item.string("name"), x: try item.numbersIfGiven("x") ?? [],
         y: try item.numbersIfGiven("y") ?? [], low: try item.numbersIfGiven("low") ?? [],

@@ -18,7 +18,7 @@ extension LuaValue {
     }
     guard let function else { return nil }
     return { images in
-      let result = try function.first([images])
+      let result = try function.first([images.cloned()])
       guard let logits = result.object(as: Tensor.self) else {
         throw KilpiError(
           "", "the classifier gave a \(result.typeName)", advice: "it takes images and gives logits"
@@ -35,14 +35,6 @@ extension LuaValue {
 }
 
 extension Call {
-  /// A classifier argument: a handle of one, or a Lua function from images to logits.
-  func classifier(_ index: Int) throws -> (Tensor) throws -> Tensor {
-    guard let classifier = value(index).classifier else {
-      throw badArgument(index, expected: "classifier or function")
-    }
-    return classifier
-  }
-
   /// A length in pixel units, as an argument: a number or a fraction such as "8/255".
   func budget(_ index: Int, name: String = "eps", limit: Double? = 1) throws -> Double {
     let given: Double

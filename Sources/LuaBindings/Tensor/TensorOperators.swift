@@ -23,15 +23,36 @@ extension TensorType {
     }
   }
 
-  /// `⌊a / b⌋`; float32 for int64 operands would lose digits, so those go through float64.
+  /// `⌊a / b⌋`, exact for int64.
   private static func floorQuotient(_ a: Tensor, _ b: Tensor) throws -> Tensor {
     guard a.dtype == .int64, b.dtype == .int64 else { return try (try a / b).floor() }
-    let quotient = try a.converted(to: .float64) / b.converted(to: .float64)
-    return try quotient.floor().converted(to: .int64)
+    return try integers(a, b, "//") { a, b in
+      if b == -1 { return 0 &- a }  // the one quotient that can overflow wraps, as in Lua
+      let quotient = a / b
+      return a % b != 0 && (a < 0) != (b < 0) ? quotient - 1 : quotient
+    }
   }
 
+  /// `a − ⌊a / b⌋ · b`, with the sign of `b`, as in Lua; exact for int64.
   private static func remainder(_ a: Tensor, _ b: Tensor) throws -> Tensor {
-    try a - floorQuotient(a, b) * b
+    guard a.dtype == .int64, b.dtype == .int64 else { return try a - floorQuotient(a, b) * b }
+    return try integers(a, b, "%") { a, b in
+      if b == -1 { return 0 }
+      let rest = a % b
+      return rest != 0 && (rest < 0) != (b < 0) ? rest + b : rest
+    }
+  }
+
+  private static func integers(
+    _ a: Tensor, _ b: Tensor, _ name: String, _ combine: (Int64, Int64) -> Int64
+  ) throws -> Tensor {
+    let shape = try (a + b).shape
+    let left = try a.expanded(shape).integers()
+    let right = try b.expanded(shape).integers()
+    guard !right.contains(0) else {
+      throw KilpiError(name, "division by zero in int64", advice: "floats give inf and nan")
+    }
+    return try Tensor(zip(left, right).map(combine), shape: shape)
   }
 
   private static func scalar(_ value: Double, beside other: Tensor) throws -> Tensor {

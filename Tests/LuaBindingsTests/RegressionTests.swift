@@ -1,0 +1,61 @@
+import Tensors
+import Testing
+
+@testable import LuaBindings
+
+/// Defects found by hostile use, each with the script that showed it.
+@Suite struct RegressionTests {
+  static let setUp = """
+    local w = tensor.randn({192, 4}, {seed = 3})
+    local function lin(x) return x:reshape{-1, 192}:matmul(w) end
+    local z, y = tensor.rand({5, 3, 8, 8}, {seed = 9}), {1, 2, 3, 4, 1}
+
+    """
+
+  static let rows: [(source: String, output: String)] = [
+    // A loss without one value a sample ended the process where the clean point was offered.
+    (
+      setUp + """
+        for _, loss in ipairs{function(l) return l:sum() end, function(l) return l[{{1, 2}, 1}] end} do
+          local ok, err = pcall(attack.pgd, lin, z, y, {loss = loss})
+          print(ok, tostring(err):match("one value a sample is needed: %[5%]"))
+        end
+        """, "false\tone value a sample is needed: [5]\nfalse\tone value a sample is needed: [5]\n"
+    ),
+    // A classifier that writes into its argument reached the caller's images.
+    (
+      setUp + """
+        local before = z:clone()
+        local adv = attack.fgsm(function(x)
+          tensor.no_grad(function() x[1] = 0 end)
+          return lin(x)
+        end, z, y, {eps = "8/255"})
+        print((z - before):abs():max():item(), (adv - z):abs():max():item() <= 8 / 255 + 1e-7)
+        """, "0.0\ttrue\n"
+    ),
+    // A classifier handle is a classifier for the saved file, too.
+    (
+      """
+      local cls = clip.create("tiny"):classifier{"cat", "dog"}
+      local x = tensor.rand({3, 16, 16}, {seed = 1})
+      local saved, report = image.save_adversarial(os.tmpname() .. ".png", x, x, "8/255",
+        {classifier = cls, label = 1})
+      print(saved:size(2), type(report.success))
+      """, "16\tboolean\n"
+    ),
+    // int64 quotients lost digits, divided by zero, and took the wrong sign.
+    (
+      """
+      local t = tensor.from({9007199254740993, 7, -7}, {dtype = "int64"})
+      print(table.concat((t // 1):to_table(), " "), table.concat((t % 4):to_table(), " "))
+      print(table.concat((t // -2):to_table(), " "), pcall(function() return t % 0 end))
+      """,
+      "9007199254740993 7 -7\t1 3 1\n-4503599627370497 -4 3\tfalse\t"
+        + "example:3: %: division by zero in int64 (floats give inf and nan)\n"
+    ),
+  ]
+
+  @Test(arguments: rows.indices) func staysMended(row: Int) throws {
+    #expect(try Script().run(Self.rows[row].source) == Self.rows[row].output)
+  }
+}
