@@ -67,6 +67,17 @@ INLINE double erf_f64(double x) { return erf(x); }
     return (T)0.5 * ((T)1 + erf_##S(v * (T)0.70710678118654752440)) +                                \
            v * (T)0.39894228040143267794 * fast_exp_##S((T)-0.5 * v * v);                            \
   }                                                                                                  \
+  /* 0.5 (1 + tanh u) = 1 / (1 + exp(-2u)) with u = sqrt(2/pi) (v + 0.044715 v^3) */                  \
+  INLINE T tanh_gelu_##S(T x) {                                                                      \
+    T v = x < (T)-1000 ? (T)-1000 : x;                                                               \
+    T c = v > (T)1000 ? (T)1000 : v;                                                                 \
+    return v / ((T)1 + fast_exp_##S((T)-1.5957691216057307118 * (c + (T)0.044715 * c * c * c)));     \
+  }                                                                                                  \
+  INLINE T tanh_gelu_slope_##S(T x) {                                                                \
+    T v = x < (T)-1000 ? (T)-1000 : x > (T)1000 ? (T)1000 : x;                                       \
+    T s = (T)1 / ((T)1 + fast_exp_##S((T)-1.5957691216057307118 * (v + (T)0.044715 * v * v * v)));   \
+    return s + v * s * ((T)1 - s) * (T)1.5957691216057307118 * ((T)1 + (T)0.134145 * v * v);         \
+  }                                                                                                  \
   INLINE T quick_gelu_##S(T x) {                                                                     \
     T v = x < (T)-1000 ? (T)-1000 : x;                                                               \
     return v / ((T)1 + fast_exp_##S((T)-1.702 * v));                                                 \

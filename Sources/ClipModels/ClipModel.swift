@@ -2,10 +2,13 @@ internal import Diagnostics
 public import Networks
 public import Tensors
 
-/// A CLIP: an image encoder and a text encoder into one space, and a trained scale (arXiv:2103.00020).
+/// A dual encoder: an image encoder and a text encoder into one space, and a score of pairs
+/// (CLIP, arXiv:2103.00020; SigLIP, arXiv:2303.15343).
 ///
-/// `logits = exp(logit_scale) · I · Tᵀ`, `I` and `T` the L2-normalised features. Images are
-/// `[N, 3, H, W]` in `[0, 1]` at their own size: resizing and normalisation are part of the graph.
+/// `logits = exp(logit_scale) · I · Tᵀ (+ logit_bias)`, `I` and `T` the L2-normalised features. Images
+/// are `[N, 3, H, W]` in `[0, 1]` at their own size: resizing and normalisation are part of the graph.
+/// Attacks and trainers know `encodeImage`, `encodeText`, `logits` and `configuration.score`, nothing
+/// of what is inside.
 public final class ClipModel {
   /// The architecture.
   public let configuration: ClipConfiguration
@@ -13,9 +16,12 @@ public final class ClipModel {
   public let parameters: ParameterList
   /// Where the weights came from, for records; "random" for a fresh model.
   public var origin: String
-  private let vision: VisionTower
-  private let text: TextTower
+  /// Text to ids; nil when the model's vocabulary has no tokenizer at hand.
+  public var tokenizer: (any TextTokenizer)?
+  private let vision: any ImageEncoder
+  private let text: any TextEncoder
   private let scale: Tensor
+  private let bias: Tensor?
 
   /// Puts weights into an architecture.
   ///
@@ -24,7 +30,7 @@ public final class ClipModel {
     _ configuration: ClipConfiguration, parameters: ParameterList, origin: String
   ) throws {
     self.configuration = try configuration.validated()
-    for (name, shape) in Self.shapes(configuration) {
+    for (name, shape) in configuration.weightShapes {
       guard let tensor = parameters[name] else {
         throw KilpiError("", "the model has no weight '\(name)'")
       }
@@ -34,14 +40,28 @@ public final class ClipModel {
     }
     self.parameters = parameters
     self.origin = origin
-    vision = try VisionTower(configuration, parameters)
-    text = try TextTower(configuration, parameters)
+    vision =
+      configuration.residualBlocks == nil
+      ? try VisionTransformer(configuration, parameters)
+      : try ResidualNetwork(configuration, parameters)
+    text = try TextTransformer(configuration, parameters)
     scale = try parameters.required("logit_scale")
+    bias = configuration.score == .sigmoid ? try parameters.required("logit_bias") : nil
+    tokenizer = try Self.standardTokenizer(for: configuration)
   }
 
-  /// Names and shapes of all weights, in definition order.
-  public static func shapes(_ c: ClipConfiguration) -> [(name: String, shape: [Int])] {
-    [("logit_scale", [])] + VisionTower.shapes(c) + TextTower.shapes(c)
+  /// CLIP's own tokenizer for a model whose vocabulary has room for it; SigLIP's comes with its files.
+  static func standardTokenizer(
+    for configuration: ClipConfiguration
+  ) throws -> (any TextTokenizer)? {
+    let standard = try BytePairTokenizer.standard()
+    return configuration.score == .softmax && configuration.vocabulary >= standard.vocabularySize
+      ? standard : nil
+  }
+
+  /// True for statistics that are kept beside the weights and never trained: those of batch norms.
+  public static func isBuffer(_ name: String) -> Bool {
+    name.hasSuffix(".running_mean") || name.hasSuffix(".running_var")
   }
 
   /// The logarithm of the scale, a weight.
@@ -99,45 +119,47 @@ public final class ClipModel {
   }
 
   /// Token ids `[N, context]`, int64.
-  public func tokenize(_ texts: [String]) throws -> Tensor {
-    let tokenizer = try BytePairTokenizer.standard()
-    guard configuration.vocabulary >= tokenizer.vocabularySize else {
+  ///
+  /// - Throws: `KilpiError` when a text is too long and `truncate` is false.
+  public func tokenize(_ texts: [String], truncate: Bool = false) throws -> Tensor {
+    guard let tokenizer else {
       throw KilpiError(
-        "",
-        "the model knows \(configuration.vocabulary) tokens, the tokenizer makes "
-          + "\(tokenizer.vocabularySize)", advice: "pass token ids")
+        "", "the model has no tokenizer for its \(configuration.vocabulary) tokens",
+        advice: configuration.score == .sigmoid
+          ? "load it from a folder with spiece.model or tokenizer.json, or pass token ids"
+          : "pass token ids")
     }
     var ids: [Int64] = []
     for text in texts {
-      let encoded = try tokenizer.encode(text, context: configuration.context)
+      let encoded = try tokenizer.encode(text, context: configuration.context, truncate: truncate)
       ids.append(contentsOf: encoded.map { Int64($0) })
     }
     return try Tensor(ids, shape: [texts.count, configuration.context])
   }
 
-  /// `exp(logit_scale) · I · Tᵀ` for normalised features.
+  /// `exp(logit_scale) · I · Tᵀ (+ logit_bias)` for normalised features.
   public func logits(images: Tensor, texts: Tensor) throws -> Tensor {
-    try images.matmul(texts, transposeB: true) * scale.exp()
+    let scaled = try images.matmul(texts, transposeB: true) * scale.exp()
+    return try bias.map { try scaled + $0 } ?? scaled
   }
 
   /// The same model on the same storage whose weights record no gradient: what attacks run on.
   ///
   /// Weights that are trained in place are seen by both.
-  public func frozen() throws -> ClipModel {
-    try ClipModel(
-      configuration, parameters: parameters.mapped { $1.detached() }, origin: origin)
-  }
+  public func frozen() throws -> ClipModel { try mapped { $0.detached() } }
 
   /// A model with weights of its own.
-  public func copy() throws -> ClipModel {
-    try ClipModel(
-      configuration, parameters: parameters.mapped { try $1.detached().cloned() }, origin: origin)
-  }
+  public func copy() throws -> ClipModel { try mapped { try $0.detached().cloned() } }
 
   /// A copy in another precision, for checks in float64.
   public func converted(to dtype: DType) throws -> ClipModel {
-    try ClipModel(
-      configuration, parameters: parameters.mapped { try $1.detached().converted(to: dtype) },
-      origin: origin)
+    try mapped { try $0.detached().converted(to: dtype) }
+  }
+
+  private func mapped(_ transform: (Tensor) throws -> Tensor) throws -> ClipModel {
+    let other = try ClipModel(
+      configuration, parameters: parameters.mapped { try transform($1) }, origin: origin)
+    other.tokenizer = tokenizer
+    return other
   }
 }

@@ -1,3 +1,4 @@
+public import ClipModels
 internal import Diagnostics
 internal import Glibc
 public import Tensors
@@ -25,14 +26,18 @@ public enum ContrastiveLoss {
   /// - Parameters:
   ///   - similarities: `[B, B]`, `s · I · Tᵀ`.
   ///   - groups: the label (or caption group) of each item.
+  ///   - score: with `.sigmoid`, `ℓ(S) = −(1/B) Σ_ij log σ((2y_ij − 1) S_ij)` (arXiv:2303.15343), the
+  ///     similarities with their bias; `identity` takes `y_ij = 1` on the diagonal alone.
   public static func symmetric(
-    _ similarities: Tensor, groups: [Int], targets: ContrastiveTargets
+    _ similarities: Tensor, groups: [Int], targets: ContrastiveTargets,
+    score: ClipConfiguration.Score = .softmax
   ) throws -> Tensor {
     let size = groups.count
     guard similarities.shape == [size, size] else {
       throw KilpiError(
         "", "similarities \(similarities.shape) do not fit a batch of \(size)")
     }
+    if score == .sigmoid { return try pairwise(similarities, groups, targets) }
     let forward = try oneSided(similarities, groups, targets)
     let backward = try oneSided(similarities.transposed(), groups, targets)
     return try (forward + backward) * 0.5
@@ -57,6 +62,20 @@ public enum ContrastiveLoss {
     }
   }
 
+  /// The sigmoid loss; it is its own transpose.
+  ///
+  /// `−log σ(x) = log(1 + e⁻ˣ)`, by a stable sum.
+  private static func pairwise(
+    _ s: Tensor, _ groups: [Int], _ targets: ContrastiveTargets
+  ) throws -> Tensor {
+    let items = targets == .identity ? Array(groups.indices) : groups
+    let signs = try (matching(items).converted(to: s.dtype) * 2 - 1)
+    let against = try -(s * signs)
+    let zeros = try Tensor.zeros(s.shape, s.dtype)
+    return try Tensor.stacked([zeros, against]).logSumExp(axes: [0]).sum()
+      * (1 / Double(items.count))
+  }
+
   /// `y` as int64 `[B, B]`.
   private static func matching(_ groups: [Int]) throws -> Tensor {
     let values = groups.flatMap { a in groups.map { Int64(a == $0 ? 1 : 0) } }
@@ -76,9 +95,21 @@ public enum ContrastiveLoss {
 
   /// The least value that `identity`, `label` and `label_mean` can reach when texts of a group are
   /// equal: the mean of `ln n` over the items (over the pairs for `label`); 0 for `label_lse`.
-  public static func floor(groups: [Int], targets: ContrastiveTargets) -> Double {
+  ///
+  /// The sigmoid loss has one for `identity` alone: texts of `n` items that are wanted once and not
+  /// wanted `n − 1` times cost `n (ln n − (n − 1) ln(1 − 1/n)) / B`.
+  public static func floor(
+    groups: [Int], targets: ContrastiveTargets, score: ClipConfiguration.Score = .softmax
+  ) -> Double {
     let counts = groups.reduce(into: [Int: Int]()) { $0[$1, default: 0] += 1 }.values.map(
       Double.init)
+    if score == .sigmoid {
+      guard targets == .identity else { return 0 }
+      let total = counts.filter { $0 > 1 }.reduce(0) { sum, n in
+        sum + n * (log(n) - (n - 1) * log(1 - 1 / n))
+      }
+      return total / Double(Swift.max(groups.count, 1))
+    }
     switch targets {
     case .labelLogSum: return 0
     case .label:

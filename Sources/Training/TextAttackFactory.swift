@@ -67,10 +67,15 @@ public enum TextAttackFactory {
     attack.constraints.words = options.words
     attack.constraints.edits = options.edits
     attack.constraints.forbidsClassNames = options.forbidsClassNames
-    let tokenizer = try BytePairTokenizer.standard()
+    guard let tokenizer = model.tokenizer else {
+      throw KilpiError(
+        "", "the model has no tokenizer for its texts", advice: "load it with its tokenizer's files"
+      )
+    }
+    // `TextTokens` counts a start and an end token.
     attack.constraints.tokens = TextTokens(
-      context: model.configuration.context, ids: { try tokenizer.ids(of: $0) },
-      decode: { try tokenizer.decode($0) })
+      context: model.configuration.context + 2 - tokenizer.specialCount,
+      ids: { try tokenizer.plainIDs(of: $0) }, decode: { try tokenizer.plainText(of: $0) })
     let method = options.method ?? ((try? WordNet()) == nil ? .char : nil)
     let wordNet = method == .char ? try? WordNet() : try WordNet()
     if let wordNet {
@@ -113,10 +118,10 @@ public enum TextAttackFactory {
 
   /// Nearest whole-word tokens of the model's own token embedding.
   private static func neighbours(
-    _ model: ClipModel, _ tokenizer: BytePairTokenizer, k: Int
+    _ model: ClipModel, _ tokenizer: any TextTokenizer, k: Int
   ) throws -> CandidateSource {
     let table = try model.parameters.required("token_embedding.weight").detached()
-    let words = (0..<table.shape[0]).map { tokenizer.wholeWord(of: $0) }
+    let words = (0..<table.shape[0]).map { tokenizer.word(of: $0) }
     let near = try TokenNeighbours(embeddings: table, words: words)
     return CandidateSource(
       "embed",

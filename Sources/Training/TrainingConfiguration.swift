@@ -53,7 +53,9 @@ public enum TrainableSelection: Equatable, Sendable {
     case .both: return true
     case .visual: return isVision
     case .text: return !isVision
-    case .biasNorm: return name.hasSuffix("bias") || name.contains("ln_")
+    case .biasNorm:
+      return name.hasSuffix("bias")
+        || ["ln_", ".ln.", ".bn", ".downsample.1."].contains { name.contains($0) }
     case .lastBlocks(let count):
       let parts = name.split(separator: ".")
       if let place = parts.firstIndex(of: "resblocks"), place + 1 < parts.count,
@@ -61,7 +63,15 @@ public enum TrainableSelection: Equatable, Sendable {
       {
         return block >= (isVision ? layers.vision : layers.text) - count
       }
-      return ["visual.ln_post", "visual.proj", "ln_final", "text_projection"].contains {
+      // The stages of a residual network count as its blocks.
+      if isVision, parts.count > 1, parts[1].hasPrefix("layer"),
+        let stage = Int(parts[1].dropFirst(5))
+      {
+        return stage > layers.vision - count
+      }
+      return [
+        "visual.ln_post", "visual.proj", "visual.attn", "ln_final", "text_projection",
+      ].contains {
         name.hasPrefix($0)
       }
     }

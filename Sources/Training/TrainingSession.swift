@@ -34,7 +34,7 @@ final class TrainingSession {
       : try ZeroShotClassifier(frozen, classNames: data.classNames, templates: schedule.templates)
     let layers = (model.configuration.vision.layers, model.configuration.text.layers)
     let trained = self.model.parameters.entries.filter {
-      configuration.trainable.includes($0.name, layers: layers)
+      !ClipModel.isBuffer($0.name) && configuration.trainable.includes($0.name, layers: layers)
     }
     guard !trained.isEmpty else { throw KilpiError("", "no weight is selected for training") }
     for (_, tensor) in trained { try tensor.setRequiresGradient(true) }
@@ -124,7 +124,10 @@ final class TrainingSession {
     row += [
       .init(
         "floor",
-        .number(ContrastiveLoss.floor(groups: batch.groups, targets: configuration.targets))),
+        .number(
+          ContrastiveLoss.floor(
+            groups: batch.groups, targets: configuration.targets, score: model.configuration.score))
+      ),
       .init("gradient_norm", .number(norm)), .init("lr", .number(rate)),
       .init("scale", .number(exp(try model.logitScale.item()))),
       .init("attack_seconds", .number((attackSeconds * 1000).rounded() / 1000)),
@@ -202,7 +205,8 @@ final class TrainingSession {
       else { throw KilpiError("", "the batch is empty") }
       let similarities = try model.logits(images: image, texts: text)
       let loss = try ContrastiveLoss.symmetric(
-        similarities, groups: batch.groups, targets: configuration.targets)
+        similarities, groups: batch.groups, targets: configuration.targets,
+        score: model.configuration.score)
       return (term.name, term.weight, loss)
     }
   }
@@ -273,7 +277,9 @@ final class TrainingSession {
     return try gradients.map { try $0 * (limit / norm) }
   }
 
+  /// CLIP's bound on the scale; SigLIP has none, and its published scale lies above it.
   private func clampScale() throws {
+    guard model.configuration.score == .softmax else { return }
     let scale = model.logitScale
     let value = try scale.item()
     let bounded = min(max(value, 0), log(100))

@@ -29,6 +29,8 @@ import Testing
 
   static let notExposed: [String: String] = [
     "linear": "a fused kernel of models; scripts write matmul and +",
+    "convolution": "a kernel of models",
+    "tanhGELU": "gelu{approximate = \"tanh\"} does it",
     "attention": "a fused kernel of models",
     "layerNorm": "a fused kernel of models",
     "embedding": "index_select does it",

@@ -17,6 +17,10 @@ do
     elseif word == "--json" and arg[index + 1] then
       index = index + 1
       options.json = arg[index]
+    elseif word == "--rounds" and math.tointeger(tonumber(arg[index + 1]) or 0) ~= nil
+      and tonumber(arg[index + 1]) > 0 then
+      index = index + 1
+      options.rounds = math.tointeger(tonumber(arg[index]))
     elseif word == "--only" and arg[index + 1] then
       index = index + 1
       options.only = arg[index]
@@ -24,7 +28,7 @@ do
       options.rounds, options.runs, options.batch, options.quick = 1, 1, 4, true
     else
       io.stderr:write("usage: scripts/bench [--peer] [--check | --record] [--json FILE]",
-        " [--quick] [--only CASE]\n")
+        " [--quick] [--only CASE] [--rounds N]\n")
       os.exit(64)
     end
     index = index + 1
@@ -126,9 +130,11 @@ for round = 1, options.rounds do
     for _, side in ipairs { "kilpi", "peer" } do
       local case = sides[side]
       if case and not done[side][case] and (not options.only or row.name == options.only) then
-        io.stderr:write(("round %d: %s %s\n"):format(round, side, case))
+        io.stderr:write(("round %d: %s %s"):format(round, side, case))
         done[side][case] = true
-        found[side][case] = better(found[side][case], run(side, case))
+        local result = run(side, case)
+        io.stderr:write(result and ("  %.4f s\n"):format(result.seconds) or "\n")
+        found[side][case] = better(found[side][case], result)
       end
     end
   end

@@ -4,7 +4,7 @@
 ---@class clip_model
 local clip_model = {}
 
---- The configuration, as in a Hugging Face config.json.
+--- The configuration, as in a Hugging Face config.json; that of a residual network, which Hugging Face's classes cannot hold, as in an open_clip_config.json.
 ---
 ---```lua
 ---local model = clip.create("tiny")
@@ -40,11 +40,25 @@ function clip_model:num_parameters() end
 ---@return number
 function clip_model:logit_scale() end
 
+---@class clip_model.tokenizeOptions
+---@field truncate? boolean # cut long texts, keeping the end token; default false
+
+--- Token ids of the model's own tokenizer, int64 [N, context], as encode_text takes them. Ids count from 0, as in the vocabulary's file.
+---
+---```lua
+---local model = clip.create("tiny")
+---print(model:tokenize("a cat"):size(2))  --> 77
+---```
+---@param text string|string[]
+---@param options? clip_model.tokenizeOptions
+---@return tensor
+function clip_model:tokenize(text, options) end
+
 ---@class clip_model.saveOptions
----@field layout? "hf" # layout of names and shapes; default "hf"
+---@field layout? "hf"|"open_clip" # hf: model.safetensors and config.json; open_clip: open_clip_model.safetensors and open_clip_config.json; default "hf"
 ---@field half? boolean # store float16, half the size; default false
 
---- Writes a folder with config.json and model.safetensors in Hugging Face's layout, which transformers loads.
+--- Writes a folder of weights and configuration that transformers loads (layout hf), or open_clip.
 ---
 ---```lua
 ---local model = clip.create("tiny")
@@ -83,7 +97,7 @@ function clip_model:encode_image(images, options) end
 ---@return tensor
 function clip_model:encode_text(texts, options) end
 
---- logit_scale times the cosine of every image with every text (or given text features), [N, C].
+--- logit_scale times the cosine of every image with every text (or given text features), [N, C]; SigLIP adds its bias.
 ---
 ---```lua
 ---local model = clip.create("tiny")
@@ -179,10 +193,12 @@ function classifier:release() end
 clip = {}
 
 ---@class clip.loadOptions
----@field strict? boolean # refuse files with keys that the model does not have; default true
+---@field strict? boolean # refuse missing and unexpected keys; false takes missing weights from the base, else draws them, and says so; default true
+---@field activation? "quick_gelu"|"gelu"|"gelu_pytorch_tanh"|"relu" # of the MLPs, where neither a configuration nor the format tells it
+---@field base? clip_model|string # the model, or its path or name, that gives what a file of one tower lacks
 ---@field precision? "float32"|"bfloat16" # of matrix products; bfloat16 needs oneDNN, which this build does not use yet: it says so and computes in float32; default "float32"
 
---- Loads a model: a folder with config.json and model.safetensors in Hugging Face's layout, the path of such a file, or the name of a folder in KILPI_MODELS. float16 and bfloat16 weights are widened to float32.
+--- Loads a model: a folder or a file of weights, or the name of a folder in KILPI_MODELS. Hugging Face, open_clip and OpenAI layouts are recognised by their content, in safetensors or PyTorch files; so are image towers alone (TeCoA, FARE), which need `base`. float16 and bfloat16 weights are widened to float32.
 ---
 ---```lua
 ---local ok, err = pcall(clip.load, "no-such-model")

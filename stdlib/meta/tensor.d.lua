@@ -303,13 +303,17 @@ function tensor:sigmoid() end
 ---@return tensor
 function tensor:relu() end
 
---- `x · Φ(x)` with the exact normal distribution function (arXiv:1606.08415).
+---@class tensor.geluOptions
+---@field approximate? "none"|"tanh" # tanh: `½x(1 + tanh(√(2/π)(x + 0.044715x³)))`; default "none"
+
+--- `x · Φ(x)` with the exact normal distribution function (arXiv:1606.08415), or its tanh approximation, which SigLIP uses.
 ---
 ---```lua
 ---print(tensor.from{0}:gelu():item())  --> 0.0
 ---```
+---@param options? tensor.geluOptions
 ---@return tensor
-function tensor:gelu() end
+function tensor:gelu(options) end
 
 --- `x · sigmoid(1.702 x)`, the activation of OpenAI's CLIP.
 ---

@@ -42,7 +42,7 @@ uint64_t kilpi_next_order(void); /* 1, 2, 3, ...: creation order of tape nodes *
 enum kilpi_unary {
   KILPI_NEGATE, KILPI_ABS, KILPI_EXP, KILPI_LOG, KILPI_SQRT, KILPI_RSQRT, KILPI_SQUARE, KILPI_SIN,
   KILPI_COS, KILPI_TANH, KILPI_SIGMOID, KILPI_RELU, KILPI_GELU, KILPI_QUICK_GELU, KILPI_SIGN,
-  KILPI_FLOOR, KILPI_ROUND
+  KILPI_FLOOR, KILPI_ROUND, KILPI_TANH_GELU
 };
 enum kilpi_binary {
   KILPI_ADD, KILPI_SUBTRACT, KILPI_MULTIPLY, KILPI_DIVIDE, KILPI_POWER, KILPI_MINIMUM, KILPI_MAXIMUM
@@ -59,6 +59,11 @@ typedef struct {
 } kilpi_plane;
 
 typedef struct { size_t samples, channels, height, width, patch; } kilpi_grid;
+
+/* One image under a square kernel: `columns` outputs a row, `rows` output rows from `first` on. */
+typedef struct {
+  size_t channels, height, width, kernel, stride, padding, columns, first, rows;
+} kilpi_window;
 
 #define KILPI_DECLARE(T, S)                                                                          \
   void kilpi_unary_##S(int op, const T *x, T *y, size_t n);                                          \
@@ -107,6 +112,9 @@ typedef struct { size_t samples, channels, height, width, patch; } kilpi_grid;
      each value times factor[channel] plus offset[channel]; the gradient scatters back */            \
   void kilpi_patches_##S(const T *x, T *out, kilpi_grid grid, const T *factor, const T *offset);     \
   void kilpi_patches_gradient_##S(const T *g, T *out, kilpi_grid grid, const T *factor);             \
+  /* x [channels, height, width] <-> [channels * kernel * kernel, rows * columns]; fold adds */      \
+  void kilpi_unfold_##S(const T *x, T *out, kilpi_window window);                                    \
+  void kilpi_fold_##S(const T *columns, T *x, kilpi_window window);                                  \
   void kilpi_cumulate_##S(const T *x, T *y, size_t outer, size_t n, size_t inner, bool reverse);
 
 KILPI_DECLARE(float, f32)

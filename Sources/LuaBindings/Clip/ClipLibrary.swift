@@ -21,12 +21,22 @@ enum ClipLibrary {
     Entry(
       "load", "(path_or_name: string [, options]) -> clip model",
       doc: """
-        Loads a model: a folder with config.json and model.safetensors in Hugging Face's layout, the \
-        path of such a file, or the name of a folder in KILPI_MODELS. float16 and bfloat16 weights are \
-        widened to float32.
+        Loads a model: a folder or a file of weights, or the name of a folder in KILPI_MODELS. Hugging \
+        Face, open_clip and OpenAI layouts are recognised by their content, in safetensors or PyTorch \
+        files; so are image towers alone (TeCoA, FARE), which need `base`. float16 and bfloat16 weights \
+        are widened to float32.
         """,
       options: [
-        .boolean("strict", default: true, "refuse files with keys that the model does not have"),
+        .boolean(
+          "strict", default: true,
+          "refuse missing and unexpected keys; false takes missing weights from the base, else draws "
+            + "them, and says so"),
+        .choice(
+          "activation", ["quick_gelu", "gelu", "gelu_pytorch_tanh", "relu"],
+          "of the MLPs, where neither a configuration nor the format tells it"),
+        .any(
+          "base", type: "clip model|string",
+          "the model, or its path or name, that gives what a file of one tower lacks"),
         .choice(
           "precision", ["float32", "bfloat16"], default: "float32",
           "of matrix products; bfloat16 needs oneDNN, which this build does not use yet: it says so and "
@@ -44,7 +54,15 @@ enum ClipLibrary {
         call.state.write(
           "clip.load: bfloat16 products are not available, computing in float32\n", to: .error)
       }
-      return [try ClipModel.load(path, strict: options.boolean("strict"))]
+      var checkpoint = CheckpointOptions()
+      checkpoint.isStrict = try options.boolean("strict")
+      if options.has("activation") {
+        checkpoint.activation = try Activation(rawValue: options.string("activation"))
+      }
+      checkpoint.base = try base(options, call)
+      let state = call.state
+      checkpoint.note = { state.write("clip.load: \($0)\n", to: .error) }
+      return [try ClipModel.load(path, options: checkpoint)]
     },
     Entry(
       "create", "(config: table|string [, options]) -> clip model",
@@ -90,6 +108,19 @@ enum ClipLibrary {
     },
   ]
 
+  /// The model behind the option `base`: given, or loaded from its path or name.
+  private static func base(_ options: Options, _ call: Call) throws -> ClipModel? {
+    guard options.has("base") else { return nil }
+    let value = options.value("base")
+    if let model = value.object(as: ClipModel.self) { return model }
+    guard let name = value.string else {
+      throw options.problem("base", "is no clip model and no path of one")
+    }
+    let path = try ModelLocator.resolve(name)
+    try call.state.checkFile(path, writing: false)
+    return try ClipModel.load(path)
+  }
+
   private static func named(_ name: String) throws -> ClipConfiguration {
     if let found = ClipConfiguration.named.first(where: { $0.name == name }) {
       return found.configuration
@@ -98,7 +129,7 @@ enum ClipLibrary {
     let near = NearestName.suggestion(for: name, among: names)
     throw KilpiError(
       "", "there is no architecture '\(name.prefix(40))'",
-      advice: near.map { "did you mean '\($0)'?" } ?? "known: " + names.joined(separator: ", "))
+      advice: near.map { "did you mean '\($0)'?" } ?? "clip.available() lists them")
   }
 
   private static let texts: [Entry] = [

@@ -16,12 +16,20 @@ extension ClipLibrary {
         let model = try call.handle(1, as: ClipModel.self)
         let c = model.configuration
         return [
-          "clip model: ViT \(c.imageSize)/\(c.patchSize), width \(c.vision.width), \(c.vision.layers) blocks, "
+          "\(c.score == .sigmoid ? "SigLIP" : "clip") model: \(tower(c)), "
             + "text width \(c.text.width), embedding \(c.embedding), "
             + "\(model.parameters.elementCount) weights (\(model.origin))"
         ]
       }
     ])
+
+  private static func tower(_ c: ClipConfiguration) -> String {
+    if let blocks = c.residualBlocks {
+      let stages = blocks.map(String.init).joined(separator: "+")
+      return "ResNet \(c.imageSize), width \(c.vision.width), \(stages) blocks"
+    }
+    return "ViT \(c.imageSize)/\(c.patchSize), width \(c.vision.width), \(c.vision.layers) blocks"
+  }
 
   private static let create = """
     local model = clip.create("tiny")
@@ -30,9 +38,16 @@ extension ClipLibrary {
 
   private static let facts: [Method<ClipModel>] = [
     Method(
-      "config", "() -> table", doc: "The configuration, as in a Hugging Face config.json.",
+      "config", "() -> table",
+      doc: """
+        The configuration, as in a Hugging Face config.json; that of a residual network, which Hugging \
+        Face's classes cannot hold, as in an open_clip_config.json.
+        """,
       example: create + "print(model:config().projection_dim)  --> 8"
-    ) { model, _ in [JSONConversion.Pushed(value: model.configuration.huggingFaceJSON)] },
+    ) { model, _ in
+      let c = model.configuration
+      return [JSONConversion.Pushed(value: c.fitsHuggingFace ? c.huggingFaceJSON : c.openCLIPJSON)]
+    },
     Method(
       "parameters", "() -> table",
       doc: """
@@ -55,13 +70,26 @@ extension ClipLibrary {
       example: create + "print(model:logit_scale() > 14.2)  --> true"
     ) { model, _ in [try model.logitScale.exp().item()] },
     Method(
+      "tokenize", "(text: string|string[] [, options]) -> tensor",
+      doc: """
+        Token ids of the model's own tokenizer, int64 [N, context], as encode_text takes them. Ids \
+        count from 0, as in the vocabulary's file.
+        """,
+      options: [.boolean("truncate", default: false, "cut long texts, keeping the end token")],
+      example: create + "print(model:tokenize(\"a cat\"):size(2))  --> 77"
+    ) { model, call in
+      [try model.tokenize(call.strings(1), truncate: call.options(2).boolean("truncate"))]
+    },
+    Method(
       "save", "(path: string [, options])",
       doc: """
-        Writes a folder with config.json and model.safetensors in Hugging Face's layout, which \
-        transformers loads.
+        Writes a folder of weights and configuration that transformers loads (layout hf), or open_clip.
         """,
       options: [
-        .choice("layout", ["hf"], default: "hf", "layout of names and shapes"),
+        .choice(
+          "layout", ["hf", "open_clip"], default: "hf",
+          "hf: model.safetensors and config.json; open_clip: open_clip_model.safetensors and "
+            + "open_clip_config.json"),
         .boolean("half", default: false, "store float16, half the size"),
       ],
       example: create + """
@@ -70,7 +98,9 @@ extension ClipLibrary {
         """
     ) { model, call in
       let options = try call.options(2)
-      try model.save(call.path(1, writing: true), half: options.boolean("half"))
+      let layout = try CheckpointLayout(rawValue: options.string("layout")) ?? .huggingFace
+      try model.save(
+        call.path(1, writing: true), layout: layout, half: options.boolean("half"))
       return []
     },
   ]
@@ -106,8 +136,10 @@ extension ClipLibrary {
     },
     Method(
       "logits", "(images: tensor, texts: string[]|tensor) -> tensor",
-      doc:
-        "logit_scale times the cosine of every image with every text (or given text features), [N, C].",
+      doc: """
+        logit_scale times the cosine of every image with every text (or given text features), [N, C]; \
+        SigLIP adds its bias.
+        """,
       example: create
         + "print(model:logits(tensor.rand{2, 3, 16, 16}, {\"a\", \"b\", \"c\"}):size(2))  --> 3"
     ) { model, call in

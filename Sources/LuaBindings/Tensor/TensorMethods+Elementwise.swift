@@ -106,10 +106,22 @@ extension TensorType {
       "relu", "`max(x, 0)`. The gradient at 0 is 0.",
       "print(tensor.from{-1, 2}:relu():sum():item())  --> 2.0"
     ) { try $0.relu() },
-    unary(
-      "gelu", "`x · Φ(x)` with the exact normal distribution function (arXiv:1606.08415).",
-      "print(tensor.from{0}:gelu():item())  --> 0.0"
-    ) { try $0.gelu() },
+    Method(
+      "gelu", "([options]) -> tensor",
+      doc: """
+        `x · Φ(x)` with the exact normal distribution function (arXiv:1606.08415), or its tanh \
+        approximation, which SigLIP uses.
+        """,
+      options: [
+        .choice(
+          "approximate", ["none", "tanh"], default: "none",
+          "tanh: `½x(1 + tanh(√(2/π)(x + 0.044715x³)))`")
+      ],
+      example: "print(tensor.from{0}:gelu():item())  --> 0.0"
+    ) { tensor, call in
+      let isTanh = try call.options(1).string("approximate") == "tanh"
+      return [isTanh ? try tensor.tanhGELU() : try tensor.gelu()]
+    },
     unary(
       "quick_gelu", "`x · sigmoid(1.702 x)`, the activation of OpenAI's CLIP.",
       "print(tensor.from{0}:quick_gelu():item())  --> 0.0"

@@ -67,6 +67,9 @@ extension Tensor {
   public func gelu() throws -> Tensor { try unary("gelu", KILPI_GELU) }
   /// `x · sigmoid(1.702 x)`, the activation of OpenAI's CLIP (arXiv:1606.08415, section 2).
   public func quickGELU() throws -> Tensor { try unary("quick_gelu", KILPI_QUICK_GELU) }
+  /// `½ x (1 + tanh(√(2/π) (x + 0.044715 x³)))`, the approximation of GELU that SigLIP and some BERTs
+  /// are trained with (arXiv:1606.08415, section 2).
+  public func tanhGELU() throws -> Tensor { try unary("gelu", KILPI_TANH_GELU) }
   /// −1, 0 or 1; `sign(0) = 0`.
   ///
   /// Gradient: 0.

@@ -10,6 +10,8 @@ public enum Activation: String, Sendable, CaseIterable {
   case quickGELU = "quick_gelu"
   /// `x · Φ(x)`.
   case gelu
+  /// `½ x (1 + tanh(√(2/π) (x + 0.044715 x³)))`.
+  case tanhGELU = "gelu_pytorch_tanh"
   /// `max(x, 0)`.
   case relu
 
@@ -18,6 +20,7 @@ public enum Activation: String, Sendable, CaseIterable {
     case .none: return -1
     case .quickGELU: return Int32(KILPI_QUICK_GELU.rawValue)
     case .gelu: return Int32(KILPI_GELU.rawValue)
+    case .tanhGELU: return Int32(KILPI_TANH_GELU.rawValue)
     case .relu: return Int32(KILPI_RELU.rawValue)
     }
   }

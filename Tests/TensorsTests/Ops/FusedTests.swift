@@ -23,6 +23,9 @@ struct FusedTests {
       case .relu: return try y.relu()
       case .quickGELU: return try y * (y * 1.702).sigmoid()
       case .gelu: return try y.gelu()
+      case .tanhGELU:
+        let inner = try (y + y * y * y * 0.044715) * (2 / Double.pi).squareRoot()
+        return try y * 0.5 * (inner.tanh() + 1)
       }
     }
   }

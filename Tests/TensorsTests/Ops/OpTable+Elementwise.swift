@@ -29,6 +29,7 @@ extension OpTable {
     row("sigmoid", .any(shape), { try $0.sigmoid() }, sigmoid),
     row("relu", .away(from: [0], shape), { try $0.relu() }) { max($0, 0) },
     row("gelu", .any(shape), { try $0.gelu() }, gelu),
+    row("tanhGELU", .any(shape), { try $0.tanhGELU() }, tanhGELU),
     row("quickGELU", .any(shape), { try $0.quickGELU() }) { $0 * sigmoid(1.702 * $0) },
     row("sign", .away(from: [0], shape), { try $0.sign() }) { $0 > 0 ? 1 : $0 < 0 ? -1 : 0 },
     row("floor", .away(from: [-1, 0, 1], shape), { try $0.floor() }) { $0.rounded(.down) },

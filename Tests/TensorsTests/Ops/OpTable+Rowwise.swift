@@ -92,6 +92,7 @@ extension OpTable {
       case .none: break
       case .quickGELU: y = y.map { $0 * sigmoid(1.702 * $0) }
       case .gelu: y = y.map(gelu)
+      case .tanhGELU: y = y.map(tanhGELU)
       case .relu: y = y.map { max($0, 0) }
       }
       return Reference(inputs[0].shape.dropLast() + [weight.shape[1]], y.values)

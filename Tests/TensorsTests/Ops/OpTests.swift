@@ -8,7 +8,7 @@ import Testing
 enum OpTable {
   static let rows: [OpCase] =
     elementwise + arithmetic + comparisons + reductions + ordering + rowwise + products + losses
-    + views + indexing + joining
+    + views + indexing + joining + convolutions
 }
 
 @Suite("operations")

@@ -108,4 +108,7 @@ func variance(_ line: [Double], correction: Int = 1) -> Double {
 
 func sigmoid(_ x: Double) -> Double { 1 / (1 + exp(-x)) }
 
+func tanhGELU(_ x: Double) -> Double {
+  0.5 * x * (1 + tanh((2 / Double.pi).squareRoot() * (x + 0.044715 * x * x * x)))
+}
 func gelu(_ x: Double) -> Double { x * 0.5 * erfc(-x / 2.squareRoot()) }

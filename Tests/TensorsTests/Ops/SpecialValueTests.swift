@@ -51,6 +51,7 @@ struct SpecialValueTests {
       "quick gelu", [0, 1e4, -1e4, 1e30, -1e30, nan], gives: [0, 1e4, 0, 1e30, 0, nan],
       gradient: [0.5, 1, 0, 1, 0, nan]
     ) { try $0.quickGELU() },
+    SpecialCase("tanh gelu at infinity", [inf, -inf], gives: [inf, 0]) { try $0.tanhGELU() },
     SpecialCase("gelu at infinity", [inf, -inf], gives: [inf, 0]) { try $0.gelu() },
     SpecialCase("quick gelu at infinity", [inf, -inf], gives: [inf, 0]) { try $0.quickGELU() },
     SpecialCase(

@@ -3,13 +3,13 @@ public import Tensors
 
 /// Everything that fixes a CLIP's architecture: sizes, activation, normalisation.
 public struct ClipConfiguration: Equatable, Sendable {
-  /// Sizes of one transformer tower.
+  /// Sizes of one tower.
   public struct Tower: Equatable, Sendable {
     /// Width of the residual stream.
     public var width: Int
     /// Number of blocks.
     public var layers: Int
-    /// Attention heads; divides `width`.
+    /// Attention heads; divides `width` (of a residual network: `32 · width`).
     public var heads: Int
     /// Hidden width of the blocks' MLPs.
     public var hidden: Int
@@ -32,11 +32,80 @@ public struct ClipConfiguration: Equatable, Sendable {
     }
   }
 
+  /// What a vision transformer has beside its blocks.
+  public struct ImageStyle: Equatable, Sendable {
+    /// Which token, or what of all tokens, becomes the feature.
+    public enum Pooling: String, Sendable {
+      /// The class token.
+      case token
+      /// The mean of the patches.
+      case average
+      /// A learnt query over all tokens and a residual MLP (SigLIP).
+      case attention
+    }
+
+    /// A learnt token before the patches.
+    public var hasClassToken = true
+    /// A bias in the patch embedding.
+    public var hasPatchBias = false
+    /// A layer norm before the blocks.
+    public var hasNormBefore = true
+    /// Where the feature comes from.
+    public var pooling = Pooling.token
+    /// With `.average`: the mean first, then the norm.
+    public var poolsBeforeNorm = false
+    /// A projection to the joint embedding.
+    public var hasProjection = true
+
+    /// OpenAI's and most of open_clip's transformers.
+    public static let clip = ImageStyle()
+    /// SigLIP's.
+    public static let siglip = ImageStyle(
+      hasClassToken: false, hasPatchBias: true, hasNormBefore: false, pooling: .attention,
+      hasProjection: false)
+  }
+
+  /// What a text transformer has beside its blocks.
+  public struct TextStyle: Equatable, Sendable {
+    /// Whose feature is the text's.
+    public enum Pooling: String, Sendable {
+      /// The end token's.
+      case end
+      /// The last place's, padding or not (SigLIP).
+      case last
+      /// The first place's.
+      case first
+    }
+
+    /// Each token sees itself and those before it only.
+    public var isCausal = true
+    /// Whose feature is the text's.
+    public var pooling = Pooling.end
+    /// A bias in the projection.
+    public var hasProjectionBias = false
+
+    /// OpenAI's and most of open_clip's transformers.
+    public static let clip = TextStyle()
+    /// SigLIP's.
+    public static let siglip = TextStyle(
+      isCausal: false, pooling: .last, hasProjectionBias: true)
+  }
+
+  /// How similarities become a loss.
+  public enum Score: String, Sendable {
+    /// `exp(s)·I·Tᵀ`, softmax over rows and columns (CLIP).
+    case softmax
+    /// `exp(s)·I·Tᵀ + b`, a sigmoid for each pair (SigLIP, arXiv:2303.15343).
+    case sigmoid
+  }
+
   /// Size of the joint embedding.
   public var embedding: Int
   /// Side of the model's input images.
   public var imageSize: Int
   /// Side of a patch; divides nothing in particular: a rest of the image is not seen.
+  ///
+  /// A residual network has none: 32, the pixels that one place of its last map stands for.
   public var patchSize: Int
   /// The image tower.
   public var vision: Tower
@@ -49,6 +118,14 @@ public struct ClipConfiguration: Equatable, Sendable {
   /// The end token, whose position holds the text's feature; nil means the largest id in the text
   /// (the historical value 2 of Hugging Face configurations).
   public var endToken: Int?
+  /// Blocks in each of the four stages of a residual network; nil for a vision transformer.
+  public var residualBlocks: [Int]?
+  /// Optional parts of the vision transformer.
+  public var imageStyle = ImageStyle.clip
+  /// Optional parts of the text transformer.
+  public var textStyle = TextStyle.clip
+  /// How similarities become a loss.
+  public var score = Score.softmax
   /// Mean of the pixels, per channel.
   public var mean = [0.48145466, 0.4578275, 0.40821073]
   /// Standard deviation of the pixels, per channel.
@@ -88,49 +165,31 @@ public struct ClipConfiguration: Equatable, Sendable {
     for (name, tower) in [("vision", vision), ("text", text)] {
       try check((1...65536).contains(tower.width), "\(name) width \(tower.width) is out of range")
       try check((0...1024).contains(tower.layers), "\(name) layers \(tower.layers) is out of range")
+      let width = name == "vision" && residualBlocks != nil ? 32 * tower.width : tower.width
       try check(
-        tower.heads > 0 && tower.width % tower.heads == 0,
-        "\(tower.heads) \(name) heads do not divide the width \(tower.width)")
+        tower.heads > 0 && width % tower.heads == 0,
+        "\(tower.heads) \(name) heads do not divide the width \(width)")
       try check((1...1_048_576).contains(tower.hidden), "\(name) MLP width is out of range")
+    }
+    if let residualBlocks {
+      try check(
+        residualBlocks.count == 4 && residualBlocks.allSatisfy { (1...256).contains($0) },
+        "a residual network needs four stages of 1 … 256 blocks")
+      try check(
+        imageSize % 32 == 0 && vision.width % 2 == 0,
+        "a residual network needs an image size that 32 divides and an even width")
+    } else {
+      try check(
+        imageStyle.hasProjection || embedding == vision.width,
+        "without a projection the embedding size \(embedding) must be the vision width "
+          + "\(vision.width)")
+      try check(
+        imageStyle.pooling != .token || imageStyle.hasClassToken,
+        "pooling by the class token needs one")
     }
     try check(
       mean.count == 3 && deviation.count == 3 && deviation.allSatisfy { $0 > 0 },
       "mean and standard deviation need three channels")
     return self
   }
-
-  /// Architectures that can be built by name, as open_clip names them.
-  public static let named: [(name: String, configuration: ClipConfiguration)] = {
-    func vit(
-      _ size: Int, _ patch: Int, _ width: Int, _ layers: Int, _ embedding: Int, text: Int,
-      textLayers: Int = 12, activation: Activation, headWidth: Int = 64
-    ) -> ClipConfiguration {
-      ClipConfiguration(
-        embedding: embedding, imageSize: size, patchSize: patch,
-        vision: Tower(
-          width: width, layers: layers, heads: width / headWidth, activation: activation),
-        text: Tower(
-          width: text, layers: textLayers, heads: text / 64, activation: activation))
-    }
-    return [
-      (
-        "tiny",  // for examples and tests: 16 pixels, one block a tower
-        ClipConfiguration(
-          embedding: 8, imageSize: 16, patchSize: 8, vision: Tower(width: 16, layers: 1, heads: 2),
-          text: Tower(width: 8, layers: 1, heads: 1))
-      ),
-      ("ViT-B-32", vit(224, 32, 768, 12, 512, text: 512, activation: .gelu)),
-      ("ViT-B-32-quickgelu", vit(224, 32, 768, 12, 512, text: 512, activation: .quickGELU)),
-      ("ViT-B-16", vit(224, 16, 768, 12, 512, text: 512, activation: .gelu)),
-      ("ViT-B-16-quickgelu", vit(224, 16, 768, 12, 512, text: 512, activation: .quickGELU)),
-      ("ViT-L-14", vit(224, 14, 1024, 24, 768, text: 768, activation: .gelu)),
-      ("ViT-L-14-quickgelu", vit(224, 14, 1024, 24, 768, text: 768, activation: .quickGELU)),
-      ("ViT-L-14-336", vit(336, 14, 1024, 24, 768, text: 768, activation: .gelu)),
-      (
-        "ViT-H-14",
-        vit(
-          224, 14, 1280, 32, 1024, text: 1024, textLayers: 24, activation: .gelu, headWidth: 80)
-      ),
-    ]
-  }()
 }

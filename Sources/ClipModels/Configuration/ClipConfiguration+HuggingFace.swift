@@ -1,0 +1,131 @@
+internal import Diagnostics
+public import Files
+internal import Tensors
+
+/// Hugging Face's `config.json` of `CLIPModel` and `SiglipModel`.
+extension ClipConfiguration {
+  /// Fields that a configuration leaves out have the values of transformers' classes, except CLIP's
+  /// activation, which must be named: OpenAI's and LAION's weights differ in it alone.
+  static func huggingFace(_ json: JSONValue, activation: Activation?) throws -> ClipConfiguration {
+    let vision = try ConfigurationFields(json["vision_config"], "vision_config")
+    let text = try ConfigurationFields(json["text_config"], "text_config")
+    let top = try ConfigurationFields(json, "config")
+    let isSiglip =
+      try top.check("model_type", is: ["clip", "siglip"]) == "siglip"
+      || vision.value["model_type"]?.string == "siglip_vision_model"
+    func tower(_ fields: ConfigurationFields, _ width: Int, heads: Int) throws -> Tower {
+      let width = try fields.integer("hidden_size", default: width)
+      guard
+        let activation = try fields.activation("hidden_act") ?? activation
+          ?? (isSiglip ? .tanhGELU : nil)
+      else { throw ConfigurationFields.missingActivation("\(fields.name).hidden_act") }
+      return Tower(
+        width: width, layers: try fields.integer("num_hidden_layers", default: 12),
+        heads: try fields.integer("num_attention_heads", default: heads),
+        hidden: try fields.integer("intermediate_size", default: 4 * width),
+        activation: activation,
+        epsilon: try fields.number("layer_norm_eps", default: isSiglip ? 1e-6 : 1e-5))
+    }
+    let visionTower = try tower(vision, 768, heads: 12)
+    let textTower = try tower(text, isSiglip ? 768 : 512, heads: isSiglip ? 12 : 8)
+    let end = try text.integer("eos_token_id", default: isSiglip ? 49407 : 2)
+    var result = ClipConfiguration(
+      embedding: isSiglip
+        ? visionTower.width : try top.integer("projection_dim", default: 512),
+      imageSize: try vision.integer("image_size", default: 224),
+      patchSize: try vision.integer("patch_size", default: isSiglip ? 16 : 32),
+      vision: visionTower, text: textTower,
+      context: try text.integer("max_position_embeddings", default: isSiglip ? 64 : 77),
+      vocabulary: try text.integer("vocab_size", default: isSiglip ? 32000 : 49408),
+      endToken: isSiglip || end == 2 ? nil : end)
+    if isSiglip {
+      let size = try text.integer("projection_size", default: textTower.width)
+      guard size == visionTower.width else {
+        throw KilpiError(
+          "",
+          "configuration: the text projection gives \(size) numbers, the image tower "
+            + "\(visionTower.width)")
+      }
+      result.imageStyle = .siglip
+      result.textStyle = .siglip
+      result.score = .sigmoid
+      result.mean = [0.5, 0.5, 0.5]
+      result.deviation = [0.5, 0.5, 0.5]
+    }
+    try result.readNormalisation(json["kilpi"], mean: "mean", deviation: "std")
+    return result
+  }
+
+  /// True when Hugging Face's classes can hold the model.
+  public var fitsHuggingFace: Bool {
+    residualBlocks == nil
+      && (imageStyle == .clip && textStyle == .clip && score == .softmax
+        || imageStyle == .siglip && textStyle == .siglip && score == .sigmoid)
+  }
+
+  /// The configuration as a Hugging Face `config.json`; mean and deviation under `kilpi`.
+  public var huggingFaceJSON: JSONValue {
+    let isSiglip = score == .sigmoid
+    let kind = isSiglip ? "siglip" : "clip"
+    func tower(_ tower: Tower, _ type: String, _ more: [JSONValue.Member]) -> JSONValue {
+      .object(
+        [
+          .init("model_type", .string("\(kind)_\(type)_model")),
+          .init("hidden_size", .integer(Int64(tower.width))),
+          .init("num_hidden_layers", .integer(Int64(tower.layers))),
+          .init("num_attention_heads", .integer(Int64(tower.heads))),
+          .init("intermediate_size", .integer(Int64(tower.hidden))),
+          .init("hidden_act", .string(tower.activation.rawValue)),
+          .init("layer_norm_eps", .number(tower.epsilon)),
+        ] + (isSiglip ? [] : [.init("projection_dim", .integer(Int64(embedding)))]) + more)
+    }
+    let tokens: [JSONValue.Member]
+    if isSiglip {
+      tokens = [
+        .init("bos_token_id", 49406), .init("eos_token_id", 49407), .init("pad_token_id", 1),
+        .init("projection_size", .integer(Int64(embedding))),
+      ]
+    } else {
+      let end = Int64(endToken ?? 2)
+      tokens = [
+        .init("bos_token_id", .integer(Int64(endToken.map { $0 - 1 } ?? 0))),
+        .init("eos_token_id", .integer(end)), .init("pad_token_id", .integer(end)),
+      ]
+    }
+    var members: [JSONValue.Member] = [
+      .init("architectures", .array([.string(isSiglip ? "SiglipModel" : "CLIPModel")])),
+      .init("model_type", .string(kind)),
+    ]
+    if !isSiglip {
+      members += [
+        .init("projection_dim", .integer(Int64(embedding))),
+        .init("logit_scale_init_value", 2.6592),
+      ]
+    }
+    members += [
+      .init(
+        "vision_config",
+        tower(
+          vision, "vision",
+          [
+            .init("image_size", .integer(Int64(imageSize))),
+            .init("patch_size", .integer(Int64(patchSize))), .init("num_channels", 3),
+          ])),
+      .init(
+        "text_config",
+        tower(
+          text, "text",
+          [
+            .init("max_position_embeddings", .integer(Int64(context))),
+            .init("vocab_size", .integer(Int64(vocabulary))),
+          ] + tokens)),
+      .init(
+        "kilpi",
+        .object([
+          .init("mean", .array(mean.map { .number($0) })),
+          .init("std", .array(deviation.map { .number($0) })),
+        ])),
+    ]
+    return .object(members)
+  }
+}

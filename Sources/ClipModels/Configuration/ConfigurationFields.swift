@@ -1,0 +1,111 @@
+internal import Diagnostics
+public import Files
+public import Tensors
+
+/// Fields of one JSON object of a configuration, with errors that name them.
+struct ConfigurationFields {
+  let value: JSONValue
+  let name: String
+
+  init(_ value: JSONValue?, _ name: String) throws {
+    guard let value, value.object != nil else {
+      throw KilpiError("", "configuration: '\(name)' is missing")
+    }
+    self.value = value
+    self.name = name
+  }
+
+  func has(_ key: String) -> Bool { value[key].map { $0 != .null } ?? false }
+
+  func integer(_ key: String, default standard: Int? = nil) throws -> Int {
+    guard let field = value[key], field != .null else {
+      if let standard { return standard }
+      throw KilpiError("", "configuration: '\(name).\(key)' is missing")
+    }
+    guard let number = field.int else {
+      throw KilpiError("", "configuration: '\(name).\(key)' is not an integer")
+    }
+    return number
+  }
+
+  func number(_ key: String, default standard: Double) throws -> Double {
+    guard let field = value[key], field != .null else { return standard }
+    guard let number = field.double else {
+      throw KilpiError("", "configuration: '\(name).\(key)' is not a number")
+    }
+    return number
+  }
+
+  func flag(_ key: String) throws -> Bool {
+    guard let field = value[key], field != .null else { return false }
+    guard let flag = field.bool else {
+      throw KilpiError("", "configuration: '\(name).\(key)' is not true or false")
+    }
+    return flag
+  }
+
+  /// A field whose other values describe parts that Kilpi does not build.
+  func check(_ key: String, is allowed: [String]) throws -> String {
+    guard let field = value[key], field != .null else { return allowed.first ?? "" }
+    guard let text = field.string, allowed.contains(text) else {
+      throw KilpiError(
+        "", "configuration: '\(name).\(key)' is \(field.serialized().prefix(40))",
+        advice: "Kilpi builds " + allowed.joined(separator: ", "))
+    }
+    return text
+  }
+
+  /// An activation under its Hugging Face name; nil when the field is not there.
+  func activation(_ key: String) throws -> Activation? {
+    guard let field = value[key], field != .null else { return nil }
+    guard let text = field.string, let activation = Activation(rawValue: text), activation != .none
+    else {
+      throw KilpiError(
+        "", "configuration: the activation '\(field.serialized().prefix(40))' is not known",
+        advice: "quick_gelu, gelu, gelu_pytorch_tanh and relu are")
+    }
+    return activation
+  }
+
+  /// The error for weights whose activation nothing tells.
+  static func missingActivation(_ place: String) -> KilpiError {
+    KilpiError(
+      "", "configuration: '\(place)' is missing",
+      advice: "pass activation = \"quick_gelu\" (OpenAI weights) or \"gelu\"")
+  }
+}
+
+extension ClipConfiguration {
+  /// Reads a Hugging Face `config.json` or an open_clip model configuration.
+  ///
+  /// - Parameter activation: used where the configuration names none; it is never guessed.
+  /// - Throws: `KilpiError` naming the field that is missing, unknown or out of range.
+  public init(json: JSONValue, activation: Activation? = nil) throws {
+    if json["vision_config"] != nil || json["text_config"] != nil {
+      self = try Self.huggingFace(json, activation: activation)
+    } else if let inner = json["model_cfg"] {
+      self = try Self.openCLIP(
+        inner, preprocessing: json["preprocess_cfg"], activation: activation)
+    } else if json["vision_cfg"] != nil {
+      self = try Self.openCLIP(json, preprocessing: nil, activation: activation)
+    } else {
+      throw KilpiError(
+        "", "this is no CLIP configuration: it has neither vision_config nor vision_cfg")
+    }
+    self = try validated()
+  }
+
+  /// Mean and standard deviation, where a configuration gives them.
+  mutating func readNormalisation(_ json: JSONValue?, mean: String, deviation: String) throws {
+    func channels(_ key: String) throws -> [Double]? {
+      guard let list = json?[key]?.array else { return nil }
+      let numbers = list.compactMap(\.double)
+      guard numbers.count == 3, list.count == 3 else {
+        throw KilpiError("", "configuration: '\(key)' needs three numbers")
+      }
+      return numbers
+    }
+    if let mean = try channels(mean) { self.mean = mean }
+    if let deviation = try channels(deviation) { self.deviation = deviation }
+  }
+}

@@ -1,0 +1,114 @@
+internal import Diagnostics
+internal import Networks
+internal import Tensors
+
+/// A text transformer: tokens, positions, blocks, the feature of one token, projection.
+///
+/// CLIP's is causal and reads the end token; SigLIP's sees all tokens and reads the last.
+struct TextTransformer: TextEncoder {
+  private let configuration: ClipConfiguration
+  private let tokens: Tensor
+  private let positions: Tensor
+  private let norm: (weight: Tensor, bias: Tensor)
+  private let projection: Tensor
+  private let projectionBias: Tensor?
+  private let blocks: [TransformerBlock]
+
+  init(_ configuration: ClipConfiguration, _ parameters: ParameterList) throws {
+    self.configuration = configuration
+    tokens = try parameters.required("token_embedding.weight")
+    positions = try parameters.required("positional_embedding")
+    norm = (
+      try parameters.required("ln_final.weight"), try parameters.required("ln_final.bias")
+    )
+    projection = try parameters.required("text_projection")
+    projectionBias =
+      configuration.textStyle.hasProjectionBias
+      ? try parameters.required("text_projection_bias") : nil
+    let (tower, isCausal) = (configuration.text, configuration.textStyle.isCausal)
+    blocks = try (0..<tower.layers).map { index in
+      try TransformerBlock(
+        parameters, prefix: "transformer.resblocks.\(index).", heads: tower.heads,
+        activation: tower.activation, epsilon: tower.epsilon, isCausal: isCausal)
+    }
+  }
+
+  /// With a causal mask what follows the feature's token changes nothing: sequences are cut at the
+  /// batch's last such token.
+  func callAsFunction(_ ids: Tensor, observe: BlockObserver?) throws -> Tensor {
+    let style = configuration.textStyle
+    guard ids.rank == 2, ids.dtype == .int64, ids.shape[1] <= configuration.context,
+      ids.shape[1] > 0
+    else {
+      throw KilpiError(
+        "",
+        "token ids have shape \(ids.shape), [N, L] with L at most \(configuration.context) "
+          + "is needed")
+    }
+    let (samples, length) = (ids.shape[0], ids.shape[1])
+    guard style.isCausal || length == configuration.context else {
+      throw KilpiError(
+        "", "token ids have \(length) places a row, this model needs \(configuration.context)",
+        advice: "its attention sees the padding: make ids with model:tokenize")
+    }
+    let values = try ids.integers()
+    let places = try (0..<samples).map { row in
+      try place(values[row * length..<(row + 1) * length], row: row)
+    }
+    let kept = style.isCausal ? (places.max() ?? 0) + 1 : length
+    let cut = try ids.narrowed(1, start: 0, length: kept)
+    var x =
+      try Tensor.embedding(tokens, ids: cut)
+      + positions.narrowed(0, start: 0, length: kept)
+    for (index, block) in blocks.enumerated() {
+      x = try block(x)
+      observe?("text.block.\(index)", x)
+    }
+    let width = configuration.text.width
+    let rows = try Tensor(
+      places.enumerated().map { Int64($0 * kept + $1) }, shape: [samples])
+    let picked = try x.reshaped([samples * kept, width]).indexSelected(0, rows)
+    let normed = try Tensor.layerNorm(
+      picked, weight: norm.weight, bias: norm.bias, epsilon: configuration.text.epsilon)
+    let features = try normed.matmul(projection)
+    return try projectionBias.map { try features + $0 } ?? features
+  }
+
+  /// Where a row's feature stands.
+  private func place(_ row: ArraySlice<Int64>, row number: Int) throws -> Int {
+    switch configuration.textStyle.pooling {
+    case .first: return 0
+    case .last: return row.count - 1
+    case .end: break
+    }
+    let found: Int?
+    if let end = configuration.endToken {
+      found = row.firstIndex(of: Int64(end))
+    } else {
+      found = row.max().flatMap { row.firstIndex(of: $0) }
+    }
+    guard let found else {
+      throw KilpiError(
+        "", "row \(number + 1) of the token ids has no end token \(configuration.endToken ?? 0)",
+        advice: "make ids with clip.tokenize")
+    }
+    return found - row.startIndex
+  }
+
+  static func shapes(_ c: ClipConfiguration) -> [WeightShape] {
+    let width = c.text.width
+    var shapes: [WeightShape] = [
+      ("positional_embedding", [c.context, width]), ("text_projection", [width, c.embedding]),
+    ]
+    if c.textStyle.hasProjectionBias { shapes.append(("text_projection_bias", [c.embedding])) }
+    for layer in 0..<c.text.layers {
+      shapes += TransformerBlock.shapes(width: width, hidden: c.text.hidden).map {
+        ("transformer.resblocks.\(layer)." + $0.name, $0.shape)
+      }
+    }
+    return shapes + [
+      ("token_embedding.weight", [c.vocabulary, width]), ("ln_final.weight", [width]),
+      ("ln_final.bias", [width]),
+    ]
+  }
+}

@@ -1,0 +1,180 @@
+internal import Diagnostics
+internal import Networks
+internal import Tensors
+
+/// A vision transformer: patches, positions, blocks, pooling, projection.
+///
+/// `ImageStyle` says which of the optional parts there are: CLIP has a class token and a norm before
+/// the blocks; SigLIP has neither, but a bias in the patches and attention pooling.
+struct VisionTransformer: ImageEncoder {
+  private let configuration: ClipConfiguration
+  private let patches: (weight: Tensor, bias: Tensor?)
+  private let classToken: Tensor?
+  private let positions: Tensor
+  private let normBefore: (weight: Tensor, bias: Tensor)?
+  private let normAfter: (weight: Tensor, bias: Tensor)
+  private let pool: AttentionPooling?
+  private let projection: Tensor?
+  private let blocks: [TransformerBlock]
+
+  init(_ configuration: ClipConfiguration, _ parameters: ParameterList) throws {
+    let (style, tower) = (configuration.imageStyle, configuration.vision)
+    self.configuration = configuration
+    func norm(_ name: String) throws -> (weight: Tensor, bias: Tensor) {
+      (
+        try parameters.required("visual.\(name).weight"),
+        try parameters.required("visual.\(name).bias")
+      )
+    }
+    patches = (
+      try parameters.required("visual.conv1.weight"),
+      style.hasPatchBias ? try parameters.required("visual.conv1.bias") : nil
+    )
+    classToken = style.hasClassToken ? try parameters.required("visual.class_embedding") : nil
+    positions = try parameters.required("visual.positional_embedding")
+    normBefore = style.hasNormBefore ? try norm("ln_pre") : nil
+    normAfter = try norm("ln_post")
+    pool = style.pooling == .attention ? try AttentionPooling(parameters, tower) : nil
+    projection = style.hasProjection ? try parameters.required("visual.proj") : nil
+    blocks = try (0..<tower.layers).map { index in
+      try TransformerBlock(
+        parameters, prefix: "visual.transformer.resblocks.\(index).", heads: tower.heads,
+        activation: tower.activation, epsilon: tower.epsilon, isCausal: false)
+    }
+  }
+
+  func callAsFunction(_ images: Tensor, observe: BlockObserver?) throws -> Tensor {
+    let width = configuration.vision.width
+    let samples = images.shape[0]
+    let sized = try InputStage(side: configuration.imageSize)(images)
+    // Normalisation rides on the patch copy: (x − mean)/deviation = x · factor + offset.
+    let factor = configuration.deviation.map { 1 / $0 }
+    let offset = zip(configuration.mean, factor).map { -$0 * $1 }
+    let rows = try Tensor.patches(
+      of: sized, size: configuration.patchSize, factor: factor, offset: offset)
+    var x = try Tensor.linear(
+      rows, weight: patches.weight.reshaped([width, -1]), bias: patches.bias)
+    if let classToken {
+      let start = try classToken.reshaped([1, 1, width]).expanded([samples, 1, width])
+      x = try Tensor.concatenated([start, x], axis: 1)
+    }
+    x = try x + positions
+    if let normBefore {
+      x = try norm(x, normBefore)
+      observe?("visual.ln_pre", x)
+    }
+    for (index, block) in blocks.enumerated() {
+      x = try block(x)
+      observe?("visual.block.\(index)", x)
+    }
+    let pooled = try pooled(x)
+    return try projection.map { try pooled.matmul($0) } ?? pooled
+  }
+
+  private func norm(_ x: Tensor, _ norm: (weight: Tensor, bias: Tensor)) throws -> Tensor {
+    try Tensor.layerNorm(
+      x, weight: norm.weight, bias: norm.bias, epsilon: configuration.vision.epsilon)
+  }
+
+  /// `[N, T, W]` to `[N, W]`, with the norm after the blocks where the style has it.
+  private func pooled(_ x: Tensor) throws -> Tensor {
+    let style = configuration.imageStyle
+    switch style.pooling {
+    case .token: return try norm(x.selected(1, 0), normAfter)
+    case .average:
+      let first = style.hasClassToken ? 1 : 0
+      let tokens = try (style.poolsBeforeNorm ? x : norm(x, normAfter))
+        .narrowed(1, start: first, length: x.shape[1] - first)
+      let mean = try tokens.mean(axes: [1])
+      return style.poolsBeforeNorm ? try norm(mean, normAfter) : mean
+    case .attention:
+      guard let pool else { throw KilpiError("", "the model has no pooling head") }
+      return try pool(norm(x, normAfter))
+    }
+  }
+
+  static func shapes(_ c: ClipConfiguration) -> [WeightShape] {
+    let (width, style) = (c.vision.width, c.imageStyle)
+    func norm(_ name: String) -> [WeightShape] {
+      [("visual.\(name).weight", [width]), ("visual.\(name).bias", [width])]
+    }
+    var shapes: [WeightShape] = style.hasClassToken ? [("visual.class_embedding", [width])] : []
+    shapes.append(
+      ("visual.positional_embedding", [c.patchCount + (style.hasClassToken ? 1 : 0), width]))
+    if style.hasProjection { shapes.append(("visual.proj", [width, c.embedding])) }
+    shapes.append(("visual.conv1.weight", [width, 3, c.patchSize, c.patchSize]))
+    if style.hasPatchBias { shapes.append(("visual.conv1.bias", [width])) }
+    if style.hasNormBefore { shapes += norm("ln_pre") }
+    for layer in 0..<c.vision.layers {
+      shapes += TransformerBlock.shapes(width: width, hidden: c.vision.hidden).map {
+        ("visual.transformer.resblocks.\(layer)." + $0.name, $0.shape)
+      }
+    }
+    shapes += norm("ln_post")
+    return shapes + (style.pooling == .attention ? AttentionPooling.shapes(c.vision) : [])
+  }
+}
+
+/// SigLIP's pooling head: one learnt query attends over all tokens, then a residual MLP
+/// (arXiv:2205.01917 calls it MAP, arXiv:2303.15343 uses it).
+struct AttentionPooling {
+  private static let prefix = "visual.attn_pool."
+  private let probe: Tensor
+  private let input: (weight: Tensor, bias: Tensor)
+  private let output: (weight: Tensor, bias: Tensor)
+  private let norm: (weight: Tensor, bias: Tensor)
+  private let expand: (weight: Tensor, bias: Tensor)
+  private let contract: (weight: Tensor, bias: Tensor)
+  private let tower: ClipConfiguration.Tower
+
+  init(_ parameters: ParameterList, _ tower: ClipConfiguration.Tower) throws {
+    func pair(_ name: String, _ separator: String = ".") throws -> (weight: Tensor, bias: Tensor) {
+      (
+        try parameters.required(Self.prefix + name + separator + "weight"),
+        try parameters.required(Self.prefix + name + separator + "bias")
+      )
+    }
+    probe = try parameters.required(Self.prefix + "probe")
+    input = try pair("attn.in_proj", "_")
+    output = try pair("attn.out_proj")
+    norm = try pair("ln")
+    expand = try pair("mlp.c_fc")
+    contract = try pair("mlp.c_proj")
+    self.tower = tower
+  }
+
+  /// `[N, T, W]` to `[N, W]`.
+  func callAsFunction(_ x: Tensor) throws -> Tensor {
+    let (samples, width) = (x.shape[0], tower.width)
+    func part(_ first: Int, _ count: Int) throws -> (weight: Tensor, bias: Tensor) {
+      (
+        try input.weight.narrowed(0, start: first * width, length: count * width),
+        try input.bias.narrowed(0, start: first * width, length: count * width)
+      )
+    }
+    let (asking, telling) = (try part(0, 1), try part(1, 2))
+    let query = try Tensor.linear(probe, weight: asking.weight, bias: asking.bias)
+      .expanded([samples, 1, width])
+    let both = try Tensor.linear(x, weight: telling.weight, bias: telling.bias)
+    let attended = try MultiHeadAttention.attend(
+      queries: query, keys: both.narrowed(2, start: 0, length: width),
+      values: both.narrowed(2, start: width, length: width), heads: tower.heads)
+    let pooled = try Tensor.linear(
+      attended.reshaped([samples, width]), weight: output.weight, bias: output.bias)
+    let hidden = try Tensor.linear(
+      Tensor.layerNorm(pooled, weight: norm.weight, bias: norm.bias, epsilon: tower.epsilon),
+      weight: expand.weight, bias: expand.bias, activation: tower.activation)
+    return try pooled + Tensor.linear(hidden, weight: contract.weight, bias: contract.bias)
+  }
+
+  static func shapes(_ tower: ClipConfiguration.Tower) -> [WeightShape] {
+    let (width, hidden) = (tower.width, tower.hidden)
+    return [
+      ("probe", [1, 1, width]), ("attn.in_proj_weight", [3 * width, width]),
+      ("attn.in_proj_bias", [3 * width]), ("attn.out_proj.weight", [width, width]),
+      ("attn.out_proj.bias", [width]), ("ln.weight", [width]), ("ln.bias", [width]),
+      ("mlp.c_fc.weight", [hidden, width]), ("mlp.c_fc.bias", [hidden]),
+      ("mlp.c_proj.weight", [width, hidden]), ("mlp.c_proj.bias", [width]),
+    ].map { (prefix + $0.0, $0.1) }
+  }
+}

@@ -1,0 +1,37 @@
+/// Text to token ids and back, as one model's text tower wants them.
+public protocol TextTokenizer: Sendable {
+  /// The number of ids: one more than the largest.
+  var vocabularySize: Int { get }
+  /// The ids of a text with its special tokens, padded to `context`.
+  ///
+  /// - Throws: `KilpiError` when the text is too long and `truncate` is false.
+  func encode(_ text: String, context: Int, truncate: Bool) throws -> [Int]
+  /// The ids of a text alone, without special tokens and padding.
+  func plainIDs(of text: String) throws -> [Int]
+  /// The text of plain ids.
+  func plainText(of ids: [Int]) throws -> String
+  /// The word that an id stands for alone; nil for parts of words and special tokens.
+  func word(of id: Int) -> String?
+  /// Ids of special tokens that take places of the context.
+  var specialCount: Int { get }
+  /// Writes the files that a folder needs so that the tokenizer is found again; nothing when it is
+  /// the one that ships with Kilpi.
+  func save(in folder: String) throws
+}
+
+extension BytePairTokenizer: TextTokenizer {
+  /// The ids with start and end, zeros behind.
+  public func encode(_ text: String, context: Int, truncate: Bool) throws -> [Int] {
+    try encode(text, context: context, truncate: truncate, padding: .zeros)
+  }
+  /// The ids of the text alone.
+  public func plainIDs(of text: String) throws -> [Int] { try ids(of: text) }
+  /// The text of ids.
+  public func plainText(of ids: [Int]) throws -> String { try decode(ids) }
+  /// A whole word of the vocabulary.
+  public func word(of id: Int) -> String? { wholeWord(of: id) }
+  /// Start and end.
+  public var specialCount: Int { 2 }
+  /// Nothing: the vocabulary ships with Kilpi.
+  public func save(in folder: String) throws {}
+}
