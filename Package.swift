@@ -52,7 +52,7 @@ let library: [Target] = [
   swift("Files", ["Diagnostics"]),
   swift("Kernels", ["CKernels", "COpenBLAS", "CInterrupt"], unchecked: true),
   swift("Archives", ["CArchive", "Diagnostics"]),
-  swift("Tensors", ["Kernels", "CKernels", "Files", "Diagnostics"]),
+  swift("Tensors", ["Kernels", "CKernels", "Archives", "Files", "Diagnostics"]),
   swift("Images", ["Tensors", "CPNG", "CTurboJPEG", "Files", "Diagnostics"]),
   swift("Networks", ["Tensors", "Diagnostics"]),
   swift("ClipModels", ["Networks", "Images", "Archives", "Tensors", "Files", "Diagnostics"]),
@@ -100,7 +100,9 @@ let tests: [Target] = [
   test("DiagnosticsTests", ["Diagnostics"]),
   test("FilesTests", ["Files", "Diagnostics"]),
   test("ArchivesTests", ["Archives", "Diagnostics"]),
-  test("TensorsTests", ["Tensors", "Kernels", "CKernels", "CInterrupt", "Diagnostics", "Files"]),
+  test(
+    "TensorsTests",
+    ["Tensors", "Kernels", "CKernels", "CInterrupt", "Archives", "Diagnostics", "Files"]),
   test("ImagesTests", ["Images", "Tensors", "Files", "Diagnostics"]),
   test(
     "ClipModelsTests",

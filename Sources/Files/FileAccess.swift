@@ -118,6 +118,19 @@ public final class MappedFile {
     bytes = UnsafeRawBufferPointer(start: start, count: count)
   }
 
+  /// Lets go of the memory behind a part of `bytes`: who copied it does not keep it twice.
+  ///
+  /// Its pages no longer count as this process's; bytes that are read again come from the file.
+  public func release(_ part: UnsafeRawBufferPointer) {
+    guard let start = bytes.baseAddress, let first = part.baseAddress, part.count > 0,
+      first >= start, part.count <= bytes.count - (first - start)
+    else { return }
+    let page = Int(sysconf(Int32(_SC_PAGESIZE)))
+    let offset = (first - start) / page * page
+    let length = (first - start) - offset + part.count
+    _ = madvise(UnsafeMutableRawPointer(mutating: start + offset), length, MADV_DONTNEED)
+  }
+
   deinit {
     if let start = bytes.baseAddress {
       munmap(UnsafeMutableRawPointer(mutating: start), bytes.count)

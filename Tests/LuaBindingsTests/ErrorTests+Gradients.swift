@@ -45,7 +45,8 @@ extension ErrorTests {
       #"bad argument #1 to 'no_grad' (function expected, got number)"#),
     ErrorCase(
       #"tensor.save("x.bin", tensor.zeros{1})"#,
-      #"tensor.save: cannot tell the format of 'x.bin' (end the name in .safetensors or .npy)"#),
+      #"tensor.save: cannot tell the format of 'x.bin' (end the name in .safetensors, .npy or "#
+        + #".npz)"#),
     ErrorCase(
       #"tensor.save("x.npy", {a = tensor.zeros{1}})"#,
       #"tensor.save: .npy holds one tensor, not several (end the name in .safetensors)"#),
@@ -63,7 +64,17 @@ extension ErrorTests {
       #"tensor.load: cannot read 'no.safetensors': there is no such file"#),
     ErrorCase(
       #"tensor.load("no")"#,
-      #"tensor.load: cannot tell the format of 'no' (end the name in .safetensors or .npy)"#),
+      #"tensor.load: cannot tell the format of 'no' (end the name in .safetensors, .npy, .npz, "#
+        + #".pt, .pth, .pth.tar, .ckpt or .bin)"#),
+    ErrorCase(
+      #"tensor.load("no.npz")"#,
+      #"tensor.load: cannot read 'no.npz': there is no such file"#),
+    ErrorCase(
+      #"tensor.load("no.pth.tar")"#,
+      #"tensor.load: cannot read 'no.pth.tar': there is no such file"#),
+    ErrorCase(
+      #"tensor.save("x.npz", {["../a"] = tensor.zeros{1}})"#,
+      #"tensor.save: '../a.npy' cannot be the name of a zip member"#),
     ErrorCase(
       #"local t = tensor.zeros{1}; t:release(); t:sum()"#,
       #"sum: this tensor was released (it was freed by release, close or scope)"#),

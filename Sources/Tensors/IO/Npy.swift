@@ -12,16 +12,17 @@ public enum Npy {
   public static func load(_ path: String) throws -> Tensor {
     let file = try MappedFile(path: path)
     return try withExtendedLifetime(file) {
-      do {
-        return try decode(file.bytes)
-      } catch let error as KilpiError where error.kind == .host {
-        throw KilpiError("", "cannot read '\(path)': \(error.problem)", advice: error.advice)
-      }
+      try reading(path) { try decode(file.bytes, file: file) }
     }
   }
 
   /// The array in the bytes of an npy file; see `load(_:)`.
   public static func decode(_ bytes: UnsafeRawBufferPointer) throws -> Tensor {
+    try decode(bytes, file: nil)
+  }
+
+  /// As `decode(_:)`; the memory of `file`, which holds the bytes, is let go.
+  static func decode(_ bytes: UnsafeRawBufferPointer, file: MappedFile?) throws -> Tensor {
     let magic: [UInt8] = [0x93] + Array("NUMPY".utf8)
     guard bytes.starts(with: magic) else {
       throw KilpiError("", "it does not start as an npy file does")
@@ -54,30 +55,36 @@ public enum Npy {
         "it has \(bytes.count - start) bytes of values, \(Shape.describe(header.shape)) needs "
           + "\(needed)", advice: "copy or download it again")
     }
-    return try values(UnsafeRawBufferPointer(rebasing: bytes[start...]), header)
+    return try values(UnsafeRawBufferPointer(rebasing: bytes[start...]), header, file)
   }
 
   private static func values(
-    _ bytes: UnsafeRawBufferPointer, _ header: NpyHeader
+    _ bytes: UnsafeRawBufferPointer, _ header: NpyHeader, _ file: MappedFile?
   ) throws -> Tensor {
     let shape = header.isFortranOrder ? header.shape.reversed() : header.shape
     let result = try Tensor(uninitialized: shape, header.type.dtype)
     guard result.count > 0, let source = bytes.baseAddress else {
       return try Tensor(uninitialized: header.shape, header.type.dtype)
     }
-    if header.isBigEndian, header.type.size > 1 {
-      var swapped = Array(bytes)
-      let size = header.type.size
-      for first in stride(from: 0, to: swapped.count, by: size) {
-        swapped[first..<first + size].reverse()
-      }
-      swapped.withUnsafeBytes { block in
-        if let base = block.baseAddress {
-          ElementDecoding.decode(header.type, base, count: result.count, into: result.raw)
+    let type = header.type
+    if header.isBigEndian, type.size > 1 {
+      // Turned around block by block, so that no second copy of the values is made.
+      let perBlock = 4096
+      for first in stride(from: 0, to: result.count, by: perBlock) {
+        if first & 0xFFFFF == 0 { try Interrupts.poll() }
+        let count = Swift.min(perBlock, result.count - first)
+        var block = Array(bytes[first * type.size..<(first + count) * type.size])
+        for value in stride(from: 0, to: block.count, by: type.size) {
+          block[value..<value + type.size].reverse()
+        }
+        block.withUnsafeBytes { block in
+          guard let base = block.baseAddress else { return }
+          ElementDecoding.decode(
+            type, base, count: count, into: result.raw + first * type.dtype.size)
         }
       }
     } else {
-      ElementDecoding.decode(header.type, source, count: result.count, into: result.raw)
+      try MappedWalk.decode(type, source, count: result.count, into: result.raw, file: file)
     }
     if header.type == .uint64, (0..<result.count).contains(where: { result.i64[$0] < 0 }) {
       throw KilpiError("", "it holds an unsigned number above 9223372036854775807")
@@ -91,26 +98,30 @@ public enum Npy {
   /// - Throws: `KilpiError` with path and reason when the file cannot be written.
   public static func save(_ tensor: Tensor, to path: String) throws {
     let source = try tensor.detached().ordered()
+    try withExtendedLifetime(source) {
+      try prefix(of: source).withUnsafeBytes { try AtomicFile.write([$0, values(of: source)], to: path) }
+    }
+  }
+
+  /// What stands in front of a tensor's values.
+  static func prefix(of tensor: Tensor) -> [UInt8] {
     let code: String
-    switch source.dtype {
+    switch tensor.dtype {
     case .float32: code = "<f4"
     case .float64: code = "<f8"
     case .int64: code = "<i8"
     }
-    let sizes = source.shape.map(String.init).joined(separator: ", ")
-    let tuple = source.rank == 1 ? "(\(sizes),)" : "(\(sizes))"
+    let sizes = tensor.shape.map(String.init).joined(separator: ", ")
+    let tuple = tensor.rank == 1 ? "(\(sizes),)" : "(\(sizes))"
     var header = Array("{'descr': '\(code)', 'fortran_order': False, 'shape': \(tuple), }".utf8)
     while (10 + header.count + 1) % 64 != 0 { header.append(0x20) }
     header.append(0x0A)
-    let prefix =
-      [0x93] + Array("NUMPY".utf8) + [1, 0, UInt8(header.count & 0xFF), UInt8(header.count >> 8)]
-      + header
-    try withExtendedLifetime(source) {
-      try prefix.withUnsafeBytes { start in
-        let values = UnsafeRawBufferPointer(
-          start: source.raw, count: source.count * source.dtype.size)
-        try AtomicFile.write([start, values], to: path)
-      }
-    }
+    return [0x93] + Array("NUMPY".utf8)
+      + [1, 0, UInt8(header.count & 0xFF), UInt8(header.count >> 8)] + header
+  }
+
+  /// The values of an ordered tensor, which must outlive them.
+  static func values(of tensor: Tensor) -> UnsafeRawBufferPointer {
+    UnsafeRawBufferPointer(start: tensor.raw, count: tensor.count * tensor.dtype.size)
   }
 }

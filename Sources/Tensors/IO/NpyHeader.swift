@@ -43,7 +43,7 @@ struct NpyHeader {
   }
 
   /// Type and byte order of `<f4`, `>i8`, `|b1` and their like.
-  private static func elementType(
+  static func elementType(
     _ descriptor: String
   ) throws -> (type: ElementDecoding, isBigEndian: Bool) {
     let types: [String: ElementDecoding] = [

@@ -1,6 +1,5 @@
 internal import Diagnostics
 internal import Files
-internal import Glibc
 
 /// A safetensors file, mapped into memory and checked as a whole when opened; values are read, and
 /// half precision is widened, when a tensor is asked for.
@@ -205,14 +204,10 @@ public final class SafetensorsFile {
     let entry = try entry(name)
     let result = try Tensor(uninitialized: entry.shape, entry.type.dtype)
     guard !entry.bytes.isEmpty, let base = file.bytes.baseAddress else { return result }
-    let source = base + entry.bytes.lowerBound
-    withExtendedLifetime(file) {
-      ElementDecoding.decode(entry.type, source, count: result.count, into: result.raw)
-      // The pages were read once: without this a loaded file stays in memory twice.
-      let page = 4096
-      let first = UInt(bitPattern: source) & ~UInt(page - 1)
-      let length = Int(UInt(bitPattern: source) - first) + entry.bytes.count
-      _ = madvise(UnsafeMutableRawPointer(bitPattern: first), length, MADV_DONTNEED)
+    _ = try withExtendedLifetime(file) {
+      try MappedWalk.decode(
+        entry.type, base + entry.bytes.lowerBound, count: result.count, into: result.raw, file: file
+      )
     }
     return result
   }

@@ -1,0 +1,88 @@
+internal import Archives
+internal import Diagnostics
+internal import Files
+
+/// Reads and writes numpy's npz files: zip archives of npy files.
+public enum Npz {
+  private static let suffix = ".npy"
+
+  /// All arrays of a file by name, stored or deflated; see `Npy.load` for element types.
+  ///
+  /// Checksums are verified, object arrays refused. Stored arrays are read in place; a deflated one
+  /// is unpacked into memory beside its tensor, and a size that its bytes cannot give is an error.
+  ///
+  /// - Throws: `KilpiError` with path, member and reason.
+  public static func load(_ path: String) throws -> [String: Tensor] {
+    let file = try MappedFile(path: path)
+    return try withExtendedLifetime(file) {
+      try reading(path) {
+        guard ZipIndex.isZip(file.bytes) || file.count == 22 else {
+          throw KilpiError("", "it does not start as an npz file does")
+        }
+        let index = try ZipIndex(file.bytes)
+        var tensors: [String: Tensor] = [:]
+        for member in index.members {
+          guard member.name.hasSuffix(suffix), member.name != suffix else {
+            throw KilpiError("", "its member '\(member.name.prefix(60))' is not an npy file")
+          }
+          let name = String(member.name.dropLast(suffix.count))
+          tensors[name] = try array(member, index, file)
+        }
+        return tensors
+      }
+    }
+  }
+
+  private static func array(
+    _ member: ZipIndex.Member, _ index: ZipIndex, _ file: MappedFile
+  ) throws -> Tensor {
+    do {
+      guard member.isStored else {
+        // Unpacked into a tensor's memory, which is metered: a bomb meets the cap.
+        let size = try index.checkedSize(of: member)
+        let block = try Tensor(uninitialized: [(size + 3) / 4], .float32)
+        return try keeping(block) {
+          let target = UnsafeMutableRawBufferPointer(start: block.raw, count: size)
+          try index.unpack(member, in: file.bytes, into: target)
+          return try Npy.decode(UnsafeRawBufferPointer(target))
+        }
+      }
+      let bytes = UnsafeRawBufferPointer(rebasing: file.bytes[member.bytes])
+      guard try MappedWalk.sum(bytes, file: file) == member.checksum else {
+        throw KilpiError("", "its checksum is wrong", advice: "copy or download it again")
+      }
+      return try Npy.decode(bytes, file: file)
+    } catch let error as KilpiError where error.kind == .host {
+      let prefix = error.problem.hasPrefix("its member") ? "" : "'\(member.name.prefix(60))': "
+      throw KilpiError("", prefix + error.problem, advice: error.advice)
+    }
+  }
+
+  /// Writes tensors sorted by name, stored, as a whole: equal tensors give equal bytes.
+  ///
+  /// - Throws: `KilpiError` when a name cannot stand in a zip archive or all exceed 4 GiB, and with
+  ///   path and reason when the file cannot be written.
+  public static func save(_ tensors: [String: Tensor], to path: String) throws {
+    let sorted = tensors.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
+    let sources = try sorted.map { try $0.value.detached().ordered() }
+    let prefixes = sources.map { Npy.prefix(of: $0) }
+    // One block of memory for all headers: their addresses must hold until the file is written.
+    let joined = prefixes.flatMap { $0 }
+    try withExtendedLifetime(sources) {
+      try joined.withUnsafeBytes { joined in
+        var start = 0
+        var members: [ZipWriter.Member] = []
+        for (index, source) in sources.enumerated() {
+          let end = start + prefixes[index].count
+          members.append(
+            (
+              name: sorted[index].key + suffix,
+              parts: [UnsafeRawBufferPointer(rebasing: joined[start..<end]), Npy.values(of: source)]
+            ))
+          start = end
+        }
+        try ZipWriter.archive(members) { try AtomicFile.write($0, to: path) }
+      }
+    }
+  }
+}

@@ -1,0 +1,222 @@
+internal import Archives
+internal import Diagnostics
+
+/// The classes and functions that a PyTorch file may name, and what each means here.
+///
+/// Those of plain checkpoints: tensors, parameters, ordered dictionaries, and a few harmless classes
+/// that training scripts leave behind, which become records or plain values. Nothing else.
+final class PyTorchRules: PickleRules {
+  private enum Meaning {
+    case tensor(arguments: ClosedRange<Int>)
+    case parameter
+    case dictionary, collection, size, encodedBytes
+    case numpyScalar
+    /// Gives its first argument.
+    case first
+    /// A description: class and arguments.
+    case record
+    case storage(ElementDecoding?)
+    /// Stands as a value or argument; cannot be called.
+    case name
+  }
+
+  private static let known: [String: Meaning] = {
+    var known: [String: Meaning] = [
+      "torch._utils._rebuild_tensor": .tensor(arguments: 4...4),
+      "torch._utils._rebuild_tensor_v2": .tensor(arguments: 6...7),
+      "torch._utils._rebuild_tensor_v3": .tensor(arguments: 7...8),
+      "torch._utils._rebuild_parameter": .parameter,
+      "torch._utils._rebuild_parameter_with_state": .parameter,
+      "torch.Size": .size, "torch.device": .record,
+      "torch.storage.UntypedStorage": .storage(nil), "torch.UntypedStorage": .storage(nil),
+      "collections.OrderedDict": .dictionary, "collections.defaultdict": .dictionary,
+      "collections.Counter": .dictionary,
+      "argparse.Namespace": .record, "types.SimpleNamespace": .record,
+      "pathlib.PosixPath": .record, "pathlib.PurePosixPath": .record, "pathlib.Path": .record,
+      "_codecs.encode": .encodedBytes, "numpy.dtype": .record,
+      "numpy.core.multiarray.scalar": .numpyScalar, "numpy._core.multiarray.scalar": .numpyScalar,
+      // TorchScript's marks of element types.
+      "torch.jit._pickle.build_intlist": .first, "torch.jit._pickle.build_tensorlist": .first,
+      "torch.jit._pickle.build_doublelist": .first, "torch.jit._pickle.build_boollist": .first,
+      "torch.jit._pickle.restore_type_tag": .first,
+    ]
+    let storages: [String: ElementDecoding] = [
+      "Double": .float64, "Float": .float32, "Half": .float16, "BFloat16": .bfloat16,
+      "Long": .int64, "Int": .int32, "Short": .int16, "Char": .int8, "Byte": .uint8, "Bool": .bool,
+    ]
+    for (name, type) in storages { known["torch.\(name)Storage"] = .storage(type) }
+    for name in elementTypes.keys + unreadTypes { known["torch.\(name)"] = .name }
+    for module in ["builtins", "__builtin__"] {
+      for name in ["dict", "list", "int", "float", "str", "bool"] {
+        known["\(module).\(name)"] = .name
+      }
+      known["\(module).set"] = .collection
+      known["\(module).frozenset"] = .collection
+    }
+    return known
+  }()
+
+  /// torch's element types by name.
+  private static let elementTypes: [String: ElementDecoding] = [
+    "float64": .float64, "float32": .float32, "float16": .float16, "bfloat16": .bfloat16,
+    "int64": .int64, "int32": .int32, "int16": .int16, "int8": .int8, "uint8": .uint8,
+    "uint16": .uint16, "uint32": .uint32, "bool": .bool,
+  ]
+  /// Those that may be named, but of which no tensor is read.
+  private static let unreadTypes = [
+    "uint64", "complex32", "complex64", "complex128", "float8_e4m3fn", "float8_e5m2",
+  ]
+
+  private let archive: PyTorchArchive
+
+  init(_ archive: PyTorchArchive) { self.archive = archive }
+
+  func allows(_ global: String) -> Bool {
+    Self.known[global] != nil || archive.isTorchScript && global.hasPrefix("__torch__.")
+  }
+
+  func call(_ global: String, _ arguments: [Int], in reader: PickleReader) throws -> PickleNode {
+    let nodes = reader.nodes
+    func wrong() -> KilpiError { reader.failure("\(global) with other arguments than it takes") }
+    switch Self.known[global] ?? .record {
+    case .record: return .record(PickleRecord(type: global, arguments: arguments))
+    case .tensor(let counts):
+      guard counts.contains(arguments.count) else { throw wrong() }
+      return .object(try tensor(arguments.map { nodes[$0] }, in: reader))
+    case .parameter:
+      guard let first = arguments.first, case .object(let object) = nodes[first],
+        object is PyTorchTensor
+      else { throw wrong() }
+      return .object(object)
+    case .dictionary:
+      // Nothing, a default's class, or entries: a dictionary's or as a list of pairs.
+      guard arguments.count <= 1, let first = arguments.first else {
+        if arguments.isEmpty { return .dictionary([]) }
+        throw wrong()
+      }
+      switch nodes[first] {
+      case .global, .none: return .dictionary([])
+      case .dictionary(let pairs): return .dictionary(pairs)
+      case .list(let items):
+        return .dictionary(
+          try items.flatMap { item in
+            switch nodes[item] {
+            case .list(let pair) where pair.count == 2: return pair
+            case .tuple(let pair) where pair.count == 2: return pair
+            default: throw wrong()
+            }
+          })
+      default: throw wrong()
+      }
+    case .collection, .size, .first:
+      guard let first = arguments.first else { return .list([]) }
+      switch (nodes[first], Self.known[global]) {
+      case (.list(let items), .size), (.tuple(let items), .size): return .tuple(items)
+      case (.list(let items), .collection), (.tuple(let items), .collection): return .list(items)
+      case (.list, .first), (.tuple, .first), (.dictionary, .first): return nodes[first]
+      default: throw wrong()
+      }
+    case .encodedBytes:
+      guard arguments.count == 2, case .string(let text) = nodes[arguments[0]],
+        case .string(let coding) = nodes[arguments[1]], coding == "latin1"
+      else { throw wrong() }
+      return .bytes(
+        try text.unicodeScalars.map { scalar in
+          guard let byte = UInt8(exactly: scalar.value) else { throw wrong() }
+          return byte
+        })
+    case .numpyScalar:
+      guard arguments.count == 2, let scalar = numpyScalar(arguments, nodes) else {
+        throw reader.failure("a numpy scalar of a type that is not read")
+      }
+      return scalar
+    case .storage, .name: throw reader.failure("a call of \(global), which is only named in files")
+    }
+  }
+
+  /// `('storage', class, key, device, count)`: `count` elements in the archive's member `data/key`.
+  func resolve(persistent identifier: Int, in reader: PickleReader) throws -> PickleNode {
+    let nodes = reader.nodes
+    guard case .tuple(let parts) = nodes[identifier], parts.count == 5,
+      case .string("storage") = nodes[parts[0]], case .global(let name) = nodes[parts[1]],
+      case .storage(let type) = Self.known[name] ?? .name,
+      case .string(let key) = nodes[parts[2]], case .integer(let stated) = nodes[parts[4]]
+    else { throw reader.failure("BINPERSID of something that is no storage") }
+    guard let count = Int(exactly: stated), count >= 0 else {
+      throw reader.failure("a storage of \(stated) elements")
+    }
+    guard !key.isEmpty, !key.contains("/") else {
+      throw reader.failure("a storage called \(PickleReader.printable(key))")
+    }
+    let member = try archive.member("data/" + key)
+    let (bytes, overflow) = count.multipliedReportingOverflow(by: type?.size ?? 1)
+    guard !overflow, bytes <= member.size else {
+      throw reader.failure(
+        "\(name) '\(key)' has \(count) elements, its member only \(member.size) bytes",
+        advice: "copy or download it again")
+    }
+    return .object(PyTorchStorage(archive: archive, member: member, type: type, byteCount: bytes))
+  }
+
+  /// A tensor of `(storage, offset, sizes, strides, requires_grad, hooks[, type][, metadata])`.
+  private func tensor(_ nodes: [PickleNode], in reader: PickleReader) throws -> PyTorchTensor {
+    func integers(_ node: PickleNode) -> [Int]? {
+      guard case .tuple(let items) = node else { return nil }
+      let numbers: [Int] = items.compactMap {
+        guard case .integer(let value) = reader.nodes[$0] else { return nil }
+        return Int(exactly: value)
+      }
+      return numbers.count == items.count ? numbers : nil
+    }
+    guard case .object(let object) = nodes[0], let storage = object as? PyTorchStorage,
+      case .integer(let offset) = nodes[1], let shape = integers(nodes[2]),
+      let strides = integers(nodes[3])
+    else { throw reader.failure("a tensor with other arguments than it takes") }
+    var type = storage.type
+    if nodes.count >= 7, case .global(let name) = nodes[6] {
+      guard let known = Self.elementTypes[String(name.dropFirst("torch.".count))] else {
+        throw reader.failure("a tensor of \(name), which is not read")
+      }
+      type = known
+    }
+    guard let type else { throw reader.failure("a tensor of an untyped storage") }
+    do {
+      return try PyTorchTensor(
+        storage: storage, type: type, offset: Int(offset), shape: shape, strides: strides)
+    } catch let error as KilpiError {
+      throw reader.failure(error.problem, advice: error.advice)
+    }
+  }
+
+  /// The number of `numpy.dtype('f8'), bytes`.
+  private func numpyScalar(_ arguments: [Int], _ nodes: [PickleNode]) -> PickleNode? {
+    guard case .record(let dtype) = nodes[arguments[0]], dtype.type == "numpy.dtype",
+      let first = dtype.arguments.first, case .string(let code) = nodes[first],
+      case .bytes(var bytes) = nodes[arguments[1]]
+    else { return nil }
+    // The state is (version, byte order, ...).
+    var order = "<"
+    if let state = dtype.state, case .tuple(let parts) = nodes[state], parts.count > 1,
+      case .string(let stated) = nodes[parts[1]]
+    {
+      order = stated
+    }
+    guard let (type, isBigEndian) = try? NpyHeader.elementType(order + code),
+      bytes.count == type.size
+    else { return nil }
+    if isBigEndian { bytes.reverse() }
+    var value: UInt64 = 0
+    withUnsafeMutableBytes(of: &value) { target in
+      bytes.withUnsafeBytes { source in
+        guard let source = source.baseAddress, let target = target.baseAddress else { return }
+        ElementDecoding.decode(type, source, count: 1, into: target)
+      }
+    }
+    if type == .bool { return .bool(value != 0) }
+    switch type.dtype {
+    case .float32: return .number(Double(Float(bitPattern: UInt32(truncatingIfNeeded: value))))
+    case .float64: return .number(Double(bitPattern: value))
+    case .int64: return .integer(Int64(bitPattern: value))
+    }
+  }
+}

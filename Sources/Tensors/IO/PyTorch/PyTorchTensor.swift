@@ -1,0 +1,138 @@
+internal import Archives
+internal import Diagnostics
+
+/// A stretch of bytes that tensors of a PyTorch file share.
+final class PyTorchStorage {
+  let archive: PyTorchArchive
+  let member: ZipIndex.Member
+  /// nil: the tensors say what the bytes are.
+  let type: ElementDecoding?
+  let byteCount: Int
+
+  init(
+    archive: PyTorchArchive, member: ZipIndex.Member, type: ElementDecoding?, byteCount: Int
+  ) {
+    self.archive = archive
+    self.member = member
+    self.type = type
+    self.byteCount = byteCount
+  }
+}
+
+/// A tensor of a PyTorch file: where its elements lie; they are read by `load()`.
+public final class PyTorchTensor {
+  /// Sizes of the axes.
+  public let shape: [Int]
+  /// The element type of what `load()` gives.
+  public var dtype: DType { type.dtype }
+  /// The element type as torch names it, such as `float16`.
+  public var storedType: String { "\(type)" }
+
+  /// An expanded tensor, which repeats elements, may have as many as this.
+  private static let expandedLimit = 1 << 24
+
+  private let type: ElementDecoding
+  private let storage: PyTorchStorage
+  private let offset: Int
+  private let strides: [Int]
+
+  /// A tensor whose every element lies inside the storage.
+  init(
+    storage: PyTorchStorage, type: ElementDecoding, offset: Int, shape: [Int], strides: [Int]
+  ) throws {
+    let count = try Shape.count(shape)
+    let available = storage.byteCount / type.size
+    guard shape.count == strides.count, strides.allSatisfy({ $0 >= 0 }), offset >= 0 else {
+      throw KilpiError("", "a tensor of \(Shape.describe(shape)) with damaged strides")
+    }
+    var end = offset
+    var overflow = false
+    for (size, stride) in zip(shape, strides) where count > 0 {
+      let (step, first) = (size - 1).multipliedReportingOverflow(by: stride)
+      let (sum, second) = end.addingReportingOverflow(step)
+      overflow = overflow || first || second
+      end = sum
+      if overflow { break }
+    }
+    guard !overflow, count > 0 ? end < available : offset <= available else {
+      throw KilpiError(
+        "", "a tensor of \(Shape.describe(shape)) reaches beyond its storage of \(available)",
+        advice: "copy or download it again")
+    }
+    guard count <= available || count <= Self.expandedLimit else {
+      throw KilpiError(
+        "", "a tensor of \(Shape.describe(shape)) repeats the \(available) elements of its storage",
+        advice: "save it with .contiguous()")
+    }
+    self.storage = storage
+    self.type = type
+    self.offset = offset
+    self.shape = shape
+    self.strides = strides
+  }
+
+  /// The tensor, in order: half precision as float32, integers and booleans as int64.
+  ///
+  /// The storage's checksum is verified when it is first read.
+  ///
+  /// - Throws: `KilpiError` with the path when the checksum is wrong.
+  public func load() throws -> Tensor {
+    let result = try Tensor(uninitialized: shape, dtype)
+    guard result.count > 0 else { return result }
+    let archive = storage.archive
+    return try withExtendedLifetime(archive) {
+      try reading(archive.path) {
+        guard let base = archive.bytes(of: storage.member).baseAddress else { return result }
+        if strides == Shape.contiguousStrides(shape) || result.isOrdered(by: strides) {
+          let isWhole = result.count * type.size == storage.member.size
+          let isChecked = isWhole && archive.needsCheck(storage.member)
+          if !isChecked { try archive.check(storage.member) }
+          let sum = try MappedWalk.decode(
+            type, base + offset * type.size, count: result.count, into: result.raw,
+            file: archive.file, checksum: isChecked)
+          if isChecked { try archive.note(sum, of: storage.member) }
+          return result
+        }
+        try archive.check(storage.member)
+        let span = zip(shape, strides).reduce(1) { $0 + ($1.0 - 1) * $1.1 }
+        if span <= 4 * result.count + 4096 {
+          let block = try Tensor(uninitialized: [span], dtype)
+          try MappedWalk.decode(
+            type, base + offset * type.size, count: span, into: block.raw, file: archive.file)
+          return try block.view(shape: shape, strides: strides).ordered()
+        }
+        try gather(from: base, into: result)
+        return result
+      }
+    }
+  }
+
+  /// Reads elements that lie far apart one run after another.
+  private func gather(from base: UnsafeRawPointer, into result: Tensor) throws {
+    let (sizes, steps) = Shape.collapse(shape, [strides])
+    let isRun = steps[0].last == 1
+    let run = isRun ? sizes[sizes.count - 1] : 1
+    let outer = Array((isRun ? sizes.dropLast() : sizes[...]))
+    var index = [Int](repeating: 0, count: outer.count)
+    var place = offset
+    for written in stride(from: 0, to: result.count, by: run) {
+      if written & 0xFFFF == 0 { try Interrupts.poll() }
+      ElementDecoding.decode(
+        type, base + place * type.size, count: run, into: result.raw + written * dtype.size)
+      for axis in outer.indices.reversed() {
+        index[axis] += 1
+        place += steps[0][axis]
+        if index[axis] < outer[axis] { break }
+        place -= index[axis] * steps[0][axis]
+        index[axis] = 0
+      }
+    }
+  }
+}
+
+extension Tensor {
+  /// True when elements with these strides lie in order without gaps.
+  fileprivate func isOrdered(by strides: [Int]) -> Bool {
+    view(shape: shape, strides: strides).isContiguous
+  }
+}
