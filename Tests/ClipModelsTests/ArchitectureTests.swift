@@ -18,7 +18,9 @@ import Testing
 
   static let rows: [Row] = [
     Row(name: "open_clip-vit"),
+    Row(name: "open_clip-nested"),
     Row(name: "open_clip-resnet"),
+    Row(name: "open_clip-resnet", file: "state-dict.pt"),
     Row(name: "siglip-hf"),
   ]
 

@@ -133,7 +133,10 @@ def open_clip_vit():
     out = outputs(wide, vit_blocks(wide.visual, wide), wide.encode_image, wide.encode_text, ids, 16, images, OPENAI)
     flat, visual = half(state), half(model.visual.state_dict())
     module = {"module." + k: v for k, v in flat.items()}
-    pixels = torch.rand(1, 3, 16, 16)  # as OpenAI's archives: TorchScript, half
+    pixels = torch.rand(1, 3, 16, 16)  # as OpenAI's archives: TorchScript, half, sizes as tensors
+    for key, value in (("input_resolution", 16), ("context_length", 12), ("vocab_size", 64)):
+        model.__dict__.pop(key, None)
+        model.register_buffer(key, torch.tensor(value))
     scripted = torch.jit.trace_module(
         model, {"forward": (pixels, ids[:1]), "encode_image": (pixels,), "encode_text": (ids[:1],)})
     write("open_clip-vit", out, {

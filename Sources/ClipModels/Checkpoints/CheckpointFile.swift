@@ -69,6 +69,55 @@ extension CheckpointFile {
   ///
   /// - Throws: `KilpiError` with the path and the reason.
   static func open(_ path: String) throws -> CheckpointFile {
-    CheckpointFile(source: try SafetensorsFile(path: path))
+    if path.hasSuffix(".index.json") {
+      return CheckpointFile(source: RenamedTensors.unwrapped(try ShardedTensors(indexPath: path)))
+    }
+    guard PyTorchFile.matches(path: path) else {
+      return CheckpointFile(source: RenamedTensors.unwrapped(try SafetensorsFile(path: path)))
+    }
+    let file = try PyTorchFile(path: path)
+    let tensors = try file.tensors(at: file.isTorchScript ? file.root : weights(in: file.root))
+    // OpenAI's archives carry their sizes as tensors; no other TorchScript file does.
+    let isOpenAI = file.isTorchScript && tensors.names.contains("input_resolution")
+    return CheckpointFile(
+      source: RenamedTensors.unwrapped(tensors), activation: isOpenAI ? .quickGELU : nil)
   }
+
+  /// The state dictionary inside a training checkpoint: TeCoA's image encoder, open_clip's and
+  /// MMCoA's whole model; else everything.
+  private static func weights(in root: PyTorchValue) -> PyTorchValue {
+    for name in ["vision_encoder_state_dict", "state_dict", "model", "model_state_dict"] {
+      guard let inner = root[name] else { continue }
+      if inner.members?.contains(where: { $0.value.tensor != nil }) == true { return inner }
+    }
+    return root
+  }
+}
+
+/// Tensors whose names lost a prefix that all of them had: `module.` of data-parallel training,
+/// `_orig_mod.` of compiled modules.
+final class RenamedTensors: TensorSource {
+  private static let wrappers = ["module.", "_orig_mod.", "model."]
+  private let inner: any TensorSource
+  private let prefix: String
+  let names: [String]
+  var path: String { inner.path }
+
+  private init(_ inner: any TensorSource, dropping prefix: String) {
+    self.inner = inner
+    self.prefix = prefix
+    names = inner.names.map { String($0.dropFirst(prefix.count)) }
+  }
+
+  /// The source without wrapping prefixes.
+  static func unwrapped(_ source: any TensorSource) -> any TensorSource {
+    for prefix in wrappers
+    where !source.names.isEmpty && source.names.allSatisfy({ $0.hasPrefix(prefix) }) {
+      return unwrapped(RenamedTensors(source, dropping: prefix))
+    }
+    return source
+  }
+
+  func shape(of name: String) throws -> [Int] { try inner.shape(of: prefix + name) }
+  func tensor(_ name: String) throws -> Tensor { try inner.tensor(prefix + name) }
 }

@@ -123,11 +123,12 @@ struct WeightLayout: Sendable {
           ]))
   }
 
-  /// SigLIP's text projection is called `head` by Hugging Face.
+  /// SigLIP's text projection is called `head` by Hugging Face, its scale and bias have one axis.
   static let huggingFaceSiglip = WeightLayout(name: "Hugging Face") { name in
     switch name {
     case "text_projection": return .transposed("text_model.head.weight")
     case "text_projection_bias": return .plain("text_model.head.bias")
+    case "logit_scale", "logit_bias": return .plain(name, leading: 1)
     default: return huggingFace.place(name)
     }
   }
