@@ -50,13 +50,17 @@ public final class ClipModel {
     tokenizer = try Self.standardTokenizer(for: configuration)
   }
 
-  /// CLIP's own tokenizer for a model whose vocabulary has room for it; SigLIP's comes with its files.
+  /// CLIP's own tokenizer for a model whose vocabulary has room for it (of a sigmoid score: exactly
+  /// that room, since larger ones belong to other tokenizers); SigLIP's comes with its files.
   static func standardTokenizer(
     for configuration: ClipConfiguration
   ) throws -> (any TextTokenizer)? {
     let standard = try BytePairTokenizer.standard()
-    return configuration.score == .softmax && configuration.vocabulary >= standard.vocabularySize
-      ? standard : nil
+    let fits =
+      configuration.score == .softmax
+      ? configuration.vocabulary >= standard.vocabularySize
+      : configuration.vocabulary == standard.vocabularySize
+    return fits ? standard : nil
   }
 
   /// True for statistics that are kept beside the weights and never trained: those of batch norms.

@@ -38,7 +38,7 @@ public enum ModelLocator {
   public static func available() -> [(name: String, path: String)] {
     folders.flatMap { folder in
       ((try? FileReader.names(in: folder)) ?? [])
-        .filter { FileReader.exists("\(folder)/\($0)/config.json") }
+        .filter { (try? CheckpointPlace("\(folder)/\($0)")) != nil }
         .map { ($0, "\(folder)/\($0)") }
     }
   }
