@@ -56,7 +56,7 @@ let library: [Target] = [
   swift("Images", ["Tensors", "CPNG", "CTurboJPEG", "Files", "Diagnostics"]),
   swift("Networks", ["Tensors", "Diagnostics"]),
   swift("ClipModels", ["Networks", "Images", "Archives", "Tensors", "Files", "Diagnostics"]),
-  swift("TextModels", ["Tensors", "Files", "Diagnostics"]),
+  swift("TextModels", ["Networks", "Tensors", "Files", "Diagnostics"]),
   swift("Attacks", ["Tensors", "Diagnostics"]),
   swift("Datasets", ["Images", "Archives", "Tensors", "Files", "Diagnostics"]),
   swift(
@@ -107,7 +107,7 @@ let tests: [Target] = [
   test(
     "ClipModelsTests",
     ["ClipModels", "Networks", "Images", "Archives", "Tensors", "Files", "Diagnostics"]),
-  test("TextModelsTests", ["TextModels", "Tensors", "Diagnostics"]),
+  test("TextModelsTests", ["TextModels", "Archives", "Networks", "Tensors", "Files", "Diagnostics"]),
   test("AttacksTests", ["Attacks", "Tensors", "Diagnostics"]),
   test("DatasetsTests", ["Datasets", "Images", "Archives", "Tensors", "Files", "Diagnostics"]),
   test(

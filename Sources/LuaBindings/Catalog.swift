@@ -19,7 +19,7 @@ public enum KilpiCatalog {
     Module(library: ImageLibrary.library),
     Module(
       library: ClipLibrary.library, types: [ClipLibrary.modelType, ClipLibrary.classifierType]),
-    Module(library: TextLibrary.library),
+    Module(library: TextLibrary.library, types: [TextLibrary.maskedModelType]),
     Module(library: AttackLibrary.library),
     Module(library: DataLibrary.library, types: [DatasetType.type]),
     Module(library: TrainLibrary.library),

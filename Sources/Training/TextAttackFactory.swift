@@ -4,10 +4,12 @@ internal import Diagnostics
 internal import Files
 internal import Networks
 internal import Tensors
-internal import TextModels
+public import TextModels
 
 /// Where a text attack takes its candidate words from, and how it searches (methods.md 3.1).
 public enum TextAttackMethod: String, Sendable, CaseIterable {
+  /// A masked language model (BERT-Attack, arXiv:2004.09984).
+  case bert
   /// Synonyms of WordNet.
   case synonym
   /// Nearest tokens in CLIP's token embedding.
@@ -26,7 +28,8 @@ public enum TextAttackMethod: String, Sendable, CaseIterable {
 public enum TextAttackFactory {
   /// What scripts may set.
   public struct Options: Sendable {
-    /// The method; nil: synonyms and neighbours where WordNet is there, else character edits.
+    /// The method; nil: `bert` where a masked language model is given, else synonyms and neighbours
+    /// where WordNet is there, else character edits.
     public var method: TextAttackMethod?
     /// Words that may change.
     public var words: Int? = 1
@@ -46,6 +49,11 @@ public enum TextAttackFactory {
     public var sites = 20
     /// `char`: LEAF's training form with that many random sites and symbols; nil: the test form.
     public var draws: Int?
+    /// `bert`: how candidates are taken; in `coattack` mode the rest follows released code too. `k`,
+    /// the filters and stop words are taken from this table.
+    public var masked = MaskedOptions()
+    /// Words left alone; nil: Kilpi's own list. Compared with case in `coattack` mode.
+    public var stopWords: [String]?
     /// Root of random numbers.
     public var seed: UInt64 = 0
 
@@ -53,13 +61,15 @@ public enum TextAttackFactory {
     public init() {}
   }
 
-  /// The attack that `options` describe, for texts of `model`.
+  /// The attack that `options` describe, for texts of `model`; `mlm` is what `bert` asks for words.
   ///
   /// - Throws: `KilpiError` when a source that the method needs is not there.
   public static func make(
-    _ options: Options, model: ClipModel, objective: TextObjective = .kl
+    _ options: Options, model: ClipModel, mlm: MaskedLanguageModel? = nil,
+    objective: TextObjective = .kl
   ) throws -> TextAttackSpecification {
     var attack = TextAttack()
+    if let words = options.stopWords { attack.stopWords = StopWords(words) }
     attack.objective = objective
     attack.k = options.k
     attack.scope = options.scope
@@ -76,8 +86,9 @@ public enum TextAttackFactory {
     attack.constraints.tokens = TextTokens(
       context: model.configuration.context + 2 - tokenizer.specialCount,
       ids: { try tokenizer.plainIDs(of: $0) }, decode: { try tokenizer.plainText(of: $0) })
-    let method = options.method ?? ((try? WordNet()) == nil ? .char : nil)
-    let wordNet = method == .char ? try? WordNet() : try WordNet()
+    let method =
+      options.method ?? (mlm != nil ? .bert : (try? WordNet()) == nil ? .char : nil)
+    let wordNet = method == .char || method == .bert ? try? WordNet() : try WordNet()
     if let wordNet {
       attack.isSynonym = { wordNet.areSynonyms($0, $1) }
       if options.forbidsAntonyms {
@@ -85,6 +96,13 @@ public enum TextAttackFactory {
       }
     }
     switch method {
+    case .bert:
+      guard let mlm else {
+        throw KilpiError(
+          "", "method = \"bert\" needs a masked language model",
+          advice: "pass mlm = text.load_mlm(path)")
+      }
+      prepare(&attack, for: mlm, options)
     case .char:
       attack.characters = CharacterSearch(
         options.draws.map { .training(draws: $0) } ?? .test(sites: options.sites))
@@ -109,7 +127,46 @@ public enum TextAttackFactory {
       }
     }
     let name = method?.rawValue ?? "synonym+embedding"
-    return TextAttackSpecification(name: name, attack: attack, record: record(options, name))
+    return TextAttackSpecification(
+      name: name, attack: attack, record: record(options, name, method == .bert ? mlm : nil))
+  }
+
+  /// Makes an attack BERT-Attack's in one of its modes.
+  private static func prepare(
+    _ attack: inout TextAttack, for mlm: MaskedLanguageModel, _ options: Options
+  ) {
+    var masked = options.masked
+    masked.k = options.k
+    // The attack's constraints drop and count what is unusable.
+    masked.filters = false
+    if masked.mode == .coattack {
+      attack.stopWords = StopWords(exactly: options.stopWords ?? Array(StopWords.english.words))
+      masked.stopWords = attack.stopWords.words
+      attack.splitting = .singleSpaces
+      attack.importance = .unkLiteral
+      attack.constraints.isLenient = true
+      attack.scoredText = { try mlm.tokenizer.decode(mlm.tokenizer.ids(of: $0), tidies: true) }
+    }
+    attack.sources = [candidates(mlm, masked)]
+  }
+
+  /// Words that a masked language model suggests, all prompts together.
+  static func candidates(_ mlm: MaskedLanguageModel, _ options: MaskedOptions) -> CandidateSource {
+    func request(_ words: TextWords, _ asked: [Int]) -> MaskedRequest {
+      MaskedRequest(words.text, words: asked.map { words.words[$0].coreRange })
+    }
+    var source = CandidateSource(
+      "mlm",
+      sentence: { words, asked in
+        try mlm.candidates(of: [request(words, asked)], options)[0].map { list in
+          list.map { TextCandidate($0.word, score: $0.score) }
+        }
+      })
+    source.prepare = { prompts in
+      _ = try mlm.candidates(of: prompts.map { request($0.words, $0.asked) }, options)
+    }
+    source.isLimited = false
+    return source
   }
 
   private static func synonyms(_ wordNet: WordNet) -> CandidateSource {
@@ -132,8 +189,31 @@ public enum TextAttackFactory {
       })
   }
 
-  private static func record(_ options: Options, _ name: String) -> JSONValue {
-    .object([
+  /// The mode as records give it: without the released list of stop words it is not the released
+  /// procedure.
+  private static func mode(_ options: Options) -> String {
+    options.masked.mode == .coattack && options.stopWords == nil
+      ? "coattack/own-stoplist" : options.masked.mode.rawValue
+  }
+
+  private static func record(
+    _ options: Options, _ name: String, _ mlm: MaskedLanguageModel?
+  ) -> JSONValue {
+    var members = common(options, name)
+    if let mlm {
+      members += [
+        .init("mode", .string(mode(options))), .init("mlm", .string(mlm.origin)),
+        .init("mlm_hash", .string(mlm.fingerprint)),
+        .init("threshold", options.masked.threshold.map { .number($0) } ?? .null),
+        .init("max_length", options.masked.maxLength.map { .integer(Int64($0)) } ?? .null),
+        .init("context", .string(options.masked.masks ? "masked" : "unmasked")),
+      ]
+    }
+    return .object(members)
+  }
+
+  private static func common(_ options: Options, _ name: String) -> [JSONValue.Member] {
+    [
       .init("method", .string(name)),
       .init("words", options.words.map { .integer(Int64($0)) } ?? .null),
       .init("edits", .integer(Int64(options.edits))), .init("k", .integer(Int64(options.k))),
@@ -144,6 +224,6 @@ public enum TextAttackFactory {
       .init("sites", .integer(Int64(options.sites))),
       .init("draws", options.draws.map { .integer(Int64($0)) } ?? .null),
       .init("seed", .integer(Int64(bitPattern: options.seed))),
-    ])
+    ]
   }
 }

@@ -3,6 +3,9 @@
 extension ErrorTests {
   static let modules = modules1 + modules2
 
+  /// A tiny masked language model (scripts/reference/masked_lm.py).
+  private static let mlm = #"text.load_mlm("Tests/Fixtures/bert-tiny")"#
+
   private static let modules1: [ErrorCase] = [
     ErrorCase(#"random.seed("x")"#, #"bad argument #1 to 'seed' (integer expected, got string)"#),
     ErrorCase(#"random.generator(1):integers(5, 1)"#, #"integers: there is no integer in 5 … 1"#),
@@ -185,7 +188,30 @@ extension ErrorTests {
         + #""homoglyph", got "swop" (did you mean 'swap'?)"#),
     ErrorCase(
       #"text.load_mlm("models/bert")"#,
-      #"text.load_mlm: this version reads no masked language models (take candidates from "#
-        + #"method = "synonym" or "char")"#),
+      #"text.load_mlm: cannot load 'models/bert': there is no such file (give a folder with "#
+        + #"config.json, vocab.txt and model.safetensors)"#),
+    ErrorCase(
+      #"text.load_mlm("Tests/Fixtures/clip-gelu")"#,
+      #"text.load_mlm: cannot load 'Tests/Fixtures/clip-gelu/config.json': configuration: the model "#
+        + #"type is 'clip' (only "bert" with a WordPiece vocabulary is read)"#),
+    ErrorCase(
+      mlm + #":candidates("a dog", {threshold = "high"})"#,
+      #"candidates: option 'threshold' must be a number or "none""#),
+    ErrorCase(
+      mlm + #":candidates("a dog", {mode = "shifted"})"#,
+      #"candidates: option 'mode' must be one of "aligned", "coattack", got "shifted""#),
+    ErrorCase(
+      mlm + #":candidates("a dog", {max_length = 7})"#,
+      #"candidates: max_length is 7, outside 8 … 1048576"#),
+    ErrorCase(
+      mlm + #":candidates(3)"#,
+      #"bad argument #1 to 'candidates' (string or table expected, got number)"#),
+    ErrorCase(
+      #"attack.text(clip.create("tiny"), {"a dog"}, {method = "bert"})"#,
+      #"attack.text: method = "bert" needs a masked language model (pass mlm = text.load_mlm(path))"#
+    ),
+    ErrorCase(
+      #"attack.text(clip.create("tiny"), {"a dog"}, {mlm = clip.create("tiny")})"#,
+      #"attack.text: option 'mlm' must be a mlm, got clip model"#),
   ]
 }

@@ -256,7 +256,13 @@ function attack.nifgsm(classifier, images, labels, options) end
 function attack.embedding(model, images, options) end
 
 ---@class attack.textOptions
----@field method? "synonym"|"embedding"|"char"|"beam"|"genetic"|"exhaustive" # synonym (WordNet), embedding (nearest tokens), char (edits), or a search over both word sources: beam, genetic, exhaustive; without it both word sources, greedily
+---@field method? "bert"|"synonym"|"embedding"|"char"|"beam"|"genetic"|"exhaustive" # bert (a masked language model, `mlm`), synonym (WordNet), embedding (nearest tokens), char (edits), or a search over both word sources: beam, genetic, exhaustive; without it bert if there is an mlm, else both word sources, greedily
+---@field mlm? mlm # bert: what text.load_mlm gave
+---@field stop_words? string|string[] # words left alone, Kilpi's own list when not given; coattack compares them with case
+---@field mode? "aligned"|"coattack" # aligned: a word's own rows; coattack: as Co-Attack's and MMCoA's released code, one row off; default "aligned"
+---@field threshold? number|"none" # least raw logit of a candidate of one piece, 0.3 when not given
+---@field max_length? integer # longest sequence; 77, in coattack mode 30
+---@field context? "unmasked"|"masked" # aligned: whether a word is masked before its candidates are read; default "unmasked"
 ---@field words? integer # words that may change; default 1
 ---@field edits? integer # character edits of the method char; default 1
 ---@field k? integer # candidates a word; default 10
@@ -272,7 +278,7 @@ function attack.embedding(model, images, options) end
 ---@field labels? tensor|integer[] # labels of the objective ce, from 1
 ---@field class_names? string|string[] # class names, to find class words in plain strings
 
---- Changes at most `words` words of each prompt so that its feature moves as far as possible. Objectives: kl and cosine compare with the clean feature, l2 raw features, img moves away from the image of the prompt (`images` [P, 3, H, W]), ce finds for each of `images` with `labels` the exact worst prompts (the prompts are then a classifier, the result one list of prompts an image). The report tells the edits, queries, and the shares of edits that are synonyms or hit a class word. Protocol: methods of arXiv:2004.09984 and arXiv:2405.04346.
+--- Changes at most `words` words of each prompt so that its feature moves as far as possible. Objectives: kl and cosine compare with the clean feature, l2 raw features, img moves away from the image of the prompt (`images` [P, 3, H, W]), ce finds for each of `images` with `labels` the exact worst prompts (the prompts are then a classifier, the result one list of prompts an image). The report tells the attack, edits, queries, and the shares of edits that are synonyms or hit a class word. Protocol: methods of arXiv:2004.09984 and arXiv:2405.04346.
 ---
 ---```lua
 ---local model = clip.create("tiny")
@@ -304,7 +310,13 @@ function attack.text(model, prompts, options) end
 ---@field decay? number # factor of the accumulated gradient; default 1
 
 ---@class attack.multimodalOptions.text
----@field method? "synonym"|"embedding"|"char"|"beam"|"genetic"|"exhaustive" # synonym (WordNet), embedding (nearest tokens), char (edits), or a search over both word sources: beam, genetic, exhaustive; without it both word sources, greedily
+---@field method? "bert"|"synonym"|"embedding"|"char"|"beam"|"genetic"|"exhaustive" # bert (a masked language model, `mlm`), synonym (WordNet), embedding (nearest tokens), char (edits), or a search over both word sources: beam, genetic, exhaustive; without it bert if there is an mlm, else both word sources, greedily
+---@field mlm? mlm # bert: what text.load_mlm gave
+---@field stop_words? string|string[] # words left alone, Kilpi's own list when not given; coattack compares them with case
+---@field mode? "aligned"|"coattack" # aligned: a word's own rows; coattack: as Co-Attack's and MMCoA's released code, one row off; default "aligned"
+---@field threshold? number|"none" # least raw logit of a candidate of one piece, 0.3 when not given
+---@field max_length? integer # longest sequence; 77, in coattack mode 30
+---@field context? "unmasked"|"masked" # aligned: whether a word is masked before its candidates are read; default "unmasked"
 ---@field words? integer # words that may change; default 1
 ---@field edits? integer # character edits of the method char; default 1
 ---@field k? integer # candidates a word; default 10

@@ -1020,7 +1020,7 @@ function tensor.scope(f) end
 ---@return number
 function tensor.gradcheck(f, inputs) end
 
---- Writes one tensor as .npy, or a table of named tensors as .safetensors (a single tensor is named `tensor` there). The file appears whole or not at all.
+--- Writes one tensor as .npy, or a table of named tensors as .safetensors or .npz (a single tensor is named `tensor` there). The file appears whole or not at all.
 ---
 ---```lua
 ---local path = os.tmpname() .. ".safetensors"
@@ -1032,12 +1032,12 @@ function tensor.gradcheck(f, inputs) end
 ---@param tensors tensor|table
 function tensor.save(path, tensors) end
 
---- The tensor in a .npy file, or the named tensors of a .safetensors file as a table; half precision arrives as float32.
+--- The tensor in a .npy file, or the named tensors of a .safetensors or .npz file as a table. Half precision arrives as float32, integers and booleans as int64. From PyTorch's files (.pt, .pth, .pth.tar, .ckpt, .bin) comes what was saved: dictionaries, lists and modules as tables, None as nil, numbers and strings as they are; they are read by a list of allowed names, and nothing in them is run.
 ---
 ---```lua
----local path = os.tmpname() .. ".npy"
----tensor.save(path, tensor.arange(1, 3))
----print(tensor.load(path):sum():item())  --> 6.0
+---local path = os.tmpname() .. ".npz"
+---tensor.save(path, {a = tensor.arange(1, 3), b = tensor.eye(2)})
+---print(tensor.load(path).a:sum():item())  --> 6.0
 ---os.remove(path)
 ---```
 ---@param path string

@@ -1,5 +1,42 @@
 ---@meta
 
+--- A masked language model with its tokenizer. Its weights never change.
+---@class mlm
+local mlm = {}
+
+---@class mlm.candidatesOptions
+---@field k? integer # candidates a word and kind; default 10
+---@field mode? "aligned"|"coattack" # aligned: a word's own rows; coattack: as Co-Attack's and MMCoA's released code, one row off; default "aligned"
+---@field threshold? number|"none" # least raw logit of a candidate of one piece, 0.3 when not given
+---@field max_length? integer # longest sequence; 77, in coattack mode 30
+---@field context? "unmasked"|"masked" # aligned: whether a word is masked before its candidates are read; default "unmasked"
+---@field stop_words? string|string[] # coattack: words without candidates, compared with case; Kilpi's own list
+
+--- Words that might stand in each word's place: for every word of the sentence a list of {word=, score=, pieces=}, best first; and the words. The score is the raw logit of a candidate of one piece, the mean log-probability of its pieces for one of several. For a list of sentences both results hold one entry a sentence, computed in batches. Answers are kept for the next call. aligned drops the word itself, special tokens, pieces and repetitions, and gives candidates for stop words too; coattack follows the released code (words split at single spaces, no candidates for stop_words).
+---
+---```lua
+---local path = os.getenv("KILPI_MLM")  -- a folder with a BERT
+---local lists = path and text.load_mlm(path):candidates("a photo of a dog", {k = 5})
+---print(not lists or #lists == 5)  --> true
+---```
+---@param sentence string|string[]
+---@param options? mlm.candidatesOptions
+---@return table
+---@return table
+function mlm:candidates(sentence, options) end
+
+--- Number of weights, all elements counted.
+---
+---```lua
+---local path = os.getenv("KILPI_MLM")
+---print(not path or text.load_mlm(path):num_parameters() > 0)  --> true
+---```
+---@return integer
+function mlm:num_parameters() end
+
+--- Frees the value now.
+function mlm:release() end
+
 --- Substitutes for words: synonyms, and edits of single characters.
 ---@class textlib
 text = {}
@@ -32,7 +69,7 @@ function text.synonyms(word, options) end
 ---@return string[]
 function text.edits(word, options) end
 
---- A masked language model that suggests words for a place in a sentence.
+--- A BERT that suggests words for places in a sentence: a folder with config.json, vocab.txt (or tokenizer.json) and model.safetensors as published for bert-base-uncased, or the path of the weights. Norm names may be weight and bias or gamma and beta, the decoder may be tied. Words that look like special tokens in a text are ordinary characters.
 ---
 ---```lua
 ---local ok, problem = pcall(text.load_mlm, "models/bert")

@@ -61,7 +61,13 @@ function train.contrastive(options) end
 ---@field decay? number # factor of the accumulated gradient; default 1
 
 ---@class train.runOptions.text_attack
----@field method? "synonym"|"embedding"|"char"|"beam"|"genetic"|"exhaustive" # synonym (WordNet), embedding (nearest tokens), char (edits), or a search over both word sources: beam, genetic, exhaustive; without it both word sources, greedily
+---@field method? "bert"|"synonym"|"embedding"|"char"|"beam"|"genetic"|"exhaustive" # bert (a masked language model, `mlm`), synonym (WordNet), embedding (nearest tokens), char (edits), or a search over both word sources: beam, genetic, exhaustive; without it bert if there is an mlm, else both word sources, greedily
+---@field mlm? mlm # bert: what text.load_mlm gave
+---@field stop_words? string|string[] # words left alone, Kilpi's own list when not given; coattack compares them with case
+---@field mode? "aligned"|"coattack" # aligned: a word's own rows; coattack: as Co-Attack's and MMCoA's released code, one row off; default "aligned"
+---@field threshold? number|"none" # least raw logit of a candidate of one piece, 0.3 when not given
+---@field max_length? integer # longest sequence; 77, in coattack mode 30
+---@field context? "unmasked"|"masked" # aligned: whether a word is masked before its candidates are read; default "unmasked"
 ---@field words? integer # words that may change; default 1
 ---@field edits? integer # character edits of the method char; default 1
 ---@field k? integer # candidates a word; default 10

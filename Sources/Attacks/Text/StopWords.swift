@@ -1,14 +1,28 @@
-/// Words that attacks leave alone, compared with case folded.
+/// Words that attacks leave alone, compared with case folded unless `exactly` is asked for.
 ///
 /// Articles, pronouns, prepositions, conjunctions, auxiliaries, wh-words and negations.
 public struct StopWords: Sendable {
-  private let words: Set<String>
+  /// The words.
+  public let words: Set<String>
+  /// Whether case counts, as in released code, which therefore edits "This" and "A".
+  public let isExact: Bool
 
-  /// A list of one's own.
-  public init(_ words: some Sequence<String>) { self.words = Set(words.map { $0.lowercased() }) }
+  /// A list of one's own, compared without case.
+  public init(_ words: some Sequence<String>) {
+    self.words = Set(words.map { $0.lowercased() })
+    isExact = false
+  }
 
-  /// Whether a word is on the list, whatever its case.
-  public func contains(_ word: String) -> Bool { words.contains(word.lowercased()) }
+  /// A list compared with case.
+  public init(exactly words: some Sequence<String>) {
+    self.words = Set(words)
+    isExact = true
+  }
+
+  /// Whether a word is on the list.
+  public func contains(_ word: String) -> Bool {
+    words.contains(isExact ? word : word.lowercased())
+  }
 
   /// No stop words.
   public static let none = StopWords([])

@@ -52,6 +52,11 @@ public struct TextAttack {
   public var importance = WordImportance.delete
   /// What candidates must satisfy, the budgets among it.
   public var constraints = TextConstraints()
+  /// What separates words.
+  public var splitting = TextWords.Splitting.whitespace
+  /// What the encoder is given while candidates are scored, in place of the text itself; the
+  /// objective reported is that of the text all the same. For the procedure of released code.
+  public var scoredText: ((String) throws -> String)?
   /// Whether a word means the same as another, for the report's share of synonyms.
   public var isSynonym: ((_ old: String, _ new: String) -> Bool)?
   /// Texts a call of the encoder, at least 1.
@@ -79,15 +84,15 @@ public struct TextAttack {
     try checkOptions(promptCount: prompts.count)
     let (distinct, place) = distinctPrompts(prompts)
     let checkers = try distinct.map {
-      try ConstraintChecker(constraints, original: TextWords(prompts[$0].text))
+      try ConstraintChecker(
+        constraints, original: TextWords(prompts[$0].text, splitting: splitting))
     }
     let scoring = try TextScoring(
       encoder: encoder, batch: batch, objective: objective, checkers: checkers,
       imageIndices: distinct)
     var run = TextRun(attack: self, scoring: scoring)
-    run.subjects = try distinct.enumerated().map {
-      try subject(prompts[$1], listing: characters == nil, scoring, $0)
-    }
+    run.subjects = try subjects(
+      distinct.map { prompts[$0] }, scoring.prompts.map(\.checker), listing: characters == nil)
     if let characters {
       try run.searchCharacters(characters, sampleIDs: distinct.map(sampleID))
     } else {
@@ -119,24 +124,32 @@ public struct TextAttack {
         "", "a character search has no fixed candidates",
         advice: "use the source of all character edits")
     }
-    return try prompts.map { prompt in
-      let words = TextWords(prompt.text)
-      let subject = try TextSubject(
-        prompt, words: words, attack: self,
-        checker: ConstraintChecker(constraints, original: words), listing: true)
-      return try [prompt.text] + subject.allStates(limit: limit).map(subject.text)
+    let checkers = try prompts.map {
+      try ConstraintChecker(constraints, original: TextWords($0.text, splitting: splitting))
+    }
+    return try zip(prompts, subjects(prompts, checkers, listing: true)).map { prompt, subject in
+      try [prompt.text] + subject.allStates(limit: limit).map(subject.text)
     }
   }
 
   private func sampleID(_ index: Int) -> UInt64 { sampleIDs?[index] ?? UInt64(index) }
 
-  private func subject(
-    _ prompt: TextPrompt, listing: Bool, _ scoring: TextScoring, _ index: Int
-  ) throws -> TextSubject {
-    try Interrupts.poll()
-    let checker = scoring.prompts[index].checker
-    return try TextSubject(
-      prompt, words: checker.original, attack: self, checker: checker, listing: listing)
+  /// The prompts with their candidates; sources are told of all prompts first.
+  private func subjects(
+    _ prompts: [TextPrompt], _ checkers: [ConstraintChecker], listing: Bool
+  ) throws -> [TextSubject] {
+    var subjects = try zip(prompts, checkers).map {
+      try TextSubject($0, words: $1.original, attack: self, checker: $1)
+    }
+    guard listing, constraints.words != 0 else { return subjects }
+    for source in sources {
+      try source.prepare?(subjects.filter { !$0.editable.isEmpty }.map { ($0.words, $0.editable) })
+    }
+    for index in subjects.indices {
+      try Interrupts.poll()
+      try subjects[index].list(self)
+    }
+    return subjects
   }
 
   /// The prompts to attack, and for each given prompt which of them it is.

@@ -21,6 +21,10 @@ public struct CandidateSource {
   public let name: String
   /// Candidates in rank order for each of the asked words (indices into `words.words`).
   public let candidates: (_ words: TextWords, _ asked: [Int]) throws -> [[TextCandidate]]
+  /// Told what will be asked of all prompts, before the first is: a model answers them in batches.
+  public var prepare: ((_ prompts: [(words: TextWords, asked: [Int])]) throws -> Void)?
+  /// Whether the attack keeps only the first `k` candidates of a word.
+  public var isLimited = true
 
   /// A source that looks at the whole sentence.
   public init(
@@ -45,8 +49,10 @@ public struct CandidateSource {
   ///
   /// About 190 candidates a letter: meant as an oracle, and for per-image attacks of short names.
   public static var allCharacterEdits: CandidateSource {
-    CandidateSource(
+    var source = CandidateSource(
       "chars", word: { CharacterEditing.allEdits(of: $0).map { TextCandidate($0, cost: 1) } })
+    source.isLimited = false
+    return source
   }
 }
 

@@ -61,6 +61,9 @@ public struct TextConstraints {
   /// Whether a word is in the dictionary: with it, character edits may not form words that the
   /// source text does not have (LEAF, arXiv:2506.03355, asks only that there be fewer of them).
   public var isDictionaryWord: ((String) -> Bool)?
+  /// Whether only the budgets and the context count, as in released code: special tokens, several
+  /// words, class names and texts that change when decoded and tokenized again are let through.
+  public var isLenient = false
   /// The model's tokenizer; without it lengths and round trips are not checked.
   public var tokens: TextTokens?
 
@@ -102,6 +105,7 @@ struct ConstraintChecker {
 
   /// The reason to drop a substitute for one word, before it is put into the text.
   func objection(to candidate: TextCandidate, for word: Int) -> TextConstraint? {
+    if constraints.isLenient { return nil }
     let old = original.words[word].core
     if candidate.word.lowercased() == old.lowercased() { return .unchanged }
     if candidate.cost > constraints.edits { return .edits }
@@ -122,6 +126,7 @@ struct ConstraintChecker {
     if let share = constraints.maxChange, Double(changed) > share * Double(original.count) {
       return .maxChange
     }
+    if constraints.isLenient { return try isTooLong(text) ? .length : nil }
     let looksAtNames = constraints.forbidsClassNames && !classNames.isEmpty
     if looksAtNames || cost > 0 && constraints.isDictionaryWord != nil {
       let words = TextWords(text)
@@ -137,6 +142,11 @@ struct ConstraintChecker {
     if ids.count + 2 > tokens.context { return .length }
     if let decode = tokens.decode, try tokens.ids(decode(ids)) != ids { return .fixedPoint }
     return nil
+  }
+
+  private func isTooLong(_ text: String) throws -> Bool {
+    guard let tokens = constraints.tokens else { return false }
+    return try tokens.ids(text).count + 2 > tokens.context
   }
 
   /// The class names that changed words form, with unchanged neighbours or without.
@@ -159,7 +169,7 @@ struct ConstraintChecker {
   /// Whether a text names a class that the original's class words do not.
   func namesAnotherClass(_ text: String, classWords: Set<Int>) -> Bool {
     let own = classWords.sorted().map { FoldedWord(original.words[$0].core) }
-    return formedClassNames(TextWords(text)).contains { name in
+    return formedClassNames(TextWords(text, splitting: original.splitting)).contains { name in
       name.count != own.count || !zip(name, own).allSatisfy { $0.matches($1) }
     }
   }

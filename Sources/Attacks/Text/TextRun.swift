@@ -27,14 +27,18 @@ struct TextRun {
   /// The search over words, by the method asked for.
   mutating func searchWords(sampleIDs: [UInt64]) throws {
     outcomes = try subjects.indices.map {
-      Outcome(text: subjects[$0].words.text, value: try scoring.cleanValue($0), edits: [])
+      let text = subjects[$0].words.text
+      let value =
+        attack.scoredText == nil
+        ? try scoring.cleanValue($0) : try scoring.values([($0, [scored(text)])])[0][0]
+      return Outcome(text: text, value: value, edits: [])
     }
     if case .exhaustive(let limit) = attack.search {
       for index in subjects.indices {
         settle(index, try exhaustive(index, limit: limit))
         report(index + 1)
       }
-      return
+      return try restoreValues()
     }
     let paths = try greedy()
     for index in subjects.indices {
@@ -51,7 +55,18 @@ struct TextRun {
       }
       report(index + 1)
     }
+    try restoreValues()
   }
+
+  /// Where candidates were scored by other texts: the objective of the texts themselves.
+  private mutating func restoreValues() throws {
+    guard attack.scoredText != nil else { return }
+    let values = try scoring.values(outcomes.enumerated().map { ($0, [$1.text]) })
+    for (index, values) in values.enumerated() { outcomes[index].value = values[0] }
+  }
+
+  /// What the encoder is given for a text while candidates are scored.
+  private func scored(_ text: String) throws -> String { try attack.scoredText?(text) ?? text }
 
   /// The finished result of one prompt.
   func result(_ index: Int) throws -> TextAttackResult {
@@ -148,7 +163,10 @@ struct TextRun {
   func evaluate(_ requests: [(prompt: Int, states: [TextState])]) throws -> [[Double]] {
     try scoring.values(
       requests.map { request in
-        (prompt: request.prompt, texts: request.states.map(subjects[request.prompt].text))
+        let subject = subjects[request.prompt]
+        return (
+          prompt: request.prompt, texts: try request.states.map { try scored(subject.text($0)) }
+        )
       })
   }
 

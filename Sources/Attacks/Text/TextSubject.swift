@@ -26,8 +26,7 @@ struct TextSubject {
   var tried = 0
 
   init(
-    _ prompt: TextPrompt, words: TextWords, attack: TextAttack, checker: ConstraintChecker,
-    listing: Bool
+    _ prompt: TextPrompt, words: TextWords, attack: TextAttack, checker: ConstraintChecker
   ) throws {
     self.words = words
     self.checker = checker
@@ -44,8 +43,6 @@ struct TextSubject {
       let core = words.words[index].core
       return !core.isEmpty && !attack.stopWords.contains(core)
     }
-    guard listing, !editable.isEmpty, attack.constraints.words != 0 else { return }
-    try list(attack)
   }
 
   /// The words that have candidates, in order.
@@ -123,7 +120,9 @@ struct TextSubject {
     return total
   }
 
-  private mutating func list(_ attack: TextAttack) throws {
+  /// Asks the attack's sources for candidates.
+  mutating func list(_ attack: TextAttack) throws {
+    if editable.isEmpty { return }
     var proposals = [[Candidate]](repeating: [], count: editable.count)
     for source in attack.sources {
       let lists = try source.candidates(words, editable)
@@ -132,7 +131,7 @@ struct TextSubject {
           "", "source '\(source.name)' gave \(lists.count) lists for \(editable.count) words")
       }
       for (index, list) in lists.enumerated() {
-        let limit = source.name == "chars" ? list.count : attack.k
+        let limit = source.isLimited ? attack.k : list.count
         proposals[index] += list.prefix(limit).map {
           Candidate(word: $0.word, cost: $0.cost, source: source.name)
         }

@@ -16,16 +16,31 @@ public struct TextWords: Sendable, Equatable {
     public var coreRange: Range<Int>
   }
 
+  /// What separates words.
+  public enum Splitting: Sendable {
+    /// Whitespace; punctuation is set apart.
+    case whitespace
+    /// Single spaces; punctuation stays in the core, as in released code.
+    case singleSpaces
+  }
+
   /// The whole text.
   public let text: String
+  /// What separated the words.
+  public let splitting: Splitting
   /// The words in order.
   public let words: [Word]
   /// The whitespace before each word, and after the last one.
   let gaps: [String]
 
   /// Cuts `text`.
-  public init(_ text: String) {
+  public init(_ text: String, splitting: Splitting = .whitespace) {
     self.text = text
+    self.splitting = splitting
+    if splitting == .singleSpaces {
+      (words, gaps) = Self.spaceWords(text)
+      return
+    }
     var words: [Word] = []
     var gaps: [String] = []
     var gap = String.UnicodeScalarView()
@@ -94,6 +109,19 @@ public struct TextWords: Sendable, Equatable {
       return true
     default: return false
     }
+  }
+
+  /// The words between single spaces; two spaces have an empty word between them.
+  private static func spaceWords(_ text: String) -> ([Word], [String]) {
+    var offset = 0
+    let words = text.split(separator: " " as Swift.Character, omittingEmptySubsequences: false).map
+    {
+      let range = offset..<(offset + $0.utf8.count)
+      offset = range.upperBound + 1
+      return Word(prefix: "", core: String($0), suffix: "", coreRange: range)
+    }
+    let gaps = words.indices.map { $0 == 0 ? "" : " " } + [""]
+    return (words, gaps)
   }
 
   private func isBare(_ index: Int) -> Bool {

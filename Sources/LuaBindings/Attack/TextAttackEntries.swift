@@ -3,30 +3,38 @@ internal import ClipModels
 internal import Diagnostics
 internal import LuaHost
 internal import Tensors
+internal import TextModels
 internal import Training
 
 /// Options of text attacks, in calls and in attack tables.
 enum TextAttackOptions {
-  static let table: [OptionSpec] = [
-    .choice(
-      "method", TextAttackMethod.allCases.map(\.rawValue),
-      "synonym (WordNet), embedding (nearest tokens), char (edits), or a search over both word sources: "
-        + "beam, genetic, exhaustive; without it both word sources, greedily"),
-    .integer("words", default: 1, range: 0...100, "words that may change"),
-    .integer("edits", default: 1, range: 0...100, "character edits of the method char"),
-    .integer("k", default: 10, range: 1...1000, "candidates a word"),
-    .choice(
-      "scope", ["prompt", "class", "caption"],
-      "what may change; the class words where they are known"),
-    .boolean("forbid_class_names", default: true, "never put in the name of a class"),
-    .boolean("forbid_antonyms", default: true, "never put in an antonym (WordNet)"),
-    .boolean("no_new_words", default: true, "char: an edit may not make another dictionary word"),
-    .integer("sites", default: 20, range: 1...1000, "char: sites kept after the first pass"),
-    .integer(
-      "draws", range: 1...100_000,
-      "char: random sites and symbols drawn instead of all (the cheap form LEAF trains with)"),
-    .seed,
-  ]
+  static let table: [OptionSpec] =
+    [
+      .choice(
+        "method", TextAttackMethod.allCases.map(\.rawValue),
+        "bert (a masked language model, `mlm`), synonym (WordNet), embedding (nearest tokens), char (edits), or a search over both word sources: "
+          + "beam, genetic, exhaustive; without it bert if there is an mlm, else both word sources, greedily"
+      ),
+      .handle("mlm", type: "mlm", "bert: what text.load_mlm gave"),
+      .strings(
+        "stop_words",
+        "words left alone, Kilpi's own list when not given; coattack compares them with case"),
+    ] + MaskedModelOptions.table + [
+      .integer("words", default: 1, range: 0...100, "words that may change"),
+      .integer("edits", default: 1, range: 0...100, "character edits of the method char"),
+      .integer("k", default: 10, range: 1...1000, "candidates a word"),
+      .choice(
+        "scope", ["prompt", "class", "caption"],
+        "what may change; the class words where they are known"),
+      .boolean("forbid_class_names", default: true, "never put in the name of a class"),
+      .boolean("forbid_antonyms", default: true, "never put in an antonym (WordNet)"),
+      .boolean("no_new_words", default: true, "char: an edit may not make another dictionary word"),
+      .integer("sites", default: 20, range: 1...1000, "char: sites kept after the first pass"),
+      .integer(
+        "draws", range: 1...100_000,
+        "char: random sites and symbols drawn instead of all (the cheap form LEAF trains with)"),
+      .seed,
+    ]
 
   static func specification(
     _ options: Options, _ call: Call, model: ClipModel, objective: TextObjective = .kl
@@ -44,8 +52,11 @@ enum TextAttackOptions {
     chosen.forbidsNewWords = try options.boolean("no_new_words")
     chosen.sites = try options.integer("sites")
     chosen.draws = try options.integerIfGiven("draws")
+    chosen.masked = try MaskedModelOptions.read(options)
+    chosen.stopWords = try options.stringsIfGiven("stop_words")
     chosen.seed = try call.randomSource(options).seed
-    return try TextAttackFactory.make(chosen, model: model, objective: objective)
+    let mlm = try options.handleIfGiven("mlm", as: MaskedLanguageModel.self)
+    return try TextAttackFactory.make(chosen, model: model, mlm: mlm, objective: objective)
   }
 }
 
@@ -59,8 +70,8 @@ extension AttackLibrary {
         Objectives: kl and cosine compare with the clean feature, l2 raw features, img moves away from \
         the image of the prompt (`images` [P, 3, H, W]), ce finds for each of `images` with `labels` the \
         exact worst prompts (the prompts are then a classifier, the result one list of prompts an \
-        image). The report tells the edits, queries, and the shares of edits that are synonyms or hit a \
-        class word. Protocol: methods of arXiv:2004.09984 and arXiv:2405.04346.
+        image). The report tells the attack, edits, queries, and the shares of edits that are synonyms or \
+        hit a class word. Protocol: methods of arXiv:2004.09984 and arXiv:2405.04346.
         """,
       options: TextAttackOptions.table + [
         .choice(
@@ -110,7 +121,9 @@ extension AttackLibrary {
       let report = try specification.attack.perturb(prompts) { texts in
         try Tensor.withoutGradients { try model.encodeText(texts, normalize: !isRaw) }
       }
-      return [report.texts, AttackRecords.record(report)]
+      var record = AttackRecords.record(report)
+      record["attack"] = JSONConversion.Pushed(value: specification.record)
+      return [report.texts, record]
     }
   ]
 

@@ -68,18 +68,6 @@ enum TextLibrary {
             .filter { seen.insert($0).inserted }
         ]
       },
-      Entry(
-        "load_mlm", "(path: string) -> mlm",
-        doc: "A masked language model that suggests words for a place in a sentence.",
-        example: """
-          local ok, problem = pcall(text.load_mlm, "models/bert")
-          print(ok)  --> false
-          """
-      ) { call in
-        _ = try call.path(1)
-        throw KilpiError(
-          "", "this version reads no masked language models",
-          advice: "take candidates from method = \"synonym\" or \"char\"")
-      },
+      loadMaskedModel,
     ])
 }

@@ -1,0 +1,131 @@
+internal import Attacks
+internal import Diagnostics
+public import LuaHost
+internal import Networks
+public import TextModels
+
+extension MaskedLanguageModel: LuaObject {}
+
+/// Options of candidates from a masked language model, in `mlm:candidates` and in text attacks.
+enum MaskedModelOptions {
+  static let table: [OptionSpec] = [
+    .choice(
+      "mode", MaskedMode.allCases.map(\.rawValue), default: "aligned",
+      "aligned: a word's own rows; coattack: as Co-Attack's and MMCoA's released code, one row off"),
+    .any(
+      "threshold", type: "number|\"none\"",
+      "least raw logit of a candidate of one piece, 0.3 when not given"),
+    .integer(
+      "max_length", range: 8...1_048_576, "longest sequence; 77, in coattack mode 30"),
+    .choice(
+      "context", ["unmasked", "masked"], default: "unmasked",
+      "aligned: whether a word is masked before its candidates are read"),
+  ]
+
+  static func read(_ options: Options) throws -> MaskedOptions {
+    var result = MaskedOptions()
+    result.mode = MaskedMode(rawValue: try options.string("mode")) ?? .aligned
+    if options.has("threshold") {
+      let value = options.value("threshold")
+      if value.string == "none" {
+        result.threshold = nil
+      } else if let number = value.double, !number.isNaN {
+        result.threshold = number
+      } else {
+        throw options.problem("threshold", "must be a number or \"none\"")
+      }
+    }
+    result.maxLength = try options.integerIfGiven("max_length")
+    result.masks = try options.string("context") == "masked"
+    return result
+  }
+}
+
+extension TextLibrary {
+  static let loadMaskedModel = Entry(
+    "load_mlm", "(path: string) -> mlm",
+    doc: """
+      A BERT that suggests words for places in a sentence: a folder with config.json, vocab.txt (or \
+      tokenizer.json) and model.safetensors as published for bert-base-uncased, or the path of the \
+      weights. Norm names may be weight and bias or gamma and beta, the decoder may be tied. Words that \
+      look like special tokens in a text are ordinary characters.
+      """,
+    example: """
+      local ok, problem = pcall(text.load_mlm, "models/bert")
+      print(ok)  --> false
+      """
+  ) { call in
+    [try MaskedLanguageModel.load(call.path(1))]
+  }
+
+  static let maskedModelType = HandleType(
+    MaskedLanguageModel.self, name: "mlm",
+    doc: "A masked language model with its tokenizer. Its weights never change.",
+    methods: [
+      Method(
+        "candidates", "(sentence: string|string[] [, options]) -> table, table",
+        doc: """
+          Words that might stand in each word's place: for every word of the sentence a list of {word=, \
+          score=, pieces=}, best first; and the words. The score is the raw logit of a candidate of one \
+          piece, the mean log-probability of its pieces for one of several. For a list of sentences both \
+          results hold one entry a sentence, computed in batches. Answers are kept for the next call. \
+          aligned drops the word itself, special tokens, pieces and repetitions, and gives candidates for \
+          stop words too; coattack follows the released code (words split at single spaces, no \
+          candidates for stop_words).
+          """,
+        options: [
+          .integer("k", default: 10, range: 1...1000, "candidates a word and kind")
+        ] + MaskedModelOptions.table + [
+          .strings(
+            "stop_words", "coattack: words without candidates, compared with case; Kilpi's own list"
+          )
+        ],
+        example: """
+          local path = os.getenv("KILPI_MLM")  -- a folder with a BERT
+          local lists = path and text.load_mlm(path):candidates("a photo of a dog", {k = 5})
+          print(not lists or #lists == 5)  --> true
+          """
+      ) { model, call in
+        let options = try call.options(2)
+        var masked = try MaskedModelOptions.read(options)
+        masked.k = try options.integer("k")
+        if masked.mode == .coattack {
+          masked.stopWords = try Set(
+            options.stringsIfGiven("stop_words") ?? Array(StopWords.english.words))
+        }
+        let sentences = try call.strings(1)
+        let words = sentences.map {
+          TextWords($0, splitting: masked.mode == .aligned ? .whitespace : .singleSpaces)
+        }
+        let lists = try model.candidates(
+          of: zip(sentences, words).map { MaskedRequest($0, words: $1.words.map(\.coreRange)) },
+          masked)
+        let records = lists.map { sentence in
+          sentence.map { list in
+            list.map {
+              ["word": $0.word, "score": $0.score, "pieces": $0.pieces] as LuaRecord
+            }
+          }
+        }
+        if call.kind(1) == .string { return [records[0], words[0].cores] }
+        return [records, words.map(\.cores)]
+      },
+      Method(
+        "num_parameters", "() -> integer", doc: "Number of weights, all elements counted.",
+        example: """
+          local path = os.getenv("KILPI_MLM")
+          print(not path or text.load_mlm(path):num_parameters() > 0)  --> true
+          """
+      ) { model, _ in [model.parameters.elementCount] },
+    ],
+    metamethods: [
+      Entry("__tostring", "(mlm) -> string", doc: "One line: size and origin.") { call in
+        let model = try call.handle(1, as: MaskedLanguageModel.self)
+        let c = model.configuration
+        return [
+          "mlm: BERT of \(c.layers) blocks, width \(c.width), vocabulary \(c.vocabulary), "
+            + "\(model.parameters.elementCount) weights (\(model.origin))"
+        ]
+      }
+    ])
+}
