@@ -90,6 +90,7 @@ import Testing
 
   @Test func bertNeedsAModel() throws {
     let model = try ClipModel.load(TestFiles.fixture("clip-gelu"))
+    model.tokenizer = try BytePairTokenizer.standard()
     var options = TextAttackFactory.Options()
     options.method = .bert
     #expect {

@@ -1,5 +1,5 @@
--- Trains kilpi-tiny, the model that ships with Kilpi, and measures it. Resumable: run it again after an
--- interruption. About an hour on two cores.
+-- Trains kilpi-tiny, the model that ships with Kilpi, and measures it. About half an hour on two cores;
+-- resumable: run it again after an interruption.
 --   python scripts/models/kilpi_tiny_data.py DATA
 --   kilpi run scripts/models/kilpi_tiny.lua DATA RUN
 local data_folder, out = arg[1], arg[2]
@@ -11,7 +11,8 @@ local config <const> = {
   text_cfg = { width = 64, heads = 2, layers = 3, context_length = 77, vocab_size = 49408 },
 }
 local templates <const> = {
-  "{c}", "a photo of a {c}", "This is a photo of a {c}", "a picture of a {c}", "an image of a {c}", "a small {c}",
+  "{c}", "a photo of a {c}", "This is a photo of a {c}", "a picture of a {c}",
+  "an image of a {c}", "a small {c}",
 }
 
 local pairs_to_train = data.open(data_folder, { split = "train" })
