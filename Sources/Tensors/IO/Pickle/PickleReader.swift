@@ -184,7 +184,7 @@ final class PickleReader {
       push(try rules.resolve(persistent: identifier, in: self))
     case .proto, .stop, .duplicate, .float, .int, .long, .string, .unicode, .persid, .dict, .list,
       .get, .put, .inst, .obj, .newObjEx, .ext1, .ext2, .ext4, .byteArray8, .nextBuffer,
-      .readOnlyBuffer:
+      .readonlyBuffer:
       throw failure("the opcode \(opcode.name) is not read")
     }
   }

@@ -27,7 +27,8 @@ public indirect enum PyTorchValue {
   /// A tensor or parameter.
   case tensor(PyTorchTensor)
   /// An object of a known harmless class (`argparse.Namespace`, `torch.device`) or a TorchScript
-  /// module, as its attributes; constructor arguments are the attribute `arguments`.
+  /// module, as its attributes; constructor arguments are the attribute `arguments`, a state that is
+  /// no dictionary (a numpy array's) the attribute `state`.
   case record(type: String, attributes: [(name: String, value: PyTorchValue)])
 
   /// The entry or attribute of that name; nil when there is none.
