@@ -1,7 +1,9 @@
 internal import Diagnostics
 
-/// A value that a pickle has made. Containers name other values by their number, so that a cycle
-/// leaks nothing and a deep nest is freed without recursion.
+/// A value that a pickle has made.
+///
+/// Containers name other values by their number, so that a cycle leaks nothing and a deep nest is
+/// freed without recursion.
 enum PickleNode {
   case none
   case bool(Bool)

@@ -75,8 +75,9 @@ public indirect enum PyTorchValue {
     }
   }
 
-  /// Named parts of a dictionary or record in the file's order; whole numbers count as names, other
-  /// keys are passed over. Nil for other values.
+  /// Named parts of a dictionary or record in the file's order; nil for other values.
+  ///
+  /// Whole numbers count as names, other keys are passed over.
   public var members: [(name: String, value: PyTorchValue)]? {
     switch self {
     case .dictionary(let pairs):
