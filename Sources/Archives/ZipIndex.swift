@@ -52,7 +52,8 @@ public struct ZipIndex: Sendable {
     }
     guard directory.count <= directory.bytes.count / 46 else {
       throw KilpiError(
-        "", "its directory of \(directory.bytes.count) bytes cannot list \(directory.count) members")
+        "", "its directory of \(directory.bytes.count) bytes cannot list \(directory.count) members"
+      )
     }
     var members: [Member] = []
     var places: [String: Int] = [:]
@@ -149,7 +150,8 @@ private struct ZipDirectory {
     if end >= 20, try archive.u32(end - 20) == 0x0706_4B50 {
       let record = try archive.u64(end - 12)
       guard try archive.u32(end - 16) == 0, record <= end - 20 - 56,
-        try archive.u32(record) == 0x0606_4B50, try archive.u64(record + 4) == end - 20 - record - 12
+        try archive.u32(record) == 0x0606_4B50,
+        try archive.u64(record + 4) == end - 20 - record - 12
       else { throw KilpiError("", "its zip64 end record is damaged") }
       let wide = (
         disks: (try archive.u32(record + 16), try archive.u32(record + 20)),

@@ -39,6 +39,24 @@ import Testing
 }
 
 @Suite struct FileAccessTests {
+  @Test("released memory is read from the file again")
+  func releases() throws {
+    try withTemporaryDirectory { directory in
+      let path = directory + "/x"
+      let contents = (0..<20_000).map { UInt8(truncatingIfNeeded: $0 / 7) }
+      try AtomicFile.write(contents, to: path)
+      let file = try MappedFile(path: path)
+      for range in [0..<20_000, 4095..<4097, 5000..<5000, 19_999..<20_000] {
+        file.release(UnsafeRawBufferPointer(rebasing: file.bytes[range]))
+        #expect(Array(file.bytes) == contents)
+      }
+      // What lies elsewhere is left alone.
+      contents.withUnsafeBytes { file.release($0) }
+      file.release(UnsafeRawBufferPointer(start: nil, count: 0))
+      #expect(Array(file.bytes) == contents)
+    }
+  }
+
   @Test func replacesAsAWhole() throws {
     try withTemporaryDirectory { directory in
       let path = directory + "/value"

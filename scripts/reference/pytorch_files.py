@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Writes Tests/Fixtures/pytorch_files.json: PyTorch's and numpy's archives, and what they hold.
+"""Writes Tests/Fixtures/pytorch_files.json.gz: archives of PyTorch and numpy, and what they hold;
+and Tests/Fixtures/checkpoint.pt, one of them as a file.
 
 Files are hexadecimal text as torch.save, torch.jit.save and numpy.savez wrote them. `tensors` are
 their tensors under dotted names; `others` are plain values. `refused` are files of kinds that are
@@ -10,6 +11,7 @@ Command: python scripts/reference/pytorch_files.py
 """
 import argparse
 import collections
+import gzip
 import io
 import json
 import pathlib
@@ -18,6 +20,7 @@ import warnings
 
 import numpy as np
 import torch
+import torch.utils.serialization
 
 warnings.simplefilter("ignore")
 root = pathlib.Path(__file__).resolve().parents[2]
@@ -113,6 +116,7 @@ save("training checkpoint", {
     "args": argparse.Namespace(lr=0.1, prompt="a photo", layers=[1, 2]),
     "counts": collections.Counter(a=2), "default": collections.defaultdict(list, x=1),
     "set": {1}, "type": torch.float16, "device": torch.device("cpu"),
+    "array": np.array([1, 2], np.int32),
 })
 save("a parameter", torch.nn.Parameter(torch.randn(3)))
 save("a list", [torch.ones(2), (torch.zeros(1), 5), "text"])
@@ -196,8 +200,11 @@ stream = io.BytesIO()
 np.savez(stream, a=np.array([{}], dtype=object))
 refused_npz = stream.getvalue().hex()
 
-target = root / "Tests/Fixtures/pytorch_files.json"
-target.write_text(json.dumps({
+target = root / "Tests/Fixtures/pytorch_files.json.gz"
+text = json.dumps({
     "files": files, "refused": {k: v.hex() for k, v in refused.items()},
-    "npz": npz, "npz of objects": refused_npz}, indent=0, ensure_ascii=False) + "\n")
+    "npz": npz, "npz of objects": refused_npz}, ensure_ascii=False)
+target.write_bytes(gzip.compress(text.encode(), mtime=0))
+checkpoint = next(f for f in files if f["name"] == "training checkpoint")
+(root / "Tests/Fixtures/checkpoint.pt").write_bytes(bytes.fromhex(checkpoint["file"]))
 print(target.stat().st_size, "bytes")

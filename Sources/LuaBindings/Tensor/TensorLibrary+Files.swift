@@ -70,7 +70,8 @@ private enum TensorFormat: CaseIterable {
   }
 
   init(of path: String, among formats: [TensorFormat]) throws {
-    let name = (path.split(separator: "/", omittingEmptySubsequences: false).last ?? "").lowercased()
+    let name = (path.split(separator: "/", omittingEmptySubsequences: false).last ?? "")
+      .lowercased()
     for format in formats
     where format.endings.contains(where: { name.hasSuffix($0) }) {
       self = format

@@ -12,7 +12,7 @@ enum MappedWalk {
   /// A task's bytes; a multiple of every element size, and small enough for a second-level cache.
   static let block = 256 << 10
   /// Bytes between polls for an interrupt, and what stays resident beside the copy.
-  private static let window = 64 << 20
+  private static let window = 16 << 20
 
   /// Calls `body` with ranges that cover `bytes`, from several threads at once.
   ///

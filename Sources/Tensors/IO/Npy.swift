@@ -99,7 +99,9 @@ public enum Npy {
   public static func save(_ tensor: Tensor, to path: String) throws {
     let source = try tensor.detached().ordered()
     try withExtendedLifetime(source) {
-      try prefix(of: source).withUnsafeBytes { try AtomicFile.write([$0, values(of: source)], to: path) }
+      try prefix(of: source).withUnsafeBytes {
+        try AtomicFile.write([$0, values(of: source)], to: path)
+      }
     }
   }
 

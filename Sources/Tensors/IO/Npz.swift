@@ -77,7 +77,9 @@ public enum Npz {
           members.append(
             (
               name: sorted[index].key + suffix,
-              parts: [UnsafeRawBufferPointer(rebasing: joined[start..<end]), Npy.values(of: source)]
+              parts: [
+                UnsafeRawBufferPointer(rebasing: joined[start..<end]), Npy.values(of: source),
+              ]
             ))
           start = end
         }

@@ -67,7 +67,7 @@ enum PickleOpcode: UInt8 {
   case frame = 0x95
   case byteArray8 = 0x96
   case nextBuffer = 0x97
-  case readOnlyBuffer = 0x98
+  case readonlyBuffer = 0x98
 
   /// The name Python gives it, such as `STACK_GLOBAL`.
   var name: String {

@@ -1,7 +1,9 @@
 internal import Diagnostics
 
-/// A value that a pickle has made. Containers name other values by their number, so that a cycle
-/// leaks nothing and a deep nest is freed without recursion.
+/// A value that a pickle has made.
+///
+/// Containers name other values by their number, so that a cycle leaks nothing and a deep nest is
+/// freed without recursion.
 enum PickleNode {
   case none
   case bool(Bool)
@@ -184,7 +186,7 @@ final class PickleReader {
       push(try rules.resolve(persistent: identifier, in: self))
     case .proto, .stop, .duplicate, .float, .int, .long, .string, .unicode, .persid, .dict, .list,
       .get, .put, .inst, .obj, .newObjEx, .ext1, .ext2, .ext4, .byteArray8, .nextBuffer,
-      .readOnlyBuffer:
+      .readonlyBuffer:
       throw failure("the opcode \(opcode.name) is not read")
     }
   }

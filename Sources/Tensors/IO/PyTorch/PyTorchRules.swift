@@ -15,6 +15,8 @@ final class PyTorchRules: PickleRules {
     case first
     /// A description: class and arguments.
     case record
+    /// A description whose parts all follow as its state.
+    case array
     case storage(ElementDecoding?)
     /// Stands as a value or argument; cannot be called.
     case name
@@ -35,6 +37,8 @@ final class PyTorchRules: PickleRules {
       "pathlib.PosixPath": .record, "pathlib.PurePosixPath": .record, "pathlib.Path": .record,
       "_codecs.encode": .encodedBytes, "numpy.dtype": .record,
       "numpy.core.multiarray.scalar": .numpyScalar, "numpy._core.multiarray.scalar": .numpyScalar,
+      "numpy.core.multiarray._reconstruct": .array, "numpy._core.multiarray._reconstruct": .array,
+      "numpy.ndarray": .name,
       // TorchScript's marks of element types.
       "torch.jit._pickle.build_intlist": .first, "torch.jit._pickle.build_tensorlist": .first,
       "torch.jit._pickle.build_doublelist": .first, "torch.jit._pickle.build_boollist": .first,
@@ -80,6 +84,7 @@ final class PyTorchRules: PickleRules {
     func wrong() -> KilpiError { reader.failure("\(global) with other arguments than it takes") }
     switch Self.known[global] ?? .record {
     case .record: return .record(PickleRecord(type: global, arguments: arguments))
+    case .array: return .record(PickleRecord(type: "numpy.ndarray", arguments: []))
     case .tensor(let counts):
       guard counts.contains(arguments.count) else { throw wrong() }
       return .object(try tensor(arguments.map { nodes[$0] }, in: reader))

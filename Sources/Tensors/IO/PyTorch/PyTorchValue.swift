@@ -27,7 +27,8 @@ public indirect enum PyTorchValue {
   /// A tensor or parameter.
   case tensor(PyTorchTensor)
   /// An object of a known harmless class (`argparse.Namespace`, `torch.device`) or a TorchScript
-  /// module, as its attributes; constructor arguments are the attribute `arguments`.
+  /// module, as its attributes; constructor arguments are the attribute `arguments`, a state that is
+  /// no dictionary (a numpy array's) the attribute `state`.
   case record(type: String, attributes: [(name: String, value: PyTorchValue)])
 
   /// The entry or attribute of that name; nil when there is none.
@@ -74,8 +75,9 @@ public indirect enum PyTorchValue {
     }
   }
 
-  /// Named parts of a dictionary or record in the file's order; whole numbers count as names, other
-  /// keys are passed over. Nil for other values.
+  /// Named parts of a dictionary or record in the file's order; nil for other values.
+  ///
+  /// Whole numbers count as names, other keys are passed over.
   public var members: [(name: String, value: PyTorchValue)]? {
     switch self {
     case .dictionary(let pairs):

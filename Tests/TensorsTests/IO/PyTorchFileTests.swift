@@ -1,0 +1,249 @@
+import Diagnostics
+import Files
+import TestSupport
+import Tensors
+import Testing
+
+@Suite("PyTorch files")
+struct PyTorchFileTests {
+  /// Opens bytes as a file that lives as long as `body` runs.
+  static func open<Result>(
+    _ bytes: [UInt8], _ body: (PyTorchFile) throws -> Result
+  ) throws -> Result {
+    try withTemporaryDirectory { directory in
+      let path = directory + "/x.pt"
+      try writeQuickly(bytes, to: path)
+      return try body(PyTorchFile(path: path))
+    }
+  }
+
+  @Test("the fixture is there")
+  func present() {
+    #expect(PyTorchFixture.shared.files.count == 10)
+    #expect(PyTorchFixture.shared.refused.count == 6)
+  }
+
+  @Test("everything arrives as PyTorch wrote it", arguments: PyTorchFixture.shared.files)
+  func readsReference(_ file: PyTorchFixture.File) throws {
+    try Self.open(file.bytes) { opened in
+      #expect(opened.isTorchScript == file.isTorchScript)
+      #expect(PyTorchFile.matches(path: opened.path))
+      let source = try opened.tensors(at: opened.root)
+      let names = file.tensors.map(\.name)
+      #expect(source.names == names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) })
+      for contents in file.tensors {
+        #expect(try source.shape(of: contents.name) == contents.shape)
+        let tensor = try source.tensor(contents.name)
+        try contents.expect(tensor)
+        #expect(try source.dtype(of: contents.name) == tensor.dtype)
+      }
+      let others = Dictionary(source.others, uniquingKeysWith: { a, _ in a })
+      for other in file.others {
+        #expect(others[other.key]?.equals(other.value) == true, "\(other.key)")
+      }
+    }
+  }
+
+  @Test("values and records that have no counterpart in JSON")
+  func otherValues() throws {
+    let checkpoint = try #require(PyTorchFixture.file("training checkpoint"))
+    try Self.open(checkpoint.bytes) { file in
+      let root = file.root
+      #expect(root["epoch"]?.integer == 3)
+      #expect(root["best"]?.number == 61.25)
+      #expect(root["seen"]?.integer == -7)
+      #expect(root["type"]?.string == "torch.float16")
+      #expect(root["set"]?.elements?.first?.integer == 1)
+      guard case .record("argparse.Namespace", _)? = root["args"],
+        case .record("torch.device", let device)? = root["device"]
+      else {
+        Issue.record("no records")
+        return
+      }
+      #expect(device.first?.value.elements?.first?.string == "cpu")
+      #expect(root["args"]?["prompt"]?.string == "a photo")
+      // A numpy array, such as a random state, does not hinder the rest: (version, shape, type, order, bytes).
+      guard case .record("numpy.ndarray", _)? = root["array"],
+        case .bytes(let bytes)? = root["array"]?["state"]?.elements?.last
+      else {
+        Issue.record("no array")
+        return
+      }
+      #expect(bytes == [1, 0, 0, 0, 2, 0, 0, 0])
+      let weights = try file.tensors(at: try #require(root["model"]))
+      #expect(weights.names.first == "module.conv.bias")
+      let weight = try #require(root["model"]?["module.norm.num_batches_tracked"]?.tensor)
+      #expect(weight.storedType == "int64" && weight.dtype == .int64 && weight.shape == [])
+      #expect {
+        try weights.tensor("module.conv.bia")
+      } throws: {
+        "\($0)" == "there is no tensor 'module.conv.bia' in '\(file.path)' "
+          + "(did you mean 'module.conv.bias'?)"
+      }
+    }
+  }
+
+  @Test("a TorchScript module is a record of its attributes")
+  func torchScript() throws {
+    let scripted = try #require(PyTorchFixture.file("TorchScript, scripted"))
+    try Self.open(scripted.bytes) { file in
+      guard case .record(let type, _) = file.root else {
+        Issue.record("no record")
+        return
+      }
+      #expect(type.hasPrefix("__torch__."))
+      let visual = try #require(file.root["visual"])
+      #expect(visual["sizes"]?.elements?.compactMap(\.integer) == [1, 2])
+      #expect(visual["scale"]?.number == 2.5)
+      #expect(visual["names"]?["a"]?.string == "b")
+      let name = "visual.transformer.resblocks.0.attn.in_proj_weight"
+      let source = try file.tensors(at: file.root)
+      #expect(try source.shape(of: name) == [12, 4])
+      #expect(source.others.contains { $0.name == "visual.transformer.training" })
+      #expect(file.root["mask"]?.tensor?.storedType == "float16")
+    }
+  }
+
+  static let advice =
+    " (load it with PyTorch 1.6 or later and save it again, or convert it to safetensors)"
+  static let convert =
+    " (nothing of it was run; save its state_dict alone with PyTorch, or convert it to safetensors)"
+  static let refusals: [(name: String, reason: String)] = [
+    ("before version 1.6", "it is a bare pickle, PyTorch's format before version 1.6" + advice),
+    ("of 2016", "it is a tar archive, PyTorch's format of 2016" + advice),
+    (
+      "a whole module",
+      "byte 2 of its pickle: it names 'torch.nn.modules.linear.Linear', which a file of tensors "
+        + "does not need" + convert
+    ),
+    (
+      "a complex tensor",
+      "byte 53 of its pickle: it names 'torch.ComplexFloatStorage', which a file of tensors does "
+        + "not need" + convert
+    ),
+    (
+      "an unread type",
+      "byte 177 of its pickle: a tensor of torch.float8_e5m2, which is not read" + convert
+    ),
+    (
+      "a sparse tensor",
+      "byte 2 of its pickle: it names 'torch._utils._rebuild_sparse_tensor', which a file of "
+        + "tensors does not need" + convert
+    ),
+  ]
+
+  @Test("other kinds of files are recognised and refused", arguments: refusals)
+  func refused(_ row: (name: String, reason: String)) throws {
+    let bytes = try #require(PyTorchFixture.shared.refused[row.name])
+    try Self.expect(bytes, refusedFor: row.reason)
+  }
+
+  static func expect(
+    _ bytes: [UInt8], refusedFor reason: String, sourceLocation: SourceLocation = #_sourceLocation
+  ) throws {
+    try withTemporaryDirectory { directory in
+      let path = directory + "/x.pt"
+      try writeQuickly(bytes, to: path)
+      let error = #expect(throws: KilpiError.self, sourceLocation: sourceLocation) {
+        let file = try PyTorchFile(path: path)
+        let source = try file.tensors(at: file.root)
+        for name in source.names { _ = try source.tensor(name) }
+      }
+      #expect(
+        error?.description == "cannot read '\(path)': " + reason, sourceLocation: sourceLocation)
+    }
+  }
+
+  /// A dictionary without anything in it.
+  static let empty: [UInt8] = [0x80, 2, 0x7D, 0x2E]
+
+  @Test("archives that are none of PyTorch's")
+  func otherArchives() throws {
+    let again = " (copy or download it again)"
+    try Self.expect([], refusedFor: "it does not start as a PyTorch file does" + again)
+    try Self.expect(
+      zipArchive([("a.npy", [1])]),
+      refusedFor: "it is a zip archive with no data.pkl (is it a PyTorch file?)")
+    try Self.expect(
+      pytorchArchive(Self.empty, others: ["y/data.pkl": Self.empty]),
+      refusedFor: "it is a zip archive with more than one data.pkl (is it a PyTorch file?)")
+    try Self.expect(
+      pytorchArchive(Self.empty, others: ["x/byteorder": Array("big".utf8)]),
+      refusedFor: "its numbers are in 'big' byte order, not 'little' "
+        + "(load and save it with PyTorch on a little-endian machine)")
+    try Self.expect(
+      pytorchArchive(Self.empty, others: ["x/byteorder": [UInt8](repeating: 0, count: 17)]),
+      refusedFor: "its member 'x/byteorder' has 17 bytes, the limit is 16")
+  }
+
+  @Test("a changed storage fails its checksum, whole or in part")
+  func checksums() throws {
+    for name in ["state dictionary", "views of one storage"] {
+      let file = try #require(PyTorchFixture.file(name))
+      let member = Array("archive/data/0".utf8)
+      let place = try #require(
+        (0..<file.bytes.count).first { file.bytes[$0...].starts(with: member) })
+      // The contents follow a padded header on the next multiple of 64.
+      let start = (place + member.count) / 64 * 64 + 64
+      var bytes = file.bytes
+      bytes[start] ^= 1
+      try Self.expect(
+        bytes,
+        refusedFor: "its member 'archive/data/0' has a wrong checksum (copy or download it again)")
+    }
+  }
+
+  @Test("cut at any byte it is refused")
+  func truncated() throws {
+    let whole = try #require(PyTorchFixture.file("state dictionary")).bytes
+    try withTemporaryDirectory { directory in
+      let path = directory + "/x.pt"
+      for length in 0..<whole.count {
+        try writeQuickly(Array(whole[..<length]), to: path)
+        #expect(throws: KilpiError.self, "cut at \(length)") { try PyTorchFile(path: path) }
+      }
+    }
+  }
+
+  @Test("any bit flipped: it loads with the same values or is refused")
+  func flipped() throws {
+    let file = try #require(PyTorchFixture.file("a parameter"))
+    let expected = try #require(file.tensors.first)
+    try withTemporaryDirectory { directory in
+      let path = directory + "/x.pt"
+      for bit in 0..<8 * file.bytes.count {
+        var bytes = file.bytes
+        bytes[bit / 8] ^= 1 << (bit % 8)
+        try writeQuickly(bytes, to: path)
+        guard let opened = try? PyTorchFile(path: path),
+          let tensor = try? opened.root.tensor?.load()
+        else { continue }
+        try expected.expect(tensor)
+      }
+    }
+  }
+
+  /// Checksums set right again after the flip, so that the pickle's own checks are met.
+  @Test("any bit of the pickle flipped: it loads or is refused, and never ends the process")
+  func flippedPickle() throws {
+    let pickle = HostilePickleTests.tensor(
+      storage: [
+        "(X", 7, 0, 0, 0, "storagectorch\nFloatStorage\nX", 1, 0, 0, 0, "0X", 3, 0, 0, 0, "cpuK", 6,
+        "tQ",
+      ])
+    let storage = [UInt8](repeating: 0, count: 24)
+    var loaded = 0
+    try withTemporaryDirectory { directory in
+      let path = directory + "/x.pt"
+      for bit in 0..<8 * pickle.count {
+        var bytes = pickle
+        bytes[bit / 8] ^= 1 << (bit % 8)
+        try writeQuickly(pytorchArchive(bytes, storages: ["0": storage]), to: path)
+        guard let file = try? PyTorchFile(path: path) else { continue }
+        let source = try file.tensors(at: file.root)
+        for name in source.names where (try? source.tensor(name)) != nil { loaded += 1 }
+      }
+    }
+    #expect(loaded > 0)
+  }
+}
