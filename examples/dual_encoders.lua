@@ -1,5 +1,5 @@
--- One script for every dual encoder: a CLIP, CLIP's residual network and a SigLIP, each trained a little
--- on Fashion-MNIST, attacked, hardened with MMCoA and attacked again. About 20 seconds; `quick`: 5.
+-- One script for every dual encoder: a CLIP, CLIP's residual network and a SigLIP, each trained a
+-- little on Fashion-MNIST, attacked, hardened and attacked again. About 20 seconds; `quick`: 5.
 local quick = arg and arg[1] == "quick"
 local steps <const>, images <const> = quick and 10 or 120, quick and 640 or 2000
 

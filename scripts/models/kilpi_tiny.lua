@@ -1,5 +1,5 @@
--- Trains kilpi-tiny, the model that ships with Kilpi, and measures it. About half an hour on two cores;
--- resumable: run it again after an interruption.
+-- Trains kilpi-tiny, the model that ships with Kilpi, and measures it. About half an hour on two
+-- cores; resumable: run it again after an interruption.
 --   python scripts/models/kilpi_tiny_data.py DATA
 --   kilpi run scripts/models/kilpi_tiny.lua DATA RUN
 local data_folder, out = arg[1], arg[2]
