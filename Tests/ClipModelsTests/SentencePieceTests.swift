@@ -76,7 +76,7 @@ private func message(_ number: UInt8, _ bytes: [UInt8]) -> [UInt8] {
     var wrong: [String] = []
     for (number, row) in try fixture.lines().enumerated() {
       let text = try #require(row[0].string)
-      let ids = try tokenizer.plainIDs(of: text)
+      let ids = try tokenizer.rawIDs(of: text)
       if fingerprint(ids) != row[column].string {
         wrong.append("\(number): \(text.debugDescription)")
       }
@@ -109,6 +109,14 @@ private func message(_ number: UInt8, _ bytes: [UInt8]) -> [UInt8] {
         #expect(try tokenizer.ids(of: text) == serialized.ids(of: text))
       }
       try AtomicFile.write(fixture.model("siglip"), to: folder + "/spiece.model")
+      try withTemporaryDirectory { copy in
+        for name in ["spiece.model", "tokenizer.json"] {
+          try SentencePieceTokenizer(path: "\(folder)/\(name)").save(in: copy)
+          let again = try SentencePieceTokenizer(path: "\(copy)/\(name)")
+          #expect(try again.ids(of: "a dog") == serialized.ids(of: "a dog"))
+        }
+      }
+      #expect(throws: KilpiError.self) { try serialized.save(in: folder) }
       for path in [folder, folder + "/spiece.model", folder + "/tokenizer.json"] {
         #expect(
           try SentencePieceTokenizer(path: path).ids(of: "A dog!") == serialized.ids(of: "a dog"))
@@ -125,6 +133,20 @@ private func message(_ number: UInt8, _ bytes: [UInt8]) -> [UInt8] {
     }
     let digits = String(hash, radix: 16)
     return String(repeating: "0", count: 16 - digits.count) + digits
+  }
+
+  @Test func wholeWordsArePiecesOfLettersAlone() throws {
+    let tokenizer = try Fixture().tokenizer("siglip")
+    let words = (0..<tokenizer.vocabularySize).compactMap { tokenizer.word(of: $0) }
+    #expect(words.count > 40 && words.contains("dog") && Set(words).count == words.count)
+    for word in words where word.lowercased() == word {
+      #expect(try tokenizer.plainIDs(of: word).count == 1)
+    }
+    for id in [-1, 0, 1, 2, tokenizer.vocabularySize, Int.max] {
+      #expect(tokenizer.word(of: id) == nil)
+    }
+    #expect(tokenizer.specialCount == 1)
+    #expect(try tokenizer.plainText(of: tokenizer.plainIDs(of: "A dog.")) == "a dog")
   }
 
   @Test func lengthsAreFixedOrRefused() throws {
@@ -154,7 +176,7 @@ private func message(_ number: UInt8, _ bytes: [UInt8]) -> [UInt8] {
     let tokenizer = try Fixture().tokenizer("siglip")
     let size = 1 << 20
     _ = try tokenizer.ids(of: String(repeating: "a", count: size))
-    _ = try tokenizer.plainIDs(of: String(repeating: "\u{FDFA}", count: size / 3))
+    _ = try tokenizer.rawIDs(of: String(repeating: "\u{FDFA}", count: size / 3))
     #expect(try tokenizer.ids(of: String(repeating: " ", count: size)) == [])
     #expect(throws: KilpiError.self) {
       try tokenizer.ids(of: String(repeating: "a", count: size + 1))

@@ -194,8 +194,10 @@ extension SentencePieceModel {
 // MARK: - tokenizer.json
 
 extension SentencePieceModel {
-  /// Reads the unigram model of a `tokenizer.json`: pieces, byte fallback, the precompiled
-  /// normaliser. Special added tokens are not found in texts.
+  /// Reads the unigram model of a `tokenizer.json`.
+  ///
+  /// Taken are pieces, byte fallback and the precompiled normaliser; special added tokens are not
+  /// found in texts.
   init(tokenizer document: JSONValue) throws {
     guard let model = document["model"], model["type"]?.string ?? "Unigram" == "Unigram",
       let rows = model["vocab"]?.array

@@ -14,6 +14,8 @@ public final class SentencePieceTokenizer: Sendable {
   public static let defaultContext = 64
 
   private let model: SentencePieceModel
+  /// The file that it was read from: name and bytes.
+  private let file: (name: String, bytes: [UInt8])?
   /// The id of `</s>`, which ends a text and fills what is left.
   public let endID: Int
   /// The pieces that the reference's prefix `<unk>` has.
@@ -35,20 +37,23 @@ public final class SentencePieceTokenizer: Sendable {
     let bytes = try FileReader.bytes(at: file, limit: SentencePieceModel.Limit.bytes)
     do {
       let isJSON = bytes.first { $0 > 0x20 } == UInt8(ascii: "{")
-      try self.init(
+      let model =
         isJSON && file.hasSuffix(".json")
-          ? SentencePieceModel(tokenizer: JSONValue.parse(bytes))
-          : SentencePieceModel(serialized: bytes))
+        ? try SentencePieceModel(tokenizer: JSONValue.parse(bytes))
+        : try SentencePieceModel(serialized: bytes)
+      let name = file.hasSuffix(".json") ? "tokenizer.json" : "spiece.model"
+      try self.init(model, file: (name, bytes))
     } catch let error as KilpiError {
       throw KilpiError("", "cannot use '\(file)': \(error.problem)", advice: error.advice)
     }
   }
 
-  init(_ model: SentencePieceModel) throws {
+  init(_ model: SentencePieceModel, file: (name: String, bytes: [UInt8])? = nil) throws {
     guard let end = model.id(of: "</s>") else {
       throw KilpiError("", "there is no piece '</s>'", advice: "is it SigLIP's?")
     }
     self.model = model
+    self.file = file
     endID = end
     prefixCount = try Self.ids(of: "<unk>", model).count
   }
@@ -72,7 +77,7 @@ public final class SentencePieceTokenizer: Sendable {
   }
 
   /// The ids of a text as it is, as SentencePiece's own `encode` gives them.
-  public func plainIDs(of text: String) throws -> [Int] {
+  public func rawIDs(of text: String) throws -> [Int] {
     try Self.check(text)
     return try Self.ids(of: text, model)
   }
@@ -262,5 +267,32 @@ public final class SentencePieceTokenizer: Sendable {
         rest = rest.dropFirst()
       }
     }
+  }
+}
+
+extension SentencePieceTokenizer: TextTokenizer {
+  /// The ids by SigLIP's rules, without `</s>`.
+  public func plainIDs(of text: String) throws -> [Int] { try ids(of: text) }
+  /// The text of ids.
+  public func plainText(of ids: [Int]) throws -> String { try decode(ids) }
+  /// `</s>`.
+  public var specialCount: Int { 1 }
+
+  /// A piece that is a word of letters by itself: U+2581, then letters alone.
+  public func word(of id: Int) -> String? {
+    guard model.texts.indices.contains(id), model.kinds[id] == .normal,
+      model.texts[id].starts(with: SentencePieceModel.spaceSymbol)
+    else { return nil }
+    let word = String(decoding: model.texts[id].dropFirst(3), as: UTF8.self)
+    guard !word.isEmpty, word.unicodeScalars.allSatisfy(\.properties.isAlphabetic) else {
+      return nil
+    }
+    return word
+  }
+
+  /// Writes the file that it was read from, `spiece.model` or `tokenizer.json`.
+  public func save(in folder: String) throws {
+    guard let file else { throw KilpiError("", "the tokenizer was not read from a file") }
+    try AtomicFile.write(file.bytes, to: "\(folder)/\(file.name)")
   }
 }
