@@ -107,7 +107,9 @@ let tests: [Target] = [
   test(
     "ClipModelsTests",
     ["ClipModels", "Networks", "Images", "Archives", "Tensors", "Files", "Diagnostics"]),
-  test("TextModelsTests", ["TextModels", "Archives", "Networks", "Tensors", "Files", "Diagnostics"]),
+  test(
+    "TextModelsTests",
+    ["TextModels", "Archives", "Networks", "Tensors", "Files", "Diagnostics"]),
   test("AttacksTests", ["Attacks", "Tensors", "Diagnostics"]),
   test("DatasetsTests", ["Datasets", "Images", "Archives", "Tensors", "Files", "Diagnostics"]),
   test(

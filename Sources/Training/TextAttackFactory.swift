@@ -49,10 +49,11 @@ public enum TextAttackFactory {
     public var sites = 20
     /// `char`: LEAF's training form with that many random sites and symbols; nil: the test form.
     public var draws: Int?
-    /// `bert`: how candidates are taken; in `coattack` mode the rest follows released code too. `k`,
-    /// the filters and stop words are taken from this table.
+    /// How `bert` takes candidates.
+    ///
+    /// In `coattack` mode the rest follows released code too. `k`, the filters and stop words are taken from this table.
     public var masked = MaskedOptions()
-    /// Words left alone; nil: Kilpi's own list. Compared with case in `coattack` mode.
+    /// Words left alone, compared with case in `coattack` mode; nil: Kilpi's own list.
     public var stopWords: [String]?
     /// Root of random numbers.
     public var seed: UInt64 = 0

@@ -54,8 +54,9 @@ public struct TextAttack {
   public var constraints = TextConstraints()
   /// What separates words.
   public var splitting = TextWords.Splitting.whitespace
-  /// What the encoder is given while candidates are scored, in place of the text itself; the
-  /// objective reported is that of the text all the same. For the procedure of released code.
+  /// What the encoder is given while candidates are scored, in place of the text itself.
+  ///
+  /// The objective reported is that of the text all the same. For the procedure of released code.
   public var scoredText: ((String) throws -> String)?
   /// Whether a word means the same as another, for the report's share of synonyms.
   public var isSynonym: ((_ old: String, _ new: String) -> Bool)?

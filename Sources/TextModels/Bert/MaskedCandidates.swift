@@ -70,7 +70,9 @@ public struct MaskedRequest: Sendable {
   }
 }
 
-/// Candidates found before. The model is frozen, so that they stay right; when there are too many,
+/// Candidates found before.
+///
+/// The model is frozen, so that they stay right; when there are too many,
 /// all go.
 final class MaskedCandidateCache {
   /// A word of a text; bytes, since canonically equal strings have other places.

@@ -263,7 +263,9 @@ private struct MaskedSearch {
     }
   }
 
-  /// The text of a combination. In `aligned`, punctuation stands without spaces, as it does inside
+  /// The text of a combination.
+  ///
+  /// In `aligned`, punctuation stands without spaces, as it does inside
   /// the words that are edited ("t-shirt").
   private func joined(_ ids: [Int]) throws -> String {
     if options.mode == .coattack { return try tokenizer.decode(ids) }
