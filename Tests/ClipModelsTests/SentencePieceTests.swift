@@ -2,6 +2,7 @@ import Archives
 import Diagnostics
 import Files
 import Foundation
+import Tensors
 import TestSupport
 import Testing
 
@@ -214,6 +215,35 @@ private func message(_ number: UInt8, _ bytes: [UInt8]) -> [UInt8] {
     #expect(try tokenizer.ids(of: "b") == [4])
     #expect(try tokenizer.ids(of: "abx") == [4, 3, 0])
     #expect(try tokenizer.decode([4, 3, 0, 1, 3]) == "aa \u{2047} ")
+  }
+
+  /// A SigLIP loads with the tokenizer beside its weights, and is saved with it.
+  @Test func siglipModelsFindTheirTokenizer() throws {
+    let source = TestFiles.fixture("checkpoints/siglip-hf")
+    try withTemporaryDirectory { folder in
+      for name in try FileReader.names(in: source) where name != "reference.safetensors" {
+        try AtomicFile.write(FileReader.bytes(at: "\(source)/\(name)"), to: "\(folder)/\(name)")
+      }
+      #expect(try ClipModel.load(folder).tokenizer == nil)
+      try AtomicFile.write(small, to: folder + "/spiece.model")
+      let model = try ClipModel.load(folder)
+      let tokenizer = try #require(model.tokenizer)
+      #expect(tokenizer.vocabularySize == 5)
+      let features = try model.encodeText(["A b.", "a b"])
+      #expect(
+        try features.floats().prefix(4).elementsEqual(features.selected(0, 1).floats().prefix(4)))
+      try withTemporaryDirectory { copy in
+        try model.save(copy)
+        #expect(
+          try ClipModel.load(copy).tokenizer?.plainIDs(of: "b") == tokenizer.plainIDs(of: "b"))
+      }
+      try AtomicFile.write(Array(small.dropLast()), to: folder + "/spiece.model")
+      #expect {
+        try ClipModel.load(folder)
+      } throws: {
+        "\($0)".contains("cannot use '\(folder)/spiece.model'")
+      }
+    }
   }
 
   @Test func survivesTruncationAtEveryByteAndFlippedBits() throws {
