@@ -10,7 +10,8 @@ import Testing
 /// A tiny random BERT with outputs of transformers in float64 (scripts/reference/masked_lm.py).
 @Suite struct MaskedLanguageModelTests {
   static let folder = TestFiles.fixture("bert-tiny")
-  static let files = ["model", "published", "plain"].map { $0 + ".safetensors" }
+  static let files =
+    ["model", "published", "plain"].map { $0 + ".safetensors" } + ["pytorch_model.bin"]
 
   private func ids(_ reference: SafetensorsFile) throws -> [[Int]] {
     let ids = try reference.tensor("ids")
@@ -211,7 +212,8 @@ import Testing
     #expect(
       message("/nowhere/bert").hasPrefix("cannot load 'F': there is no such file (give a folder"))
     try withTemporaryDirectory { folder in
-      #expect(message(folder).contains("the folder holds no model.safetensors"))
+      #expect(
+        message(folder).contains("the folder holds no model.safetensors or pytorch_model.bin"))
       try AtomicFile.write("", to: folder + "/model.safetensors")
       #expect(message(folder).contains("there is no config.json beside the weights"))
     }

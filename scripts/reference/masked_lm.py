@@ -8,7 +8,7 @@
 Reference: BertForMaskedLM of transformers 5.23.0, torch 2.15.0, Python 3.11.2, one thread. Candidates
 are computed here from the words of methods.md 3.3 and 3.4, slowly and one sentence at a time.
 Files: model.safetensors as transformers writes it; published.safetensors with the names of the first
-published BERTs (gamma and beta, pooler, next-sentence head); plain.safetensors without `bert.`, with
+published BERTs (gamma and beta, pooler, next-sentence head), pytorch_model.bin the same; plain.safetensors without `bert.`, with
 decoder.bias; reference.safetensors with ids, hidden states and logits.
 """
 import itertools
@@ -229,6 +229,7 @@ def tiny():
     full = {key: value.clone().contiguous() for key, value in model.state_dict().items() if not key.startswith("cls.predictions.decoder.")}
     old = {key.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta"): value for key, value in full.items()}
     save_file(old, folder / "published.safetensors", metadata={"format": "pt"})
+    torch.save(old, folder / "pytorch_model.bin")
     plain = {key.removeprefix("bert."): value for key, value in full.items() if not key.startswith(("bert.pooler", "cls.seq"))}
     plain["cls.predictions.decoder.bias"] = plain.pop("cls.predictions.bias")
     save_file(plain, folder / "plain.safetensors", metadata={"format": "pt"})

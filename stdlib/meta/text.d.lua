@@ -69,7 +69,7 @@ function text.synonyms(word, options) end
 ---@return string[]
 function text.edits(word, options) end
 
---- A BERT that suggests words for places in a sentence: a folder with config.json, vocab.txt (or tokenizer.json) and model.safetensors as published for bert-base-uncased, or the path of the weights. Norm names may be weight and bias or gamma and beta, the decoder may be tied. Words that look like special tokens in a text are ordinary characters.
+--- A BERT that suggests words for places in a sentence: a folder with config.json, vocab.txt (or tokenizer.json) and model.safetensors or pytorch_model.bin as published for bert-base-uncased, or the path of the weights. Norm names may be weight and bias or gamma and beta, the decoder may be tied. Words that look like special tokens in a text are ordinary characters.
 ---
 ---```lua
 ---local ok, problem = pcall(text.load_mlm, "models/bert")

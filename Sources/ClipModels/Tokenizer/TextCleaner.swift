@@ -219,7 +219,7 @@ enum TextCleaner {
   }
 
   /// Lower case by Unicode's full mapping; a capital sigma at a word's end becomes the final one.
-  private static func lowercased(
+  static func lowercased(
     _ text: [Unicode.Scalar], finalSigma: Bool
   ) -> [Unicode.Scalar] {
     var result: [Unicode.Scalar] = []

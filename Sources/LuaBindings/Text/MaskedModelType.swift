@@ -46,8 +46,8 @@ extension TextLibrary {
     "load_mlm", "(path: string) -> mlm",
     doc: """
       A BERT that suggests words for places in a sentence: a folder with config.json, vocab.txt (or \
-      tokenizer.json) and model.safetensors as published for bert-base-uncased, or the path of the \
-      weights. Norm names may be weight and bias or gamma and beta, the decoder may be tied. Words that \
+      tokenizer.json) and model.safetensors or pytorch_model.bin as published for bert-base-uncased, or \
+      the path of the weights. Norm names may be weight and bias or gamma and beta, the decoder may be tied. Words that \
       look like special tokens in a text are ordinary characters.
       """,
     example: """

@@ -3,21 +3,15 @@ internal import Files
 internal import Networks
 internal import Tensors
 
-/// A file of named weights, read one by one.
-protocol WeightSource {
-  /// Names of the tensors.
-  var names: [String] { get }
-  /// A tensor; half precision widened.
-  func tensor(_ name: String) throws -> Tensor
-  /// A tensor's shape; reads no values.
-  func shape(of name: String) throws -> [Int]
-}
-
-extension SafetensorsFile: WeightSource {}
-
 extension MaskedLanguageModel {
+  /// Names that folders give their weights, the best first.
+  private static let weightNames = [
+    "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin",
+    "pytorch_model.bin.index.json",
+  ]
+
   /// Loads a model from a folder with `config.json`, `vocab.txt` (or `tokenizer.json`) and
-  /// `model.safetensors`, or from that file.
+  /// `model.safetensors` or `pytorch_model.bin` (or the index of their shards), or from that file.
   ///
   /// Norm names may be `weight`, `bias` or `gamma`, `beta`; the prefix `bert.` may be there or not. A
   /// decoder tied to the word embedding need not be stored. Weights of the pooler and of next-sentence
@@ -27,9 +21,14 @@ extension MaskedLanguageModel {
   public static func load(_ path: String) throws -> MaskedLanguageModel {
     let isFolder = FileReader.isDirectory(path)
     let folder = isFolder ? path : path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
-    let file = isFolder ? path + "/model.safetensors" : path
-    guard FileReader.exists(file) else {
-      let reason = isFolder ? "the folder holds no model.safetensors" : "there is no such file"
+    let file =
+      isFolder
+      ? weightNames.map { path + "/" + $0 }.first(where: FileReader.exists)
+      : FileReader.exists(path) ? path : nil
+    guard let file else {
+      let reason =
+        isFolder
+        ? "the folder holds no model.safetensors or pytorch_model.bin" : "there is no such file"
       throw KilpiError(
         "", "cannot load '\(path)': \(reason)",
         advice: "give a folder with config.json, vocab.txt and model.safetensors")
@@ -48,14 +47,23 @@ extension MaskedLanguageModel {
       throw KilpiError("", "cannot load '\(settings)': \(error.problem)", advice: error.advice)
     }
     let tokenizer = try WordPieceTokenizer(folder: folder)
-    let source: any WeightSource = try SafetensorsFile(path: file)
-    let parameters = try BertCheckpoint(configuration).read(source, path: file)
+    let parameters = try BertCheckpoint(configuration).read(weights(at: file), path: file)
     do {
       return try MaskedLanguageModel(
         configuration, tokenizer: tokenizer, parameters: parameters, origin: path)
     } catch let error as KilpiError {
       throw KilpiError("", "cannot load '\(path)': \(error.problem)", advice: error.advice)
     }
+  }
+}
+
+extension MaskedLanguageModel {
+  /// Opens weights, whatever their format; it is told by the content but for an index.
+  private static func weights(at path: String) throws -> any TensorSource {
+    if path.hasSuffix(".index.json") { return try ShardedTensors(indexPath: path) }
+    guard PyTorchFile.matches(path: path) else { return try SafetensorsFile(path: path) }
+    let file = try PyTorchFile(path: path)
+    return try file.tensors(at: file.root)
   }
 }
 
@@ -107,7 +115,7 @@ struct BertCheckpoint {
   /// The weights of a file under our names.
   ///
   /// - Throws: `KilpiError` listing missing, unexpected and mis-shaped keys.
-  func read(_ source: some WeightSource, path: String) throws -> ParameterList {
+  func read(_ source: any TensorSource, path: String) throws -> ParameterList {
     let available = Set(source.names)
     let prefix = available.contains { $0.hasPrefix("bert.") } ? "bert." : ""
     var missing: [String] = []
