@@ -40,6 +40,7 @@ let cTargets: [Target] = [
   .target(
     name: "CKernels", dependencies: ["CInterrupt"], cSettings: optimised,
     linkerSettings: [.linkedLibrary("pthread"), .linkedLibrary("m")]),
+  .target(name: "COneDNN", cSettings: optimised, linkerSettings: [.linkedLibrary("dl")]),
   .target(name: "CLuaBridge", dependencies: ["CLua", "CInterrupt"], cSettings: optimised),
   .target(name: "CPNG", cSettings: optimised, linkerSettings: [.linkedLibrary("png16")]),
   .target(name: "CTurboJPEG", cSettings: optimised, linkerSettings: [.linkedLibrary("turbojpeg")]),
@@ -50,7 +51,7 @@ let cTargets: [Target] = [
 let library: [Target] = [
   swift("Diagnostics", ["CInterrupt"]),
   swift("Files", ["Diagnostics"]),
-  swift("Kernels", ["CKernels", "COpenBLAS", "CInterrupt"], unchecked: true),
+  swift("Kernels", ["CKernels", "COpenBLAS", "COneDNN", "CInterrupt"], unchecked: true),
   swift("Archives", ["CArchive", "Diagnostics"]),
   swift("Tensors", ["Kernels", "CKernels", "Archives", "Files", "Diagnostics"]),
   swift("Images", ["Tensors", "CPNG", "CTurboJPEG", "Files", "Diagnostics"]),

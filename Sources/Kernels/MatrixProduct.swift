@@ -1,5 +1,6 @@
 internal import CInterrupt
 internal import CKernels
+internal import COneDNN
 internal import COpenBLAS
 
 /// The element types that products and fused kernels take.
@@ -18,6 +19,13 @@ extension Float: KernelScalar {
     _ a: UnsafePointer<Float>, _ lda: Int, _ b: UnsafePointer<Float>, _ ldb: Int, _ beta: Float,
     _ c: UnsafeMutablePointer<Float>, _ ldc: Int
   ) {
+    if m * n * k >= ProductLibrary.smallWork, ProductLibrary.usesOneDNN,
+      kilpi_onednn_sgemm(
+        transposeA, transposeB, Int64(m), Int64(n), Int64(k), alpha, a, Int64(lda), b, Int64(ldb),
+        beta, c, Int64(ldc))
+    {
+      return
+    }
     cblas_sgemm(
       CblasRowMajor, transposeA ? CblasTrans : CblasNoTrans, transposeB ? CblasTrans : CblasNoTrans,
       blasint(m), blasint(n), blasint(k), alpha, a, blasint(lda), b, blasint(ldb), beta, c,
@@ -198,27 +206,4 @@ private struct FixedProduct<Scalar: KernelScalar> {
       }
     }
   }
-}
-
-/// Facts about the linked OpenBLAS.
-public enum BLAS {
-  private static let prepared: Void = { openblas_set_num_threads(1) }()
-
-  /// Puts BLAS on one thread, once: the pool is the only place that runs threads.
-  static func prepare() { _ = prepared }
-
-  /// Fixed row panels, so that results do not depend on batch size or thread count (`--deterministic`).
-  public static var isDeterministic: Bool {
-    get { kilpi_deterministic() }
-    set { kilpi_set_deterministic(newValue) }
-  }
-
-  /// The library's own description: version and build options.
-  public static var configuration: String { String(cString: openblas_get_config()) }
-
-  /// The kernels it chose, such as `SkylakeX` or `Haswell`.
-  public static var coreName: String { String(cString: openblas_get_corename()) }
-
-  /// True for the pthread build, which Kilpi needs; OpenMP builds ignore the thread setting.
-  public static var usesPthreads: Bool { openblas_get_parallel() == 1 }
 }

@@ -31,6 +31,12 @@ enum LinearAlgebra {
       Fact(
         name: "threads", value: .integer(Int64(WorkerPool.threads)), text: "\(WorkerPool.threads)"),
     ]
+    let advice =
+      ProductLibrary.wantsOneDNN
+      ? " (apt install libdnnl2: about twice as fast on this processor)" : ""
+    facts.append(
+      Fact(
+        name: "products", value: .string(ProductLibrary.name), text: ProductLibrary.name + advice))
     if let speed = measuredSpeed() {
       facts.append(
         Fact(

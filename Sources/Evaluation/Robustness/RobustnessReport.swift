@@ -149,6 +149,7 @@ extension RobustnessReport {
       ]),
       "machine": .record([
         "precision": .string(evaluation.precision), "blas_core": .string(BLAS.coreName),
+        "products": .string(ProductLibrary.name),
       ]),
       "seed": evaluation.seed.map { .integer(Int64(bitPattern: $0)) } ?? .null,
     ])
