@@ -16,7 +16,7 @@ import Testing
     Row(m: 300, n: 200, k: 1), Row(m: 512, n: 512, k: 3),
   ]
 
-  /// Deterministic values in -1 ... 1; strides are three larger than the rows.
+  /// Fixed values from -1 to 1; strides are three larger than the rows.
   private func matrix(_ rows: Int, _ columns: Int, _ salt: Int) -> [Float] {
     (0..<rows * (columns + 3)).map { Float(($0 * 7919 + salt) % 2001) / 1000 - 1 }
   }
