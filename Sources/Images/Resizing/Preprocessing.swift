@@ -49,7 +49,7 @@ extension PixelImage {
     to size: Int, filter: ResizeFilter = .bicubic
   ) throws -> PixelImage {
     guard size > 0, size <= ImageSize.largestSide else {
-      throw KilpiError("", "size is \(size), outside 1 ... \(ImageSize.largestSide)")
+      throw KilpiError("", "size is \(size), outside 1 … \(ImageSize.largestSide)")
     }
     let long = size * max(width, height) / min(width, height)
     return try width <= height
@@ -99,7 +99,7 @@ extension PixelImage {
     _ preset: PreprocessingPreset, size: Int = 224, crop rule: CropRule = .torchvision
   ) throws -> PixelImage {
     guard size > 0, size <= ImageSize.largestSide else {
-      throw KilpiError("", "size is \(size), outside 1 ... \(ImageSize.largestSide)")
+      throw KilpiError("", "size is \(size), outside 1 … \(ImageSize.largestSide)")
     }
     switch preset {
     case .openai:
