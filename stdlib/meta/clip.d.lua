@@ -259,11 +259,11 @@ function clip.tokenize(text, options) end
 function clip.decode(ids) end
 
 ---@class clip.preprocessOptions
----@field preset? "openai"|"clip"|"mmcoa_small"|"mmcoa_imagenet"|"tecoa" # openai: bicubic, short side S, crop S; mmcoa_imagenet: bilinear, short side 256, crop 224; mmcoa_small: unchanged; default "openai"
+---@field preset? "openai"|"clip"|"mmcoa_small"|"mmcoa_imagenet"|"tecoa"|"siglip" # openai: bicubic, short side S, crop S; mmcoa_imagenet: bilinear, short side 256, crop 224; mmcoa_small: unchanged; siglip: bicubic to S x S, the aspect ratio lost; default "openai"
 ---@field size? integer # side S of the result; default 224
 ---@field crop? "torchvision"|"hf" # rounding of the crop's place; default "torchvision"
 
---- Prepares a photograph as the reference pipelines do, pixel for pixel: resize on 8-bit pixels and centre crop, never normalised. The image is a tensor [3, H, W] in [0, 1] or a file's path; the result [3, S, S].
+--- Prepares a photograph as the reference pipelines do on Pillow, pixel for pixel: resize on 8-bit pixels and centre crop, never normalised. The image is a tensor [3, H, W] in [0, 1] or a file's path (converted to RGB first, alpha dropped); the result [3, S, S].
 ---
 ---```lua
 ---print(clip.preprocess(tensor.ones{3, 40, 30}, {size = 16}):size(2))  --> 16

@@ -85,6 +85,7 @@ public enum ImageOperations {
       }
       let wide = try resizedShortSide(image, to: size * 256 / 224, filter: .bilinear)
       return try centreCropped(wide, to: size, rule: rule).contiguous()
+    case .siglip: return try resized(image, width: size, height: size)
     }
   }
 

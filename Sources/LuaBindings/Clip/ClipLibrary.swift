@@ -183,15 +183,16 @@ enum ClipLibrary {
     Entry(
       "preprocess", "(image: tensor|string [, options]) -> tensor",
       doc: """
-        Prepares a photograph as the reference pipelines do, pixel for pixel: resize on 8-bit pixels and \
-        centre crop, never normalised. The image is a tensor [3, H, W] in [0, 1] or a file's path; the \
-        result [3, S, S].
+        Prepares a photograph as the reference pipelines do on Pillow, pixel for pixel: resize on 8-bit \
+        pixels and centre crop, never normalised. The image is a tensor [3, H, W] in [0, 1] or a file's \
+        path (converted to RGB first, alpha dropped); the result [3, S, S].
         """,
       options: [
         .choice(
-          "preset", ["openai", "clip", "mmcoa_small", "mmcoa_imagenet", "tecoa"], default: "openai",
+          "preset", ["openai", "clip", "mmcoa_small", "mmcoa_imagenet", "tecoa", "siglip"],
+          default: "openai",
           "openai: bicubic, short side S, crop S; mmcoa_imagenet: bilinear, short side 256, crop 224; "
-            + "mmcoa_small: unchanged"),
+            + "mmcoa_small: unchanged; siglip: bicubic to S x S, the aspect ratio lost"),
         .integer("size", default: 224, range: 1...8192, "side S of the result"),
         .choice(
           "crop", ["torchvision", "hf"], default: "torchvision", "rounding of the crop's place"),
