@@ -238,11 +238,14 @@ function clip.available() end
 ---@class clip.tokenizeOptions
 ---@field context? integer # length of each row; default 77
 ---@field truncate? boolean # cut long texts, keeping the end token; default false
+---@field clean? "reference"|"hf" # how text is made uniform: as open_clip or as transformers does; default "reference"
+---@field special? boolean # `<start_of_text>` and `<end_of_text>` (with hf: `<|startoftext|>`, `<|endoftext|>`) mean the tokens, wherever the chosen tokenizer takes them so; default false
 
---- Token ids of CLIP's byte-pair tokenizer, int64 [N, context]: start 49406, the text, end 49407, zeros. Ids are those of the vocabulary file, from 0. A text that is too long is an error unless `truncate` is given.
+--- Token ids of CLIP's byte-pair tokenizer, int64 [N, context]: start 49406, the text, end 49407, zeros. Ids are those of the vocabulary file, from 0. A text that is too long is an error unless `truncate` is given. `clean = "reference"` cleans text as OpenAI's and open_clip's code does, without its repair of wrongly decoded text; "hf" as transformers does, which keeps curly quotes and HTML references. Names of special tokens are ordinary characters unless `special` is given.
 ---
 ---```lua
 ---print(clip.decode(clip.tokenize("A cat")))  --> a cat
+---print(clip.decode(clip.tokenize("1 &lt; 2", {clean = "hf"})))  --> 1 & lt ; 2
 ---```
 ---@param text string|string[]
 ---@param options? clip.tokenizeOptions

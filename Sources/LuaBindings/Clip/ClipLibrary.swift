@@ -138,22 +138,35 @@ enum ClipLibrary {
       doc: """
         Token ids of CLIP's byte-pair tokenizer, int64 [N, context]: start 49406, the text, end 49407, \
         zeros. Ids are those of the vocabulary file, from 0. A text that is too long is an error unless \
-        `truncate` is given.
+        `truncate` is given. `clean = "reference"` cleans text as OpenAI's and open_clip's code does, \
+        without its repair of wrongly decoded text; "hf" as transformers does, which keeps curly quotes \
+        and HTML references. Names of special tokens are ordinary characters unless `special` is given.
         """,
       options: [
         .integer("context", default: 77, range: 2...65536, "length of each row"),
         .boolean("truncate", default: false, "cut long texts, keeping the end token"),
+        .choice(
+          "clean", ["reference", "hf"], default: "reference",
+          "how text is made uniform: as open_clip or as transformers does"),
+        .boolean(
+          "special", default: false,
+          "`<start_of_text>` and `<end_of_text>` (with hf: `<|startoftext|>`, `<|endoftext|>`) mean the "
+            + "tokens, wherever the chosen tokenizer takes them so"),
       ],
       example: """
         print(clip.decode(clip.tokenize("A cat")))  --> a cat
+        print(clip.decode(clip.tokenize("1 &lt; 2", {clean = "hf"})))  --> 1 & lt ; 2
         """
     ) { call in
       let options = try call.options(2)
       let texts = try call.strings(1)
       let context = try options.integer("context")
+      let cleaning = try TextCleaning(rawValue: options.string("clean")) ?? .reference
+      let (truncate, special) = (try options.boolean("truncate"), try options.boolean("special"))
       let tokenizer = try BytePairTokenizer.standard()
       let rows = try texts.flatMap {
-        try tokenizer.encode($0, context: context, truncate: options.boolean("truncate"))
+        try tokenizer.encode(
+          $0, context: context, truncate: truncate, cleaning: cleaning, special: special)
       }
       return [try Tensor(rows.map { Int64($0) }, shape: [texts.count, context])]
     },
