@@ -161,7 +161,7 @@ function classifier:predict(images) end
 ---@class classifier.accuracyOptions
 ---@field batch? integer # images at once; default 128
 
---- Share of a data set's images whose best class is their label, in 0 … 1.
+--- Share of a data set's images whose best class is their label, in 0 … 1. The set must have as many classes as the classifier.
 ---
 ---```lua
 ---local model = clip.create("tiny")

@@ -223,6 +223,7 @@ enum ClipLibrary {
         return [try image.preprocessed(preset, size: size, crop: rule).tensor()]
       }
       let tensor = try call.handle(1, as: Tensor.self)
+      try PixelRange.check(tensor)
       return [try ImageOperations.preprocessed(tensor, preset, size: size, crop: rule)]
     },
   ]
