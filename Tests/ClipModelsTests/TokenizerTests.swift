@@ -105,6 +105,9 @@ import Testing
     EncodeCase(
       id: "special names are tokens when asked", text: "a <START_OF_TEXT> cat<end_of_text>",
       context: 8, special: true, expected: [49406, 320, 49406, 2368, 49407, 49407, 0, 0]),
+    EncodeCase(
+      id: "a text of special names alone, truncated", text: "<start_of_text><end_of_text>",
+      context: 3, truncate: true, special: true, expected: [49406, 49406, 49407]),
   ])
   func encodes(_ row: EncodeCase) throws {
     let ids = try BytePairTokenizer.standard().encode(
@@ -113,11 +116,34 @@ import Testing
     #expect(ids == row.expected)
   }
 
+  /// Fixture: scripts/reference/tokenizer.py.
+  @Test func specialNamesAgreeWithBothReferences() throws {
+    let bytes = try FileReader.bytes(at: TestFiles.fixture("tokenizer_special.json"))
+    let rows = try #require(JSONValue.parse(bytes)["rows"]?.array)
+    #expect(rows.count >= 20)
+    let tokenizer = try BytePairTokenizer.standard()
+    for row in rows {
+      let fields = try #require(row.array)
+      try #require(fields.count == 4)
+      let (text, own) = (fields[0].string ?? "", fields[2].string ?? "")
+      #expect(
+        try tokenizer.ids(of: text, special: true) == fields[1].array?.compactMap(\.int),
+        "\(text.debugDescription)")
+      #expect(
+        try tokenizer.ids(of: own, cleaning: .huggingFace, special: true)
+          == fields[3].array?.compactMap(\.int), "\(own.debugDescription)")
+    }
+  }
+
   @Test func specialNamesAreOrdinaryCharactersByDefault() throws {
     let tokenizer = try BytePairTokenizer.standard()
     let ids = try tokenizer.ids(of: "<start_of_text><end_of_text>")
     #expect(!ids.contains(tokenizer.startID) && !ids.contains(tokenizer.endID))
     #expect(try tokenizer.decode(ids) == "< start _ of _ text >< end _ of _ text >")
+    for cleaning in [TextCleaning.reference, .huggingFace] {
+      let ids = try tokenizer.ids(of: "<|startoftext|> <|endoftext|>", cleaning: cleaning)
+      #expect(!ids.contains(tokenizer.startID) && !ids.contains(tokenizer.endID))
+    }
   }
 
   @Test func aLongTextIsAnErrorWithBothLengths() throws {

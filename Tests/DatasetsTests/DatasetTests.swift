@@ -182,9 +182,9 @@ import Testing
   static let refusals: [Refused] = [
     Refused(
       shape: [2, 2, 1, 1],
-      problem: "images have the shape {n, 3, height, width}, not {2, 2, 1, 1}"),
+      problem: "images have the shape [N, 3, H, W], not [2, 2, 1, 1]"),
     Refused(
-      shape: [3, 1, 1], problem: "images have the shape {n, 3, height, width}, not {3, 1, 1}"),
+      shape: [3, 1, 1], problem: "images have the shape [N, 3, H, W], not [3, 1, 1]"),
     Refused(labels: [0], problem: "there are 2 images, but 1 labels"),
     Refused(labels: nil, problem: "a data set needs labels or captions, one of the two"),
     Refused(
@@ -197,8 +197,8 @@ import Testing
       labels: [0, -1], classNames: ["a", "b"],
       problem: "sample 'memory#1' of memory has the label -1, but there are 2 classes"
         + " (in the file labels count from 0)"),
-    Refused(value: 2, problem: "image 1 holds 2.0, outside 0 ... 1"),
-    Refused(value: .nan, problem: "image 1 holds nan, outside 0 ... 1"),
+    Refused(value: 2, problem: "image 1 holds 2.0, outside 0 … 1"),
+    Refused(value: .nan, problem: "image 1 holds nan, outside 0 … 1"),
   ]
 
   @Test(arguments: refusals)

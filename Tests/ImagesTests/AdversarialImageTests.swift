@@ -108,11 +108,11 @@ import Testing
   static let refusals: [Refused] = [
     Refused(epsilon: 0.001, problem: "no 8-bit level lies within eps 0.001"),
     Refused(adversarial: 0.9, problem: "the adversarial image lies 0.399999"),
-    Refused(epsilon: 8, problem: "eps is 8.0, outside 0 ... 1"),
-    Refused(epsilon: .nan, problem: "eps is nan, outside 0 ... 1"),
+    Refused(epsilon: 8, problem: "eps is 8.0, outside 0 … 1"),
+    Refused(epsilon: .nan, problem: "eps is nan, outside 0 … 1"),
     Refused(bits: 12, problem: "bits is 12, not 8 or 16"),
     Refused(path: "a.jpg", problem: "'a.jpg' is no PNG"),
-    Refused(adversarial: 1.5, epsilon: 1, problem: "the image's values lie in 1.5 ... 1.5"),
+    Refused(adversarial: 1.5, epsilon: 1, problem: "the image's values lie in 1.5 … 1.5"),
   ]
 
   @Test(arguments: refusals)

@@ -91,7 +91,7 @@ import Testing
     #expect(labelled.pixels.contains(0))
     #expect(throws: KilpiError("", "a grid needs at least one image")) { try grid.rendered([]) }
     grid.scale = 0
-    #expect(throws: KilpiError("", "scale is 0, outside 1 ... 10000")) {
+    #expect(throws: KilpiError("", "scale is 0, outside 1 … 10000")) {
       try grid.rendered([.init(black)])
     }
   }

@@ -43,19 +43,19 @@ import Testing
   static let refusals: [Refused] = [
     Refused(
       shape: [3, 1, 1], value: -0.5,
-      problem: "the image's values lie in -0.5 ... -0.5, outside 0 ... 1"),
+      problem: "the image's values lie in -0.5 … -0.5, outside 0 … 1"),
     Refused(
       shape: [3, 1, 1], value: 1.5,
-      problem: "the image's values lie in 1.5 ... 1.5, outside 0 ... 1"),
+      problem: "the image's values lie in 1.5 … 1.5, outside 0 … 1"),
     Refused(shape: [3, 1, 1], value: .nan, problem: "the image holds nan"),
     Refused(
       shape: [2, 1, 1], value: 0,
-      problem: "an image has the shape {3, height, width}, not {2, 1, 1}"),
+      problem: "an image has the shape [3, H, W], not [2, 1, 1]"),
     Refused(
-      shape: [3, 1], value: 0, problem: "an image has the shape {3, height, width}, not {3, 1}"),
+      shape: [3, 1], value: 0, problem: "an image has the shape [3, H, W], not [3, 1]"),
     Refused(
       shape: [1, 3, 1, 1], value: 0,
-      problem: "an image has the shape {3, height, width}, not {1, 3, 1, 1}"),
+      problem: "an image has the shape [3, H, W], not [1, 3, 1, 1]"),
     Refused(shape: [3, 0, 1], value: 0, problem: "an image of 1 x 0 pixels has no pixels"),
   ]
 
@@ -131,7 +131,7 @@ import Testing
     let made = try ImageOperations.difference(a, b, gain: 2).floats()
     for (x, y) in zip(made, [0.5, 0.7, 0.3, 1] as [Float]) { #expect(abs(x - y) < 1e-6) }
     #expect(
-      throws: KilpiError("", "the images differ in shape: {4} and {2, 2}")
+      throws: KilpiError("", "the images differ in shape: [4] and [2, 2]")
     ) { try ImageOperations.difference(a, b.reshaped([2, 2])) }
   }
 }

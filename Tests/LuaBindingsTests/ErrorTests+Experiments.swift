@@ -39,8 +39,8 @@ extension ErrorTests {
     ErrorCase(
       #"attack.pgd(function(x) return x:flatten(2) end, tensor.full({1, 3, 1, 1}, 2), {1}, "#
         + #"{eps = "8/255"})"#,
-      #"attack.pgd: pixel values run from 2.0 to 2.0, outside 0 … 1 (attacks take "#
-        + #"unnormalised images; the classifier normalises inside)"#),
+      #"attack.pgd: images[1] holds 2, outside 0 … 1 (divide bytes by 255; leave normalising "#
+        + #"to the model)"#),
     ErrorCase(
       #"attack.pgd(function(x) return x:flatten(2) end, tensor.zeros{3, 1}, {1}, {eps = "#
         + #""8/255"})"#,

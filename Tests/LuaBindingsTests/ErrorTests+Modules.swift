@@ -44,11 +44,11 @@ extension ErrorTests {
       #"image.save: cannot write '/no/such/dir/x.png': there is no such file"#),
     ErrorCase(
       #"image.save("/tmp/kilpi-x.png", tensor.zeros{2, 2})"#,
-      #"image.save: an image has the shape {3, height, width}, not {2, 2}"#),
+      #"image.save: an image has the shape [3, H, W], not [2, 2]"#),
     ErrorCase(
       #"image.save("/tmp/kilpi-x.png", tensor.full({3, 2, 2}, 2))"#,
-      #"image.save: the image's values lie in 2.0 ... 2.0, outside 0 ... 1 (clamp them to 0 "#
-        + #"... 1 first; for bytes divide by 255)"#),
+      #"image.save: the image's values lie in 2.0 … 2.0, outside 0 … 1 (clamp them to 0 "#
+        + #"… 1 first; for bytes divide by 255)"#),
     ErrorCase(
       #"image.save("/tmp/kilpi-x.png", tensor.full({3, 2, 2}, 0/0))"#,
       #"image.save: the image holds nan"#),
@@ -79,23 +79,23 @@ extension ErrorTests {
         + #"(end the name in .png)"#),
     ErrorCase(
       #"image.resize(tensor.zeros{3, 2, 2}, 0)"#,
-      #"image.resize: size is 0, outside 1 ... 1000000"#),
+      #"image.resize: size is 0, outside 1 … 1000000"#),
     ErrorCase(
       #"image.resize(tensor.zeros{3, 2, 2}, {1, 2, 3})"#,
       #"image.resize: the size has 3 numbers (it is {height, width})"#),
     ErrorCase(
       #"image.resize(tensor.zeros{2, 2}, {4, 4})"#,
-      #"image.resize: an image has the shape {3, height, width}, not {2, 2}"#),
+      #"image.resize: an image has the shape [3, H, W], not [2, 2]"#),
     ErrorCase(
       #"image.resize(tensor.zeros{3, 2, 2}, {4, 4}, {filter = "lanczos"})"#,
       #"image.resize: option 'filter' must be one of "bicubic", "bilinear", "nearest", got "#
         + #""lanczos""#),
     ErrorCase(
       #"image.center_crop(tensor.zeros{3, 2, 2}, 4)"#,
-      #"image.center_crop: cannot crop 4 x 4 from {3, 2, 2} (resize the image first)"#),
+      #"image.center_crop: cannot crop 4 x 4 from [3, 2, 2] (resize the image first)"#),
     ErrorCase(
       #"image.diff(tensor.zeros{3, 2, 2}, tensor.zeros{3, 2, 3})"#,
-      #"image.diff: the images differ in shape: {3, 2, 2} and {3, 2, 3}"#),
+      #"image.diff: the images differ in shape: [3, 2, 2] and [3, 2, 3]"#),
     ErrorCase(#"image.grid({})"#, #"image.grid: a grid needs at least one image"#),
     ErrorCase(
       #"image.grid(tensor.zeros{2, 3, 4, 4}, {captions = {"a"}})"#,
@@ -106,7 +106,7 @@ extension ErrorTests {
         + #"[N, 3, H, W])"#),
     ErrorCase(
       #"image.show(tensor.zeros{5, 2, 2})"#,
-      #"image.show: an image has the shape {3, height, width}, not {5, 2, 2}"#),
+      #"image.show: an image has the shape [3, H, W], not [5, 2, 2]"#),
     ErrorCase(#"image.show(nil)"#, #"bad argument #1 to 'show' (tensor expected, got nil)"#),
     ErrorCase(
       #"data.open("no/such/set")"#,
@@ -132,10 +132,10 @@ extension ErrorTests {
       #"data.from: there are 2 images, but 1 labels"#),
     ErrorCase(
       #"data.from(tensor.zeros{2, 4, 4}, {1})"#,
-      #"data.from: images have the shape {n, 3, height, width}, not {2, 4, 4}"#),
+      #"data.from: images have the shape [N, 3, H, W], not [2, 4, 4]"#),
     ErrorCase(
       #"data.from(tensor.full({1, 3, 4, 4}, 255), {1})"#,
-      #"data.from: image 1 holds 255.0, outside 0 ... 1 (for bytes divide by 255)"#),
+      #"data.from: image 1 holds 255.0, outside 0 … 1 (for bytes divide by 255)"#),
     ErrorCase(
       #"data.from(tensor.zeros{1, 3, 4, 4}, {"a", 3})"#,
       #"bad argument #2 to 'from' (captions expected, got number at [2])"#),

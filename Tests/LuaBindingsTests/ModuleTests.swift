@@ -53,6 +53,58 @@ import Testing
       """, "2 3 6 5\n2 3 4 2\n2 3 3 3\n"),
   ]
 
+  static let clips = [
+    OutputCase(
+      "cleaning and special tokens are chosen",
+      """
+      local function ids(text, options)
+        local t = clip.tokenize(text, options)
+        local shown = {}
+        for i = 1, t:size(2) do
+          shown[i] = t[1][i]:item()
+          if shown[i] == 49407 and i > 2 then break end
+        end
+        return table.concat(shown, " ")
+      end
+      print(ids("it’s"), ids("it’s", {clean = "hf"}) == ids("it's", {clean = "hf"}))
+      print(ids("<end_of_text>") == ids("<end_of_text>", {special = true}))
+      print(ids("a <start_of_text>", {special = true}))
+      print(ids("a<|startoftext|>b", {special = true, clean = "hf"}))
+      print(ids("a<start_of_text>b", {clean = "hf", special = true, context = 20}))
+      """,
+      """
+      49406 585 568 49407\tfalse
+      false
+      49406 320 49406 49407
+      49406 320 49406 321 49407
+      49406 320 283 1572 318 539 318 4160 285 321 49407
+
+      """),
+    OutputCase(
+      "siglip squashes, the others crop; rounding is no reason to refuse an image",
+      """
+      local x = tensor.rand({3, 20, 10}, {seed = 1})
+      for _, preset in ipairs{"siglip", "openai", "mmcoa_imagenet", "mmcoa_small"} do
+        print(preset, table.concat(clip.preprocess(x, {preset = preset, size = 8}):shape(), " "))
+      end
+      local levels = tensor.arange(0, 99):reshape{1, 10, 10} / 255
+      levels = tensor.cat{levels, levels, levels}
+      local squashed = clip.preprocess(levels, {preset = "siglip", size = 4})
+      print((squashed - image.resize(levels, {4, 4})):abs():max():item())
+      local model = clip.create("tiny")
+      print(model:encode_image(tensor.full({1, 3, 16, 16}, 1 + 2^-22)):size(2))
+      """,
+      """
+      siglip\t3 8 8
+      openai\t3 8 8
+      mmcoa_imagenet\t3 8 8
+      mmcoa_small\t3 20 10
+      0.0
+      8
+
+      """),
+  ]
+
   private static let numbered = """
     local images = (tensor.arange(0, 9):reshape{10, 1, 1, 1} / 10):expand{10, 3, 2, 2}
     local ds = data.from(images, {1, 2, 1, 2, 1, 2, 1, 2, 1, 2}, {"a", "b"})
@@ -139,7 +191,7 @@ import Testing
       """, "swap 1  delete 2  insert 76  keyboard 10  homoglyph 4  92\tx o\n")
   ]
 
-  @Test(arguments: images + sets + texts)
+  @Test(arguments: images + clips + sets + texts)
   func output(_ row: OutputCase) throws {
     let output = try Script().run(row.source)
     #expect(output == row.output)

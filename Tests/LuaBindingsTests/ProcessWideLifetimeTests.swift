@@ -24,7 +24,7 @@ import Testing
     """,
     """
     local ds
-    ds = data.from(tensor.ones{4, 3, 8, 8}, {1, 2, 1, 2}):map(function(x) return x * #ds end)
+    ds = data.from(tensor.ones{4, 3, 8, 8}, {1, 2, 1, 2}):map(function(x) return x / #ds end)
     ds:get(1)
     """,
     "local t = tensor.from{{1, 2}, {3, 4}}; t[1] = t[2]; t[{ {1, 2}, 1 }] = 0; local u = t[1][2]",

@@ -2,13 +2,16 @@
 """Writes Tests/Fixtures/images.json: image files and the pixels that Pillow makes of them.
 
 Contents: a PNG of each bit depth, colour type and interlace method, with tRNS, gamma and sizes of
-one pixel; JPEG of each subsampling, gray, progressive, of odd size; resizes with each filter.
+one pixel; JPEG of each subsampling, gray, progressive, of odd size, with restart markers, with an
+EXIF orientation (which convert("RGB") ignores), stored as RGB; resizes with each filter.
 Pixels are those of Image.open(file).convert("RGB"), bytes as hexadecimal text.
 
 Made with CPython 3.11, Pillow 13.0.0, numpy 2.4.6 on 2026-11-22, seed 20240429.
+4:4:0 and 4:1:1, which Pillow cannot write, are compressed by libturbojpeg 2.1.5.
 Command: python scripts/reference/images.py (with --check: compare with the committed file).
 """
 
+import ctypes
 import io
 import json
 import pathlib
@@ -133,6 +136,52 @@ def jpeg_rows(random):
     return result
 
 
+def turbo_jpeg(pixels, subsampling):
+    """Compressed by TurboJPEG's tjCompress2: subsampling 4 is 4:4:0, 5 is 4:1:1; RGB is format 0."""
+    library = ctypes.CDLL("libturbojpeg.so.0")
+    library.tjInitCompress.restype = ctypes.c_void_p
+    handle = ctypes.c_void_p(library.tjInitCompress())
+    target, size = ctypes.c_void_p(), ctypes.c_ulong()
+    height, width, _ = pixels.shape
+    assert library.tjCompress2(
+        handle, pixels.tobytes(), width, 0, height, 0, ctypes.byref(target), ctypes.byref(size),
+        subsampling, 85, 0) == 0
+    data = ctypes.string_at(target, size.value)
+    library.tjFree(target)
+    library.tjDestroy(handle)
+    return data
+
+
+def more_jpeg_rows(random):
+    def picture(width, height):
+        noise = random.integers(0, 256, (height // 3 + 2, width // 3 + 2, 3), dtype=np.uint8)
+        return Image.fromarray(noise).resize((width, height), Image.Resampling.BICUBIC)
+
+    def orientation(value):
+        exif = Image.Exif()
+        exif[0x0112] = value
+        return exif.tobytes()
+
+    result = []
+    for name, size, options in (
+            ("EXIF orientation 6", (14, 9), {"exif": orientation(6)}),
+            ("EXIF orientation 3, progressive", (7, 10),
+             {"exif": orientation(3), "progressive": True}),
+            ("4:2:0, 2 x 2", (2, 2), {}), ("4:2:0, 3 x 5", (3, 5), {}),
+            ("4:2:2, 2 x 3", (2, 3), {"subsampling": 1}),
+            ("progressive with restart markers", (18, 17),
+             {"progressive": True, "restart_marker_rows": 1}),
+            ("4:2:2 progressive", (13, 11), {"progressive": True, "subsampling": 1}),
+            ("quality 5", (16, 9), {"quality": 5}),
+            ("RGB", (9, 11), {"keep_rgb": True, "subsampling": 0})):
+        out = io.BytesIO()
+        picture(*size).save(out, "JPEG", **{"quality": 85, "optimize": True, **options})
+        result.append(row(name, out.getvalue()))
+    for name, subsampling in (("4:4:0", 4), ("4:1:1", 5)):
+        result.append(row(name, turbo_jpeg(np.asarray(picture(19, 13)), subsampling)))
+    return result
+
+
 def refused_rows(random):
     noise = random.integers(0, 256, (8, 8, 4), dtype=np.uint8)
     out = io.BytesIO()
@@ -170,6 +219,8 @@ def main():
         "png": png_rows(random), "jpeg": jpeg_rows(random), "refused": refused_rows(random),
         "resize": resize_rows(random),
     }
+    # Drawn last, and apart, so that the rows above stay as they were.
+    fixture["jpeg"] += more_jpeg_rows(np.random.default_rng(20240430))
     text = json.dumps(fixture, indent=0, separators=(",", ":")) + "\n"
     if "--check" in sys.argv:
         same = TARGET.read_text() == text

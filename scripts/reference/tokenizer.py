@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Writes Tests/Fixtures/tokenizer.json.gz: 10,000 generated lines and their CLIP token ids.
+"""Writes Tests/Fixtures/tokenizer.json.gz: 10,000 generated lines and their CLIP token ids; and
+Tests/Fixtures/tokenizer_special.json: lines with literal names of special tokens.
 
 Reference: open_clip_torch 3.3.0's SimpleTokenizer with ftfy 6.3.1, regex 2026.11.15, Python 3.11.2;
 for `clean = "hf"` the CLIP tokenizer of transformers 5.23.0 (tokenizers 0.23.3), 2,000 lines.
@@ -169,4 +170,19 @@ target = root / "Tests/Fixtures/tokenizer.json.gz"
 target.parent.mkdir(exist_ok=True)
 data = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
 target.write_bytes(gzip.compress(data, 9, mtime=0))
+
+# Each row: text, open_clip's ids, the Hugging Face tokenizer's ids of the text with its own names.
+SPECIAL = [
+    "<start_of_text>", "<end_of_text>", "a<start_of_text>b", "a <start_of_text> b", "!!<start_of_text>!!",
+    "'<end_of_text>", "<<end_of_text>>", "<START_OF_TEXT><End_of_Text>", "&lt;end_of_text&gt;", "<start_of_text",
+    "<end_of_text>'s", "1<end_of_text>2", "<start of text>", "\uff1cend_of_text\uff1e", "<start_of_text><start_of_text>",
+    "caf\u00e9<end_of_text>e\u0301", "\n<end_of_text>\t x", "it's <start_of_text>'s", "🙂<end_of_text>🙂",
+    "<b><end_of_text>&amp;</b>"]
+rows = []
+for text in SPECIAL:
+    own = text.replace("<start_of_text>", "<|startoftext|>").replace("<end_of_text>", "<|endoftext|>")
+    rows.append([text, tokenizer.encode(text), own, other(own)["input_ids"][1:-1]])
+special = {"made_by": "scripts/reference/tokenizer.py", "rows": rows}
+(root / "Tests/Fixtures/tokenizer_special.json").write_text(
+    json.dumps(special, ensure_ascii=False, indent=0, separators=(",", ":")) + "\n")
 print(len(lines), "lines,", left_out, "left out,", len(moving), "moving,", len(data), "->", target.stat().st_size, "bytes")

@@ -161,7 +161,7 @@ function classifier:predict(images) end
 ---@class classifier.accuracyOptions
 ---@field batch? integer # images at once; default 128
 
---- Share of a data set's images whose best class is their label, in 0 … 1.
+--- Share of a data set's images whose best class is their label, in 0 … 1. The set must have as many classes as the classifier.
 ---
 ---```lua
 ---local model = clip.create("tiny")
@@ -238,11 +238,14 @@ function clip.available() end
 ---@class clip.tokenizeOptions
 ---@field context? integer # length of each row; default 77
 ---@field truncate? boolean # cut long texts, keeping the end token; default false
+---@field clean? "reference"|"hf" # how text is made uniform: as open_clip or as transformers does; default "reference"
+---@field special? boolean # `<start_of_text>` and `<end_of_text>` (with hf: `<|startoftext|>`, `<|endoftext|>`) mean the tokens, wherever the chosen tokenizer takes them so; default false
 
---- Token ids of CLIP's byte-pair tokenizer, int64 [N, context]: start 49406, the text, end 49407, zeros. Ids are those of the vocabulary file, from 0. A text that is too long is an error unless `truncate` is given.
+--- Token ids of CLIP's byte-pair tokenizer, int64 [N, context]: start 49406, the text, end 49407, zeros. Ids are those of the vocabulary file, from 0. A text that is too long is an error unless `truncate` is given. `clean = "reference"` cleans text as OpenAI's and open_clip's code does, without its repair of wrongly decoded text; "hf" as transformers does, which keeps curly quotes and HTML references. Names of special tokens are ordinary characters unless `special` is given.
 ---
 ---```lua
 ---print(clip.decode(clip.tokenize("A cat")))  --> a cat
+---print(clip.decode(clip.tokenize("1 &lt; 2", {clean = "hf"})))  --> 1 & lt ; 2
 ---```
 ---@param text string|string[]
 ---@param options? clip.tokenizeOptions
@@ -259,11 +262,11 @@ function clip.tokenize(text, options) end
 function clip.decode(ids) end
 
 ---@class clip.preprocessOptions
----@field preset? "openai"|"clip"|"mmcoa_small"|"mmcoa_imagenet"|"tecoa" # openai: bicubic, short side S, crop S; mmcoa_imagenet: bilinear, short side 256, crop 224; mmcoa_small: unchanged; default "openai"
+---@field preset? "openai"|"clip"|"mmcoa_small"|"mmcoa_imagenet"|"tecoa"|"siglip" # openai: bicubic, short side S, crop S; mmcoa_imagenet: bilinear, short side 256, crop 224; mmcoa_small: unchanged; siglip: bicubic to S x S, the aspect ratio lost; default "openai"
 ---@field size? integer # side S of the result; default 224
 ---@field crop? "torchvision"|"hf" # rounding of the crop's place; default "torchvision"
 
---- Prepares a photograph as the reference pipelines do, pixel for pixel: resize on 8-bit pixels and centre crop, never normalised. The image is a tensor [3, H, W] in [0, 1] or a file's path; the result [3, S, S].
+--- Prepares a photograph as the reference pipelines do on Pillow, pixel for pixel: resize on 8-bit pixels and centre crop, never normalised. The image is a tensor [3, H, W] in [0, 1] or a file's path (converted to RGB first, alpha dropped); the result [3, S, S].
 ---
 ---```lua
 ---print(clip.preprocess(tensor.ones{3, 40, 30}, {size = 16}):size(2))  --> 16

@@ -8,7 +8,8 @@ internal import Diagnostics
 ///
 /// The literal texts `<start_of_text>` and `<end_of_text>` are ordinary characters here, so that no
 /// user string can forge a special token; `special: true` follows the reference, which maps them to
-/// the special ids.
+/// the special ids where a word may start, in any case. The Hugging Face tokenizer does so with
+/// `<|startoftext|>` and `<|endoftext|>` as they stand, anywhere.
 public final class BytePairTokenizer: Sendable {
   /// What stands after the end token.
   public enum Padding: Sendable, Equatable {
@@ -74,18 +75,19 @@ public final class BytePairTokenizer: Sendable {
         advice: "tokenize it in parts")
     }
     try Interrupts.poll()
-    let scalars = TextCleaner.clean(text, as: cleaning)
     var ids: [Int] = []
-    ids.reserveCapacity(scalars.count / 3 + 2)
-    if special {
-      for part in specialParts(scalars) {
+    ids.reserveCapacity(text.utf8.count / 4 + 2)
+    if special, cleaning == .huggingFace {
+      for part in specialParts(Array(text.unicodeScalars)) {
         switch part {
         case .token(let id): ids.append(id)
-        case .text(let text): append(text, cleaning, to: &ids)
+        case .text(let text):
+          append(TextCleaner.clean(TextCleaner.string(text), as: cleaning), cleaning, to: &ids)
         }
       }
     } else {
-      append(scalars, cleaning, to: &ids)
+      let names = special ? specialNames("<start_of_text>", "<end_of_text>") : []
+      append(TextCleaner.clean(text, as: cleaning), cleaning, special: names, to: &ids)
     }
     return ids
   }
@@ -169,11 +171,17 @@ public final class BytePairTokenizer: Sendable {
   // MARK: - Parts
 
   private func append(
-    _ scalars: [Unicode.Scalar], _ cleaning: TextCleaning, to ids: inout [Int]
+    _ scalars: [Unicode.Scalar], _ cleaning: TextCleaning,
+    special: [(id: Int, name: [Unicode.Scalar])] = [], to ids: inout [Int]
   ) {
     var merger = BytePairMerger(vocabulary)
     var word: [UInt8] = []
-    WordScanner(ignoresCase: cleaning == .reference).words(of: scalars) { scalars in
+    let scanner = WordScanner(ignoresCase: cleaning == .reference, names: special.map(\.name))
+    scanner.words(of: scalars) { scalars in
+      if let token = special.first(where: { scalars.elementsEqual($0.name) }) {
+        ids.append(token.id)
+        return
+      }
       word.removeAll(keepingCapacity: true)
       for scalar in scalars { word += UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter }
       merger.append(word, to: &ids)
@@ -196,12 +204,15 @@ public final class BytePairTokenizer: Sendable {
     case text([Unicode.Scalar])
   }
 
-  /// Cuts a text at the literal names of the special tokens.
+  private func specialNames(
+    _ start: String, _ end: String
+  ) -> [(id: Int, name: [Unicode.Scalar])] {
+    [(startID, Array(start.unicodeScalars)), (endID, Array(end.unicodeScalars))]
+  }
+
+  /// Cuts a text at the names of Hugging Face's special tokens, before anything else is done.
   private func specialParts(_ text: [Unicode.Scalar]) -> [Part] {
-    let names = [
-      (startID, Array("<start_of_text>".unicodeScalars)),
-      (endID, Array("<end_of_text>".unicodeScalars)),
-    ]
+    let names = specialNames("<|startoftext|>", "<|endoftext|>")
     var parts: [Part] = []
     var first = 0
     var index = 0

@@ -5,6 +5,8 @@ struct WordScanner {
   /// long s after an apostrophe then counts as `s`, and U+0345 (whose capital is a letter, while it
   /// is a mark) matches nothing and is passed over.
   var ignoresCase = true
+  /// Texts that are one word each wherever a word may start: the reference's special tokens.
+  var names: [[Unicode.Scalar]] = []
 
   /// Calls `body` with each word's scalars, in order.
   func words(
@@ -23,6 +25,9 @@ struct WordScanner {
   }
 
   private func end(_ text: [Unicode.Scalar], from start: Int) -> Int {
+    if let name = names.first(where: { text[start...].starts(with: $0) }) {
+      return start + name.count
+    }
     if text[start] == "'", let end = contraction(text, at: start) { return end }
     let kind = self.kind(text[start])
     var end = start + 1

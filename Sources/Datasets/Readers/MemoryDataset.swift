@@ -19,10 +19,10 @@ public enum MemoryDataset {
   ) throws -> Dataset {
     let shape = images.shape
     guard shape.count == 4, shape[1] == 3 || shape[1] == 1, shape[2] > 0, shape[3] > 0 else {
-      throw KilpiError("", "images have the shape {n, 3, height, width}, not \(describe(shape))")
+      throw KilpiError("", "images have the shape [N, 3, H, W], not \(describe(shape))")
     }
     guard images.dtype != .int64 else {
-      throw KilpiError("", "images hold floating-point numbers in 0 ... 1, not int64")
+      throw KilpiError("", "images hold floating-point numbers in 0 … 1, not int64")
     }
     let count = shape[0]
     for (what, given) in [
@@ -41,7 +41,7 @@ public enum MemoryDataset {
     let values = try images.detached().floats()
     for (i, value) in values.enumerated() where !(value >= 0 && value <= 1) {
       throw KilpiError(
-        "", "image \(i / (values.count / count) + 1) holds \(value), outside 0 ... 1",
+        "", "image \(i / (values.count / count) + 1) holds \(value), outside 0 … 1",
         advice: "for bytes divide by 255")
     }
     let classes = labels.map { ($0.max() ?? -1) + 1 } ?? 0
@@ -56,7 +56,7 @@ public enum MemoryDataset {
   }
 
   static func describe(_ shape: [Int]) -> String {
-    "{" + shape.prefix(8).map(String.init).joined(separator: ", ") + "}"
+    "[" + shape.prefix(8).map(String.init).joined(separator: ", ") + "]"
   }
 }
 

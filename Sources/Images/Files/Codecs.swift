@@ -58,7 +58,7 @@ enum PNGCodec {
     _ pixels: UnsafeRawBufferPointer, _ width: Int, _ height: Int, depth: Int32, compression: Int
   ) throws -> [UInt8] {
     guard (0...9).contains(compression) else {
-      throw KilpiError("", "compression is \(compression), outside 0 ... 9")
+      throw KilpiError("", "compression is \(compression), outside 0 … 9")
     }
     var block: UnsafeMutablePointer<UInt8>?
     var count = 0
@@ -135,7 +135,7 @@ enum JPEGCodec {
 
   static func encode(_ image: PixelImage, quality: Int) throws -> [UInt8] {
     guard (1...100).contains(quality) else {
-      throw KilpiError("", "quality is \(quality), outside 1 ... 100")
+      throw KilpiError("", "quality is \(quality), outside 1 … 100")
     }
     guard image.width <= 65_535, image.height <= 65_535 else {
       throw KilpiError("", "a JPEG side has at most 65535 pixels", advice: "write a PNG")

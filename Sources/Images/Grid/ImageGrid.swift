@@ -89,7 +89,7 @@ private struct Layout {
       ("the number of caption lines", grid.captionLines, 1),
     ]
     for (name, value, least) in limits where value < least || value > 10_000 {
-      throw KilpiError("", "\(name) is \(value), outside \(least) ... 10000")
+      throw KilpiError("", "\(name) is \(value), outside \(least) … 10000")
     }
     cellWidth = widest * scale
     let rows = (tiles.count + columns - 1) / columns

@@ -25,6 +25,8 @@ public enum PreprocessingPreset: String, Sendable, CaseIterable {
   case mmcoaSmall = "mmcoa_small"
   /// Bilinear, short side 256/224 · S, centre crop S (also called `tecoa`).
   case mmcoaImageNet = "mmcoa_imagenet"
+  /// Bicubic to S x S without a crop, the aspect ratio lost, as SigLIP's processor.
+  case siglip
 
   /// The preset of a name, or of an alias of it.
   ///
@@ -49,7 +51,7 @@ extension PixelImage {
     to size: Int, filter: ResizeFilter = .bicubic
   ) throws -> PixelImage {
     guard size > 0, size <= ImageSize.largestSide else {
-      throw KilpiError("", "size is \(size), outside 1 ... \(ImageSize.largestSide)")
+      throw KilpiError("", "size is \(size), outside 1 … \(ImageSize.largestSide)")
     }
     let long = size * max(width, height) / min(width, height)
     return try width <= height
@@ -99,7 +101,7 @@ extension PixelImage {
     _ preset: PreprocessingPreset, size: Int = 224, crop rule: CropRule = .torchvision
   ) throws -> PixelImage {
     guard size > 0, size <= ImageSize.largestSide else {
-      throw KilpiError("", "size is \(size), outside 1 ... \(ImageSize.largestSide)")
+      throw KilpiError("", "size is \(size), outside 1 … \(ImageSize.largestSide)")
     }
     switch preset {
     case .openai:
@@ -108,6 +110,7 @@ extension PixelImage {
     case .mmcoaImageNet:
       return try resizedShortSide(to: size * 256 / 224, filter: .bilinear)
         .centreCropped(to: size, rule: rule)
+    case .siglip: return try resized(width: size, height: size, filter: .bicubic)
     }
   }
 }

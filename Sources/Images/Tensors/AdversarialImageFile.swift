@@ -75,7 +75,7 @@ public enum AdversarialImageFile {
     guard bits == 8 || bits == 16 else { throw KilpiError("", "bits is \(bits), not 8 or 16") }
     guard epsilon >= 0, epsilon <= 1 else {
       throw KilpiError(
-        "", "eps is \(epsilon), outside 0 ... 1",
+        "", "eps is \(epsilon), outside 0 … 1",
         advice: "for 8 of 255 levels write eps = \"8/255\"")
     }
     guard ImageFormat(path: path) == .png else {

@@ -35,11 +35,11 @@ public enum ImageOperations {
   ) throws -> Tensor {
     guard image.rank >= 2, let width = image.shape.last, width > 0 else {
       throw KilpiError(
-        "", "an image has the shape {3, height, width}, not \(ImageValues.describe(image.shape))")
+        "", "an image has the shape [3, H, W], not \(ImageValues.describe(image.shape))")
     }
     let height = image.shape[image.rank - 2]
     guard height > 0, size > 0, size <= ImageSize.largestSide else {
-      throw KilpiError("", "size is \(size), outside 1 ... \(ImageSize.largestSide)")
+      throw KilpiError("", "size is \(size), outside 1 … \(ImageSize.largestSide)")
     }
     let long = size * max(width, height) / min(width, height)
     return try resized(
@@ -81,10 +81,11 @@ public enum ImageOperations {
         .contiguous()
     case .mmcoaImageNet:
       guard size > 0, size <= ImageSize.largestSide else {
-        throw KilpiError("", "size is \(size), outside 1 ... \(ImageSize.largestSide)")
+        throw KilpiError("", "size is \(size), outside 1 … \(ImageSize.largestSide)")
       }
       let wide = try resizedShortSide(image, to: size * 256 / 224, filter: .bilinear)
       return try centreCropped(wide, to: size, rule: rule).contiguous()
+    case .siglip: return try resized(image, width: size, height: size)
     }
   }
 

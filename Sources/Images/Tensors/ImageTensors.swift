@@ -114,12 +114,12 @@ struct ImageValues {
     guard tensor.rank == 3, tensor.shape[0] == 3 || tensor.shape[0] == 1 else {
       let several = tensor.rank == 4 && tensor.shape[1] == 3
       throw KilpiError(
-        "", "an image has the shape {3, height, width}, not \(ImageValues.describe(tensor.shape))",
+        "", "an image has the shape [3, H, W], not \(ImageValues.describe(tensor.shape))",
         advice: several ? "take one image of the batch" : nil)
     }
     guard tensor.dtype != .int64 else {
       throw KilpiError(
-        "", "an image holds numbers of floating point in 0 ... 1, not int64",
+        "", "an image holds numbers of floating point in 0 … 1, not int64",
         advice: "divide bytes by 255")
     }
     height = tensor.shape[1]
@@ -140,8 +140,8 @@ struct ImageValues {
     }
     guard low >= 0, high <= 1 else {
       throw KilpiError(
-        "", "the image's values lie in \(low) ... \(high), outside 0 ... 1",
-        advice: "clamp them to 0 ... 1 first; for bytes divide by 255")
+        "", "the image's values lie in \(low) … \(high), outside 0 … 1",
+        advice: "clamp them to 0 … 1 first; for bytes divide by 255")
     }
   }
 
@@ -160,6 +160,6 @@ struct ImageValues {
   }
 
   static func describe(_ shape: [Int]) -> String {
-    "{" + shape.prefix(8).map(String.init).joined(separator: ", ") + "}"
+    "[" + shape.prefix(8).map(String.init).joined(separator: ", ") + "]"
   }
 }

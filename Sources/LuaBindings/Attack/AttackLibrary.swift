@@ -42,7 +42,7 @@ enum AttackLibrary {
     ) { call in
       let options = try call.options(4)
       let (classifier, classes) = try call.classifier(1)
-      let (images, isSingle) = try call.images(2)
+      let (images, isSingle) = try call.images(2, tolerance: 0)
       let labels = try call.labels(3, classes: classes)
       guard labels.count == images.shape[0] else {
         throw KilpiError("", "there are \(labels.count) labels for \(images.shape[0]) images")
@@ -109,7 +109,7 @@ enum AttackLibrary {
     ) { call in
       let options = try call.options(3)
       let model = try call.handle(1, as: ClipModel.self).frozen()
-      let (images, isSingle) = try call.images(2)
+      let (images, isSingle) = try call.images(2, tolerance: 0)
       let toward = try options.handleIfGiven("toward", as: Tensor.self)
       let away =
         try options.handleIfGiven("away", as: Tensor.self)

@@ -33,7 +33,7 @@ extension AttackLibrary {
     ) { call in
       let options = try call.options(5)
       let model = try call.handle(1, as: ClipModel.self).frozen()
-      let (images, isSingle) = try call.images(2)
+      let (images, isSingle) = try call.images(2, tolerance: 0)
       let classifier = try promptClassifier(call, model)
       let labels = try call.labels(3, classes: classifier.classNames.count)
       guard labels.count == images.shape[0] else {

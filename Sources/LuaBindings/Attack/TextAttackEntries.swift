@@ -130,8 +130,8 @@ extension AttackLibrary {
   private static func imageFeatures(
     _ options: Options, _ model: ClipModel, prompts: Int
   ) throws -> [Tensor] {
-    let images = try options.handle("images", as: Tensor.self)
-    guard images.rank == 4, images.shape[0] == prompts else {
+    let images = try options.images("images")
+    guard images.shape[0] == prompts else {
       throw KilpiError(
         "",
         "images have shape \(ErrorText.shape(images.shape)), one image for each of the "
@@ -146,12 +146,11 @@ extension AttackLibrary {
     _ call: Call, _ options: Options, _ model: ClipModel, _ classifier: ZeroShotClassifier?
   ) throws -> [any LuaConvertible] {
     guard let classifier else { throw call.badArgument(2, expected: "classifier") }
-    let images = try options.handle("images", as: Tensor.self)
+    let images = try options.images("images")
     guard let labels = try options.labelsIfGiven("labels", classes: classifier.classNames.count)
     else { throw KilpiError("", "objective = \"ce\" needs labels") }
-    guard images.rank == 4, images.shape[0] == labels.count else {
-      throw KilpiError(
-        "", "there are \(labels.count) labels for images of shape \(ErrorText.shape(images.shape))")
+    guard images.shape[0] == labels.count else {
+      throw KilpiError("", "there are \(labels.count) labels for \(images.shape[0]) images")
     }
     guard classifier.templates.count == 1 else {
       throw KilpiError("", "objective = \"ce\" needs a classifier with one template")

@@ -64,7 +64,10 @@ extension ClipLibrary {
     },
     Method(
       "accuracy", "(dataset: dataset [, options]) -> number",
-      doc: "Share of a data set's images whose best class is their label, in 0 … 1.",
+      doc: """
+        Share of a data set's images whose best class is their label, in 0 … 1. The set must have as \
+        many classes as the classifier.
+        """,
       options: [.integer("batch", default: 128, range: 1...65536, "images at once")],
       example: create + """
         local ds = data.from(tensor.rand{4, 3, 16, 16}, {1, 2, 1, 2}, {"cat", "dog"})
@@ -73,13 +76,22 @@ extension ClipLibrary {
     ) { classifier, call in
       let dataset = try call.handle(1, as: Dataset.self)
       guard dataset.count > 0 else { throw KilpiError("", "the data set is empty") }
+      guard !dataset.hasCaptions else {
+        throw KilpiError("", "the data set has captions, not labels")
+      }
+      guard dataset.classNames.count == classifier.classNames.count else {
+        throw KilpiError(
+          "",
+          "the classifier has \(classifier.classNames.count) classes, the data set has "
+            + "\(dataset.classNames.count)",
+          advice: "make the classifier from the set's class_names, or name all classes in data.from"
+        )
+      }
       let options = try BatchOptions(size: call.options(2).integer("batch"))
       let batches = try dataset.batches(options)
       var (correct, seen) = (0, 0)
       while let batch = try batches.next() {
-        guard let labels = try batch.labels?.integers() else {
-          throw KilpiError("", "the data set has captions, not labels")
-        }
+        let labels = try batch.labels?.integers() ?? []
         let predicted = try classifier.predict(batch.images).labels.integers()
         correct += zip(predicted, labels).count { $0 == $1 }
         seen += batch.count

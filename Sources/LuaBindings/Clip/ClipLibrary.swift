@@ -138,22 +138,35 @@ enum ClipLibrary {
       doc: """
         Token ids of CLIP's byte-pair tokenizer, int64 [N, context]: start 49406, the text, end 49407, \
         zeros. Ids are those of the vocabulary file, from 0. A text that is too long is an error unless \
-        `truncate` is given.
+        `truncate` is given. `clean = "reference"` cleans text as OpenAI's and open_clip's code does, \
+        without its repair of wrongly decoded text; "hf" as transformers does, which keeps curly quotes \
+        and HTML references. Names of special tokens are ordinary characters unless `special` is given.
         """,
       options: [
         .integer("context", default: 77, range: 2...65536, "length of each row"),
         .boolean("truncate", default: false, "cut long texts, keeping the end token"),
+        .choice(
+          "clean", ["reference", "hf"], default: "reference",
+          "how text is made uniform: as open_clip or as transformers does"),
+        .boolean(
+          "special", default: false,
+          "`<start_of_text>` and `<end_of_text>` (with hf: `<|startoftext|>`, `<|endoftext|>`) mean the "
+            + "tokens, wherever the chosen tokenizer takes them so"),
       ],
       example: """
         print(clip.decode(clip.tokenize("A cat")))  --> a cat
+        print(clip.decode(clip.tokenize("1 &lt; 2", {clean = "hf"})))  --> 1 & lt ; 2
         """
     ) { call in
       let options = try call.options(2)
       let texts = try call.strings(1)
       let context = try options.integer("context")
+      let cleaning = try TextCleaning(rawValue: options.string("clean")) ?? .reference
+      let (truncate, special) = (try options.boolean("truncate"), try options.boolean("special"))
       let tokenizer = try BytePairTokenizer.standard()
       let rows = try texts.flatMap {
-        try tokenizer.encode($0, context: context, truncate: options.boolean("truncate"))
+        try tokenizer.encode(
+          $0, context: context, truncate: truncate, cleaning: cleaning, special: special)
       }
       return [try Tensor(rows.map { Int64($0) }, shape: [texts.count, context])]
     },
@@ -183,15 +196,16 @@ enum ClipLibrary {
     Entry(
       "preprocess", "(image: tensor|string [, options]) -> tensor",
       doc: """
-        Prepares a photograph as the reference pipelines do, pixel for pixel: resize on 8-bit pixels and \
-        centre crop, never normalised. The image is a tensor [3, H, W] in [0, 1] or a file's path; the \
-        result [3, S, S].
+        Prepares a photograph as the reference pipelines do on Pillow, pixel for pixel: resize on 8-bit \
+        pixels and centre crop, never normalised. The image is a tensor [3, H, W] in [0, 1] or a file's \
+        path (converted to RGB first, alpha dropped); the result [3, S, S].
         """,
       options: [
         .choice(
-          "preset", ["openai", "clip", "mmcoa_small", "mmcoa_imagenet", "tecoa"], default: "openai",
+          "preset", ["openai", "clip", "mmcoa_small", "mmcoa_imagenet", "tecoa", "siglip"],
+          default: "openai",
           "openai: bicubic, short side S, crop S; mmcoa_imagenet: bilinear, short side 256, crop 224; "
-            + "mmcoa_small: unchanged"),
+            + "mmcoa_small: unchanged; siglip: bicubic to S x S, the aspect ratio lost"),
         .integer("size", default: 224, range: 1...8192, "side S of the result"),
         .choice(
           "crop", ["torchvision", "hf"], default: "torchvision", "rounding of the crop's place"),
@@ -209,6 +223,7 @@ enum ClipLibrary {
         return [try image.preprocessed(preset, size: size, crop: rule).tensor()]
       }
       let tensor = try call.handle(1, as: Tensor.self)
+      try PixelRange.check(tensor)
       return [try ImageOperations.preprocessed(tensor, preset, size: size, crop: rule)]
     },
   ]

@@ -204,6 +204,7 @@ enum DatasetType {
         "", "the function gave \(ErrorText.shape(changed.shape)) for \(sample.id)",
         advice: "an image is [3, H, W]")
     }
+    try PixelRange.check(changed, single: "the function's image for \(sample.id)")
     var copy = sample
     copy.image = .values(
       try changed.detached().floats(), width: changed.shape[2], height: changed.shape[1])
