@@ -128,3 +128,95 @@ public struct FusedAttention<Scalar: AttentionScalar> {
     return !kilpi_interrupt_pending()
   }
 }
+
+/// Multi-head attention of one query a sample over the tokens of the sample, fused per (sample, head).
+///
+/// `queries` is `[samples, width]`; `memory` is `[samples, tokens, 2 · width]`, keys and values side by
+/// side; the result is `[samples, width]`. A sample sees its first `lengths[sample]` tokens.
+public struct PooledAttention<Scalar: AttentionScalar> {
+  /// Number of sequences.
+  public var samples: Int
+  /// Length of the longest sequence, the stride of `memory`.
+  public var tokens: Int
+  /// Width of queries, keys and values, all heads together.
+  public var width: Int
+  /// Number of heads; divides `width`.
+  public var heads: Int
+  /// Tokens that each sample sees, at least 1.
+  public var lengths: [Int]
+
+  /// Describes the shapes.
+  public init(samples: Int, tokens: Int, width: Int, heads: Int, lengths: [Int]) {
+    self.samples = samples
+    self.tokens = tokens
+    self.width = width
+    self.heads = heads
+    self.lengths = lengths
+  }
+
+  private var headWidth: Int { width / heads }
+  private var scale: Scalar { 1 / Scalar(headWidth).squareRoot() }
+
+  /// Computes the result and the probabilities `[samples, heads, tokens]`.
+  ///
+  /// - Returns: false when an interrupt stopped it.
+  public func forward(
+    _ queries: UnsafePointer<Scalar>, _ memory: UnsafePointer<Scalar>,
+    into result: UnsafeMutablePointer<Scalar>, probabilities: UnsafeMutablePointer<Scalar>
+  ) -> Bool {
+    BLAS.prepare()
+    WorkerPool.run(tasks: samples) { sample in
+      if kilpi_interrupt_pending() { return }
+      let (count, row) = (lengths[sample], 2 * width)
+      for head in 0..<heads {
+        let p = probabilities + (sample * heads + head) * tokens
+        let offset = sample * width + head * headWidth
+        let keys = memory + sample * tokens * row + head * headWidth
+        p.update(repeating: 0, count: tokens)
+        Scalar.blasProduct(
+          false, true, 1, count, headWidth, 1, queries + offset, width, keys, row, 0, p, count)
+        Scalar.attentionSoftmax(p, 1, count, scale, false)
+        Scalar.blasProduct(
+          false, false, 1, headWidth, count, 1, p, count, keys + width, row, 0, result + offset,
+          width)
+      }
+    }
+    return !kilpi_interrupt_pending()
+  }
+
+  /// Computes the gradients with respect to queries and memory; `memoryGradient` holds zeros.
+  ///
+  /// `dV = p ⊗ dO`, `dp = V·dO`, `ds = p∘(dp − ⟨p, dp⟩)·scale`, `dq = Kᵀ·ds`, `dK = ds ⊗ q`.
+  public func backward(
+    _ queries: UnsafePointer<Scalar>, _ memory: UnsafePointer<Scalar>,
+    probabilities: UnsafePointer<Scalar>, gradient: UnsafePointer<Scalar>,
+    queryGradient: UnsafeMutablePointer<Scalar>, memoryGradient: UnsafeMutablePointer<Scalar>
+  ) -> Bool {
+    BLAS.prepare()
+    WorkerPool.run(tasks: samples) { sample in
+      if kilpi_interrupt_pending() { return }
+      let (count, row) = (lengths[sample], 2 * width)
+      let ds = UnsafeMutablePointer<Scalar>.allocate(capacity: count)
+      defer { ds.deallocate() }
+      for head in 0..<heads {
+        let p = probabilities + (sample * heads + head) * tokens
+        let offset = sample * width + head * headWidth
+        let start = sample * tokens * row + head * headWidth
+        let (keys, target) = (memory + start, memoryGradient + start)
+        Scalar.blasProduct(
+          true, false, count, headWidth, 1, 1, p, count, gradient + offset, width, 0,
+          target + width, row)
+        Scalar.blasProduct(
+          false, true, 1, count, headWidth, 1, gradient + offset, width, keys + width, row, 0, ds,
+          count)
+        Scalar.attentionSoftmaxGradient(p, ds, 1, count, scale)
+        Scalar.blasProduct(
+          false, false, 1, headWidth, count, 1, ds, count, keys, row, 0, queryGradient + offset,
+          width)
+        Scalar.blasProduct(
+          true, false, count, headWidth, 1, 1, ds, count, queries + offset, width, 0, target, row)
+      }
+    }
+    return !kilpi_interrupt_pending()
+  }
+}

@@ -55,6 +55,40 @@ public struct TransformerBlock {
     return try x + Tensor.linear(hidden, weight: contract.weight, bias: contract.bias)
   }
 
+  /// Runs the block for one token of each sample, `[N, T, W]` to `[N, W]`: what the last block has to
+  /// do where one token's feature alone is read behind it.
+  ///
+  /// Exact: keys and values of all tokens, but queries, output projection and MLP of one.
+  ///
+  /// - Parameters:
+  ///   - places: the token's place in each sample; with a causal mask it sees no later one.
+  public func callAsFunction(_ x: Tensor, tokenAt places: [Int]) throws -> Tensor {
+    let (samples, tokens, width) = (x.shape[0], x.shape[1], x.shape[2])
+    let rows = try Tensor(
+      places.enumerated().map { Int64($0 * tokens + $1) }, shape: [samples])
+    func picked(_ x: Tensor) throws -> Tensor {
+      try x.reshaped([samples * tokens, width]).indexSelected(0, rows)
+    }
+    func part(_ first: Int, _ count: Int) throws -> (weight: Tensor, bias: Tensor) {
+      (
+        try input.weight.narrowed(0, start: first * width, length: count * width),
+        try input.bias.narrowed(0, start: first * width, length: count * width)
+      )
+    }
+    let normed = try Tensor.layerNorm(
+      x, weight: norm1.weight, bias: norm1.bias, epsilon: epsilon)
+    let (asking, telling) = (try part(0, 1), try part(1, 2))
+    let attended = try Tensor.pooledAttention(
+      Tensor.linear(picked(normed), weight: asking.weight, bias: asking.bias),
+      memory: Tensor.linear(normed, weight: telling.weight, bias: telling.bias), heads: heads,
+      lengths: isCausal ? places.map { $0 + 1 } : nil)
+    let y = try picked(x) + Tensor.linear(attended, weight: output.weight, bias: output.bias)
+    let hidden = try Tensor.linear(
+      Tensor.layerNorm(y, weight: norm2.weight, bias: norm2.bias, epsilon: epsilon),
+      weight: expand.weight, bias: expand.bias, activation: activation)
+    return try y + Tensor.linear(hidden, weight: contract.weight, bias: contract.bias)
+  }
+
   /// Names and shapes of a block's weights.
   public static func shapes(width: Int, hidden: Int) -> [(name: String, shape: [Int])] {
     [

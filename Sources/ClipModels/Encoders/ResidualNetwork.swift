@@ -148,9 +148,10 @@ private struct SpatialAttentionPooling {
       guard let part = parts[name] else { throw KilpiError("", "the pooling head lacks \(name)") }
       return try Tensor.linear(x, weight: part.weight, bias: part.bias)
     }
-    let attended = try MultiHeadAttention.attend(
-      queries: linear("q_proj", tokens.narrowed(1, start: 0, length: 1)),
-      keys: linear("k_proj", tokens), values: linear("v_proj", tokens), heads: heads)
-    return try linear("c_proj", attended.reshaped([samples, channels]))
+    let memory = try Tensor.concatenated(
+      [linear("k_proj", tokens), linear("v_proj", tokens)], axis: 2)
+    let attended = try Tensor.pooledAttention(
+      linear("q_proj", tokens.selected(1, 0)), memory: memory, heads: heads)
+    return try linear("c_proj", attended)
   }
 }

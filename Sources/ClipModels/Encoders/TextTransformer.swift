@@ -60,14 +60,20 @@ struct TextTransformer: TextEncoder {
     var x =
       try Tensor.embedding(tokens, ids: cut)
       + positions.narrowed(0, start: 0, length: kept)
-    for (index, block) in blocks.enumerated() {
+    // Behind the last block one token a text is read; an observer sees all of it.
+    let last = observe == nil ? blocks.last : nil
+    for (index, block) in blocks.enumerated() where last == nil || index < blocks.count - 1 {
       x = try block(x)
       observe?("text.block.\(index)", x)
     }
-    let width = configuration.text.width
-    let rows = try Tensor(
-      places.enumerated().map { Int64($0 * kept + $1) }, shape: [samples])
-    let picked = try x.reshaped([samples * kept, width]).indexSelected(0, rows)
+    let picked: Tensor
+    if let last {
+      picked = try last(x, tokenAt: places)
+    } else {
+      let rows = try Tensor(
+        places.enumerated().map { Int64($0 * kept + $1) }, shape: [samples])
+      picked = try x.reshaped([samples * kept, configuration.text.width]).indexSelected(0, rows)
+    }
     let normed = try Tensor.layerNorm(
       picked, weight: norm.weight, bias: norm.bias, epsilon: configuration.text.epsilon)
     let features = try normed.matmul(projection)

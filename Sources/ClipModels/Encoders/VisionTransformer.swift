@@ -63,11 +63,19 @@ struct VisionTransformer: ImageEncoder {
       x = try norm(x, normBefore)
       observe?("visual.ln_pre", x)
     }
-    for (index, block) in blocks.enumerated() {
+    // Behind the last block only the class token is read; an observer sees all of it.
+    let readsOneToken = configuration.imageStyle.pooling == .token && observe == nil
+    for (index, block) in blocks.enumerated() where !(readsOneToken && index == blocks.count - 1) {
       x = try block(x)
       observe?("visual.block.\(index)", x)
     }
-    let pooled = try pooled(x)
+    let pooled: Tensor
+    if readsOneToken, let last = blocks.last {
+      let token = try last(x, tokenAt: Array(repeating: 0, count: samples))
+      pooled = try norm(token, normAfter)
+    } else {
+      pooled = try self.pooled(x)
+    }
     return try projection.map { try pooled.matmul($0) } ?? pooled
   }
 
@@ -153,14 +161,13 @@ struct AttentionPooling {
       )
     }
     let (asking, telling) = (try part(0, 1), try part(1, 2))
-    let query = try Tensor.linear(probe, weight: asking.weight, bias: asking.bias)
-      .expanded([samples, 1, width])
-    let both = try Tensor.linear(x, weight: telling.weight, bias: telling.bias)
-    let attended = try MultiHeadAttention.attend(
-      queries: query, keys: both.narrowed(2, start: 0, length: width),
-      values: both.narrowed(2, start: width, length: width), heads: tower.heads)
-    let pooled = try Tensor.linear(
-      attended.reshaped([samples, width]), weight: output.weight, bias: output.bias)
+    let query = try Tensor.linear(
+      probe.reshaped([1, width]), weight: asking.weight, bias: asking.bias
+    ).expanded([samples, width])
+    let attended = try Tensor.pooledAttention(
+      query, memory: Tensor.linear(x, weight: telling.weight, bias: telling.bias),
+      heads: tower.heads)
+    let pooled = try Tensor.linear(attended, weight: output.weight, bias: output.bias)
     let hidden = try Tensor.linear(
       Tensor.layerNorm(pooled, weight: norm.weight, bias: norm.bias, epsilon: tower.epsilon),
       weight: expand.weight, bias: expand.bias, activation: tower.activation)

@@ -127,6 +127,34 @@ extension OpTable {
     }.with { $0.otherShapes = [[[1, 1, 6]], [[0, 3, 12]], [[3, 7, 24]]] }
   }
 
+  private static func pooledAttention(lengths: [Int]?) -> OpCase {
+    OpCase(
+      "pooledAttention", lengths == nil ? "all tokens" : "own lengths",
+      [.any([3, 6]), .any([3, 4, 12])]
+    ) { inputs in
+      try Tensor.pooledAttention(inputs[0], memory: inputs[1], heads: 2, lengths: lengths)
+    } expected: { inputs in
+      let (queries, memory) = (inputs[0], inputs[1])
+      let (width, tokens) = (queries.shape[1], memory.shape[1])
+      let size = width / 2
+      return Reference(queries.shape) { index in
+        let (sample, column) = (index[0], index[1])
+        let head = column / size
+        let keys = 0..<(lengths?[sample] ?? tokens)
+        let scores = keys.map { key in
+          (0..<size).reduce(0.0) {
+            $0 + queries[[sample, head * size + $1]] * memory[[sample, key, head * size + $1]]
+          } / Double(size).squareRoot()
+        }
+        return zip(softmax(scores), keys).reduce(0.0) {
+          $0 + $1.0 * memory[[sample, $1.1, width + column]]
+        }
+      }
+    }.with {
+      if lengths == nil { $0.otherShapes = [[[1, 2], [1, 1, 4]], [[0, 4], [0, 3, 8]]] }
+    }
+  }
+
   /// Matrix products and what is fused with them.
   static let products: [OpCase] =
     [
@@ -161,7 +189,8 @@ extension OpTable {
       } expected: {
         matrixProduct($0[0], $0[1])
       }.plain,
-      attention(causal: false), attention(causal: true),
+      attention(causal: false), attention(causal: true), pooledAttention(lengths: nil),
+      pooledAttention(lengths: [1, 4, 2]),
     ] + Activation.allCases.flatMap { [linear($0, bias: true), linear($0, bias: false)] }
 
   private static let labels: [Int64] = [2, 0, 1, 2, 4]
