@@ -1,8 +1,8 @@
 -- Attacks one picture: loads FILE.png, predicts, attacks, saves an adversarial PNG that keeps the
--- budget in the file, and a picture of the three. Seconds; needs a model (see below).
+-- budget in the file, and a picture of the three. Seconds.
 
 local path = arg and arg[1]
-local name = arg and arg[2] or "runs/harden_fashion/plain/model"
+local name = arg and arg[2] or "kilpi-tiny"
 if not path then
   print("usage: kilpi run examples/attack_png.lua FILE.png [MODEL [OUTPUT-FOLDER]]")
   os.exit(64)
@@ -11,21 +11,22 @@ local out = arg[3] or "runs/attack_png"
 local eps = "8/255"
 os.execute("mkdir -p '" .. out:gsub("'", "'\\''") .. "'")
 
--- MODEL: a folder with config.json and model.safetensors. scripts/demo leaves one behind.
-local ok, model = pcall(clip.load, name)
-if not ok then
-  print(model)
-  print("no model yet: scripts/demo trains one, or give the folder of any CLIP as second argument")
-  os.exit(1)
-end
+-- MODEL: a folder or file of weights, or a name. kilpi-tiny ships with Kilpi and knows clothes and
+-- drawings of things; for photographs take a CLIP of your own (docs/checkpoints.md).
+local model = clip.load(name)
 
--- What it might show: the classes of the model's training set, or ImageNet-like words for others.
+-- What it might show: clothes for small models, things for the others.
 local fashion = {"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt",
   "Sneaker", "Bag", "Ankle boot"}
 local things = {"cat", "dog", "bird", "fish", "elephant", "zebra", "bear", "car", "bus", "bicycle",
   "airplane", "boat", "fruit", "flower", "person", "house"}
-local side = model:config().vision_config.image_size
-local classifier = model:classifier(side <= 28 and fashion or things,
+local config = model:config()
+local side = (config.vision_config or config.model_cfg.vision_cfg).image_size
+local names = side <= 28 and fashion or things
+if name == "kilpi-tiny" then
+  names = table.move(fashion, 1, #fashion, #things + 1, things)
+end
+local classifier = model:classifier(names,
   {templates = {"This is a photo of a {c}"}})
 
 local picture = image.load(path)
