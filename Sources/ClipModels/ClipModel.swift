@@ -18,6 +18,8 @@ public final class ClipModel {
   public var origin: String
   /// Text to ids; nil when the model's vocabulary has no tokenizer at hand.
   public var tokenizer: (any TextTokenizer)?
+  /// True: blocks keep their input alone and compute the rest again for gradients, for less memory.
+  public var recomputesActivations = false
   private let vision: any ImageEncoder
   private let text: any TextEncoder
   private let scale: Tensor
@@ -83,7 +85,9 @@ public final class ClipModel {
         "", "images have shape \(images.shape), [N, 3, H, W] is needed",
         advice: images.rank == 3 ? "unsqueeze(1) makes a batch of one" : "RGB, batch first")
     }
-    let features = try vision(images.converted(to: scale.dtype), observe: observe)
+    let features = try vision(
+      images.converted(to: scale.dtype),
+      options: EncodingOptions(observe: observe, recomputes: recomputesActivations))
     return normalize ? try features.normalized() : features
   }
 
@@ -94,6 +98,7 @@ public final class ClipModel {
     guard ids.rank == 2, ids.dtype == .int64 else {
       throw KilpiError("", "token ids have shape \(ids.shape), int64 [N, L] is needed")
     }
+    let options = EncodingOptions(observe: observe, recomputes: recomputesActivations)
     let length = ids.shape[1]
     let values = try ids.integers()
     var places: [ArraySlice<Int64>: Int] = [:]
@@ -106,11 +111,11 @@ public final class ClipModel {
       return Int64(unique.count - 1)
     }
     if unique.count == rows.count {
-      let features = try text(ids, observe: observe)
+      let features = try text(ids, options: options)
       return normalize ? try features.normalized() : features
     }
     let once = try ids.indexSelected(0, Tensor(unique, shape: [unique.count]))
-    var features = try text(once, observe: observe)
+    var features = try text(once, options: options)
     if normalize { features = try features.normalized() }
     return try features.indexSelected(0, Tensor(rows, shape: [rows.count]))
   }

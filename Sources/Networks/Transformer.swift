@@ -42,6 +42,30 @@ public struct TransformerBlock {
     self.isCausal = isCausal
   }
 
+  private init(_ other: TransformerBlock, tensors t: [Tensor]) {
+    norm1 = (t[0], t[1])
+    input = (t[2], t[3])
+    output = (t[4], t[5])
+    norm2 = (t[6], t[7])
+    expand = (t[8], t[9])
+    contract = (t[10], t[11])
+    heads = other.heads
+    activation = other.activation
+    epsilon = other.epsilon
+    isCausal = other.isCausal
+  }
+
+  private var tensors: [Tensor] {
+    [norm1, input, output, norm2, expand, contract].flatMap { [$0.weight, $0.bias] }
+  }
+
+  /// Runs the block on `[N, T, W]` and keeps its input alone for the gradient.
+  public func recomputed(_ x: Tensor) throws -> Tensor {
+    try Tensor.recomputed([x] + tensors) { inputs in
+      try TransformerBlock(self, tensors: Array(inputs.dropFirst()))(inputs[0])
+    }
+  }
+
   /// Runs the block on `[N, T, W]`.
   public func callAsFunction(_ x: Tensor) throws -> Tensor {
     let normed = try Tensor.layerNorm(

@@ -32,6 +32,12 @@ struct BatchSchedule {
     guard configuration.batch >= 2 else {
       throw KilpiError("", "the batch size is \(configuration.batch); contrastive losses need 2")
     }
+    guard configuration.batch % configuration.accumulate == 0 else {
+      throw KilpiError(
+        "",
+        "accumulate is \(configuration.accumulate), which does not divide the batch of "
+          + "\(configuration.batch)")
+    }
     guard data.count >= configuration.batch else {
       throw KilpiError(
         "", "the data set has \(data.count) samples, fewer than the batch of \(configuration.batch)"

@@ -142,6 +142,10 @@ public struct TrainingConfiguration: Sendable {
   public var clampsScale = true
   /// Templates of class prompts; one is drawn per sample and epoch when there are several.
   public var templates: [String] = []
+  /// Parts in which a batch is encoded; the loss stays that of the whole batch.
+  public var accumulate = 1
+  /// Blocks keep their input alone and compute the rest again for gradients.
+  public var recomputesActivations = false
   /// Root of all random numbers.
   public var seed: UInt64 = 0
   /// The run's folder; nil: nothing is written.
@@ -165,7 +169,7 @@ public struct TrainingConfiguration: Sendable {
   func record(total: Int) -> JSONValue {
     .object([
       .init("method", .string(method.rawValue)), .init("steps", .integer(Int64(total))),
-      .init("batch", .integer(Int64(batch))),
+      .init("batch", .integer(Int64(batch))), .init("accumulate", .integer(Int64(accumulate))),
       .init(
         "optimizer",
         .object([

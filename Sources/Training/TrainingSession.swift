@@ -9,7 +9,7 @@ internal import Tensors
 /// One run of a trainer: its model, optimiser, folder and position.
 final class TrainingSession {
   private let trainer: Trainer
-  private let configuration: TrainingConfiguration
+  let configuration: TrainingConfiguration
   let schedule: BatchSchedule
   let model: ClipModel
   /// The same storage without gradients: what attacks see.
@@ -36,6 +36,7 @@ final class TrainingSession {
     let trained = self.model.parameters.entries.filter {
       !ClipModel.isBuffer($0.name) && configuration.trainable.includes($0.name, layers: layers)
     }
+    self.model.recomputesActivations = configuration.recomputesActivations
     guard !trained.isEmpty else { throw KilpiError("", "no weight is selected for training") }
     for (_, tensor) in trained { try tensor.setRequiresGradient(true) }
     optimizer = try AdamW(
@@ -73,6 +74,7 @@ final class TrainingSession {
       if every > 0 && step % every == 0 || step == schedule.total { try saveCheckpoint() }
     }
     for (_, tensor) in model.parameters.entries { try tensor.setRequiresGradient(false) }
+    model.recomputesActivations = false
     model.origin =
       configuration.output.map { $0 + "/model" } ?? "trained (\(configuration.method.rawValue))"
     if let path = configuration.output { try model.save(path + "/model") }
@@ -97,16 +99,8 @@ final class TrainingSession {
     let adversarialImages = try attackImages(batch)
     let adversarialTexts = try attackTexts(batch)
     let attackSeconds = Clock.seconds - start
-    let terms = try losses(batch, adversarialImages, adversarialTexts)
-    var total: Tensor?
-    for (weight, term) in terms.map({ ($0.weight, $0.loss) }) {
-      let weighted = weight == 1 ? term : try term * weight
-      total = try total.map { try $0 + weighted } ?? weighted
-    }
-    guard let loss = total else { throw KilpiError("", "every term of the loss has weight 0") }
-    let value = try loss.item()
-    guard value.isFinite else { throw notFinite("the loss is \(value)") }
-    let gradients = try Tensor.gradients(of: loss, with: optimizer.parameters.map(\.tensor))
+    let inputs = TrainingInputs(batch, adversarialImages, adversarialTexts, terms())
+    let (value, terms, gradients) = try lossAndGradients(batch, inputs)
     let norm = try checkedNorm(gradients)
     let clipped = try clip(gradients, norm: norm)
     let rate =
@@ -120,7 +114,7 @@ final class TrainingSession {
       .init("step", .integer(Int64(step + 1))), .init("epoch", .integer(Int64(epoch + 1))),
       .init("loss", .number(value)),
     ]
-    for term in terms { row.append(.init("loss_" + term.name, .number(try term.loss.item()))) }
+    for term in terms { row.append(.init("loss_" + term.name, .number(term.loss))) }
     row += [
       .init(
         "floor",
@@ -181,82 +175,9 @@ final class TrainingSession {
     return batch.texts.map { attacked[places[$0] ?? 0] }
   }
 
-  /// The loss's terms: each `Φ` times two under its weight, as one forward over all inputs.
-  func losses(
-    _ batch: TrainingBatch, _ adversarialImages: Tensor?, _ adversarialTexts: [String]?
-  ) throws -> [(name: String, weight: Double, loss: Tensor)] {
-    let size = batch.texts.count
-    var images: [Tensor] = []
-    var texts: [[String]] = []
-    let plan = terms()
-    let needsCleanImages = plan.contains { !$0.adversarialImages }
-    let needsCleanTexts = plan.contains { !$0.adversarialTexts }
-    if needsCleanImages { images.append(batch.images) }
-    if let adversarialImages { images.append(adversarialImages) }
-    if needsCleanTexts { texts.append(batch.texts) }
-    if let adversarialTexts { texts.append(adversarialTexts) }
-    let imageFeatures = try model.encodeImage(
-      images.count == 1 ? images[0] : Tensor.concatenated(images)
-    ).split(size)
-    let textFeatures = try model.encodeText(texts.flatMap { $0 }).split(size)
-    return try plan.map { term in
-      guard let image = term.adversarialImages ? imageFeatures.last : imageFeatures.first,
-        let text = term.adversarialTexts ? textFeatures.last : textFeatures.first
-      else { throw KilpiError("", "the batch is empty") }
-      let similarities = try model.logits(images: image, texts: text)
-      let loss = try ContrastiveLoss.symmetric(
-        similarities, groups: batch.groups, targets: configuration.targets,
-        score: model.configuration.score)
-      return (term.name, term.weight, loss)
-    }
-  }
-
-  private struct Term {
-    let name: String
-    let weight: Double
-    let adversarialImages: Bool
-    let adversarialTexts: Bool
-  }
-
-  private func terms() -> [Term] {
-    let weights = configuration.weights
-    var terms: [Term] = []
-    switch configuration.method {
-    case .contrastive, .clean:
-      return [Term(name: "clean", weight: 1, adversarialImages: false, adversarialTexts: false)]
-    case .imageOnly:
-      terms = [
-        Term(
-          name: "image", weight: 2 * weights.image, adversarialImages: true, adversarialTexts: false
-        )
-      ]
-    case .textOnly:
-      terms = [
-        Term(
-          name: "text", weight: 2 * weights.text, adversarialImages: false, adversarialTexts: true)
-      ]
-    case .mmcoa:
-      terms = [
-        Term(
-          name: "image", weight: 2 * weights.image, adversarialImages: true, adversarialTexts: false
-        ),
-        Term(
-          name: "text", weight: 2 * weights.text, adversarialImages: false, adversarialTexts: true),
-        Term(
-          name: "advadv", weight: 2 * weights.bothAdversarial, adversarialImages: true,
-          adversarialTexts: true),
-      ]
-    }
-    terms.append(
-      Term(
-        name: "clean", weight: 2 * weights.clean, adversarialImages: false, adversarialTexts: false)
-    )
-    return terms.filter { $0.weight != 0 }
-  }
-
   // MARK: Gradients and weights
 
-  private func notFinite(_ what: String) -> KilpiError {
+  func notFinite(_ what: String) -> KilpiError {
     KilpiError(
       "", "\(what) at step \(step + 1)",
       advice: "lower the learning rate; the weights are those of the step before")

@@ -83,12 +83,9 @@ enum TinyTraining {
     if method.attacksImages {
       #expect(try images?.floats() != batch.images.floats(), "the attack must move the images")
     }
+    let inputs = TrainingInputs(batch, images, texts, session.terms())
     func loss() throws -> Tensor {
-      var total = try Tensor.scalar(0, .float64)
-      for term in try session.losses(batch, images, texts) {
-        total = try total + term.loss * term.weight
-      }
-      return total
+      try session.loss(session.features(inputs, 0..<batch.texts.count), batch).loss
     }
     let trained = session.optimizer.parameters.map(\.tensor)
     let gradients = try Tensor.gradients(of: loss(), with: trained)

@@ -55,10 +55,10 @@ function clip_model:logit_scale() end
 function clip_model:tokenize(text, options) end
 
 ---@class clip_model.saveOptions
----@field layout? "hf"|"open_clip" # hf: model.safetensors and config.json; open_clip: open_clip_model.safetensors and open_clip_config.json; default "hf"
+---@field layout? "hf"|"open_clip" # when not given, the first that holds the model; hf: model.safetensors and config.json; open_clip: open_clip_model.safetensors and open_clip_config.json
 ---@field half? boolean # store float16, half the size; default false
 
---- Writes a folder of weights and configuration that transformers loads (layout hf), or open_clip.
+--- Writes a folder of weights and configuration that transformers loads (layout hf), or open_clip: a residual network fits open_clip alone, a SigLIP hf alone.
 ---
 ---```lua
 ---local model = clip.create("tiny")

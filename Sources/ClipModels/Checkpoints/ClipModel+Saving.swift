@@ -15,13 +15,15 @@ extension ClipModel {
   /// Writes the model as a folder of weights and configuration.
   ///
   /// - Parameters:
-  ///   - layout: transformers loads `.huggingFace`, open_clip `.openCLIP`.
+  ///   - layout: transformers loads `.huggingFace`, open_clip `.openCLIP`; nil: the first that holds
+  ///     the architecture.
   ///   - half: store float16, half the size; widened again when loaded.
   /// - Throws: `KilpiError` when the layout's classes cannot hold the architecture, and with path and
   ///   reason when a file cannot be written.
   public func save(
-    _ folder: String, layout: CheckpointLayout = .huggingFace, half: Bool = false
+    _ folder: String, layout: CheckpointLayout? = nil, half: Bool = false
   ) throws {
+    let layout = layout ?? (configuration.fitsHuggingFace ? .huggingFace : .openCLIP)
     let fits =
       layout == .huggingFace ? configuration.fitsHuggingFace : configuration.fitsOpenCLIP
     guard fits else {

@@ -23,7 +23,8 @@ struct ResidualNetwork: ImageEncoder {
     head = try SpatialAttentionPooling(parameters, heads: configuration.vision.heads)
   }
 
-  func callAsFunction(_ images: Tensor, observe: BlockObserver?) throws -> Tensor {
+  func callAsFunction(_ images: Tensor, options: EncodingOptions) throws -> Tensor {
+    let observe = options.observe
     let sized = try InputStage(side: configuration.imageSize)(images)
     func channels(_ values: [Double]) throws -> Tensor {
       try Tensor(values, shape: [3, 1, 1]).converted(to: images.dtype)
@@ -37,11 +38,31 @@ struct ResidualNetwork: ImageEncoder {
     for (stage, blocks) in (configuration.residualBlocks ?? []).enumerated() {
       for block in 0..<blocks {
         let isHalved = stage > 0 && block == 0
-        x = try bottleneck(x, "layer\(stage + 1).\(block).", isHalved: isHalved)
+        x = try run("layer\(stage + 1).\(block).", x, isHalved: isHalved, options)
       }
       observe?("visual.block.\(stage)", x)
     }
     return try head(x)
+  }
+
+  /// One bottleneck; with `recomputes` it keeps its input alone for the gradient.
+  private func run(
+    _ prefix: String, _ x: Tensor, isHalved: Bool, _ options: EncodingOptions
+  ) throws -> Tensor {
+    guard options.recomputes else { return try bottleneck(x, prefix, isHalved: isHalved) }
+    let own = parameters.entries.filter { $0.name.hasPrefix("visual." + prefix) }
+    return try Tensor.recomputed([x] + own.map(\.tensor)) { inputs in
+      var weights = ParameterList()
+      for (entry, tensor) in zip(own, inputs.dropFirst()) { weights.set(entry.name, tensor) }
+      return try ResidualNetwork(self, weights).bottleneck(inputs[0], prefix, isHalved: isHalved)
+    }
+  }
+
+  /// The same network with other weights for some blocks.
+  private init(_ other: ResidualNetwork, _ parameters: ParameterList) {
+    configuration = other.configuration
+    self.parameters = parameters
+    head = other.head
   }
 
   private func bottleneck(_ x: Tensor, _ prefix: String, isHalved: Bool) throws -> Tensor {

@@ -35,7 +35,8 @@ struct TextTransformer: TextEncoder {
 
   /// With a causal mask what follows the feature's token changes nothing: sequences are cut at the
   /// batch's last such token.
-  func callAsFunction(_ ids: Tensor, observe: BlockObserver?) throws -> Tensor {
+  func callAsFunction(_ ids: Tensor, options: EncodingOptions) throws -> Tensor {
+    let observe = options.observe
     let style = configuration.textStyle
     guard ids.rank == 2, ids.dtype == .int64, ids.shape[1] <= configuration.context,
       ids.shape[1] > 0
@@ -63,7 +64,7 @@ struct TextTransformer: TextEncoder {
     // Behind the last block one token a text is read; an observer sees all of it.
     let last = observe == nil ? blocks.last : nil
     for (index, block) in blocks.enumerated() where last == nil || index < blocks.count - 1 {
-      x = try block(x)
+      x = try options.recomputes ? block.recomputed(x) : block(x)
       observe?("text.block.\(index)", x)
     }
     let picked: Tensor

@@ -43,7 +43,8 @@ struct VisionTransformer: ImageEncoder {
     }
   }
 
-  func callAsFunction(_ images: Tensor, observe: BlockObserver?) throws -> Tensor {
+  func callAsFunction(_ images: Tensor, options: EncodingOptions) throws -> Tensor {
+    let observe = options.observe
     let width = configuration.vision.width
     let samples = images.shape[0]
     let sized = try InputStage(side: configuration.imageSize)(images)
@@ -66,7 +67,7 @@ struct VisionTransformer: ImageEncoder {
     // Behind the last block only the class token is read; an observer sees all of it.
     let readsOneToken = configuration.imageStyle.pooling == .token && observe == nil
     for (index, block) in blocks.enumerated() where !(readsOneToken && index == blocks.count - 1) {
-      x = try block(x)
+      x = try options.recomputes ? block.recomputed(x) : block(x)
       observe?("visual.block.\(index)", x)
     }
     let pooled: Tensor

@@ -83,12 +83,13 @@ extension ClipLibrary {
     Method(
       "save", "(path: string [, options])",
       doc: """
-        Writes a folder of weights and configuration that transformers loads (layout hf), or open_clip.
+        Writes a folder of weights and configuration that transformers loads (layout hf), or open_clip: \
+        a residual network fits open_clip alone, a SigLIP hf alone.
         """,
       options: [
         .choice(
-          "layout", ["hf", "open_clip"], default: "hf",
-          "hf: model.safetensors and config.json; open_clip: open_clip_model.safetensors and "
+          "layout", ["hf", "open_clip"],
+          "when not given, the first that holds the model; hf: model.safetensors and config.json; open_clip: open_clip_model.safetensors and "
             + "open_clip_config.json"),
         .boolean("half", default: false, "store float16, half the size"),
       ],
@@ -98,7 +99,7 @@ extension ClipLibrary {
         """
     ) { model, call in
       let options = try call.options(2)
-      let layout = try CheckpointLayout(rawValue: options.string("layout")) ?? .huggingFace
+      let layout = try options.stringIfGiven("layout").flatMap { CheckpointLayout(rawValue: $0) }
       try model.save(
         call.path(1, writing: true), layout: layout, half: options.boolean("half"))
       return []

@@ -51,6 +51,12 @@ enum TrainLibrary {
     .number(
       "clip_norm", default: 1, range: 0...1e9,
       "largest Euclidean norm of the gradient; 0: not clipped"),
+    .integer(
+      "accumulate", default: 1, range: 1...65536,
+      "parts in which a batch is encoded, for less memory; exact: the loss is the whole batch's"),
+    .boolean(
+      "checkpoint_activations", default: false,
+      "blocks keep their input alone and compute the rest again for gradients, for less memory"),
     .boolean("clamp_scale", default: true, "keep the logit scale within 1 … 100"), .seed,
     .string("out", "folder of the run"),
     .integer(
@@ -168,6 +174,8 @@ enum TrainLibrary {
     configuration.templates = try options.stringsIfGiven("templates") ?? []
     let limit = try options.number("clip_norm")
     configuration.clipNorm = limit > 0 ? limit : nil
+    configuration.accumulate = try options.integer("accumulate")
+    configuration.recomputesActivations = try options.boolean("checkpoint_activations")
     configuration.clampsScale = try options.boolean("clamp_scale")
     configuration.seed = try call.randomSource(options).seed
     configuration.output = try options.pathIfGiven("out", writing: true)
