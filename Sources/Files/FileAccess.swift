@@ -92,7 +92,8 @@ public final class MappedFile {
   ///
   /// - Throws: `KilpiError` with the path and the reason.
   public init(path: String) throws {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    // Not blocking: opening a pipe that nobody writes to would wait for ever.
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else {
       throw KilpiError("", "cannot read '\(path)': \(systemReason())")
     }
@@ -157,7 +158,8 @@ public enum AtomicFile {
     let temporary = path + ".tmp-\(getpid())"
     let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
     guard descriptor >= 0 else {
-      throw KilpiError("", "cannot write '\(path)': \(systemReason())")
+      let reason = errno == ENOENT ? "the folder is not there" : systemReason()
+      throw KilpiError("", "cannot write '\(path)': \(reason)")
     }
     do {
       for part in parts { try writeAll(part, to: descriptor, path: path) }

@@ -73,7 +73,7 @@ import Testing
     let folder = #expect(throws: KilpiError.self) { try FileReader.bytes(at: "/tmp") }
     #expect(folder?.description == "cannot read '/tmp': it is a directory")
     let write = #expect(throws: KilpiError.self) { try AtomicFile.write("x", to: "/nowhere/x") }
-    #expect(write?.description == "cannot write '/nowhere/x': there is no such file")
+    #expect(write?.description == "cannot write '/nowhere/x': the folder is not there")
   }
 
   @Test func appendsAndCuts() throws {

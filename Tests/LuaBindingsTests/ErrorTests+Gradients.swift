@@ -55,7 +55,7 @@ extension ErrorTests {
       #"bad argument #2 to 'save' (table of named tensors expected, got number at a)"#),
     ErrorCase(
       #"tensor.save("/no/such/dir/x.npy", tensor.zeros{1})"#,
-      #"tensor.save: cannot write '/no/such/dir/x.npy': there is no such file"#),
+      #"tensor.save: cannot write '/no/such/dir/x.npy': the folder is not there"#),
     ErrorCase(
       #"tensor.load("no.npy")"#,
       #"tensor.load: cannot read 'no.npy': there is no such file"#),

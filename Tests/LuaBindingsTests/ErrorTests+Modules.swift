@@ -41,7 +41,7 @@ extension ErrorTests {
       #"image.save: cannot tell the format of 'x.gif' (end the name in .png, .jpg or .ppm)"#),
     ErrorCase(
       #"image.save("/no/such/dir/x.png", tensor.zeros{3, 2, 2})"#,
-      #"image.save: cannot write '/no/such/dir/x.png': there is no such file"#),
+      #"image.save: cannot write '/no/such/dir/x.png': the folder is not there"#),
     ErrorCase(
       #"image.save("/tmp/kilpi-x.png", tensor.zeros{2, 2})"#,
       #"image.save: an image has the shape [3, H, W], not [2, 2]"#),

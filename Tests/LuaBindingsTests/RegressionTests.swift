@@ -22,6 +22,16 @@ import Testing
         end
         """, "false\tone value a sample is needed: [5]\nfalse\tone value a sample is needed: [5]\n"
     ),
+    // The exact per-image attack refused method = "char" with a message meant for Swift.
+    (
+      """
+      local model = clip.create("tiny")
+      local cls = model:classifier({"cat", "dog"}, {templates = {"a {c}"}})
+      local options = {method = "char", objective = "ce", images = tensor.rand{2, 3, 16, 16}, labels = {1, 2}}
+      local prompts, report = attack.text(model, cls, options)
+      print(#prompts, #prompts[1], report.accuracy_all <= report.clean_accuracy)
+      """, "2\t2\ttrue\n"
+    ),
     // A classifier that writes into its argument reached the caller's images.
     (
       setUp + """

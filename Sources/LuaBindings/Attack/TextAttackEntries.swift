@@ -157,6 +157,11 @@ extension AttackLibrary {
     }
     var specification = try TextAttackOptions.specification(options, call, model: model)
     specification.attack.constraints.classNames = classifier.classNames
+    if specification.attack.characters != nil {
+      // The exact attack chooses from a list: every edit of one character.
+      specification.attack.characters = nil
+      specification.attack.sources = [.allCharacterEdits]
+    }
     let candidates = try specification.attack.candidateTexts(
       TextAttackSpecification.prompts(of: classifier))
     var attack = PerImageTextAttack()

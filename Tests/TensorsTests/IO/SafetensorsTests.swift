@@ -110,7 +110,7 @@ struct SafetensorsTests {
     #expect {
       try Safetensors.save([:], to: "/nowhere/x.safetensors")
     } throws: {
-      "\($0)" == "cannot write '/nowhere/x.safetensors': there is no such file"
+      "\($0)" == "cannot write '/nowhere/x.safetensors': the folder is not there"
     }
   }
 }
