@@ -53,9 +53,31 @@ extension ZipIndex {
       "", "its member '\(member.name.prefix(60))' \(reason)", advice: "copy or download it again")
   }
 
-  /// Inflates a raw deflate stream; false when it is damaged or does not fill `target`.
+  /// The first bytes of a member, as many as `target` holds; its checksum is not looked at.
+  ///
+  /// For headers that tell how large the rest must be, before it is unpacked.
+  public func unpackHead(
+    of member: Member, in bytes: UnsafeRawBufferPointer,
+    into target: UnsafeMutableRawBufferPointer
+  ) throws {
+    guard member.bytes.upperBound <= bytes.count, target.count <= member.size else {
+      throw damaged(member, "lies outside the archive")
+    }
+    let packed = UnsafeRawBufferPointer(rebasing: bytes[member.bytes])
+    if member.isStored {
+      target.copyMemory(from: UnsafeRawBufferPointer(rebasing: packed[..<target.count]))
+    } else {
+      guard try Self.inflate(packed, into: target, isWhole: false) else {
+        throw damaged(member, "is damaged")
+      }
+    }
+  }
+
+  /// Inflates a raw deflate stream; false when it is damaged or does not fill `target`, exactly
+  /// where `isWhole`.
   private static func inflate(
-    _ packed: UnsafeRawBufferPointer, into target: UnsafeMutableRawBufferPointer
+    _ packed: UnsafeRawBufferPointer, into target: UnsafeMutableRawBufferPointer,
+    isWhole: Bool = true
   ) throws -> Bool {
     // zlib keeps the address of the stream, so it must not move.
     let stream = UnsafeMutablePointer<z_stream>.allocate(capacity: 1)
@@ -86,6 +108,7 @@ extension ZipIndex {
         written += room - Int(stream.pointee.avail_out)
         return status
       }
+      if !isWhole, written >= target.count { return status == Z_OK || status == Z_STREAM_END }
       if status == Z_STREAM_END { return written == target.count && read == packed.count }
       guard status == Z_OK, written <= target.count else { return false }
     }

@@ -52,20 +52,125 @@ import Testing
     #expect(model.parameters.names == whole.parameters.names)
   }
 
+  /// Widths that 64 divides tell the heads; others need a configuration or a base.
   @Test func sizesAreTakenFromShapes() throws {
-    let model = try ClipModel.load(ArchitectureTests.folder("wrapped") + "/openai-jit.pt")
-    var expected = try Self.whole().configuration
-    // 24 and 16 are no multiples of 64: one head each, which is not the model's; shapes tell no more.
-    expected.vision.heads = 1
-    expected.text.heads = 1
-    #expect(model.configuration == expected)
-    let residual = ArchitectureTests.folder("open_clip-resnet")
-    let file = try CheckpointFile.open(residual + "/state-dict.pt")
-    let reader = WeightReader(file.source, .openCLIP())
-    var wanted = try ClipModel.load(residual).configuration
-    wanted.vision.heads = 1
-    wanted.text.heads = 1
-    #expect(try ClipConfiguration.inferred(reader, activation: .gelu) == wanted)
+    var vit = ClipConfiguration(
+      embedding: 12, imageSize: 24, patchSize: 8,
+      vision: .init(width: 128, layers: 2, heads: 2, hidden: 96, activation: .gelu),
+      text: .init(width: 64, layers: 1, heads: 1, activation: .gelu),
+      context: 9, vocabulary: 50, endToken: nil)
+    var residual = vit
+    residual.residualBlocks = [1, 2, 1, 1]
+    residual.imageSize = 64
+    residual.patchSize = 32
+    residual.vision = .init(width: 2, layers: 4, heads: 1, activation: .gelu)
+    for configuration in [vit, residual] {
+      try withTemporaryDirectory { folder in
+        let model = try ClipModel.random(configuration, seed: 1)
+        try Safetensors.save(
+          WeightLayout.openCLIP().tensors(of: model.parameters), to: folder + "/w.safetensors")
+        var options = CheckpointOptions()
+        options.activation = .gelu
+        let loaded = try ClipModel.load(folder + "/w.safetensors", options: options)
+        #expect(loaded.configuration == configuration)
+      }
+    }
+    vit.vision.heads = 4
+    let error = #expect(throws: KilpiError.self) {
+      try ClipModel.load(ArchitectureTests.folder("wrapped") + "/openai-jit.pt")
+    }
+    #expect(error?.description.contains("a width of 16 does not tell the number of heads") == true)
+  }
+
+  /// What contradicts the configuration is said or refused, never passed over.
+  @Test func activationsAreNeverDropped() throws {
+    var notes: [String] = []
+    var options = CheckpointOptions()
+    options.note = { notes.append($0) }
+    options.activation = .gelu
+    let model = try ClipModel.load(ArchitectureTests.folder("open_clip-vit"), options: options)
+    #expect(model.configuration.vision.activation == .gelu)
+    #expect(notes == ["the configuration says quick_gelu, gelu is used as asked"])
+    try withTemporaryDirectory { folder in
+      let archive = try FileReader.bytes(
+        at: ArchitectureTests.folder("wrapped") + "/openai-jit.pt")
+      try AtomicFile.write(archive, to: folder + "/a.pt")
+      var other = try Self.whole().configuration
+      other.vision.activation = .gelu
+      other.text.activation = .gelu
+      try AtomicFile.write(
+        other.openCLIPJSON.serialized(), to: folder + "/open_clip_config.json")
+      let error = #expect(throws: KilpiError.self) { try ClipModel.load(folder) }
+      #expect(
+        error?.description.contains(
+          "the archive is OpenAI's, of quick_gelu, the configuration says gelu") == true)
+      // On top of a base another model's configuration beside the file counts for nothing.
+      var based = CheckpointOptions()
+      based.base = try Self.whole()
+      let loaded = try ClipModel.load(folder + "/a.pt", options: based)
+      #expect(loaded.configuration.text.activation == .quickGELU)
+    }
+  }
+
+  @Test func meanAndDeviationOfThePreprocessorCount() throws {
+    try withTemporaryDirectory { folder in
+      let model = try ClipModel.load(TestFiles.fixture("clip-gelu"))
+      try model.save(folder)
+      let json = try JSONValue.parse(FileReader.bytes(at: folder + "/config.json"))
+      let plain = JSONValue.object((json.object ?? []).filter { $0.key != "kilpi" })
+      try AtomicFile.write(plain.serialized(), to: folder + "/config.json")
+      try AtomicFile.write(
+        #"{"image_mean": [0.5, 0.4, 0.3], "image_std": [0.2, 0.3, 0.4]}"#,
+        to: folder + "/preprocessor_config.json")
+      let loaded = try ClipModel.load(folder).configuration
+      #expect(loaded.mean == [0.5, 0.4, 0.3] && loaded.deviation == [0.2, 0.3, 0.4])
+    }
+  }
+
+  /// A vision transformer with a sigmoid score, and a projection with a bias, fit open_clip alone.
+  @Test func openCLIPHoldsItsOwnVariants() throws {
+    var sigmoid = try Self.whole().configuration
+    sigmoid.score = .sigmoid
+    var biased = try Self.whole().configuration
+    biased.textStyle.hasProjectionBias = true
+    for configuration in [sigmoid, biased] {
+      try withTemporaryDirectory { folder in
+        let model = try ClipModel.random(configuration, seed: 2)
+        try model.save(folder)
+        let again = try ClipModel.load(folder)
+        #expect(again.configuration == configuration)
+        for (name, weight) in model.parameters.entries {
+          #expect(try again.parameters.required(name).floats() == weight.floats())
+        }
+      }
+    }
+  }
+
+  static let accidents: [(bytes: [UInt8], message: String)] = [
+    (
+      Array("version https://git-lfs.github.com/spec/v1\noid sha256:00\n".utf8),
+      "it is a git-lfs pointer, not safetensors (fetch the file itself: git lfs pull)"
+    ),
+    (
+      Array("<!DOCTYPE html><html></html>".utf8),
+      "it is an HTML page, not safetensors (the download failed: get the file itself)"
+    ),
+    (
+      Array("{\"model_type\": \"clip\"}".utf8),
+      "it is JSON text, not safetensors (give the file of weights, or the folder)"
+    ),
+    ([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3], "it is a gzip file, not safetensors (unpack it first)"),
+  ]
+
+  @Test(arguments: accidents.indices) func commonAccidentsAreRecognised(index: Int) throws {
+    let (bytes, message) = Self.accidents[index]
+    try withTemporaryDirectory { folder in
+      try AtomicFile.write(bytes, to: folder + "/w.safetensors")
+      let error = #expect(throws: KilpiError.self) {
+        try ClipModel.load(folder + "/w.safetensors")
+      }
+      #expect(error?.description.hasSuffix(message) == true, "\(error?.description ?? "")")
+    }
   }
 
   @Test func writtenLayoutsLoadAgain() throws {
@@ -169,7 +274,8 @@ import Testing
       #expect(
         message(lenient)
           == "cannot load 'F': unexpected keys: extra; mis-shaped keys: visual.proj: [24, 21] in "
-          + "the file, [24, 20] needed (the configuration must describe these weights)")
+          + "the file, [24, 20] needed (is the base the model that these weights were trained "
+          + "from?)")
     }
   }
 

@@ -75,6 +75,21 @@ extension ErrorTests {
       #"clip.create: there is no architecture 'ViT-X-99' "#
         + #"(clip.available() lists them)"#),
     ErrorCase(
+      #"clip.create{vision_config = {hidden_size = 4611686018427387904, hidden_act = "gelu"}, text_config = {hidden_act = "gelu"}}"#,
+      #"clip.create: configuration: 'vision_config.hidden_size' is 4611686018427387904, out of range"#
+    ),
+    ErrorCase(
+      #"clip.create{embed_dim = 8, vision_cfg = {layers = {1, 1, 1, 1}, width = math.maxinteger}, text_cfg = {}}"#,
+      #"clip.create: configuration: 'vision_cfg.width' is 9223372036854775807, out of range"#),
+    ErrorCase(
+      #"clip.create{embed_dim = 8, vision_cfg = {layers = 1, width = 8, head_width = -1}, text_cfg = {}}"#,
+      #"clip.create: configuration: 'vision_cfg.head_width' is -1, below 1"#),
+    ErrorCase(
+      #"clip.create{embed_dim = 8, vision_cfg = {layers = 1, width = 64, norm_kwargs = {eps = -1}}, text_cfg = {}}"#,
+      #"clip.create: configuration: the epsilon -1.0 of the vision norms is outside 0 … 1"#),
+    ErrorCase(
+      #"clip.load("a\0b")"#, #"clip.load: the path contains a zero byte"#),
+    ErrorCase(
       #"clip.create({})"#,
       #"clip.create: this is no CLIP configuration: it has neither vision_config nor vision_cfg"#),
     ErrorCase(

@@ -15,6 +15,12 @@ struct CheckpointPlace {
   let weights: String
   /// The configuration beside it, if there is one.
   let configuration: String?
+  /// Hugging Face's preprocessing, which holds mean and deviation of the pixels.
+  let preprocessor: String?
+  /// True when a folder was given.
+  let isFolder: Bool
+  /// Every file that may be read.
+  let files: [String]
 
   /// Names that folders give their weights, the best first.
   private static let weightNames = [
@@ -33,6 +39,8 @@ struct CheckpointPlace {
       let folder = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
       weights = path
       configuration = Self.configuration(in: folder, for: path)
+      isFolder = false
+      (preprocessor, files) = try Self.others(in: folder, with: path)
       return
     }
     let names = try FileReader.names(in: path)
@@ -53,6 +61,28 @@ struct CheckpointPlace {
     }
     weights = path + "/" + found
     configuration = Self.configuration(in: path, for: found)
+    isFolder = true
+    (preprocessor, files) = try Self.others(in: path, with: weights)
+  }
+
+  /// The preprocessing beside the weights, and all files that loading may open.
+  private static func others(
+    in folder: String, with weights: String
+  ) throws -> (preprocessor: String?, files: [String]) {
+    let beside = [
+      "config.json", "open_clip_config.json", "preprocessor_config.json", "tokenizer.json",
+      "spiece.model",
+    ]
+    let isSharded = weights.hasSuffix(".index.json")
+    let names = try FileReader.names(in: folder.isEmpty ? "/" : folder).filter { name in
+      beside.contains(name)
+        || isSharded && [".safetensors", ".bin"].contains { name.hasSuffix($0) }
+    }
+    let preprocessor = folder + "/preprocessor_config.json"
+    return (
+      FileReader.exists(preprocessor) ? preprocessor : nil,
+      [weights] + names.map { folder + "/" + $0 }
+    )
   }
 
   /// The configuration that fits the file by its name, else the other one.

@@ -22,9 +22,17 @@ extension ClipConfiguration {
       { "\(prefix)transformer.resblocks.\($0).ln_1.weight" }
     }
     let textLayers = reader.count(block(""))
+    func checked(_ width: Int, _ headWidth: Int) throws -> Int {
+      guard width % headWidth == 0 else {
+        throw KilpiError(
+          "", "a width of \(width) does not tell the number of heads",
+          advice: "put its configuration beside it, or pass base")
+      }
+      return width / headWidth
+    }
     let textWidth = try size("ln_final.weight", 0)
     let text = Tower(
-      width: textWidth, layers: textLayers, heads: max(textWidth / 64, 1),
+      width: textWidth, layers: textLayers, heads: try checked(textWidth, 64),
       hidden: textLayers > 0 ? try size("transformer.resblocks.0.mlp.c_fc.weight", 0) : nil,
       activation: activation)
     var result = ClipConfiguration(
@@ -39,7 +47,7 @@ extension ClipConfiguration {
       let width = try size("visual.layer1.0.conv1.weight", 0)
       result.residualBlocks = blocks
       result.vision = Tower(
-        width: width, layers: 4, heads: max(width / 2, 1), activation: activation)
+        width: width, layers: 4, heads: try checked(width, 2), activation: activation)
       result.imageSize = 32 * side(try size("visual.attnpool.positional_embedding", 0) - 1)
     } else {
       let width = try size("visual.conv1.weight", 0)
@@ -47,7 +55,7 @@ extension ClipConfiguration {
       let headWidth = [1280: 80, 1408: 88, 1664: 104][width] ?? 64
       result.patchSize = try size("visual.conv1.weight", -1)
       result.vision = Tower(
-        width: width, layers: layers, heads: max(width / headWidth, 1),
+        width: width, layers: layers, heads: try checked(width, headWidth),
         hidden: layers > 0 ? try size("visual.transformer.resblocks.0.mlp.c_fc.weight", 0) : nil,
         activation: activation)
       result.imageSize =

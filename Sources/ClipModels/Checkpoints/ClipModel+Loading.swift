@@ -11,6 +11,8 @@ public struct CheckpointOptions {
   public var activation: Activation?
   /// The model that gives what a file of one tower lacks.
   public var base: ClipModel?
+  /// Called with every file before it is opened; what it throws ends the loading.
+  public var check: (String) throws -> Void = { _ in }
   /// Receives what was found and accepted.
   public var note: (String) -> Void = { _ in }
 
@@ -30,6 +32,7 @@ extension ClipModel {
     _ path: String, options: CheckpointOptions = CheckpointOptions()
   ) throws -> ClipModel {
     let place = try CheckpointPlace(path)
+    for path in place.files { try options.check(path) }
     let file = try CheckpointFile.open(place.weights)
     do {
       return try load(file, place, path: path, options)
@@ -59,17 +62,28 @@ extension ClipModel {
       if let description = problems.description {
         throw KilpiError(
           "", "cannot load '\(path)': \(description)",
-          advice: problems.misshaped.isEmpty
-            ? "strict = false loads what fits"
-            : "the configuration must describe these weights")
+          advice: advice(problems, kind, place, options))
       }
     } else if let description = problems.description {
       options.note(description)
     }
     try complete(&weights, configuration, options)
     let model = try ClipModel(configuration, parameters: weights, origin: path)
-    model.tokenizer = try tokenizer(for: configuration, place, base: options.base)
+    model.tokenizer = try tokenizer(for: configuration, place, options)
     return model
+  }
+
+  private static func advice(
+    _ problems: KeyProblems, _ kind: CheckpointKind, _ place: CheckpointPlace,
+    _ options: CheckpointOptions
+  ) -> String {
+    if place.weights.contains("-of-0"), !problems.missing.isEmpty {
+      return "this is one shard of several: give the folder or its index.json"
+    }
+    if problems.misshaped.isEmpty { return "strict = false loads what fits" }
+    return kind.isImageTowerOnly || options.base != nil
+      ? "is the base the model that these weights were trained from?"
+      : "the configuration must describe these weights"
   }
 
   /// The architecture: of the base for an image tower, of the configuration file, or of the shapes.
@@ -77,17 +91,30 @@ extension ClipModel {
     _ kind: CheckpointKind, _ reader: WeightReader, _ file: CheckpointFile,
     _ place: CheckpointPlace, _ options: CheckpointOptions
   ) throws -> ClipConfiguration {
-    if kind.isImageTowerOnly, let base = options.base { return base.configuration }
+    // A file on top of a base: its folder may hold another model's configuration.
+    if let base = options.base, kind.isImageTowerOnly || !place.isFolder {
+      return try checked(base.configuration, told: "the base", file, options)
+    }
     if let path = place.configuration {
       do {
         let json = try JSONValue.parse(FileReader.bytes(at: path, limit: 16 << 20))
-        return try ClipConfiguration(json: json, activation: options.activation ?? file.activation)
+        var result = try ClipConfiguration(
+          json: json, activation: options.activation ?? file.activation)
+        if json["vision_config"] != nil, json["kilpi"] == nil, let other = place.preprocessor {
+          try result.readNormalisation(
+            JSONValue.parse(FileReader.bytes(at: other, limit: 16 << 20)), mean: "image_mean",
+            deviation: "image_std")
+          result = try result.validated()
+        }
+        return try checked(result, told: "the configuration", file, options)
       } catch let error as KilpiError {
         throw KilpiError(
           "", "cannot load '\(path)': \(error.problem)", advice: error.advice)
       }
     }
-    if let base = options.base { return base.configuration }
+    if let base = options.base {
+      return try checked(base.configuration, told: "the base", file, options)
+    }
     guard let activation = options.activation ?? file.activation else {
       throw KilpiError(
         "", "there is no config.json beside the weights, and nothing tells their activation",
@@ -99,6 +126,34 @@ extension ClipModel {
         advice: "SigLIP's number of heads is known from its configuration alone")
     }
     return try .inferred(reader, activation: activation)
+  }
+
+  /// The configuration with the activation that was asked for; what contradicts it is never passed
+  /// over silently.
+  private static func checked(
+    _ configuration: ClipConfiguration, told source: String, _ file: CheckpointFile,
+    _ options: CheckpointOptions
+  ) throws -> ClipConfiguration {
+    // A residual network's image tower has rectifiers, whatever the text tower has.
+    let towers =
+      configuration.residualBlocks == nil
+      ? [configuration.vision.activation, configuration.text.activation]
+      : [configuration.text.activation]
+    if let asked = options.activation {
+      guard let other = towers.first(where: { $0 != asked }) else { return configuration }
+      options.note("\(source) says \(other.rawValue), \(asked.rawValue) is used as asked")
+      var result = configuration
+      result.vision.activation = asked
+      result.text.activation = asked
+      return result
+    }
+    if let own = file.activation, let other = towers.first(where: { $0 != own }) {
+      throw KilpiError(
+        "",
+        "the archive is OpenAI's, of \(own.rawValue), \(source) says \(other.rawValue)",
+        advice: "pass activation = \"\(own.rawValue)\", or the other")
+    }
+    return configuration
   }
 
   /// Fills in what the file lacks: from the base, else, when not strict, at random.
@@ -143,7 +198,9 @@ struct CheckpointKind {
       (layout, isSiglip, isImageTowerOnly) = (.openCLIPSiglip, true, false)
     } else if has("visual.conv1.weight") {
       let isNested = has("text.token_embedding.weight")
-      layout = .openCLIP(textPrefix: isNested ? "text." : "")
+      layout = .openCLIP(
+        textPrefix: isNested ? "text." : "",
+        hasProjectionBias: has((isNested ? "text." : "") + "text_projection.bias"))
       isSiglip = false
       isImageTowerOnly = !isNested && !has("token_embedding.weight")
     } else if has("conv1.weight"), has("class_embedding") || has("attnpool.c_proj.weight") {

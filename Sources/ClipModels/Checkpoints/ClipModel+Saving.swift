@@ -27,10 +27,13 @@ extension ClipModel {
     let fits =
       layout == .huggingFace ? configuration.fitsHuggingFace : configuration.fitsOpenCLIP
     guard fits else {
-      let other: CheckpointLayout = layout == .huggingFace ? .openCLIP : .huggingFace
+      let other: CheckpointLayout? =
+        configuration.fitsHuggingFace
+        ? .huggingFace : configuration.fitsOpenCLIP ? .openCLIP : nil
       throw KilpiError(
         "", "the layout '\(layout.rawValue)' cannot hold this architecture",
-        advice: "write layout = \"\(other.rawValue)\"")
+        advice: other.map { "write layout = \"\($0.rawValue)\"" }
+          ?? "tensor.save(path, model:parameters()) keeps the weights")
     }
     try FileReader.makeDirectory(folder)
     switch layout {
@@ -42,7 +45,8 @@ extension ClipModel {
         configuration.huggingFaceJSON.serialized(indent: 2) + "\n", to: folder + "/config.json")
     case .openCLIP:
       try Safetensors.save(
-        WeightLayout.openCLIP().tensors(of: parameters), metadata: ["format": "pt"],
+        WeightLayout.openCLIP(hasProjectionBias: configuration.textStyle.hasProjectionBias)
+          .tensors(of: parameters), metadata: ["format": "pt"],
         to: folder + "/open_clip_model.safetensors", half: half)
       try AtomicFile.write(
         configuration.openCLIPJSON.serialized(indent: 2) + "\n",

@@ -33,8 +33,14 @@ struct WeightLayout: Sendable {
   // MARK: The layouts
 
   /// OpenAI's and open_clip's: our own names, the text tower below `text.` in newer files.
-  static func openCLIP(textPrefix: String = "") -> WeightLayout {
+  ///
+  /// A projection with a bias is a linear layer, whose weight lies transposed.
+  static func openCLIP(textPrefix: String = "", hasProjectionBias: Bool = false) -> WeightLayout {
     WeightLayout(name: "open_clip") { name in
+      if hasProjectionBias, name == "text_projection" {
+        return .transposed(textPrefix + "text_projection.weight")
+      }
+      if name == "text_projection_bias" { return .plain(textPrefix + "text_projection.bias") }
       if name.hasPrefix("visual.") || name.hasPrefix("logit_") { return .plain(name) }
       return .plain(textPrefix + name)
     }

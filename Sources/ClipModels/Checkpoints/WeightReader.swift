@@ -105,9 +105,12 @@ struct KeyProblems {
     return parts.isEmpty ? nil : parts.joined(separator: "; ")
   }
 
+  /// Keys of a kind that a message names.
+  private static let limit = 20
+
   private static func list(_ title: String, _ keys: [String]) -> String? {
     guard !keys.isEmpty else { return nil }
-    let shown = keys.prefix(5).joined(separator: ", ")
-    return "\(title): \(shown)" + (keys.count > 5 ? " and \(keys.count - 5) more" : "")
+    let shown = keys.prefix(limit).joined(separator: ", ")
+    return "\(title): \(shown)" + (keys.count > limit ? " and \(keys.count - limit) more" : "")
   }
 }

@@ -29,6 +29,10 @@ extension ClipConfiguration {
     let visionTower = try tower(vision, 768, heads: 12)
     let textTower = try tower(text, isSiglip ? 768 : 512, heads: isSiglip ? 12 : 8)
     let end = try text.integer("eos_token_id", default: isSiglip ? 49407 : 2)
+    let channels = try vision.integer("num_channels", default: 3)
+    guard channels == 3 else {
+      throw KilpiError("", "configuration: images have \(channels) channels, Kilpi's have 3")
+    }
     var result = ClipConfiguration(
       embedding: isSiglip
         ? visionTower.width : try top.integer("projection_dim", default: 512),
@@ -58,7 +62,8 @@ extension ClipConfiguration {
 
   /// True when Hugging Face's classes can hold the model.
   public var fitsHuggingFace: Bool {
-    residualBlocks == nil
+    // The id 2 means the largest id there.
+    residualBlocks == nil && endToken != 2
       && (imageStyle == .clip && textStyle == .clip && score == .softmax
         || imageStyle == .siglip && textStyle == .siglip && score == .sigmoid)
   }

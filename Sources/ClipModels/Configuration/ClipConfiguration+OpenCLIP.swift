@@ -46,6 +46,14 @@ extension ClipConfiguration {
     return Int(exactly: (Double(width) * ratio).rounded(.down)) ?? 0
   }
 
+  private static func headWidth(_ fields: ConfigurationFields) throws -> Int {
+    let width = try fields.integer("head_width", default: 64)
+    guard width > 0 else {
+      throw KilpiError("", "configuration: '\(fields.name).head_width' is \(width), below 1")
+    }
+    return width
+  }
+
   private static func epsilon(_ fields: ConfigurationFields) throws -> Double {
     guard fields.has("norm_kwargs") else { return 1e-5 }
     return try ConfigurationFields(fields.value["norm_kwargs"], fields.name + ".norm_kwargs")
@@ -84,7 +92,7 @@ extension ClipConfiguration {
     patchSize = try fields.integer("patch_size", default: 16)
     vision = Tower(
       width: width, layers: try fields.integer("layers", default: 12),
-      heads: width / Swift.max(try fields.integer("head_width", default: 64), 1),
+      heads: width / (try Self.headWidth(fields)),
       hidden: try Self.hidden(fields, width),
       activation: try Self.approximated(fields) ?? standard, epsilon: try Self.epsilon(fields))
     imageStyle.hasNormBefore = try !fields.flag("no_ln_pre")
@@ -99,9 +107,12 @@ extension ClipConfiguration {
     let width = try fields.integer("width", default: 64)
     imageSize = try fields.integer("image_size", default: 224)
     patchSize = 32
-    let headWidth = Swift.max(try fields.integer("head_width", default: 64), 1)
+    guard fields.value["layers"]?.array?.count == blocks.count else {
+      throw KilpiError("", "configuration: 'vision_cfg.layers' holds what is no integer")
+    }
     vision = Tower(
-      width: width, layers: blocks.count, heads: width * 32 / headWidth, activation: standard)
+      width: width, layers: blocks.count, heads: width * 32 / (try Self.headWidth(fields)),
+      activation: standard)
     residualBlocks = blocks
   }
 
@@ -140,7 +151,7 @@ extension ClipConfiguration {
       && (residualBlocks != nil
         || vision.activation != .relu
           && (vision.activation == .quickGELU) == (text.activation == .quickGELU))
-    return isVision && isGELU && score == .softmax
+    return isVision && isGELU
   }
 
   /// The configuration as an `open_clip_config.json`.
@@ -193,6 +204,7 @@ extension ClipConfiguration {
     }
     var model: [JSONValue.Member] = [.init("embed_dim", .integer(Int64(embedding)))]
     if text.activation == .quickGELU { model.append(.init("quick_gelu", true)) }
+    if score == .sigmoid { model.append(.init("init_logit_bias", -10)) }
     model += [.init("vision_cfg", .object(image)), .init("text_cfg", .object(words))]
     return .object([
       .init("model_cfg", .object(model)),

@@ -170,6 +170,9 @@ public struct ClipConfiguration: Equatable, Sendable {
         tower.heads > 0 && width % tower.heads == 0,
         "\(tower.heads) \(name) heads do not divide the width \(width)")
       try check((1...1_048_576).contains(tower.hidden), "\(name) MLP width is out of range")
+      try check(
+        tower.epsilon > 0 && tower.epsilon < 1,
+        "the epsilon \(tower.epsilon) of the \(name) norms is outside 0 … 1")
     }
     if let residualBlocks {
       try check(
@@ -188,8 +191,13 @@ public struct ClipConfiguration: Equatable, Sendable {
         "pooling by the class token needs one")
     }
     try check(
-      mean.count == 3 && deviation.count == 3 && deviation.allSatisfy { $0 > 0 },
-      "mean and standard deviation need three channels")
+      mean.count == 3 && deviation.count == 3
+        && (mean + deviation).allSatisfy { Swift.abs($0) < 1000 }
+        && deviation.allSatisfy { $0 > 1e-6 },
+      "mean and standard deviation need three channels of sensible size")
+    try check(
+      endToken.map { (0..<vocabulary).contains($0) } ?? true,
+      "the end token \(endToken ?? 0) is outside the vocabulary of \(vocabulary)")
     return self
   }
 }

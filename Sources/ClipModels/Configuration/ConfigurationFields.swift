@@ -8,10 +8,11 @@ struct ConfigurationFields {
   let name: String
 
   init(_ value: JSONValue?, _ name: String) throws {
-    guard let value, value.object != nil else {
+    // An empty table of Lua arrives as an empty list.
+    guard let value, value.object != nil || value.array?.isEmpty == true else {
       throw KilpiError("", "configuration: '\(name)' is missing")
     }
-    self.value = value
+    self.value = value.object == nil ? .object([]) : value
     self.name = name
   }
 
@@ -24,6 +25,10 @@ struct ConfigurationFields {
     }
     guard let number = field.int else {
       throw KilpiError("", "configuration: '\(name).\(key)' is not an integer")
+    }
+    // What follows multiplies: no size of a model is near this, and nothing overflows below it.
+    guard Swift.abs(Double(number)) <= 1e9 else {
+      throw KilpiError("", "configuration: '\(name).\(key)' is \(number), out of range")
     }
     return number
   }

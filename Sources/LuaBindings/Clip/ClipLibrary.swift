@@ -48,8 +48,7 @@ enum ClipLibrary {
         """
     ) { call in
       let options = try call.options(2)
-      let path = try ModelLocator.resolve(call.string(1))
-      try call.state.checkFile(path, writing: false)
+      let path = try resolved(call.string(1), call)
       if try options.string("precision") == "bfloat16" {
         call.state.write(
           "clip.load: bfloat16 products are not available, computing in float32\n", to: .error)
@@ -61,6 +60,7 @@ enum ClipLibrary {
       }
       checkpoint.base = try base(options, call)
       let state = call.state
+      checkpoint.check = { try state.checkFile($0, writing: false) }
       checkpoint.note = { state.write("clip.load: \($0)\n", to: .error) }
       return [try ClipModel.load(path, options: checkpoint)]
     },
@@ -99,8 +99,11 @@ enum ClipLibrary {
           if entry.name == "ViT-B-32" then print(entry.name, entry.path) end
         end  --> ViT-B-32\tnil
         """
-    ) { _ in
-      let found = ModelLocator.available().map { entry -> LuaRecord in
+    ) { call in
+      let allowed = ModelLocator.available().filter {
+        (try? call.state.checkFile($0.path, writing: false)) != nil
+      }
+      let found = allowed.map { entry -> LuaRecord in
         ["name": entry.name, "path": entry.path]
       }
       let built = ClipConfiguration.named.map { entry -> LuaRecord in ["name": entry.name] }
@@ -116,9 +119,18 @@ enum ClipLibrary {
     guard let name = value.string else {
       throw options.problem("base", "is no clip model and no path of one")
     }
+    var checkpoint = CheckpointOptions()
+    let state = call.state
+    checkpoint.check = { try state.checkFile($0, writing: false) }
+    return try ClipModel.load(resolved(name, call), options: checkpoint)
+  }
+
+  /// The path that a path or name stands for, if the sandbox allows it.
+  private static func resolved(_ name: String, _ call: Call) throws -> String {
+    guard !name.utf8.contains(0) else { throw KilpiError("", "the path contains a zero byte") }
     let path = try ModelLocator.resolve(name)
     try call.state.checkFile(path, writing: false)
-    return try ClipModel.load(path)
+    return path
   }
 
   private static func named(_ name: String) throws -> ClipConfiguration {

@@ -1,5 +1,6 @@
 internal import Attacks
 internal import Diagnostics
+internal import Files
 public import LuaHost
 internal import Networks
 public import TextModels
@@ -55,7 +56,13 @@ extension TextLibrary {
       print(ok)  --> false
       """
   ) { call in
-    [try MaskedLanguageModel.load(call.path(1))]
+    let path = try call.path(1)
+    // The sandbox judges the files themselves: a link in an allowed folder may lead out of it.
+    let names = try FileReader.isDirectory(path) ? FileReader.names(in: path) : []
+    for name in names {
+      try call.state.checkFile(path + "/" + name, writing: false)
+    }
+    return [try MaskedLanguageModel.load(path)]
   }
 
   static let maskedModelType = HandleType(

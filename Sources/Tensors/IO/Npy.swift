@@ -23,6 +23,16 @@ public enum Npy {
 
   /// As `decode(_:)`; the memory of `file`, which holds the bytes, is let go.
   static func decode(_ bytes: UnsafeRawBufferPointer, file: MappedFile?) throws -> Tensor {
+    let (start, header) = try layout(bytes, size: bytes.count)
+    return try values(UnsafeRawBufferPointer(rebasing: bytes[start...]), header, file)
+  }
+
+  /// Where the values start and what they are, from a file's first bytes; `size` is the whole file's.
+  ///
+  /// - Throws: `KilpiError` when this is no npy file, or its size does not fit its header.
+  static func layout(
+    _ bytes: UnsafeRawBufferPointer, size: Int
+  ) throws -> (start: Int, header: NpyHeader) {
     let magic: [UInt8] = [0x93] + Array("NUMPY".utf8)
     guard bytes.starts(with: magic) else {
       throw KilpiError("", "it does not start as an npy file does")
@@ -49,13 +59,13 @@ public enum Npy {
     let header = try NpyHeader(UnsafeRawBufferPointer(rebasing: bytes[start - length..<start]))
     let count = try Shape.count(header.shape)
     let needed = count * header.type.size
-    guard bytes.count - start == needed else {
+    guard size - start == needed else {
       throw KilpiError(
         "",
-        "it has \(bytes.count - start) bytes of values, \(Shape.describe(header.shape)) needs "
+        "it has \(size - start) bytes of values, \(Shape.describe(header.shape)) needs "
           + "\(needed)", advice: "copy or download it again")
     }
-    return try values(UnsafeRawBufferPointer(rebasing: bytes[start...]), header, file)
+    return (start, header)
   }
 
   private static func values(

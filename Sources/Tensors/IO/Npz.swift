@@ -40,6 +40,7 @@ public enum Npz {
       guard member.isStored else {
         // Unpacked into a tensor's memory, which is metered: a bomb meets the cap.
         let size = try index.checkedSize(of: member)
+        try checkHead(member, index, file, size: size)
         let block = try Tensor(uninitialized: [(size + 3) / 4], .float32)
         return try keeping(block) {
           let target = UnsafeMutableRawBufferPointer(start: block.raw, count: size)
@@ -55,6 +56,31 @@ public enum Npz {
     } catch let error as KilpiError where error.kind == .host {
       let prefix = error.problem.hasPrefix("its member") ? "" : "'\(member.name.prefix(60))': "
       throw KilpiError("", prefix + error.problem, advice: error.advice)
+    }
+  }
+
+  /// Checks a deflated member's size against its own header, before anything as large is unpacked.
+  private static func checkHead(
+    _ member: ZipIndex.Member, _ index: ZipIndex, _ file: MappedFile, size: Int
+  ) throws {
+    // Headers have some hundred bytes; the longest allowed is read where the first look is too short.
+    for length in [4096, (1 << 20) + 12] {
+      let count = min(size, length)
+      let isEnough = try withUnsafeTemporaryAllocation(byteCount: count, alignment: 16) { block in
+        try index.unpackHead(of: member, in: file.bytes, into: block)
+        let head = UnsafeRawBufferPointer(block)
+        do {
+          _ = try Npy.layout(head, size: size)
+          return true
+        } catch let error as KilpiError {
+          // A header that goes on beyond the first look is looked at again.
+          if count < size, length == 4096, error.problem.contains("its header after") {
+            return false
+          }
+          throw error
+        }
+      }
+      if isEnough { return }
     }
   }
 

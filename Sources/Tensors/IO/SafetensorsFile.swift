@@ -53,6 +53,9 @@ public final class SafetensorsFile {
     guard bytes.count >= 8 else {
       throw failure("a safetensors file has at least 8 bytes, this one \(bytes.count)")
     }
+    if let other = Self.recognised(bytes) {
+      throw failure("it is \(other.kind), not safetensors", advice: other.advice)
+    }
     let length = UInt64(littleEndian: bytes.loadUnaligned(as: UInt64.self))
     guard length <= UInt64(Limit.headerBytes) else {
       throw failure(
@@ -97,6 +100,30 @@ public final class SafetensorsFile {
     self.entries = entries
     self.metadata = metadata
     names = entries.keys.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+  }
+
+  /// What else people have under such a name, by its first bytes.
+  private static func recognised(
+    _ bytes: UnsafeRawBufferPointer
+  ) -> (kind: String, advice: String)? {
+    func starts(_ text: String) -> Bool {
+      bytes.prefix(text.utf8.count).elementsEqual(text.utf8)
+    }
+    if starts("version https://git-lfs") {
+      return ("a git-lfs pointer", "fetch the file itself: git lfs pull")
+    }
+    if starts("<!DOCTYPE") || starts("<!doctype") || starts("<html") || starts("<HTML") {
+      return ("an HTML page", "the download failed: get the file itself")
+    }
+    if bytes.prefix(2).elementsEqual([0x1f, 0x8b]) { return ("a gzip file", "unpack it first") }
+    if bytes.prefix(6).elementsEqual([0x93] + Array("NUMPY".utf8)) {
+      return ("an npy file", "tensor.load reads it, by the extension .npy")
+    }
+    if bytes.count > 262, bytes[257..<262].elementsEqual("ustar".utf8) {
+      return ("a tar archive", "unpack it first; old PyTorch tar files: save them again with torch")
+    }
+    if starts("{") { return ("JSON text", "give the file of weights, or the folder") }
+    return nil
   }
 
   private static func metadata(_ value: JSONValue) throws -> [String: String] {

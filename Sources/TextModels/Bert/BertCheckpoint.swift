@@ -131,7 +131,11 @@ struct BertCheckpoint {
         ("LayerNorm.weight", "LayerNorm.gamma"), ("LayerNorm.bias", "LayerNorm.beta"),
       ]
       where full.hasSuffix(new) { spellings.append(full.dropLast(new.count) + old) }
-      if name == "cls.predictions.bias" { spellings.append("cls.predictions.decoder.bias") }
+      // A decoder of its own has its own bias; a tied one repeats that of the head.
+      if name == "cls.predictions.bias" {
+        spellings.insert(
+          "cls.predictions.decoder.bias", at: configuration.tiesDecoder ? spellings.count : 0)
+      }
       return spellings.first(where: available.contains) ?? full
     }
     /// Whether a weight is there in the right shape.
