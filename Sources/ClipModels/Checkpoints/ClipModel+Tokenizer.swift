@@ -7,7 +7,8 @@ extension ClipModel {
     for configuration: ClipConfiguration, _ place: CheckpointPlace, _ options: CheckpointOptions
   ) throws -> (any TextTokenizer)? {
     if let standard = try standardTokenizer(for: configuration) { return standard }
-    if configuration.score == .sigmoid, let own = try sentencePieces(beside: place.weights, options) {
+    if configuration.score == .sigmoid, let own = try sentencePieces(beside: place.weights, options)
+    {
       guard own.vocabularySize <= configuration.vocabulary else {
         throw KilpiError(
           "",
@@ -16,7 +17,9 @@ extension ClipModel {
       }
       return own
     }
-    if let base = options.base, base.configuration.vocabulary == configuration.vocabulary { return base.tokenizer }
+    if let base = options.base, base.configuration.vocabulary == configuration.vocabulary {
+      return base.tokenizer
+    }
     return nil
   }
 
