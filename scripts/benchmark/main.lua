@@ -156,12 +156,14 @@ end
 local peak = found.kilpi.product and 2 * 1600 * 768 * 3072 / found.kilpi.product.seconds / 1e9
 local report = {
   machine = processor(), threads = threads, kilpi = doctor.program.kilpi,
-  swift = doctor.program.swift, blas = blas.build, core = blas.core, products = blas.products, peer = peer_version,
+  swift = doctor.program.swift, blas = blas.build, core = blas.core, products = blas.products,
+  peer = peer_version,
   batch = options.batch, product_gflops = peak, cases = {}, ratios = {}, memory_ratios = {},
 }
 print(("%s, %d threads, batch %d"):format(report.machine, threads, options.batch))
 print(("Kilpi %s (Swift %s), %s"):format(report.kilpi, report.swift, report.blas))
-print("products by " .. report.products .. ", BLAS kernels " .. report.core .. (peer_version and "; " .. peer_version or ""))
+print("products by " .. report.products .. ", BLAS kernels " .. report.core
+  .. (peer_version and "; " .. peer_version or ""))
 if peak then print(("product 1600 x 768 x 3072: %.0f GFLOP/s"):format(peak)) end
 
 local function number(form, value) return value and form:format(value) or "" end
