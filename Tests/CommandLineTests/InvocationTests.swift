@@ -140,6 +140,10 @@ struct Row: CustomTestStringConvertible, Sendable {
       Row(
         arguments: ["--sandbox", "-e", "print(io.popen, os.execute, debug, string.dump)"],
         output: "nil\tnil\tnil\tnil\n"),
+      // The shipped model is no file of the user's.
+      Row(
+        arguments: ["--sandbox", "-e", "print(clip.load('kilpi-tiny'):num_parameters())"],
+        output: "4366593\n"),
       Row(
         arguments: ["-e", "print(#arg, ...)", "-i"], input: "", output: "3\n> \n", error: banner),
     ])

@@ -88,8 +88,8 @@ extension ClipConfiguration {
       if fields.value[key]?.bool == false { continue }
       throw KilpiError("", "configuration: 'vision_cfg.\(key)' is not built here")
     }
-    imageSize = try fields.integer("image_size", default: 224)
-    patchSize = try fields.integer("patch_size", default: 16)
+    imageSize = try fields.side("image_size", default: 224)
+    patchSize = try fields.side("patch_size", default: 16)
     vision = Tower(
       width: width, layers: try fields.integer("layers", default: 12),
       heads: width / (try Self.headWidth(fields)),
@@ -105,7 +105,7 @@ extension ClipConfiguration {
   ) throws {
     let blocks = fields.value["layers"]?.array?.compactMap(\.int) ?? []
     let width = try fields.integer("width", default: 64)
-    imageSize = try fields.integer("image_size", default: 224)
+    imageSize = try fields.side("image_size", default: 224)
     patchSize = 32
     guard fields.value["layers"]?.array?.count == blocks.count else {
       throw KilpiError("", "configuration: 'vision_cfg.layers' holds what is no integer")
@@ -131,7 +131,7 @@ extension ClipConfiguration {
     case "large": sizes = (1024, 24, 16, 4096)
     default: sizes = (1152, 27, 16, 4304)
     }
-    imageSize = try fields.integer("image_size", default: size)
+    imageSize = try fields.side("image_size", default: size)
     patchSize = patch
     vision = Tower(
       width: sizes.width, layers: sizes.layers, heads: sizes.heads, hidden: sizes.hidden,

@@ -33,6 +33,15 @@ struct ConfigurationFields {
     return number
   }
 
+  /// A side in pixels; also a list of two equal ones.
+  func side(_ key: String, default standard: Int? = nil) throws -> Int {
+    guard let list = value[key]?.array else { return try integer(key, default: standard) }
+    guard list.count == 2, let side = list[0].int, side == list[1].int, side <= 1 << 16 else {
+      throw KilpiError("", "configuration: '\(name).\(key)' is no side of a square")
+    }
+    return side
+  }
+
   func number(_ key: String, default standard: Double) throws -> Double {
     guard let field = value[key], field != .null else { return standard }
     guard let number = field.double else {
@@ -63,8 +72,9 @@ struct ConfigurationFields {
   /// An activation under its Hugging Face name; nil when the field is not there.
   func activation(_ key: String) throws -> Activation? {
     guard let field = value[key], field != .null else { return nil }
-    guard let text = field.string, let activation = Activation(rawValue: text), activation != .none
-    else {
+    // `gelu_new` is the same formula under an older name.
+    let text = field.string == "gelu_new" ? "gelu_pytorch_tanh" : field.string
+    guard let text, let activation = Activation(rawValue: text), activation != .none else {
       throw KilpiError(
         "", "configuration: the activation '\(field.serialized().prefix(40))' is not known",
         advice: "quick_gelu, gelu, gelu_pytorch_tanh and relu are")

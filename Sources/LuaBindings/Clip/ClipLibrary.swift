@@ -60,7 +60,7 @@ enum ClipLibrary {
       }
       checkpoint.base = try base(options, call)
       let state = call.state
-      checkpoint.check = { try state.checkFile($0, writing: false) }
+      checkpoint.check = { try check($0, state) }
       checkpoint.note = { state.write("clip.load: \($0)\n", to: .error) }
       return [try ClipModel.load(path, options: checkpoint)]
     },
@@ -101,7 +101,7 @@ enum ClipLibrary {
         """
     ) { call in
       let allowed = ModelLocator.available().filter {
-        (try? call.state.checkFile($0.path, writing: false)) != nil
+        (try? check($0.path, call.state)) != nil
       }
       let found = allowed.map { entry -> LuaRecord in
         ["name": entry.name, "path": entry.path]
@@ -121,7 +121,7 @@ enum ClipLibrary {
     }
     var checkpoint = CheckpointOptions()
     let state = call.state
-    checkpoint.check = { try state.checkFile($0, writing: false) }
+    checkpoint.check = { try check($0, state) }
     return try ClipModel.load(resolved(name, call), options: checkpoint)
   }
 
@@ -129,8 +129,18 @@ enum ClipLibrary {
   private static func resolved(_ name: String, _ call: Call) throws -> String {
     guard !name.utf8.contains(0) else { throw KilpiError("", "the path contains a zero byte") }
     let path = try ModelLocator.resolve(name)
-    try call.state.checkFile(path, writing: false)
+    try check(path, call.state)
     return path
+  }
+
+  /// What the sandbox allows; the models that ship with Kilpi are no files of the user's.
+  private static func check(_ path: String, _ state: LuaState) throws {
+    if let shipped = try? ResourceLocator.path("models"), path.hasPrefix(shipped + "/"),
+      !path.split(separator: "/").contains("..")
+    {
+      return
+    }
+    try state.checkFile(path, writing: false)
   }
 
   private static func named(_ name: String) throws -> ClipConfiguration {
