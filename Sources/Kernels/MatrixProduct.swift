@@ -19,7 +19,7 @@ extension Float: KernelScalar {
     _ a: UnsafePointer<Float>, _ lda: Int, _ b: UnsafePointer<Float>, _ ldb: Int, _ beta: Float,
     _ c: UnsafeMutablePointer<Float>, _ ldc: Int
   ) {
-    if m * n * k >= ProductLibrary.smallWork, ProductLibrary.usesOneDNN,
+    if m * n * k >= ProductLibrary.smallWork, !kilpi_deterministic(), ProductLibrary.usesOneDNN,
       kilpi_onednn_sgemm(
         transposeA, transposeB, Int64(m), Int64(n), Int64(k), alpha, a, Int64(lda), b, Int64(ldb),
         beta, c, Int64(ldc))

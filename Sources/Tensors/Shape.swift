@@ -10,16 +10,17 @@ enum Shape {
     guard shape.count <= highestRank else {
       throw KilpiError("", "\(shape.count) axes are too many (at most \(highestRank))")
     }
+    // Without the zeros: strides are products of the other sizes, whatever the count is.
     var total = 1
     for size in shape {
       guard size >= 0 else { throw KilpiError("", "a size is negative: \(describe(shape))") }
-      let (product, overflow) = total.multipliedReportingOverflow(by: size)
+      let (product, overflow) = total.multipliedReportingOverflow(by: max(size, 1))
       guard !overflow, product <= 1 << 46 else {
         throw KilpiError("", "the shape \(describe(shape)) is too large")
       }
       total = product
     }
-    return total
+    return shape.contains(0) ? 0 : total
   }
 
   /// Strides of a contiguous tensor.

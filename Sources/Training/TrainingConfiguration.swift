@@ -169,7 +169,7 @@ public struct TrainingConfiguration: Sendable {
   func record(total: Int) -> JSONValue {
     .object([
       .init("method", .string(method.rawValue)), .init("steps", .integer(Int64(total))),
-      .init("batch", .integer(Int64(batch))), .init("accumulate", .integer(Int64(accumulate))),
+      .init("batch", .integer(Int64(batch))),
       .init(
         "optimizer",
         .object([

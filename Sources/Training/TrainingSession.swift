@@ -232,6 +232,8 @@ final class TrainingSession {
     try folder?.record(
       .object([
         .init("kind", "training"), .init("configuration", record),
+        .init("accumulate", .integer(Int64(configuration.accumulate))),
+        .init("checkpoint_activations", .bool(configuration.recomputesActivations)),
         .init("model", .string(model.origin)),
         .init("data", .string("\(schedule.data.name)/\(schedule.data.split)")),
         .init("data_fingerprint", .string(schedule.data.fingerprint)),

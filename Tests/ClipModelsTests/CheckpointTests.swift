@@ -222,7 +222,7 @@ import Testing
     Refusal(
       name: "wrapped",
       message: "cannot load 'F': the folder holds several files of weights: bfloat16.safetensors, "
-        + "fare.pt, float32.safetensors, open_clip-training.pt (give the path of one of them)"),
+        + "fare.pt, float32.safetensors, mmcoa.pth.tar (give the path of one of them)"),
   ]
 
   @Test(arguments: refusals) func isRefused(row: Refusal) throws {

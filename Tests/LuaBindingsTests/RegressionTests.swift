@@ -22,6 +22,11 @@ import Testing
         end
         """, "false\tone value a sample is needed: [5]\nfalse\tone value a sample is needed: [5]\n"
     ),
+    // Strides of a shape with a zero overflowed and ended the process.
+    (
+      "print(select(2, pcall(tensor.zeros, {0, 1 << 40, 1 << 40})))",
+      "tensor.zeros: the shape [0, 1099511627776, 1099511627776] is too large\n"
+    ),
     // The exact per-image attack refused method = "char" with a message meant for Swift.
     (
       """

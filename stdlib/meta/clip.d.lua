@@ -196,7 +196,7 @@ clip = {}
 ---@field strict? boolean # refuse missing and unexpected keys; false takes missing weights from the base, else draws them, and says so; default true
 ---@field activation? "quick_gelu"|"gelu"|"gelu_pytorch_tanh"|"relu" # of the MLPs, where neither a configuration nor the format tells it
 ---@field base? clip_model|string # the model, or its path or name, that gives what a file of one tower lacks
----@field precision? "float32"|"bfloat16" # of matrix products; bfloat16 needs oneDNN, which this build does not use yet: it says so and computes in float32; default "float32"
+---@field precision? "float32"|"bfloat16" # of matrix products; bfloat16 is not built yet: it says so and computes in float32; default "float32"
 
 --- Loads a model: a folder or a file of weights, or the name of a folder in KILPI_MODELS. Hugging Face, open_clip and OpenAI layouts are recognised by their content, in safetensors or PyTorch files; so are image towers alone (TeCoA, FARE), which need `base`. float16 and bfloat16 weights are widened to float32.
 ---

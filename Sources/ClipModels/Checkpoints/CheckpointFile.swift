@@ -46,7 +46,7 @@ struct CheckpointPlace {
     let names = try FileReader.names(in: path)
     let known = Self.weightNames.first(where: names.contains)
     let others = names.filter { name in
-      [".safetensors", ".pt", ".pth", ".ckpt", ".bin"].contains { name.hasSuffix($0) }
+      [".safetensors", ".pt", ".pth", ".pth.tar", ".ckpt", ".bin"].contains { name.hasSuffix($0) }
     }
     guard let found = known ?? (others.count == 1 ? others.first : nil) else {
       throw KilpiError(
@@ -75,8 +75,8 @@ struct CheckpointPlace {
     ]
     let isSharded = weights.hasSuffix(".index.json")
     let names = try FileReader.names(in: folder.isEmpty ? "/" : folder).filter { name in
-      beside.contains(name)
-        || isSharded && [".safetensors", ".bin"].contains { name.hasSuffix($0) }
+      // An index may call its shards anything.
+      beside.contains(name) || isSharded
     }
     let preprocessor = folder + "/preprocessor_config.json"
     return (

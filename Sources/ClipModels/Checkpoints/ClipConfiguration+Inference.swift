@@ -15,6 +15,10 @@ extension ClipConfiguration {
       guard shape.indices.contains(place) else {
         throw KilpiError("", "'\(reader.layout.place(name).keys[0])' has shape \(shape)")
       }
+      guard shape[place] <= 1 << 24 else {
+        throw KilpiError(
+          "", "'\(reader.layout.place(name).keys[0])' has shape \(shape), too large for a model")
+      }
       return shape[place]
     }
     func side(_ count: Int) -> Int { Int(Double(max(count, 0)).squareRoot().rounded()) }

@@ -38,7 +38,10 @@ public enum ModelLocator {
   public static func available() -> [(name: String, path: String)] {
     folders.flatMap { folder in
       ((try? FileReader.names(in: folder)) ?? [])
-        .filter { (try? CheckpointPlace("\(folder)/\($0)")) != nil }
+        .filter { name in
+          FileReader.isDirectory("\(folder)/\(name)")
+            && (try? CheckpointPlace("\(folder)/\(name)")) != nil
+        }
         .map { ($0, "\(folder)/\($0)") }
     }
   }

@@ -23,7 +23,7 @@ struct WeightReader {
     case .plain(_, let leading): return Array(shapes[0].dropFirst(leading))
     case .transposed: return shapes[0].reversed()
     case .joined:
-      guard shapes.allSatisfy({ !$0.isEmpty }) else { return nil }
+      guard shapes.allSatisfy({ !$0.isEmpty && $0[0] <= 1 << 40 }) else { return nil }
       return [shapes.reduce(0) { $0 + $1[0] }] + shapes[0].dropFirst()
     }
   }

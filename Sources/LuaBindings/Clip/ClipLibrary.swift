@@ -39,8 +39,7 @@ enum ClipLibrary {
           "the model, or its path or name, that gives what a file of one tower lacks"),
         .choice(
           "precision", ["float32", "bfloat16"], default: "float32",
-          "of matrix products; bfloat16 needs oneDNN, which this build does not use yet: it says so and "
-            + "computes in float32"),
+          "of matrix products; bfloat16 is not built yet: it says so and computes in float32"),
       ],
       example: """
         local ok, err = pcall(clip.load, "no-such-model")

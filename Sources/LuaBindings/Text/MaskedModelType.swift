@@ -58,9 +58,12 @@ extension TextLibrary {
   ) { call in
     let path = try call.path(1)
     // The sandbox judges the files themselves: a link in an allowed folder may lead out of it.
-    let names = try FileReader.isDirectory(path) ? FileReader.names(in: path) : []
-    for name in names {
-      try call.state.checkFile(path + "/" + name, writing: false)
+    let parent = path.lastIndex(of: "/").map { String(path[...$0]) } ?? "."
+    let folder = FileReader.isDirectory(path) ? path : parent
+    if FileReader.exists(path) {
+      for name in try FileReader.names(in: folder) {
+        try call.state.checkFile(folder + "/" + name, writing: false)
+      }
     }
     return [try MaskedLanguageModel.load(path)]
   }

@@ -1,3 +1,4 @@
+internal import CKernels
 internal import Diagnostics
 
 extension Tensor {
@@ -22,10 +23,11 @@ extension Tensor {
         return isNeeded ? try leaf.setRequiresGradient(true) : leaf
       }
       // The walk over the tape has paused recording; this run needs its own tape.
-      GradientMode.resume()
+      let depth = kilpi_gradient_pause(0)
+      _ = kilpi_gradient_pause(-depth)
       let again: Tensor
       do {
-        defer { GradientMode.pause() }
+        defer { _ = kilpi_gradient_pause(depth) }
         again = try body(leaves)
       }
       let wanted = zip(leaves, needs).filter { $0.1 }.map { $0.0 }

@@ -56,7 +56,7 @@ private struct ConvolutionPlan {
       "input \(Shape.describe(x.shape)), weight \(Shape.describe(weight.shape)) and bias "
       + (bias.map { Shape.describe($0.shape) } ?? "none")
     guard x.rank == 4, weight.rank == 4, weight.shape[1] == x.shape[1],
-      weight.shape[2] == weight.shape[3], weight.shape[2] > 0,
+      weight.shape[2] == weight.shape[3], weight.shape[2] > 0, weight.shape[1] > 0,
       bias.map({ $0.shape == [weight.shape[0]] }) ?? true
     else {
       throw KilpiError(

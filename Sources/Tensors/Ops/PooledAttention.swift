@@ -18,6 +18,7 @@ extension Tensor {
   ) throws -> Tensor {
     guard queries.rank == 2, memory.rank == 3, memory.shape[0] == queries.shape[0],
       memory.shape[2] == 2 * queries.shape[1], heads > 0, queries.shape[1] % heads == 0,
+      queries.shape[1] > 0,
       memory.shape[1] > 0 || queries.shape[0] == 0, queries.dtype == memory.dtype,
       queries.dtype.isFloatingPoint,
       lengths.map({ lengths in

@@ -59,7 +59,8 @@ public struct BertConfiguration: Sendable, Equatable {
     layers = try integer("num_hidden_layers", 0...1000)
     heads = try integer("num_attention_heads", 1...65_536)
     hidden = try integer("intermediate_size", 1...1_048_576)
-    context = try integer("max_position_embeddings", 1...1_048_576, default: 512)
+    // [CLS], one piece and [SEP] at least.
+    context = try integer("max_position_embeddings", 3...1_048_576, default: 512)
     segments = try integer("type_vocab_size", 1...65_536, default: 2)
     guard width % heads == 0 else {
       throw KilpiError("", "configuration: \(heads) heads do not divide the width \(width)")
