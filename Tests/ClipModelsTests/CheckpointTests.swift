@@ -82,6 +82,31 @@ import Testing
     #expect(error?.description.contains("a width of 16 does not tell the number of heads") == true)
   }
 
+  /// Sizes that an empty tensor may claim do not overflow what is computed from them.
+  @Test func absurdShapesAreRefused() throws {
+    func row(_ name: String, _ shape: String) -> String {
+      "\"\(name)\": {\"dtype\": \"F32\", \"shape\": \(shape), \"data_offsets\": [0, 0]}"
+    }
+    let header =
+      "{"
+      + [
+        row("visual.conv1.weight", "[0, 3, 1, 2305843009213693952]"),
+        row("visual.positional_embedding", "[1152921504606846976, 0]"),
+        row("ln_final.weight", "[0]"), row("text_projection", "[0, 0]"),
+        row("positional_embedding", "[0, 0]"), row("token_embedding.weight", "[0, 0]"),
+      ].joined(separator: ", ") + "}"
+    let length = withUnsafeBytes(of: UInt64(header.utf8.count).littleEndian) { Array($0) }
+    try withTemporaryDirectory { folder in
+      try AtomicFile.write(length + Array(header.utf8), to: folder + "/w.safetensors")
+      var options = CheckpointOptions()
+      options.activation = .gelu
+      let error = #expect(throws: KilpiError.self) {
+        try ClipModel.load(folder + "/w.safetensors", options: options)
+      }
+      #expect(error?.description.contains("too large for a model") == true)
+    }
+  }
+
   /// What contradicts the configuration is said or refused, never passed over.
   @Test func activationsAreNeverDropped() throws {
     var notes: [String] = []
