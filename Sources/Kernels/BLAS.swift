@@ -28,34 +28,18 @@ public enum BLAS {
 
 /// Which library computes large float32 products.
 ///
-/// OpenBLAS's AVX2 kernels reach half the speed of a processor with AVX-512, and older releases choose
-/// them on every such AMD: 206 against 399 GFLOP/s for 1600 x 768 x 3072 on two cores of an EPYC
-/// (OpenBLAS 0.3.21, oneDNN 2.6.3). So where oneDNN is installed, the processor has AVX-512 and OpenBLAS
-/// runs kernels without it, large products go to oneDNN. `KILPI_PRODUCTS` (`openblas`, `onednn`)
-/// overrides the rule; `--deterministic` and float64 always use OpenBLAS.
+/// OpenBLAS, unless `KILPI_PRODUCTS=onednn` asks for oneDNN. OpenBLAS's AVX2 kernels reach half the speed
+/// of a processor with AVX-512 (206 against 399 GFLOP/s for 1600 x 768 x 3072), but oneDNN 2.6.3 is not
+/// trusted yet: an interrupted product of 9000 x 9000 ended the process with a corrupted heap.
+/// `--deterministic` and float64 always use OpenBLAS.
 public enum ProductLibrary {
   /// Multiply-adds below which OpenBLAS computes in any case: calling oneDNN costs some microseconds.
   static let smallWork = 1 << 18
 
-  /// Kernels of OpenBLAS that use AVX-512.
-  private static let wideCores = ["SkylakeX", "Cooperlake", "SapphireRapids"]
-
   /// True when large float32 products go to oneDNN; asked once.
   public static let usesOneDNN: Bool = {
-    switch getenv("KILPI_PRODUCTS").map({ String(cString: $0) }) {
-    case "openblas": return false
-    case "onednn": return kilpi_onednn_available()
-    default:
-      return kilpi_onednn_has_avx512() && !wideCores.contains(BLAS.coreName)
-        && kilpi_onednn_available()
-    }
+    getenv("KILPI_PRODUCTS").map { String(cString: $0) } == "onednn" && kilpi_onednn_available()
   }()
-
-  /// True when oneDNN would be faster here, but is not installed.
-  public static var wantsOneDNN: Bool {
-    !usesOneDNN && kilpi_onednn_has_avx512() && !wideCores.contains(BLAS.coreName)
-      && !kilpi_onednn_available()
-  }
 
   /// The library and its version, or its kernels, for records: `oneDNN 2.6.3`, `OpenBLAS Haswell`.
   public static var name: String {

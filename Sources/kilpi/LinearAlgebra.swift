@@ -31,12 +31,9 @@ enum LinearAlgebra {
       Fact(
         name: "threads", value: .integer(Int64(WorkerPool.threads)), text: "\(WorkerPool.threads)"),
     ]
-    let advice =
-      ProductLibrary.wantsOneDNN
-      ? " (apt install libdnnl2: about twice as fast on this processor)" : ""
     facts.append(
       Fact(
-        name: "products", value: .string(ProductLibrary.name), text: ProductLibrary.name + advice))
+        name: "products", value: .string(ProductLibrary.name), text: ProductLibrary.name))
     if let speed = measuredSpeed() {
       facts.append(
         Fact(
