@@ -22,10 +22,14 @@ enum HandMade {
     var isTurnedByText = false
   }
 
-  static func data(_ samples: [Sample]) throws -> Dataset {
+  static func data(_ samples: [Sample], onLevels: Bool = false) throws -> Dataset {
     var values: [Float] = []
+    // Quarters, or the 8-bit levels nearest to them.
+    func quarters(_ number: Int) -> Float {
+      onLevels ? (Float(number) / 4 * 255).rounded() / 255 : Float(number) / 4
+    }
     for sample in samples {
-      values += [Float(sample.label) / 4, sample.isWrong ? 1 : 0, Float(sample.group) / 4]
+      values += [quarters(sample.label), sample.isWrong ? 1 : 0, quarters(sample.group)]
       values += [sample.isTurnedByText ? 1 : 0]
       values += [Float](repeating: 0, count: 8)
     }
@@ -58,6 +62,12 @@ enum HandMade {
     var name: String
     var groups: Set<Int>
     var step: Float = 0.03
+    var cost = 20
+    var flag: AttackFlag.Kind?
+
+    func plannedCost(_ settings: AttackSettings) -> AttackCost {
+      AttackCost(forwards: cost, backwards: cost)
+    }
 
     func run(
       _ classifier: @escaping Classifier, images: Tensor, criterion: Criterion,
@@ -87,15 +97,18 @@ enum HandMade {
       report.loss = report.margin
       report.forwards = clean.map { _ in 3 }
       report.backwards = clean.map { _ in 2 }
+      if let flag { report.flags = [AttackFlag(flag, "by hand")] }
       return AttackResult(images: moved, report: report)
     }
   }
 
-  static func image(_ name: String, _ groups: Set<Int>, step: Float = 0.03) throws
-    -> EvaluatedImageAttack
-  {
+  static func image(
+    _ name: String, _ groups: Set<Int>, step: Float = 0.03, cost: Int = 20,
+    flag: AttackFlag.Kind? = nil
+  ) throws -> EvaluatedImageAttack {
     EvaluatedImageAttack(
-      name: name, attack: Marking(name: name, groups: groups, step: step),
+      name: name,
+      attack: Marking(name: name, groups: groups, step: step, cost: cost, flag: flag),
       settings: AttackSettings(budget: try Budget(.linf, 8.0 / 255)))
   }
 

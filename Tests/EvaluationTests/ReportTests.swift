@@ -91,7 +91,7 @@ import Testing
     #expect(comparison.difference("after", row: "clean")?.value == 0)
     let lines = comparison.table().split(separator: "\n", omittingEmptySubsequences: false)
     #expect(lines[3].hasPrefix("row           before   after  difference"))
-    #expect(lines[6].hasPrefix("image/a       30.0 %  70.0 %       +40.0    10.0 … 70.0  0.1250"))
+    #expect(lines[6].hasPrefix("image/a       30.0 %  70.0 %      +40.0*    10.0 … 70.0  0.1250"))
     #expect(comparison.rows.last == "worst")
     #expect(comparison.json["differences"]?.array?.count == 7)
     let plot = comparison.plotSpecification()

@@ -22,6 +22,7 @@ import Testing
 
   static func evaluation() throws -> RobustnessEvaluation {
     var evaluation = RobustnessEvaluation()
+    evaluation.attacksEach = true
     evaluation.images = [try HandMade.image("a", [1]), try HandMade.image("b", [2])]
     evaluation.texts = [HandMade.text()]
     evaluation.multimodal = EvaluatedMultimodalAttack.all(
@@ -71,6 +72,7 @@ import Testing
   @Test func worstIsPerSample() throws {
     let samples = (0..<8).map { HandMade.Sample(label: $0 % 4, group: 1 + $0 % 2) }
     var evaluation = RobustnessEvaluation()
+    evaluation.attacksEach = true
     evaluation.images = [try HandMade.image("a", [1]), try HandMade.image("b", [2])]
     let report = try evaluation.run(
       EvaluationSubject(name: "f", classifier: HandMade.classifier()), data: HandMade.data(samples))

@@ -96,6 +96,12 @@ extension ErrorTests {
       #"eval.robustness{}"#,
       #"eval.robustness: option 'model' is missing (it is: what to evaluate)"#),
     ErrorCase(
+      #"eval.robustness{model = clip.create("tiny"), data = data.from(tensor.zeros{1, 3, 4, 4}, {1}, {"a", "b"}), resume = true}"#,
+      #"eval.robustness: resume needs out (name the evaluation's folder)"#),
+    ErrorCase(
+      #"eval.cost{model = clip.create("tiny"), data = data.from(tensor.zeros{1, 3, 4, 4}, {1}, {"a", "b"}), save_images = "png"}"#,
+      #"eval.cost: save_images needs out (name the evaluation's folder)"#),
+    ErrorCase(
       #"train.run{method = "mmcoa"}"#,
       #"train.run: option 'model' is missing (it is: the model to start from)"#),
     ErrorCase(

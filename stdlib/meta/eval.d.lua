@@ -154,9 +154,13 @@ eval = {}
 ---@field batch? integer # images at once; default 64
 ---@field pictures? integer # samples kept for r:images; default 6
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
+---@field each? boolean # every image attack on all samples; else cheapest first, each on what those before left; default false
+---@field attack_all? boolean # attack samples that are wrong when clean, too; default false
 ---@field out? string # folder for report.json, tables and one line a sample
+---@field resume? boolean # go on with the record in out; default false
+---@field save_images? "png"|"float" # write attacked images to out, read them back and judge the files: png (linf) or float
 
---- Clean, image, text and multimodal accuracy of a model (or classifier) on a data set. Samples that are wrong when clean count as broken and are not attacked; solved ones leave the batch. In text scenarios all class prompts are replaced by adversarial ones. `worst` counts a sample only if it is correct clean and under every attack. Print r:table(), draw r:plot(path) and r:images(path).
+--- Clean, image, text and multimodal accuracy of a model (or classifier) on a data set. Samples that are wrong when clean count as broken and are not attacked; solved ones leave the batch. Several image attacks run cheapest first, each on what those before left, so that the last row is the accuracy under the set; each = true gives every attack's own. In text scenarios all class prompts are replaced by adversarial ones. `worst` counts a sample only if it is correct clean and under every attack. With out, a record grows as samples are finished: after a crash or Ctrl-C the same call with resume = true goes on and gives the same result. Print r:table(), draw r:plot(path) and r:images(path).
 ---
 ---```lua
 ---local model = clip.create("tiny")
@@ -167,6 +171,40 @@ eval = {}
 ---@param options table
 ---@return robustness_report
 function eval.robustness(options) end
+
+---@class eval.costOptions.attacks
+---@field clean? boolean # show the clean accuracy; default true
+---@field image? table # an image attack {method = "pgd", …}, or a list of such
+---@field text? table # a text attack {method = "synonym", …}, or a list of such
+---@field multimodal? table # {} for independent and adaptive, or {method = …, image = {…}, text = {…}}, or a list of such
+
+---@class eval.costOptions
+---@field model clip_model|classifier # what to evaluate
+---@field data dataset # labelled images
+---@field attacks? eval.costOptions.attacks # what to measure; an empty table {} means an attack's defaults
+---@field templates? string|string[] # class prompts with {c}; those of the data set when not given
+---@field perturb_at? "native"|"input" # where the perturbation lives: at the images' own size, or at the model's side; default "native"
+---@field samples? integer|string[] # number of samples drawn, or a list of sample ids; all when not given
+---@field batch? integer # images at once; default 64
+---@field pictures? integer # samples kept for r:images; default 6
+---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
+---@field each? boolean # every image attack on all samples; else cheapest first, each on what those before left; default false
+---@field attack_all? boolean # attack samples that are wrong when clean, too; default false
+---@field out? string # folder for report.json, tables and one line a sample
+---@field resume? boolean # go on with the record in out; default false
+---@field save_images? "png"|"float" # write attacked images to out, read them back and judge the files: png (linf) or float
+
+--- What eval.robustness with the same options would cost: {samples =, forwards =, backwards =, rows = {{row =, forwards =, backwards =}, …}}. Passes are counted per image and at most: solved samples save some. Nothing is attacked; passes of text attacks are not known beforehand, and not counted.
+---
+---```lua
+---local model = clip.create("tiny")
+---local ds = data.from(tensor.rand{4, 3, 16, 16}, {1, 2, 1, 2}, {"cat", "dog"})
+---local c = eval.cost{model = model, data = ds, attacks = {image = {steps = 20}}}
+---print(c.forwards + c.backwards)  --> 176
+---```
+---@param options table
+---@return table
+function eval.cost(options) end
 
 ---@class eval.compareOptions.attacks
 ---@field clean? boolean # show the clean accuracy; default true
@@ -183,6 +221,8 @@ function eval.robustness(options) end
 ---@field batch? integer # images at once; default 64
 ---@field pictures? integer # samples kept for r:images; default 6
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
+---@field each? boolean # every image attack on all samples; else cheapest first, each on what those before left; default false
+---@field attack_all? boolean # attack samples that are wrong when clean, too; default false
 ---@field out? string # folder for report.json, tables and one line a sample
 
 --- Several models on the same samples under the same attacks: one table with the paired differences to the first. The list part holds {name = …, model = …} entries, or {name = …, report = …} with reports that eval.robustness has made on the same samples.

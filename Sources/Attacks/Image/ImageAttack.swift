@@ -5,6 +5,9 @@ public protocol ImageAttack {
   /// The short name that everybody says, such as `pgd`.
   var name: String { get }
 
+  /// Passes for each sample, at most, with these settings; orders and announces sets of attacks.
+  func plannedCost(_ settings: AttackSettings) -> AttackCost
+
   /// Attacks a classifier.
   ///
   /// - Parameters:

@@ -14,6 +14,15 @@ struct BatchPart {
 
   var count: Int { labels.count }
 
+  /// Some of its samples.
+  func selected(_ positions: [Int]) throws -> BatchPart {
+    if positions.count == count { return self }
+    let index = try Tensor(positions.map { Int64($0) }, shape: [positions.count])
+    return BatchPart(
+      images: try images.indexSelected(0, index), labels: positions.map { labels[$0] },
+      ids: positions.map { ids[$0] }, sampleIDs: positions.map { sampleIDs[$0] }, first: first)
+  }
+
   func record(_ index: Int, _ clean: Score, prediction: Int) -> SampleRecord {
     SampleRecord(
       id: ids[index], label: labels[index], cleanPrediction: clean.prediction,
@@ -29,6 +38,13 @@ struct Score {
   let margin: Double
   /// Cross-entropy, in float64.
   let loss: Double
+
+  /// What a record says about a clean image.
+  init(_ record: SampleRecord) {
+    prediction = record.cleanPrediction
+    margin = record.margin ?? .nan
+    loss = record.loss ?? .nan
+  }
 
   init(_ logits: Tensor, label: Int, classes: Int, sample: String) throws {
     guard logits.rank == 2, logits.shape[0] == 1, logits.dtype.isFloatingPoint else {
@@ -62,32 +78,36 @@ struct Score {
 
 /// Turns finished work into progress: attacks weigh as much as their passes.
 final class EvaluationMeter {
-  private let total: Int
+  private var total: Int
   private var done = 0
-  private var weights: [String: Int] = [:]
+  private let weights: [String: Int]
   private let samples: Int
   private var finished: [String: Int] = [:]
   private let batch: Int
 
-  init(_ evaluation: RobustnessEvaluation, samples: Int) {
+  init(_ plan: EvaluationPlan, samples: Int, batch: Int) {
     self.samples = samples
-    batch = evaluation.batch
-    weights["clean"] = 1
-    for attack in evaluation.images { weights["image/" + attack.name] = Self.weight(attack) }
-    for attack in evaluation.texts { weights["text/" + attack.name] = 1 }
-    for attack in evaluation.multimodal {
-      let isAdaptive = attack.method == .adaptive
-      weights[(isAdaptive ? "mm_t2i/" : "mm_sep/") + attack.name] =
-        isAdaptive ? Self.weight(attack.image) : 1
-    }
-    total = max(1, samples * weights.values.reduce(0, +))
+    self.batch = batch
+    // A cap keeps sums over samples within range.
+    let weights = Dictionary(
+      plan.rows.map { ($0.label, max(1, min($0.cost.time, 1 << 24))) },
+      uniquingKeysWith: { first, _ in first })
+    self.weights = weights
+    let (product, overflow) = samples.multipliedReportingOverflow(
+      by: weights.values.reduce(0, +))
+    total = overflow ? Int.max : max(1, product)
   }
 
-  /// A gradient step costs about three forward passes; early stopping saves some of them.
-  private static func weight(_ attack: EvaluatedImageAttack) -> Int {
-    let visits = (attack.attack as? any FixedBudgetAttack)?.plannedVisits ?? 20
-    let (product, overflow) = visits.multipliedReportingOverflow(by: 3 * attack.settings.restarts)
-    return overflow ? 1_000_000 : max(1, min(product, 1_000_000))
+  /// Says what is planned, before anything runs.
+  func announce(_ cost: EvaluationCost, _ progress: ProgressHandler?) {
+    progress?(
+      ProgressEvent(name: "evaluate", completed: 0, total: total, note: cost.description))
+  }
+
+  /// Takes what an earlier run did out of the whole, so that the time left is that of the rest.
+  func restored(_ label: String, _ count: Int) {
+    total = max(1, total - count * (weights[label] ?? 0))
+    finished[label, default: 0] += count
   }
 
   /// Reports so many samples of a row as done.

@@ -4,7 +4,6 @@ internal import Datasets
 internal import Diagnostics
 internal import Files
 internal import Images
-internal import Kernels
 internal import Tensors
 
 /// One evaluation under way: rows that grow batch by batch.
@@ -12,18 +11,20 @@ final class EvaluationRun {
   let evaluation: RobustnessEvaluation
   let subject: EvaluationSubject
   let data: Dataset
+  let plan: EvaluationPlan
+  let meter: EvaluationMeter
+  /// Rows in the order of the plan, `clean` first.
+  var rows: [ScenarioResult]
   private let whole: Dataset
   private let start = ContinuousClock.now
+  private var record: EvaluationRecord?
   /// Prompts attacked so far, by the attack's name.
   private var texts: [String: (record: TextAttackRecord, classifier: Classifier)] = [:]
   private var textOrder: [String] = []
-  private var clean = ScenarioResult(.clean)
-  private var rows: [ScenarioResult] = []
   private var pictures: [PictureRow] = []
   /// Which samples' pictures are kept, spread evenly: sets are often sorted by class.
   private let pictured: [Int]
   private var resolution: (width: Int, height: Int) = (0, 0)
-  private var meter: EvaluationMeter
 
   init(
     _ evaluation: RobustnessEvaluation, _ subject: EvaluationSubject, _ data: Dataset,
@@ -33,112 +34,145 @@ final class EvaluationRun {
     self.subject = subject
     self.data = data
     self.whole = whole
-    meter = EvaluationMeter(evaluation, samples: data.count)
+    plan = EvaluationPlan(evaluation)
+    meter = EvaluationMeter(plan, samples: data.count, batch: evaluation.batch)
+    rows = plan.rows.map { ScenarioResult($0.kind, attack: $0.name) }
     let kept = min(evaluation.pictures, data.count)
     pictured = (0..<kept).map { $0 * data.count / kept }
   }
 
   func report() throws -> RobustnessReport {
+    let images = try placed(data.batch([0]).images)
+    resolution = (images.shape[3], images.shape[2])
+    if let folder = evaluation.output {
+      record = try EvaluationRecord(folder, header: header(), resumes: evaluation.resumes)
+    }
+    meter.announce(plan.cost(samples: data.count), evaluation.progress)
     try attackTexts()
-    rows = evaluation.images.map { ScenarioResult(.image, attack: $0.name) }
-    rows += evaluation.texts.map { attack in
-      var row = ScenarioResult(.text, attack: attack.name)
-      row.seconds = texts[attack.name]?.record.seconds ?? 0
-      return row
-    }
-    rows += evaluation.multimodal.map {
-      ScenarioResult(
-        $0.method == .independent ? .multimodalIndependent : .multimodalAdaptive, attack: $0.name)
-    }
     var first = 0
     while first < data.count {
+      try Interrupts.poll()
       let indices = Array(first..<min(first + evaluation.batch, data.count))
-      try evaluate(data.batch(indices))
+      try evaluate(data.batch(indices), first: first)
       first += evaluation.batch
     }
     describeRows()
-    var scenarios = [clean] + rows
-    if rows.count > 1 { scenarios.append(worst(scenarios)) }
+    var scenarios = rows
+    if rows.count > 2 { scenarios.append(worst(scenarios)) }
     return RobustnessReport(
       subject: subject, evaluation: evaluation, data: data, of: whole.count,
       resolution: resolution, scenarios: scenarios,
       texts: textOrder.compactMap { texts[$0]?.record }, pictures: pictures,
-      seconds: start.seconds)
+      seconds: start.seconds, cost: plan.cost(samples: data.count),
+      notes: record?.finalNotes() ?? [])
+  }
+
+  /// Everything that fixes the result, as the record's first line holds it.
+  private func header() -> JSONValue {
+    let about = RobustnessReport.record(
+      subject, evaluation, data, of: whole.count, resolution: resolution,
+      classNames: subject.classNames.isEmpty ? data.classNames : subject.classNames)
+    return .object(
+      (about.object ?? []) + [
+        .init(
+          "rows",
+          .array(plan.rows.map { .record(["label": .string($0.label), "attack": $0.record]) })),
+        .init("batch", .integer(Int64(evaluation.batch))),
+        .init("pictures", .integer(Int64(evaluation.pictures))),
+        .init("save_images", evaluation.savedImages.map { .string($0.rawValue) } ?? .null),
+      ])
   }
 
   // MARK: Texts
 
   private func attackTexts() throws {
-    for attack in evaluation.texts + evaluation.multimodal.map(\.text)
-    where texts[attack.name] == nil {
-      guard let zeroShot = subject.zeroShot, let reprompted = subject.reprompted else { continue }
-      let begin = ContinuousClock.now
-      let report = try named("text/" + attack.name) {
-        try attack.perturb(zeroShot, meter.handler("text/" + attack.name, evaluation.progress))
+    guard let zeroShot = subject.zeroShot, let reprompted = subject.reprompted else { return }
+    for attack in plan.rows.compactMap(\.text) where texts[attack.name] == nil {
+      let text: TextAttackRecord
+      if let known = record?.text(attack.name) {
+        text = known
+      } else {
+        text = try perturbed(attack, zeroShot)
+        try record?.append(text)
       }
-      let prompts = zeroShot.prompts
-      guard report.texts.count == prompts.count else {
-        throw KilpiError(
-          "",
-          "text/\(attack.name): the attack gave \(report.texts.count) prompts for "
-            + "\(prompts.count)")
-      }
-      let record = TextAttackRecord(
-        name: attack.name, record: attack.record,
-        prompts: report.results.map { result in
-          .init(
-            original: result.original, adversarial: result.adversarial,
-            edits: result.edits.map { $0.old + " → " + $0.new })
-        },
-        changedShare: report.changedShare, synonymShare: report.synonymShare,
-        classShare: report.classShare, encoded: report.queries.encoded, seconds: begin.seconds)
-      texts[attack.name] = (record, try reprompted(report.texts))
+      texts[attack.name] = (text, try reprompted(text.prompts.map(\.adversarial)))
       textOrder.append(attack.name)
     }
+    for index in rows.indices where rows[index].kind == .text {
+      rows[index].seconds = texts[rows[index].attack]?.record.seconds ?? 0
+    }
+  }
+
+  private func perturbed(
+    _ attack: EvaluatedTextAttack, _ zeroShot: ZeroShotClassifier
+  ) throws -> TextAttackRecord {
+    let begin = ContinuousClock.now
+    let report = try named("text/" + attack.name) {
+      try attack.perturb(zeroShot, meter.handler("text/" + attack.name, evaluation.progress))
+    }
+    let prompts = zeroShot.prompts
+    guard report.texts.count == prompts.count else {
+      throw KilpiError(
+        "",
+        "text/\(attack.name): the attack gave \(report.texts.count) prompts for "
+          + "\(prompts.count)")
+    }
+    return TextAttackRecord(
+      name: attack.name, record: attack.record,
+      prompts: report.results.map { result in
+        .init(
+          original: result.original, adversarial: result.adversarial,
+          edits: result.edits.map { $0.old + " → " + $0.new })
+      },
+      changedShare: report.changedShare, synonymShare: report.synonymShare,
+      classShare: report.classShare, encoded: report.queries.encoded, seconds: begin.seconds)
   }
 
   // MARK: One batch
 
-  private func evaluate(_ batch: Batch) throws {
+  private func evaluate(_ batch: Batch, first: Int) throws {
     let images = try placed(batch.images)
-    resolution = (images.shape[3], images.shape[2])
     guard let labelTensor = batch.labels else {
       throw KilpiError("", "a sample of \(data.name) has no label")
     }
-    let labels = try labelTensor.integers().map { Int($0) }
     let part = BatchPart(
-      images: images, labels: labels, ids: batch.ids, sampleIDs: batch.sampleIDs,
-      first: clean.samples.count)
-    let begin = ContinuousClock.now
-    let scores = try score(subject.classifier, images, part, "clean")
-    append(scores, part, clean: scores, to: &clean)
-    clean.seconds += begin.seconds
-    meter.finished("clean", part.count, evaluation.progress)
-    keepPictures(part, scores)
+      images: images, labels: try labelTensor.integers().map { Int($0) }, ids: batch.ids,
+      sampleIDs: batch.sampleIDs, first: first)
+    let pixels = record == nil ? nil : try images.rowChecksums()
+    if let pixels { try record?.check(pixels: pixels, part.ids, first: first) }
+    if try !restored(0, part) {
+      let begin = ContinuousClock.now
+      let scores = try score(subject.classifier, images, part, "clean")
+      var unit = EvaluationUnit(samples: records(scores, part, clean: scores))
+      unit.seconds = begin.seconds
+      try commit(0, part, unit, pixels: pixels)
+    }
+    let clean = rows[0].samples[first..<first + part.count].map { Score($0) }
+    keepClean(part, clean)
 
     var attacked: [String: Tensor] = [:]
-    for (index, attack) in evaluation.images.enumerated() {
-      attacked[attack.name] = try run(attack, subject.classifier, part, scores, row: index)
-    }
-    for (index, attack) in evaluation.texts.enumerated() {
-      guard let changed = texts[attack.name] else { continue }
-      try score(
-        changed.classifier, images, part, scores, row: evaluation.images.count + index, moved: nil)
-    }
-    for (offset, attack) in evaluation.multimodal.enumerated() {
-      let index = evaluation.images.count + evaluation.texts.count + offset
-      guard let changed = texts[attack.text.name] else { continue }
-      if attack.method == .adaptive {
-        _ = try run(attack.image, changed.classifier, part, scores, row: index)
-        continue
+    for index in plan.rows.indices.dropFirst() where try !restored(index, part) {
+      let row = plan.rows[index]
+      switch row.kind {
+      case .image:
+        attacked[row.name] = try attack(index, subject.classifier, part, clean)
+      case .text:
+        guard let changed = texts[row.name] else { continue }
+        try score(index, changed.classifier, part, clean, moved: nil)
+      case .multimodalAdaptive:
+        guard let name = row.text?.name, let changed = texts[name] else { continue }
+        _ = try attack(index, changed.classifier, part, clean)
+      case .multimodalIndependent:
+        guard let image = row.image, let name = row.text?.name, let changed = texts[name] else {
+          continue
+        }
+        let moved =
+          try attacked[image.name]
+          ?? result(image, subject.classifier, part, label: row.label).images
+        attacked[image.name] = moved
+        try score(index, changed.classifier, part, clean, moved: moved)
+      case .clean, .worst: continue
       }
-      if attacked[attack.image.name] == nil {
-        attacked[attack.image.name] = try result(
-          attack.image, subject.classifier, part, label: rows[index].label
-        ).images
-      }
-      try score(
-        changed.classifier, images, part, scores, row: index, moved: attacked[attack.image.name])
     }
   }
 
@@ -150,130 +184,38 @@ final class EvaluationRun {
     return try ImageOperations.preprocessed(images, .openai, size: side)
   }
 
-  /// An attack's images and report, with the evaluation's settings.
-  private func result(
-    _ attack: EvaluatedImageAttack, _ classifier: @escaping Classifier, _ part: BatchPart,
-    label: String
-  ) throws -> AttackResult {
-    var settings = self.settings(attack)
-    settings.sampleIDs = part.sampleIDs
-    settings.firstIndex = part.first + 1
-    settings.progress = meter.handler(label, evaluation.progress)
-    return try named(label) {
-      try attack.attack.run(
-        classifier, images: part.images, criterion: .misclassified(part.labels),
-        settings: settings)
-    }
-  }
-
-  private func settings(_ attack: EvaluatedImageAttack) -> AttackSettings {
-    var settings = attack.settings
-    settings.attacksAll = evaluation.attacksAll
-    // A sample that leaves at its first success has a small loss: enough for its own row, but too
-    // weak for `mm_sep`, which scores the same images with other prompts.
-    settings.stopsEarly = !evaluation.multimodal.contains {
-      $0.method == .independent && $0.image.name == attack.name
-    }
-    settings.judging = .alone
-    settings.seed = evaluation.seed ?? settings.seed
-    return settings
-  }
-
-  /// Runs an image attack and appends its verdicts to a row.
-  private func run(
-    _ attack: EvaluatedImageAttack, _ classifier: @escaping Classifier, _ part: BatchPart,
-    _ clean: [Score], row: Int
-  ) throws -> Tensor {
-    let begin = ContinuousClock.now
-    let result = try result(attack, classifier, part, label: rows[row].label)
-    let report = result.report
-    guard report.isJudged, report.prediction.count == part.count else {
-      throw KilpiError("", "\(rows[row].label): the attack gave no verdicts")
-    }
-    for index in 0..<part.count {
-      var record = part.record(index, clean[index], prediction: report.prediction[index])
-      // Wrong when clean is broken, whatever an attack on it (attack_all) makes of it. The adaptive
-      // attack is judged by the prompts that it saw.
-      record.isCorrect =
-        report.prediction[index] == part.labels[index]
-        && (rows[row].kind == .multimodalAdaptive || record.isCleanCorrect)
-      record.margin = report.margin[index]
-      record.loss = report.loss[index]
-      record.linf = report.distance.linf[index]
-      record.l2 = report.distance.l2[index]
-      record.l1 = report.distance.l1[index]
-      record.forwards = report.forwards[index]
-      record.backwards = report.backwards[index]
-      if !evaluation.attacksAll, !report.cleanCorrect[index] { record.flags.append("not_attacked") }
-      rows[row].samples.append(record)
-    }
-    for flag in report.flags {
-      if let place = rows[row].flags.firstIndex(where: { $0.flag.kind == flag.kind }) {
-        rows[row].flags[place].batches += 1
-      } else {
-        rows[row].flags.append((flag, 1))
-      }
-    }
-    try checkBounds(result, settings(attack).budget, row: row)
-    rows[row].seconds += begin.seconds
-    keepPictures(part, row: row, result.images)
-    meter.finished(rows[row].label, part.count, evaluation.progress)
-    return result.images
-  }
-
-  /// The budget must hold, checked in float64: exactly in L∞, to 1e-6 relative in the other norms.
-  private func checkBounds(_ result: AttackResult, _ budget: Budget, row: Int) throws {
-    let slack = budget.norm == .linf ? 0 : 1e-6 * budget.epsilon
-    let largest = result.report.distance[budget.norm].max() ?? 0
-    if largest > budget.epsilon + slack {
-      note("the change \(largest) is larger than the budget, \(budget.description)", row: row)
-    }
-    let isInside = try result.images.withPixels { values in
-      values.allSatisfy { $0 >= 0 && $0 <= 1 }
-    }
-    if !isInside { note("adversarial pixels leave 0 … 1", row: row) }
-  }
-
-  private func note(_ problem: String, row: Int) {
-    if rows[row].problems.count < 8 { rows[row].problems.append(problem) }
-  }
-
   /// Scores images with a classifier and appends the verdicts to a row.
   private func score(
-    _ classifier: Classifier, _ images: Tensor, _ part: BatchPart, _ clean: [Score], row: Int,
-    moved: Tensor?
+    _ index: Int, _ classifier: Classifier, _ part: BatchPart, _ clean: [Score], moved: Tensor?
   ) throws {
     let begin = ContinuousClock.now
-    let scores = try score(classifier, moved ?? images, part, rows[row].label)
-    append(scores, part, clean: clean, to: &rows[row])
+    let scores = try score(classifier, moved ?? part.images, part, rows[index].label)
+    var unit = EvaluationUnit(samples: records(scores, part, clean: clean))
     if let moved {
-      let distances = try Distances(from: images, to: moved)
-      for index in 0..<part.count {
-        let place = part.first + index
-        rows[row].samples[place].linf = distances.linf[index]
-        rows[row].samples[place].l2 = distances.l2[index]
-        rows[row].samples[place].l1 = distances.l1[index]
+      let distances = try Distances(from: part.images, to: moved)
+      for place in unit.samples.indices {
+        unit.samples[place].linf = distances.linf[place]
+        unit.samples[place].l2 = distances.l2[place]
+        unit.samples[place].l1 = distances.l1[place]
       }
+      try keepPictures(part, index, moved, unit.samples)
     }
-    rows[row].seconds += begin.seconds
-    if let moved { keepPictures(part, row: row, moved) }
-    meter.finished(rows[row].label, part.count, evaluation.progress)
+    unit.seconds = begin.seconds
+    try commit(index, part, unit)
   }
 
-  private func append(
-    _ scores: [Score], _ part: BatchPart, clean: [Score], to row: inout ScenarioResult
-  ) {
-    for (index, score) in scores.enumerated() {
+  private func records(_ scores: [Score], _ part: BatchPart, clean: [Score]) -> [SampleRecord] {
+    scores.enumerated().map { index, score in
       var record = part.record(index, clean[index], prediction: score.prediction)
       record.margin = score.margin
       record.loss = score.loss
       record.forwards = 1
-      row.samples.append(record)
+      return record
     }
   }
 
   /// Evaluates each image alone, so that a verdict does not depend on its neighbours in a batch.
-  private func score(
+  func score(
     _ classifier: Classifier, _ images: Tensor, _ part: BatchPart, _ label: String
   ) throws -> [Score] {
     try Tensor.withoutGradients {
@@ -290,43 +232,65 @@ final class EvaluationRun {
     }
   }
 
-  // MARK: After the last batch
+  // MARK: Finished parts
 
-  private func describeRows() {
-    for index in rows.indices {
-      let offset = index - evaluation.images.count
-      if offset < 0 {
-        describe(index, image: evaluation.images[index], text: nil)
-      } else if offset < evaluation.texts.count {
-        describe(index, image: nil, text: evaluation.texts[offset])
+  /// Takes a row's part of a batch from the record, if it was finished there.
+  private func restored(_ index: Int, _ part: BatchPart) throws -> Bool {
+    let label = rows[index].label
+    guard let unit = record?.unit(label, first: part.first, count: part.count),
+      unit.samples.map(\.id) == part.ids
+    else { return false }
+    append(index, unit)
+    if index > 0 { restorePictures(part, index) }
+    meter.restored(label, part.count)
+    return true
+  }
+
+  func commit(
+    _ index: Int, _ part: BatchPart, _ unit: EvaluationUnit, pixels: [String]? = nil
+  ) throws {
+    let label = rows[index].label
+    append(index, try record?.append(label, first: part.first, unit, pixels: pixels) ?? unit)
+    meter.finished(label, part.count, evaluation.progress)
+  }
+
+  private func append(_ index: Int, _ unit: EvaluationUnit) {
+    rows[index].samples += unit.samples
+    rows[index].seconds += unit.seconds
+    for problem in unit.problems where rows[index].problems.count < 8 {
+      rows[index].problems.append(problem)
+    }
+    for flag in unit.flags {
+      if let place = rows[index].flags.firstIndex(where: { $0.flag.kind == flag.kind }) {
+        rows[index].flags[place].batches += 1
       } else {
-        let both = evaluation.multimodal[offset - evaluation.texts.count]
-        describe(index, image: both.image, text: both.text)
+        rows[index].flags.append((flag, 1))
       }
     }
   }
 
-  private func describe(_ row: Int, image: EvaluatedImageAttack?, text: EvaluatedTextAttack?) {
-    var members: [JSONValue.Member] = []
-    if var image {
-      image.settings = settings(image)
-      rows[row].budget = image.settings.budget
-      members.append(.init("image", image.fullRecord))
+  // MARK: After the last batch
+
+  private func describeRows() {
+    for (index, row) in plan.rows.enumerated() where index > 0 {
+      rows[index].budget = row.image?.settings.budget
+      rows[index].record = row.record
+      rows[index].isOnSurvivors = row.onSurvivors
     }
-    if let text { members.append(.init("text", text.record)) }
-    rows[row].record = .object(members)
   }
 
   /// Each sample's worst over all rows: right only where it is right in every one of them.
   private func worst(_ scenarios: [ScenarioResult]) -> ScenarioResult {
     var row = ScenarioResult(.worst)
-    row.samples = clean.samples.indices.map { index in
-      let sample = clean.samples[index]
+    row.samples = scenarios[0].samples.indices.map { index in
+      let sample = scenarios[0].samples[index]
       let breaking = scenarios.filter { !$0.samples[index].isCorrect }
       var record = SampleRecord(
         id: sample.id, label: sample.label, cleanPrediction: sample.cleanPrediction,
         prediction: nil, isCorrect: breaking.isEmpty)
-      record.flags = breaking.map { "broken_by:" + $0.label }
+      // A row that did not run on the sample, since an earlier one had broken it, broke nothing.
+      record.flags = breaking.filter { !$0.samples[index].wasBrokenBefore }
+        .map { "broken_by:" + $0.label }
       return record
     }
     row.record = .array(scenarios.map { .string($0.label) })
@@ -336,7 +300,7 @@ final class EvaluationRun {
 
   // MARK: Pictures
 
-  private func keepPictures(_ part: BatchPart, _ scores: [Score]) {
+  private func keepClean(_ part: BatchPart, _ scores: [Score]) {
     for index in 0..<part.count where pictured.contains(part.first + index) {
       guard let image = try? part.images.selected(0, index).cloned() else { continue }
       pictures.append(
@@ -346,18 +310,43 @@ final class EvaluationRun {
     }
   }
 
-  private func keepPictures(_ part: BatchPart, row: Int, _ images: Tensor) {
-    for (place, sample) in pictured.enumerated() where sample >= part.first {
-      let index = sample - part.first
-      guard index < part.count, let image = try? images.selected(0, index).cloned(),
-        let prediction = rows[row].samples[sample].prediction
+  /// Keeps the pictured samples of a row, on disk too where a record does.
+  ///
+  /// - Parameter samples: what became of them, in the order of `images`.
+  func keepPictures(
+    _ part: BatchPart, _ index: Int, _ images: Tensor, _ samples: [SampleRecord]
+  ) throws {
+    for (place, sample) in pictured.enumerated()
+    where (part.first..<part.first + part.count).contains(sample) {
+      guard let position = samples.firstIndex(where: { $0.id == part.ids[sample - part.first] }),
+        let prediction = samples[position].prediction
       else { continue }
-      pictures[place].attacked.append((rows[row].label, image, prediction))
+      let image = try images.selected(0, position).cloned()
+      pictures[place].attacked.append((rows[index].label, image, prediction))
+      guard record != nil, let folder = evaluation.output else { continue }
+      try FileReader.makeDirectory(folder + "/pictures")
+      try Safetensors.save(["image": image], metadata: [:], to: picturePath(folder, index, sample))
     }
   }
 
+  private func restorePictures(_ part: BatchPart, _ index: Int) {
+    guard let folder = evaluation.output else { return }
+    for (place, sample) in pictured.enumerated()
+    where (part.first..<part.first + part.count).contains(sample) {
+      let path = picturePath(folder, index, sample)
+      guard let prediction = rows[index].samples[sample].prediction, FileReader.exists(path),
+        let image = try? Safetensors.load(path).tensors["image"]
+      else { continue }
+      pictures[place].attacked.append((rows[index].label, image, prediction))
+    }
+  }
+
+  private func picturePath(_ folder: String, _ index: Int, _ sample: Int) -> String {
+    "\(folder)/pictures/\(FileNames.plain(rows[index].label))-\(index)-\(sample).safetensors"
+  }
+
   /// Puts a row's name in front of what went wrong in it.
-  private func named<Result>(_ label: String, _ body: () throws -> Result) throws -> Result {
+  func named<Result>(_ label: String, _ body: () throws -> Result) throws -> Result {
     do {
       return try body()
     } catch var error as KilpiError where error.kind == .host && error.function.isEmpty {
@@ -372,13 +361,5 @@ extension ContinuousClock.Instant {
   var seconds: Double {
     let passed = duration(to: .now).components
     return Double(passed.seconds) + Double(passed.attoseconds) * 1e-18
-  }
-}
-
-extension Tensor {
-  /// Runs `body` over all values as float32.
-  func withPixels<R>(_ body: (UnsafeBufferPointer<Float>) throws -> R) throws -> R {
-    let same = dtype == .float32 ? detached() : try detached().converted(to: .float32)
-    return try same.withFloats(body)
   }
 }

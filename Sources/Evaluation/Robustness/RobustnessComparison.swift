@@ -43,6 +43,7 @@ public struct RobustnessComparison {
           first.report.dataName + " " + first.report.split
         ),
         ("threat model", report.threatTitle, first.report.threatTitle),
+        ("way of running sets", Self.order(report), Self.order(first.report)),
       ] where own != other {
         throw KilpiError(
           "", "'\(name)' and '\(first.name)' differ in their \(what): \(own), \(other)",
@@ -83,6 +84,13 @@ public struct RobustnessComparison {
     self.differences = differences
   }
 
+  /// Rows of attacks on all samples and on survivors are not the same measure.
+  private static func order(_ report: RobustnessReport) -> String {
+    let rows = report.scenarios.filter(\.isOnSurvivors).map(\.label)
+    return rows.isEmpty
+      ? "every attack on all samples" : "on survivors: " + rows.joined(separator: ", ")
+  }
+
   static func row(_ report: RobustnessReport, _ label: String) -> ScenarioResult? {
     report.scenarios.first { $0.label == label }
   }
@@ -118,7 +126,8 @@ public struct RobustnessComparison {
           continue
         }
         let sign = paired.value > 0 ? "+" : ""
-        cells.append(sign + NumberText.fixed(100 * paired.value, 1))
+        let mark = paired.isDifference ? "*" : " "
+        cells.append(sign + NumberText.fixed(100 * paired.value, 1) + mark)
         cells.append(
           NumberText.fixed(100 * paired.interval.lowerBound, 1) + " … "
             + NumberText.fixed(100 * paired.interval.upperBound, 1))
@@ -130,8 +139,8 @@ public struct RobustnessComparison {
   }
 
   private var explanation: String {
-    "difference to \(reports[0].name) in points over the same samples: paired bootstrap interval, "
-      + "exact McNemar p"
+    "difference to \(reports[0].name) in points over the same samples: paired bootstrap interval (* it "
+      + "excludes 0), exact McNemar p"
   }
 
   /// Accuracies and differences as text.
@@ -186,7 +195,8 @@ public struct RobustnessComparison {
             "n": .integer(Int64(one.paired.total)), "difference": .number(one.paired.value),
             "interval": .array([
               .number(one.paired.interval.lowerBound), .number(one.paired.interval.upperBound),
-            ]), "p": .number(one.paired.p), "lost": .integer(Int64(one.paired.lost)),
+            ]), "is_difference": .bool(one.paired.isDifference), "p": .number(one.paired.p),
+            "lost": .integer(Int64(one.paired.lost)),
             "gained": .integer(Int64(one.paired.gained)),
           ])
         }),

@@ -21,12 +21,24 @@ public enum PerturbationPlace: String, Sendable, CaseIterable {
   case input
 }
 
+/// How attacked images are kept as files.
+public enum SavedImages: String, Sendable, CaseIterable {
+  /// 8-bit PNG in which an L∞ budget still holds.
+  case png
+  /// Tensors as they are, for budgets that 8 bits cannot hold.
+  case float
+}
+
 /// Measures a classifier's accuracy when clean and under attacks on images, texts and both.
 ///
 /// Predictions are the top class, ties to the lowest index, each image evaluated alone. A sample that
 /// is wrong when clean counts as broken under image attacks and is not attacked; with adversarial
 /// prompts it may become right, and then counts as right (the published protocol). All samples of the
 /// choice count, and no others.
+///
+/// Image attacks run in the order of their planned passes, each on the samples that withstood those
+/// before it: the row of an attack then counts what the set has left. `attacksEach` runs every one of
+/// them over all samples, in the given order.
 public struct RobustnessEvaluation {
   /// Attacks on images, each with a row of its own.
   public var images: [EvaluatedImageAttack] = []
@@ -43,6 +55,14 @@ public struct RobustnessEvaluation {
   public var batch = 64
   /// Attack samples that are wrong when clean too, as released code does; they stay counted as broken.
   public var attacksAll = false
+  /// Run every image attack over all samples, so that its row is its own accuracy.
+  public var attacksEach = false
+  /// A folder for the record, which grows as samples are finished, and for saved images; nil for none.
+  public var output: String?
+  /// Go on with the record that stands in `output`: what is finished is not computed again.
+  public var resumes = false
+  /// Write attacked images to `output`, read them back, and judge what the files hold.
+  public var savedImages: SavedImages?
   /// Where the perturbation lives.
   public var perturbationPlace = PerturbationPlace.native
   /// Samples whose pictures the report keeps, spread evenly over the evaluation.
@@ -63,8 +83,9 @@ public struct RobustnessEvaluation {
   ///   - subject: the classifier.
   ///   - data: labelled images of one size.
   /// - Throws: `KilpiError` when the set has no labels or other classes than the subject, two attacks
-  ///   share a name, text is to be attacked behind a plain function, or an attack fails (its row's
-  ///   name stands in front); on interrupt.
+  ///   share a name, text is to be attacked behind a plain function, the record in `output` is
+  ///   damaged or of another evaluation, or an attack fails (its row's name stands in front); on
+  ///   interrupt.
   public func run(_ subject: EvaluationSubject, data: Dataset) throws -> RobustnessReport {
     try check(subject, data)
     let chosen = try choose(data)
@@ -72,6 +93,12 @@ public struct RobustnessEvaluation {
       throw KilpiError("", "there is no sample to evaluate in \(data.name)")
     }
     return try EvaluationRun(self, subject, chosen, whole: data).report()
+  }
+
+  /// What the evaluation will cost, at most: nothing is attacked.
+  public func cost(_ subject: EvaluationSubject, data: Dataset) throws -> EvaluationCost {
+    try check(subject, data)
+    return EvaluationPlan(self).cost(samples: try choose(data).count)
   }
 
   private func check(_ subject: EvaluationSubject, _ data: Dataset) throws {
@@ -96,6 +123,20 @@ public struct RobustnessEvaluation {
       throw KilpiError(
         "", "the input size of a plain function is not known", advice: "use perturb_at = \"native\""
       )
+    }
+    if output == nil, resumes || savedImages != nil {
+      throw KilpiError(
+        "", "\(resumes ? "resume" : "save_images") needs out",
+        advice: "name the evaluation's folder")
+    }
+    if savedImages == .png {
+      let attacks = images + multimodal.filter { $0.method == .adaptive }.map(\.image)
+      for attack in attacks where attack.settings.budget.norm != .linf {
+        throw KilpiError(
+          "",
+          "a PNG holds linf budgets, \(attack.name) has \(attack.settings.budget.norm.rawValue)",
+          advice: "use save_images = \"float\"")
+      }
     }
     for names in [
       images.map(\.name), texts.map(\.name), multimodal.map { $0.method.rawValue + $0.name },

@@ -6,8 +6,15 @@ extension RobustnessReport {
   public var json: JSONValue {
     var members = record.object ?? []
     members.append(.init("scenarios", .array(scenarios.map(Self.json))))
-    members.append(.init("texts", .array(texts.map(Self.json))))
+    members.append(.init("texts", .array(texts.map(\.json))))
     members.append(.init("notes", .array(notes.map { .string($0) })))
+    members.append(
+      .init(
+        "planned",
+        .record([
+          "forwards": .integer(Int64(cost.total.forwards)),
+          "backwards": .integer(Int64(cost.total.backwards)),
+        ])))
     members.append(.init("seconds", .number(seconds)))
     return .object(members)
   }
@@ -21,6 +28,7 @@ extension RobustnessReport {
     return .record([
       "label": .string(row.label), "scenario": .string(row.kind.rawValue),
       "attack": .string(row.attack), "n": .integer(Int64(row.samples.count)),
+      "attacked": .integer(Int64(row.attackedCount)),
       "correct": .integer(Int64(row.accuracy.count)), "accuracy": optional(row.accuracy.value),
       "interval": interval.map { .array([.number($0.lowerBound), .number($0.upperBound)]) }
         ?? .null,
@@ -42,56 +50,15 @@ extension RobustnessReport {
     ])
   }
 
-  private static func json(_ text: TextAttackRecord) -> JSONValue {
-    .record([
-      "name": .string(text.name), "parameters": text.record,
-      "changed_share": .number(text.changedShare), "synonym_share": .number(text.synonymShare),
-      "class_share": .number(text.classShare), "encoded": .integer(Int64(text.encoded)),
-      "seconds": .number(text.seconds),
-      "prompts": .array(
-        text.prompts.map { prompt in
-          .record([
-            "original": .string(prompt.original), "adversarial": .string(prompt.adversarial),
-            "edits": .array(prompt.edits.map { .string($0) }),
-          ])
-        }),
-    ])
-  }
-
   /// One JSON object a sample and row, a line each; what was not measured is left out.
   public var sampleLines: String {
     var text = ""
     for row in scenarios {
       for sample in row.samples {
-        text += Self.json(sample, row.label).serialized() + "\n"
+        text += JSONValue.object(sample.members(row: row.label)).serialized() + "\n"
       }
     }
     return text
-  }
-
-  private static func json(_ sample: SampleRecord, _ label: String) -> JSONValue {
-    var members: [JSONValue.Member] = [
-      .init("row", .string(label)), .init("id", .string(sample.id)),
-      .init("label", .integer(Int64(sample.label))),
-      .init("clean_prediction", .integer(Int64(sample.cleanPrediction))),
-    ]
-    if let prediction = sample.prediction {
-      members.append(.init("prediction", .integer(Int64(prediction))))
-    }
-    members.append(.init("correct", .bool(sample.isCorrect)))
-    for (key, value) in [
-      ("margin", sample.margin), ("loss", sample.loss), ("linf", sample.linf), ("l2", sample.l2),
-      ("l1", sample.l1),
-    ] {
-      if let value { members.append(.init(key, .number(value))) }
-    }
-    for (key, value) in [("forwards", sample.forwards), ("backwards", sample.backwards)] {
-      if let value { members.append(.init(key, .integer(Int64(value)))) }
-    }
-    if !sample.flags.isEmpty {
-      members.append(.init("flags", .array(sample.flags.map { .string($0) })))
-    }
-    return .object(members)
   }
 
   /// Writes `report.json`, `samples.jsonl`, `table.txt`, `table.md` and `table.csv` to a folder.

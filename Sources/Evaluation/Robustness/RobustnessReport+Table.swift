@@ -32,8 +32,9 @@ extension RobustnessReport {
   func attackName(_ row: ScenarioResult) -> String {
     if row.kind == .worst { return "all above" }
     guard !row.attack.isEmpty else { return "-" }
-    guard commonBudget == nil, let budget = row.budget else { return row.attack }
-    return row.attack + " " + budget.description
+    let name = (row.isOnSurvivors ? "+ " : "") + row.attack
+    guard commonBudget == nil, let budget = row.budget else { return name }
+    return name + " " + budget.description
   }
 
   /// The table of the rows.
@@ -45,20 +46,23 @@ extension RobustnessReport {
       .init("drop", isNumber: true, rank: 4), .init("lost", isNumber: true, rank: 2),
       .init("seconds", isNumber: true, rank: 6),
     ])
+    let hasFlags = scenarios.contains { !$0.flags.isEmpty }
+    if hasFlags { table.columns.append(.init("flags", isNumber: false)) }
     for row in scenarios {
       let isClean = row.kind == .clean
       let interval = row.accuracy.wilson.map {
         NumberText.fixed(100 * $0.lowerBound, 1) + " … "
           + NumberText.fixed(100 * $0.upperBound, 1)
       }
-      table.rows.append([
-        row.kind.rawValue + (row.problems.isEmpty ? "" : " (invalid)"), attackName(row),
-        String(row.samples.count), NumberText.percent(row.accuracy.value), interval ?? "-",
-        isClean ? "" : NumberText.percent(row.strict.value),
-        isClean ? "" : row.successDrop.map { NumberText.fixed($0, 1) } ?? "-",
-        isClean ? "" : NumberText.percent(row.successLost),
-        row.kind == .worst ? "" : NumberText.fixed(row.seconds, 1),
-      ])
+      table.rows.append(
+        [
+          row.kind.rawValue + (row.problems.isEmpty ? "" : " (invalid)"), attackName(row),
+          String(row.samples.count), NumberText.percent(row.accuracy.value), interval ?? "-",
+          isClean ? "" : NumberText.percent(row.strict.value),
+          isClean ? "" : row.successDrop.map { NumberText.fixed($0, 1) } ?? "-",
+          isClean ? "" : NumberText.percent(row.successLost),
+          row.kind == .worst ? "" : NumberText.fixed(row.seconds, 1),
+        ] + (hasFlags ? [row.flags.map(\.flag.kind.rawValue).joined(separator: " ")] : []))
     }
     return table
   }
@@ -114,7 +118,8 @@ extension RobustnessReport {
       [
         "model", "data", "split", "width", "height", "perturb_at", "scenario", "attack", "norm",
         "eps", "n", "correct", "accuracy", "low", "high", "strict", "asr_drop", "asr_lost",
-        "max_linf", "max_l2", "max_l1", "forwards", "backwards", "seconds", "problems",
+        "max_linf", "max_l2", "max_l1", "attacked", "forwards", "backwards", "seconds", "flags",
+        "problems",
       ]
     ]
     for row in scenarios {
@@ -126,7 +131,8 @@ extension RobustnessReport {
         number(row.accuracy.value), number(interval?.lowerBound), number(interval?.upperBound),
         number(row.strict.value), number(row.successDrop), number(row.successLost),
         number(row.largest(.linf)), number(row.largest(.l2)), number(row.largest(.l1)),
-        String(row.forwards), String(row.backwards), number(row.seconds),
+        String(row.attackedCount), String(row.forwards), String(row.backwards),
+        number(row.seconds), row.flags.map(\.flag.kind.rawValue).joined(separator: " "),
         row.problems.joined(separator: "; "),
       ])
     }

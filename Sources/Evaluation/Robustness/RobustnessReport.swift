@@ -45,6 +45,8 @@ public struct RobustnessReport {
   public let perturbationPlace: PerturbationPlace
   /// Wall-clock time of the whole evaluation.
   public let seconds: Double
+  /// What was planned, at most.
+  public let cost: EvaluationCost
   /// Model, data, prompts, threat model and machine, as a.3 of the assurance document lists them.
   public let record: JSONValue
   /// What a reader of the table must know: about the data, flags, problems.
@@ -68,7 +70,7 @@ extension RobustnessReport {
   init(
     subject: EvaluationSubject, evaluation: RobustnessEvaluation, data: Dataset, of splitCount: Int,
     resolution: (width: Int, height: Int), scenarios: [ScenarioResult], texts: [TextAttackRecord],
-    pictures: [PictureRow], seconds: Double
+    pictures: [PictureRow], seconds: Double, cost: EvaluationCost, notes extra: [String]
   ) {
     name = subject.name
     classNames = subject.classNames.isEmpty ? data.classNames : subject.classNames
@@ -82,7 +84,8 @@ extension RobustnessReport {
     height = resolution.height
     perturbationPlace = evaluation.perturbationPlace
     self.seconds = seconds
-    notes = Self.notes(data, classNames, scenarios)
+    self.cost = cost
+    notes = Self.notes(data, classNames, scenarios) + extra
     record = Self.record(
       subject, evaluation, data, of: splitCount, resolution: resolution, classNames: classNames)
   }
@@ -97,6 +100,11 @@ extension RobustnessReport {
       notes.append(
         "classes share a name (\(twice.joined(separator: ", "))): ties go to the lower index")
     }
+    if let last = scenarios.last(where: \.isOnSurvivors) {
+      notes.append(
+        "image attacks run cheapest first on what the ones before left (\(last.label): "
+          + "\(last.attackedCount) of \(last.samples.count) samples); each = true runs all on all")
+    }
     for row in scenarios {
       for (flag, batches) in row.flags {
         notes.append("\(row.label): \(flag.kind.rawValue) in \(batches) batches: \(flag.detail)")
@@ -108,7 +116,7 @@ extension RobustnessReport {
     return notes
   }
 
-  private static func record(
+  static func record(
     _ subject: EvaluationSubject, _ evaluation: RobustnessEvaluation, _ data: Dataset,
     of splitCount: Int, resolution: (width: Int, height: Int), classNames: [String]
   ) -> JSONValue {
@@ -145,7 +153,7 @@ extension RobustnessReport {
         "resize_in_graph": .string(
           subject.zeroShot == nil
             ? "unknown" : "bicubic, a = -0.75, half-pixel centres, no antialiasing"),
-        "attack_all": .bool(evaluation.attacksAll),
+        "attack_all": .bool(evaluation.attacksAll), "each": .bool(evaluation.attacksEach),
       ]),
       "machine": .record([
         "precision": .string(evaluation.precision), "blas_core": .string(BLAS.coreName),

@@ -45,8 +45,16 @@ public struct SampleRecord: Equatable, Sendable {
   public var forwards: Int?
   /// Gradients that were taken for this sample.
   public var backwards: Int?
-  /// Remarks: `not_attacked` (wrong when clean), and in `worst` what broke the sample.
+  /// Remarks: `not_attacked` (wrong when clean), `broken_before:ROW` (an earlier attack of the set had
+  /// broken it, so that this one did not run), `lost_in_file` (the saved image is no longer wrong), and
+  /// in `worst` what broke the sample.
   public var flags: [String] = []
+
+  static let notAttacked = "not_attacked"
+  static let brokenBefore = "broken_before:"
+
+  /// An earlier attack of the set had broken it: this one did not run.
+  public var wasBrokenBefore: Bool { flags.contains { $0.hasPrefix(Self.brokenBefore) } }
 
   /// A record without measurements.
   public init(id: String, label: Int, cleanPrediction: Int, prediction: Int?, isCorrect: Bool) {
@@ -77,6 +85,8 @@ public struct ScenarioResult {
   public var seconds = 0.0
   /// Signs of masked gradients, with the number of batches that showed them.
   public var flags: [(flag: AttackFlag, batches: Int)] = []
+  /// The attack ran only on what earlier ones had left; the row counts what both leave.
+  public var isOnSurvivors = false
   /// Reasons why the row must not be believed; empty for a valid one.
   public var problems: [String] = []
 
@@ -109,6 +119,9 @@ public struct ScenarioResult {
     let initially = samples.filter(\.isCleanCorrect)
     return Proportion(initially.map { !$0.isCorrect }).value
   }
+
+  /// Samples that the attack ran on.
+  public var attackedCount: Int { samples.count { !$0.wasBrokenBefore } }
 
   /// Images that the model was given, over all samples.
   public var forwards: Int { samples.reduce(0) { $0 + ($1.forwards ?? 0) } }

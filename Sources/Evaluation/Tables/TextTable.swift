@@ -132,6 +132,17 @@ enum NumberText {
     return trimmed(fixed(value, max(0, min(digits - 1 - magnitude, 9))))
   }
 
+  /// A count with commas between thousands: `1,234,567`.
+  static func grouped(_ count: Int) -> String {
+    let digits = Array(String(count.magnitude))
+    var text = count < 0 ? "-" : ""
+    for (index, digit) in digits.enumerated() {
+      if index > 0, (digits.count - index) % 3 == 0 { text += "," }
+      text.append(digit)
+    }
+    return text
+  }
+
   private static func trimmed(_ text: String) -> String {
     guard text.contains(".") else { return text }
     var text = text

@@ -16,7 +16,7 @@ enum EvalLibrary {
       Robust accuracy measured as it should be: per sample, with every attack judged afresh, Wilson \
       intervals, both attack-success rates, and a record of everything that fixes the numbers.
       """,
-    entries: [robustness, compare])
+    entries: [robustness, cost, compare])
 
   private static let example = """
     local model = clip.create("tiny")
@@ -46,20 +46,35 @@ enum EvalLibrary {
       "number of samples drawn, or a list of sample ids; all when not given"),
     .integer("batch", default: 64, range: 1...65536, "images at once"),
     .integer("pictures", default: 6, range: 0...1000, "samples kept for r:images"), .seed,
+    .boolean(
+      "each", default: false,
+      "every image attack on all samples; else cheapest first, each on what those before left"),
+    .boolean("attack_all", default: false, "attack samples that are wrong when clean, too"),
     .string("out", "folder for report.json, tables and one line a sample"),
+  ]
+
+  private static let kept: [OptionSpec] = [
+    .boolean("resume", default: false, "go on with the record in out"),
+    .choice(
+      "save_images", SavedImages.allCases.map(\.rawValue),
+      "write attacked images to out, read them back and judge the files: png (linf) or float"),
   ]
 
   private static let robustness = Entry(
     "robustness", "(options: table) -> robustness report",
     doc: """
       Clean, image, text and multimodal accuracy of a model (or classifier) on a data set. Samples that \
-      are wrong when clean count as broken and are not attacked; solved ones leave the batch. In text \
-      scenarios all class prompts are replaced by adversarial ones. `worst` counts a sample only if it \
-      is correct clean and under every attack. Print r:table(), draw r:plot(path) and r:images(path).
+      are wrong when clean count as broken and are not attacked; solved ones leave the batch. Several \
+      image attacks run cheapest first, each on what those before left, so that the last row is the \
+      accuracy under the set; each = true gives every attack's own. In text scenarios all class prompts \
+      are replaced by adversarial ones. `worst` counts a sample only if it is correct clean and under \
+      every attack. With out, a record grows as samples are finished: after a crash or Ctrl-C the same \
+      call with resume = true goes on and gives the same result. Print r:table(), draw r:plot(path) and \
+      r:images(path).
       """,
     options: [
       OptionSpec.any("model", type: "clip model|classifier", "what to evaluate").mandatory
-    ] + common,
+    ] + common + kept,
     example: example + """
       local r = eval.robustness{model = model, data = ds, attacks = {image = {eps = "8/255", steps = 2}}}
       print(r:accuracy("image/pgd") <= r:accuracy("clean"))  --> true
@@ -68,10 +83,53 @@ enum EvalLibrary {
     let options = try call.options(1)
     let data = try options.handle("data", as: Dataset.self)
     let classifier = try classifier(options.value("model"), data, options)
-    let report = try evaluation(options, call, classifier).run(
-      EvaluationSubject(classifier), data: data)
-    if let folder = try options.pathIfGiven("out", writing: true) { try report.save(folder) }
+    var evaluation = try evaluation(options, call, classifier)
+    try keeps(&evaluation, options)
+    let report = try evaluation.run(EvaluationSubject(classifier), data: data)
+    if let folder = evaluation.output { try report.save(folder) }
     return [RobustnessHandle(report)]
+  }
+
+  /// What is kept on disk.
+  private static func keeps(
+    _ evaluation: inout RobustnessEvaluation, _ options: Options
+  ) throws {
+    evaluation.output = try options.pathIfGiven("out", writing: true)
+    evaluation.resumes = try options.boolean("resume")
+    evaluation.savedImages = try options.stringIfGiven("save_images").flatMap {
+      SavedImages(rawValue: $0)
+    }
+  }
+
+  private static let cost = Entry(
+    "cost", "(options: table) -> table",
+    doc: """
+      What eval.robustness with the same options would cost: {samples =, forwards =, backwards =, rows = \
+      {{row =, forwards =, backwards =}, …}}. Passes are counted per image and at most: solved samples \
+      save some. Nothing is attacked; passes of text attacks are not known beforehand, and not counted.
+      """,
+    options: [
+      OptionSpec.any("model", type: "clip model|classifier", "what to evaluate").mandatory
+    ] + common + kept,
+    example: example + """
+      local c = eval.cost{model = model, data = ds, attacks = {image = {steps = 20}}}
+      print(c.forwards + c.backwards)  --> 176
+      """
+  ) { call in
+    let options = try call.options(1)
+    let data = try options.handle("data", as: Dataset.self)
+    let classifier = try classifier(options.value("model"), data, options)
+    var evaluation = try evaluation(options, call, classifier)
+    try keeps(&evaluation, options)
+    let cost = try evaluation.cost(EvaluationSubject(classifier), data: data)
+    func table(_ first: (key: String, value: any LuaConvertible), _ cost: AttackCost) -> LuaRecord {
+      LuaRecord([
+        first, (key: "forwards", value: cost.forwards), (key: "backwards", value: cost.backwards),
+      ])
+    }
+    var total = table((key: "samples", value: cost.samples), cost.total)
+    total["rows"] = cost.rows.map { table((key: "row", value: $0.label), $0.cost) }
+    return [total]
   }
 
   private static let compare = Entry(
@@ -158,9 +216,7 @@ enum EvalLibrary {
       }
     }
     func image(_ options: Options) throws -> EvaluatedImageAttack {
-      let attack = try ImageAttackOptions.specification(options, call)
-      return EvaluatedImageAttack(
-        name: attack.name, attack: attack.attack, settings: attack.settings)
+      try EvaluatedImageAttack(ImageAttackOptions.specification(options, call))
     }
     func text(_ options: Options) throws -> EvaluatedTextAttack {
       let attack = try TextAttackOptions.specification(options, call, model: classifier.model)
@@ -197,6 +253,8 @@ enum EvalLibrary {
     evaluation.seed = try call.randomSource(options).seed
     evaluation.batch = try options.integer("batch")
     evaluation.pictures = try options.integer("pictures")
+    evaluation.attacksEach = try options.boolean("each")
+    evaluation.attacksAll = try options.boolean("attack_all")
     evaluation.perturbationPlace =
       PerturbationPlace(rawValue: try options.string("perturb_at")) ?? .native
     evaluation.progress = call.progress

@@ -1,0 +1,104 @@
+public import Attacks
+internal import Files
+
+/// Passes that an evaluation plans, at most; text attacks on prompts come on top.
+public struct EvaluationCost: Equatable, Sendable {
+  /// One entry a row: its label and the passes over all samples.
+  public var rows: [(label: String, cost: AttackCost)]
+  /// Samples of the evaluation.
+  public var samples: Int
+  /// Passes of all rows together.
+  public var total: AttackCost {
+    rows.reduce(AttackCost(forwards: 0, backwards: 0)) { $0 + $1.cost }
+  }
+
+  /// Compares labels and passes.
+  public static func == (a: EvaluationCost, b: EvaluationCost) -> Bool {
+    a.samples == b.samples && a.rows.elementsEqual(b.rows) { $0 == $1 }
+  }
+
+  /// One line for people.
+  public var description: String {
+    "at most \(NumberText.grouped(total.forwards)) forward and "
+      + "\(NumberText.grouped(total.backwards)) backward passes for \(samples) "
+      + (samples == 1 ? "sample" : "samples")
+  }
+}
+
+/// One row of an evaluation before it is measured.
+struct PlannedRow {
+  var kind: ScenarioKind
+  var name = ""
+  /// With the evaluation's settings.
+  var image: EvaluatedImageAttack?
+  var text: EvaluatedTextAttack?
+  /// Only what earlier image attacks left is attacked.
+  var onSurvivors = false
+
+  var label: String { name.isEmpty ? kind.rawValue : kind.rawValue + "/" + name }
+
+  /// Passes a sample.
+  var cost: AttackCost {
+    if let image, kind != .multimodalIndependent {
+      return image.attack.plannedCost(image.settings)
+    }
+    return AttackCost(forwards: 1, backwards: 0)
+  }
+
+  /// Everything that fixes the row.
+  var record: JSONValue {
+    var members: [JSONValue.Member] = []
+    if let image { members.append(.init("image", image.fullRecord)) }
+    if let text { members.append(.init("text", text.record)) }
+    if onSurvivors { members.append(.init("on_survivors", .bool(true))) }
+    return .object(members)
+  }
+}
+
+/// The rows of an evaluation in the order in which they run.
+struct EvaluationPlan {
+  var rows: [PlannedRow]
+
+  init(_ evaluation: RobustnessEvaluation) {
+    rows = [PlannedRow(kind: .clean)]
+    // Scored with other prompts too, so that all samples need images of full strength.
+    let shared = Set(
+      evaluation.multimodal.filter { $0.method == .independent }.map(\.image.name))
+    func completed(_ attack: EvaluatedImageAttack) -> EvaluatedImageAttack {
+      var attack = attack
+      attack.settings.attacksAll = evaluation.attacksAll
+      // A sample that leaves at its first success has a small loss: enough for its own row, but
+      // too weak for `mm_sep`.
+      attack.settings.stopsEarly = !shared.contains(attack.name)
+      attack.settings.judging = .alone
+      attack.settings.seed = evaluation.seed ?? attack.settings.seed
+      return attack
+    }
+    var images = evaluation.images.map(completed)
+    if !evaluation.attacksEach {
+      let costs = images.map { $0.attack.plannedCost($0.settings).time }
+      images = images.indices.sorted { costs[$0] == costs[$1] ? $0 < $1 : costs[$0] < costs[$1] }
+        .map { images[$0] }
+    }
+    for (index, attack) in images.enumerated() {
+      rows.append(
+        PlannedRow(
+          kind: .image, name: attack.name, image: attack,
+          onSurvivors: !evaluation.attacksEach && index > 0 && !shared.contains(attack.name)))
+    }
+    for attack in evaluation.texts {
+      rows.append(PlannedRow(kind: .text, name: attack.name, text: attack))
+    }
+    for both in evaluation.multimodal {
+      rows.append(
+        PlannedRow(
+          kind: both.method == .independent ? .multimodalIndependent : .multimodalAdaptive,
+          name: both.name, image: completed(both.image), text: both.text))
+    }
+  }
+
+  /// Passes over so many samples.
+  func cost(samples: Int) -> EvaluationCost {
+    EvaluationCost(rows: rows.map { ($0.label, $0.cost * samples) }, samples: samples)
+  }
+}

@@ -1,0 +1,206 @@
+internal import Attacks
+internal import Diagnostics
+internal import Files
+
+/// One row over one batch of samples: what is finished or not at all.
+struct EvaluationUnit {
+  var samples: [SampleRecord]
+  var seconds = 0.0
+  var flags: [AttackFlag] = []
+  var problems: [String] = []
+}
+
+/// The record of an evaluation under way, `record.jsonl` in its folder: what it evaluates, then a line
+/// a sample and row, and a line for each row's finished batch.
+///
+/// A row of a batch is taken up again only as a whole, since the last bits of a result may depend on
+/// the batch. Samples that stand in the record of an unfinished one are kept, and computed once more.
+final class EvaluationRecord {
+  private let file: RecordFile
+  private var units: [String: [Int: EvaluationUnit]] = [:]
+  private var samples: [String: [Int: SampleRecord]] = [:]
+  private var pixels: [Int: String] = [:]
+  private var texts: [String: TextAttackRecord] = [:]
+  /// What a reader of the result must know.
+  private(set) var notes: [String] = []
+  private var deviating: [String] = []
+
+  static func path(_ folder: String) -> String { folder + "/record.jsonl" }
+
+  /// Begins a record, or takes up the one that stands in `folder`.
+  ///
+  /// - Parameters:
+  ///   - header: everything that fixes the result; members of `machine` may differ.
+  ///   - resumes: a record may stand there already.
+  init(_ folder: String, header: JSONValue, resumes: Bool) throws {
+    let path = Self.path(folder)
+    try FileReader.makeDirectory(folder)
+    var contents = RecordFile.Contents()
+    if FileReader.exists(path) {
+      guard resumes else {
+        throw KilpiError(
+          "", "an evaluation exists in '\(folder)'",
+          advice: "pass resume = true to continue it, or another out")
+      }
+      contents = try RecordFile.read(path)
+    }
+    file = try RecordFile(path: path, keeping: contents.length)
+    if contents.torn > 0 {
+      notes.append(
+        "the record's last line was torn (\(contents.torn) bytes): dropped, and computed again")
+    }
+    // What was written is compared, with numbers as text gives them back.
+    let header = try JSONValue.parse(header.serialized())
+    guard let first = contents.values.first else {
+      try file.append([.init("evaluation", header)])
+      return
+    }
+    guard let known = first["evaluation"] else {
+      throw KilpiError("", "'\(path)' is no record of an evaluation")
+    }
+    try compare(known, header)
+    for (index, line) in contents.values.dropFirst().enumerated() {
+      guard take(line) else {
+        throw KilpiError("", "'\(path)' has another format in line \(index + 2)")
+      }
+    }
+  }
+
+  // MARK: The header
+
+  private func compare(_ known: JSONValue, _ now: JSONValue) throws {
+    let differences = Self.differences(known, now, path: "")
+    let serious = differences.filter { !$0.hasPrefix("machine.") }
+    guard serious.isEmpty else {
+      let rest = serious.count > 8 ? "; and \(serious.count - 8) more" : ""
+      throw KilpiError(
+        "",
+        "the record was begun with other settings: "
+          + serious.prefix(8).joined(separator: "; ") + rest,
+        advice: "use the same settings, or another out")
+    }
+    notes += differences.map { "the record was begun on another machine: " + $0 }
+  }
+
+  /// Every place in which two values differ: `data.n was 3, is 4`.
+  static func differences(_ a: JSONValue, _ b: JSONValue, path: String) -> [String] {
+    if a == b { return [] }
+    func inside(_ key: String) -> String { path.isEmpty ? key : path + "." + key }
+    if let before = a.object, let after = b.object {
+      let keys = before.map(\.key) + after.map(\.key).filter { key in a[key] == nil }
+      return keys.flatMap { key in
+        differences(a[key] ?? .null, b[key] ?? .null, path: inside(key))
+      }
+    }
+    if let before = a.array, let after = b.array, before.count == after.count {
+      return before.indices.flatMap {
+        differences(before[$0], after[$0], path: inside(String($0 + 1)))
+      }
+    }
+    func short(_ value: JSONValue) -> String {
+      let text = value.serialized()
+      return text.count > 60 ? text.prefix(59) + "…" : text
+    }
+    return ["\(path) was \(short(a)), is \(short(b))"]
+  }
+
+  // MARK: Lines
+
+  private func take(_ line: JSONValue) -> Bool {
+    if let text = line["text_attack"] {
+      guard let record = TextAttackRecord(text) else { return false }
+      texts[record.name] = record
+      return true
+    }
+    guard let row = line["row"]?.string else { return false }
+    if let place = line["at"]?.int {
+      guard let sample = SampleRecord(line) else { return false }
+      samples[row, default: [:]][place] = sample
+      if let digits = line["pixels"]?.string { pixels[place] = digits }
+      return true
+    }
+    guard let first = line["finished"]?.int, let count = line["count"]?.int, count >= 0,
+      count < 1 << 32
+    else { return false }
+    let members = (0..<count).compactMap { samples[row]?[first + $0] }
+    guard members.count == count else { return false }
+    units[row, default: [:]][first] = EvaluationUnit(
+      samples: members, seconds: line["seconds"]?.anyDouble ?? 0,
+      flags: (line["flags"]?.array ?? []).compactMap { flag in
+        guard let kind = flag["kind"]?.string.flatMap({ AttackFlag.Kind(rawValue: $0) }) else {
+          return nil
+        }
+        return AttackFlag(kind, flag["detail"]?.string ?? "")
+      }, problems: (line["problems"]?.array ?? []).compactMap(\.string))
+    return true
+  }
+
+  /// A row's finished batch; nil when it has to be computed.
+  func unit(_ row: String, first: Int, count: Int) -> EvaluationUnit? {
+    guard let unit = units[row]?[first], unit.samples.count == count else { return nil }
+    return unit
+  }
+
+  /// The text attack of a name, when it was finished.
+  func text(_ name: String) -> TextAttackRecord? { texts[name] }
+
+  /// Appends a finished text attack.
+  func append(_ text: TextAttackRecord) throws {
+    try file.append([.init("text_attack", text.json)])
+  }
+
+  /// The images of a batch must be those of the record.
+  func check(pixels digits: [String], _ ids: [String], first: Int) throws {
+    for (index, now) in digits.enumerated() {
+      guard let known = pixels[first + index], known != now else { continue }
+      throw KilpiError(
+        "", "sample '\(ids[index])' has other pixels than when the record was begun",
+        advice: "use the same data, or another out")
+    }
+  }
+
+  /// Appends a row's batch, a line a sample, those that stand in the record left out.
+  ///
+  /// - Returns: the unit as the record has it.
+  func append(
+    _ row: String, first: Int, _ unit: EvaluationUnit, pixels digits: [String]?
+  ) throws -> EvaluationUnit {
+    var unit = unit
+    for (index, sample) in unit.samples.enumerated() {
+      let place = first + index
+      if let known = samples[row]?[place] {
+        // As text: a loss that is not a number equals itself there.
+        func text(_ sample: SampleRecord) -> String {
+          JSONValue.object(sample.members(row: row)).serialized()
+        }
+        if text(known) != text(sample) { deviating.append("\(row) \(sample.id)") }
+        unit.samples[index] = known
+        continue
+      }
+      var members = sample.members(row: row)
+      members.append(.init("at", .integer(Int64(place))))
+      if let digits { members.append(.init("pixels", .string(digits[index]))) }
+      try file.append(members)
+    }
+    try file.append([
+      .init("row", .string(row)), .init("finished", .integer(Int64(first))),
+      .init("count", .integer(Int64(unit.samples.count))), .init("seconds", .number(unit.seconds)),
+      .init(
+        "flags",
+        .array(
+          unit.flags.map {
+            .record(["kind": .string($0.kind.rawValue), "detail": .string($0.detail)])
+          })), .init("problems", .array(unit.problems.map { .string($0) })),
+    ])
+    return unit
+  }
+
+  /// Notes at the end: samples that were computed twice must have come out alike.
+  func finalNotes() -> [String] {
+    guard let first = deviating.first else { return notes }
+    return notes + [
+      "\(deviating.count) samples came out differently when they were computed again, such as "
+        + "\(first): this machine or build computes otherwise than the one that began the record"
+    ]
+  }
+}

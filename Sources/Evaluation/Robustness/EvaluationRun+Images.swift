@@ -1,0 +1,225 @@
+internal import Attacks
+internal import Diagnostics
+internal import Files
+internal import Images
+internal import Tensors
+
+// Image attacks of an evaluation: who is attacked, verdicts, gates, files.
+
+extension EvaluationRun {
+  /// An attack's images and report.
+  func result(
+    _ attack: EvaluatedImageAttack, _ classifier: @escaping Classifier, _ part: BatchPart,
+    label: String
+  ) throws -> AttackResult {
+    var settings = attack.settings
+    settings.sampleIDs = part.sampleIDs
+    settings.firstIndex = part.first + 1
+    settings.progress = meter.handler(label, evaluation.progress)
+    return try named(label) {
+      try attack.attack.run(
+        classifier, images: part.images, criterion: .misclassified(part.labels),
+        settings: settings)
+    }
+  }
+
+  /// Runs the attack of a row over a batch, or over what earlier attacks left of it, and appends its
+  /// verdicts.
+  ///
+  /// - Returns: the images, when all samples were attacked.
+  func attack(
+    _ index: Int, _ classifier: @escaping Classifier, _ whole: BatchPart, _ clean: [Score]
+  ) throws -> Tensor? {
+    guard let attack = plan.rows[index].image else { return nil }
+    let begin = ContinuousClock.now
+    var unit = EvaluationUnit(samples: [])
+    var broken: [Int: String] = [:]
+    if plan.rows[index].onSurvivors {
+      for position in 0..<whole.count {
+        broken[position] = breaker(of: whole.first + position, before: index)
+      }
+    }
+    let positions = (0..<whole.count).filter { broken[$0] == nil }
+    let part = try whole.selected(positions)
+    var records: [SampleRecord] = []
+    if !positions.isEmpty {
+      let result = try result(attack, classifier, part, label: rows[index].label)
+      let scores = positions.map { clean[$0] }
+      records = try verdicts(index, result, part, scores)
+      try checkBounds(result, attack.settings.budget, &unit)
+      unit.flags = result.report.flags
+      if let kind = evaluation.savedImages {
+        try save(kind, index, result.images, part, positions, classifier, &records, &unit)
+      }
+      try keepPictures(whole, index, result.images, records)
+      var next = records.makeIterator()
+      unit.samples = (0..<whole.count).compactMap { position in
+        broken[position].map { skipped(whole, position, clean, $0) } ?? next.next()
+      }
+      unit.seconds = begin.seconds
+      try commit(index, whole, unit)
+      return positions.count == whole.count ? result.images : nil
+    }
+    unit.samples = (0..<whole.count).map { skipped(whole, $0, clean, broken[$0] ?? "") }
+    try commit(index, whole, unit)
+    return nil
+  }
+
+  /// The image attack that broke a sample before row `index`; wrong when clean is not broken by one.
+  private func breaker(of sample: Int, before index: Int) -> String? {
+    for row in rows[..<index] where row.kind == .image {
+      let record = row.samples[sample]
+      if record.isCleanCorrect, !record.isCorrect, !record.wasBrokenBefore { return row.label }
+    }
+    return nil
+  }
+
+  private func skipped(
+    _ part: BatchPart, _ position: Int, _ clean: [Score], _ breaker: String
+  ) -> SampleRecord {
+    var record = SampleRecord(
+      id: part.ids[position], label: part.labels[position],
+      cleanPrediction: clean[position].prediction, prediction: nil, isCorrect: false)
+    record.flags = [SampleRecord.brokenBefore + breaker]
+    return record
+  }
+
+  private func verdicts(
+    _ index: Int, _ result: AttackResult, _ part: BatchPart, _ clean: [Score]
+  ) throws -> [SampleRecord] {
+    let report = result.report
+    guard report.isJudged, report.prediction.count == part.count else {
+      throw KilpiError("", "\(rows[index].label): the attack gave no verdicts")
+    }
+    return (0..<part.count).map { position in
+      var record = part.record(position, clean[position], prediction: report.prediction[position])
+      record.isCorrect = counts(index, record, report.prediction[position])
+      record.margin = report.margin[position]
+      record.loss = report.loss[position]
+      record.linf = report.distance.linf[position]
+      record.l2 = report.distance.l2[position]
+      record.l1 = report.distance.l1[position]
+      record.forwards = report.forwards[position]
+      record.backwards = report.backwards[position]
+      if !evaluation.attacksAll, !report.cleanCorrect[position] {
+        record.flags.append(SampleRecord.notAttacked)
+      }
+      return record
+    }
+  }
+
+  /// Wrong when clean is broken, whatever an attack on it (attack_all) makes of it.
+  ///
+  /// The adaptive attack is judged by the prompts that it saw.
+  private func counts(_ index: Int, _ record: SampleRecord, _ prediction: Int) -> Bool {
+    prediction == record.label
+      && (rows[index].kind == .multimodalAdaptive || record.isCleanCorrect)
+  }
+
+  /// The budget must hold, checked in float64: exactly in L∞, to 1e-6 relative in the other norms.
+  private func checkBounds(
+    _ result: AttackResult, _ budget: Budget, _ unit: inout EvaluationUnit
+  ) throws {
+    let slack = budget.norm == .linf ? 0 : 1e-6 * budget.epsilon
+    let largest = result.report.distance[budget.norm].max() ?? 0
+    if !(largest <= budget.epsilon + slack) {
+      unit.problems.append(
+        "the change \(largest) is larger than the budget, \(budget.description)")
+    }
+    let isInside = try result.images.withPixels { values in
+      values.allSatisfy { $0 >= 0 && $0 <= 1 }
+    }
+    if !isInside { unit.problems.append("adversarial pixels leave 0 … 1") }
+  }
+
+  // MARK: Files
+
+  /// Writes the attacked images, reads them back, and judges what the files hold.
+  private func save(
+    _ kind: SavedImages, _ index: Int, _ images: Tensor, _ part: BatchPart, _ positions: [Int],
+    _ classifier: Classifier, _ records: inout [SampleRecord], _ unit: inout EvaluationUnit
+  ) throws {
+    guard let output = evaluation.output, let attack = plan.rows[index].image else { return }
+    let (budget, label) = (attack.settings.budget, rows[index].label)
+    let folder = "\(output)/images/\(FileNames.plain(label))"
+    try FileReader.makeDirectory(folder)
+    for place in records.indices where !records[place].flags.contains(SampleRecord.notAttacked) {
+      try Interrupts.poll()
+      let number = String(part.first + positions[place])
+      let name =
+        String(repeating: "0", count: max(0, 6 - number.count)) + number + "-"
+        + FileNames.plain(part.ids[place])
+      let clean = try part.images.selected(0, place).contiguous()
+      let image = try images.selected(0, place).contiguous()
+      let reloaded = try named("\(label), sample '\(part.ids[place])'") {
+        switch kind {
+        case .float:
+          let path = "\(folder)/\(name).safetensors"
+          try Safetensors.save(["image": image], metadata: [:], to: path)
+          guard let tensor = try Safetensors.load(path).tensors["image"] else {
+            throw KilpiError("", "'\(path)' does not hold the image")
+          }
+          return tensor
+        case .png:
+          return try AdversarialImageFile.save(
+            adversarial: image, clean: clean, epsilon: budget.epsilon, path: "\(folder)/\(name).png"
+          ).reloaded.converted(to: image.dtype)
+        }
+      }
+      let row = try reloaded.unsqueezed(0).contiguous()
+      let one = BatchPart(
+        images: row, labels: [part.labels[place]], ids: [part.ids[place]],
+        sampleIDs: [part.sampleIDs[place]], first: 0)
+      let score = try score(classifier, row, one, label)[0]
+      let wasBroken = !records[place].isCorrect
+      records[place].prediction = score.prediction
+      records[place].isCorrect = counts(index, records[place], score.prediction)
+      records[place].margin = score.margin
+      records[place].forwards = (records[place].forwards ?? 0) + 1
+      let distances = try Distances(from: clean.unsqueezed(0), to: row)
+      records[place].linf = distances.linf[0]
+      records[place].l2 = distances.l2[0]
+      records[place].l1 = distances.l1[0]
+      if wasBroken, records[place].isCorrect { records[place].flags.append("lost_in_file") }
+      let slack = budget.norm == .linf ? 0 : 1e-6 * budget.epsilon
+      if !(distances[budget.norm][0] <= budget.epsilon + slack) {
+        unit.problems.append("a file holds a change beyond the budget, \(budget.description)")
+      }
+    }
+  }
+}
+
+/// Names of files made from names of rows and samples.
+enum FileNames {
+  /// Letters, digits, `-`, `_` and `.`, everything else as `_`; at most 80 characters.
+  static func plain(_ text: String) -> String {
+    String(
+      text.unicodeScalars.prefix(80).map { scalar in
+        switch scalar {
+        case "a"..."z", "A"..."Z", "0"..."9", "-", "_": return Character(scalar)
+        case ".": return "."
+        default: return "_"
+        }
+      })
+  }
+}
+
+extension Tensor {
+  /// Runs `body` over all values as float32.
+  func withPixels<R>(_ body: (UnsafeBufferPointer<Float>) throws -> R) throws -> R {
+    let same = dtype == .float32 ? detached() : try detached().converted(to: .float32)
+    return try same.withFloats(body)
+  }
+
+  /// CRC-32 of each row's values as float32, in hexadecimal digits.
+  func rowChecksums() throws -> [String] {
+    let count = shape.first ?? 0
+    return try contiguous().withPixels { values in
+      let width = count > 0 ? values.count / count : 0
+      return (0..<count).map { row in
+        let part = UnsafeBufferPointer(rebasing: values[row * width..<(row + 1) * width])
+        return Checksum.digits(Checksum.crc32(UnsafeRawBufferPointer(part)))
+      }
+    }
+  }
+}

@@ -1,0 +1,85 @@
+internal import Files
+
+extension SampleRecord {
+  /// The members of its line in files; what was not measured is left out.
+  func members(row label: String) -> [JSONValue.Member] {
+    var members: [JSONValue.Member] = [
+      .init("row", .string(label)), .init("id", .string(id)),
+      .init("label", .integer(Int64(self.label))),
+      .init("clean_prediction", .integer(Int64(cleanPrediction))),
+    ]
+    if let prediction { members.append(.init("prediction", .integer(Int64(prediction)))) }
+    members.append(.init("correct", .bool(isCorrect)))
+    for (key, value) in [
+      ("margin", margin), ("loss", loss), ("linf", linf), ("l2", l2), ("l1", l1),
+    ] {
+      if let value { members.append(.init(key, .number(value))) }
+    }
+    for (key, value) in [("forwards", forwards), ("backwards", backwards)] {
+      if let value { members.append(.init(key, .integer(Int64(value)))) }
+    }
+    if !flags.isEmpty { members.append(.init("flags", .array(flags.map { .string($0) }))) }
+    return members
+  }
+
+  /// Reads what `members` wrote; nil when something is missing.
+  init?(_ json: JSONValue) {
+    guard let id = json["id"]?.string, let label = json["label"]?.int,
+      let clean = json["clean_prediction"]?.int, let isCorrect = json["correct"]?.bool
+    else { return nil }
+    self.init(
+      id: id, label: label, cleanPrediction: clean, prediction: json["prediction"]?.int,
+      isCorrect: isCorrect)
+    margin = json["margin"]?.anyDouble
+    loss = json["loss"]?.anyDouble
+    linf = json["linf"]?.anyDouble
+    l2 = json["l2"]?.anyDouble
+    l1 = json["l1"]?.anyDouble
+    forwards = json["forwards"]?.int
+    backwards = json["backwards"]?.int
+    flags = json["flags"]?.array?.compactMap(\.string) ?? []
+  }
+}
+
+extension TextAttackRecord {
+  /// The whole record.
+  var json: JSONValue {
+    .record([
+      "name": .string(name), "parameters": record,
+      "changed_share": .number(changedShare), "synonym_share": .number(synonymShare),
+      "class_share": .number(classShare), "encoded": .integer(Int64(encoded)),
+      "seconds": .number(seconds),
+      "prompts": .array(
+        prompts.map { prompt in
+          .record([
+            "original": .string(prompt.original), "adversarial": .string(prompt.adversarial),
+            "edits": .array(prompt.edits.map { .string($0) }),
+          ])
+        }),
+    ])
+  }
+
+  /// Reads what `json` wrote; nil when something is missing.
+  init?(_ json: JSONValue) {
+    guard let name = json["name"]?.string, let prompts = json["prompts"]?.array,
+      let encoded = json["encoded"]?.int
+    else { return nil }
+    self.init(
+      name: name, record: json["parameters"] ?? .null,
+      prompts: prompts.map { prompt in
+        Prompt(
+          original: prompt["original"]?.string ?? "",
+          adversarial: prompt["adversarial"]?.string ?? "",
+          edits: prompt["edits"]?.array?.compactMap(\.string) ?? [])
+      },
+      changedShare: json["changed_share"]?.anyDouble ?? .nan,
+      synonymShare: json["synonym_share"]?.anyDouble ?? .nan,
+      classShare: json["class_share"]?.anyDouble ?? .nan, encoded: encoded,
+      seconds: json["seconds"]?.anyDouble ?? 0)
+  }
+}
+
+extension JSONValue {
+  /// The number, also one that the writer spelt as `"nan"` or `"-inf"`.
+  var anyDouble: Double? { double ?? string.flatMap { Double($0) } }
+}

@@ -1,0 +1,119 @@
+import Attacks
+import Diagnostics
+import Files
+import TestSupport
+import Testing
+
+@testable import Evaluation
+
+/// Sets of image attacks: order, who is attacked, what rows count, what is planned.
+@Suite("sets of attacks") struct SurvivorTests {
+  /// Samples 0, 1 wrong when clean; 2 … 6 in group 1; 7 … 9 in group 2.
+  private static func report(
+    batch: Int = 4, _ change: (inout RobustnessEvaluation) throws -> Void = { _ in }
+  ) throws -> RobustnessReport {
+    var evaluation = RobustnessEvaluation()
+    evaluation.batch = batch
+    evaluation.images = [
+      try HandMade.image("dear", [1, 2], cost: 50), try HandMade.image("cheap", [1], cost: 5),
+    ]
+    try change(&evaluation)
+    return try evaluation.run(
+      EvaluationSubject(name: "f", classifier: HandMade.classifier()),
+      data: HandMade.data(RobustnessTests.samples()))
+  }
+
+  @Test("the cheapest runs first, the next on what it left", arguments: [1, 4, 64])
+  func survivors(_ batch: Int) throws {
+    let report = try Self.report(batch: batch)
+    #expect(
+      report.scenarios.map(\.label) == ["clean", "image/cheap", "image/dear", "worst"])
+    let (cheap, dear) = (report.scenarios[1], report.scenarios[2])
+    #expect(cheap.accuracy.count == 3 && !cheap.isOnSurvivors && cheap.attackedCount == 10)
+    #expect(dear.accuracy.count == 0 && dear.isOnSurvivors && dear.attackedCount == 5)
+    for (index, sample) in dear.samples.enumerated() {
+      let isSkipped = (2..<7).contains(index)
+      #expect(sample.wasBrokenBefore == isSkipped)
+      #expect(
+        sample.flags
+          == (isSkipped ? ["broken_before:image/cheap"] : index < 2 ? ["not_attacked"] : []))
+      #expect((sample.prediction == nil) == isSkipped && (sample.linf == nil) == isSkipped)
+      #expect((sample.forwards == nil) == isSkipped)
+    }
+    #expect(dear.forwards == 15 && dear.backwards == 10)
+    #expect(report.scenario("worst")?.samples[2].flags == ["broken_by:image/cheap"])
+    #expect(report.scenario("worst")?.samples[8].flags == ["broken_by:image/dear"])
+    #expect(report.table().contains("+ dear"))
+    #expect(report.table(width: 200).contains("(image/dear: 5 of 10 samples)"))
+  }
+
+  @Test("each attack on all samples, when asked for: its own accuracy, in the given order")
+  func each() throws {
+    let report = try Self.report { $0.attacksEach = true }
+    #expect(report.scenarios.map(\.label) == ["clean", "image/dear", "image/cheap", "worst"])
+    #expect(report.scenario("image/dear")?.accuracy.count == 0)
+    #expect(report.scenario("image/cheap")?.accuracy.count == 3)
+    #expect(report.scenarios.allSatisfy { $0.attackedCount == 10 && !$0.isOnSurvivors })
+    // The worst over the set is the same either way.
+    #expect(report.scenario("worst")?.correct == (try Self.report().scenario("worst")?.correct))
+  }
+
+  @Test("images that mm_sep scores again are made for all samples")
+  func sharedImages() throws {
+    var evaluation = RobustnessEvaluation()
+    evaluation.images = [
+      try HandMade.image("cheap", [1], cost: 5), try HandMade.image("dear", [1, 2], cost: 50),
+    ]
+    evaluation.texts = [HandMade.text()]
+    evaluation.multimodal = EvaluatedMultimodalAttack.all(
+      images: [evaluation.images[1]], texts: evaluation.texts, methods: [.independent])
+    let report = try evaluation.run(
+      HandMade.subject(), data: HandMade.data(RobustnessTests.samples()))
+    #expect(report.scenario("image/dear")?.attackedCount == 10)
+    #expect(report.scenario("mm_sep/dear + x")?.samples.allSatisfy { $0.linf != nil } == true)
+  }
+
+  @Test func costs() throws {
+    var evaluation = RobustnessEvaluation()
+    evaluation.images = [
+      EvaluatedImageAttack(
+        name: "pgd", attack: ProjectedGradientDescent(steps: 10), settings: AttackSettings()),
+      EvaluatedImageAttack(
+        name: "fgsm", attack: FastGradientSign(), settings: AttackSettings()),
+    ]
+    evaluation.images[0].settings.restarts = 3
+    evaluation.samples = .random(5)
+    var seen: [ProgressEvent] = []
+    evaluation.progress = { seen.append($0) }
+    let subject = EvaluationSubject(name: "f", classifier: HandMade.classifier())
+    let cost = try evaluation.cost(subject, data: HandMade.data(RobustnessTests.samples()))
+    #expect(cost.rows.map(\.label) == ["clean", "image/fgsm", "image/pgd"])
+    #expect(cost.rows.map(\.cost.forwards) == [5, 20, 175])
+    #expect(cost.rows.map(\.cost.backwards) == [0, 5, 150])
+    #expect(cost.total == AttackCost(forwards: 200, backwards: 155))
+    #expect(
+      cost.description == "at most 200 forward and 155 backward passes for 5 samples")
+    #expect(seen.isEmpty)
+    #expect(
+      (AttackCost(forwards: .max, backwards: 1) * 2) == AttackCost(forwards: .max, backwards: 2))
+    let report = try Self.report {
+      $0.progress = { seen.append($0) }
+    }
+    #expect(seen.first?.note == "at most 560 forward and 550 backward passes for 10 samples")
+    #expect(seen.first?.completed == 0)
+    #expect(seen.last.map { $0.completed == $0.total } == true)
+    #expect(zip(seen, seen.dropFirst()).allSatisfy { $0.completed <= $1.completed })
+    #expect(report.json["planned"]?["forwards"]?.int == 560)
+  }
+
+  @Test func flagsStandInTheTable() throws {
+    let report = try Self.report {
+      $0.images = [try HandMade.image("flagged", [1], flag: .zeroGradient)]
+    }
+    let lines = report.table(width: 200).split(separator: "\n")
+    #expect(lines.contains { $0.contains("image     flagged") && $0.hasSuffix("zero_gradient") })
+    #expect(report.csv.contains(",zero_gradient,"))
+    #expect(report.scenario("image/flagged")?.flags.map(\.batches) == [3])
+    #expect(try !Self.report().table(width: 200).contains("flags"))
+  }
+}
