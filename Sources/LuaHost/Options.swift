@@ -9,7 +9,7 @@ internal import Diagnostics
 public struct Options {
   /// The values that were given, by name.
   public let given: [String: LuaValue]
-  let specs: [OptionSpec]
+  private(set) var specs: [OptionSpec]
   let state: LuaState
   /// In front of names of nested tables: `image.`.
   let path: String
@@ -40,6 +40,17 @@ public struct Options {
           "", "option '\(path)\(spec.name)' is missing", advice: "it is: \(spec.doc)")
       }
     }
+  }
+
+  /// The same values with the types, ranges and defaults of other specifications: those of the one
+  /// method that the table names.
+  public func narrowed(to specs: [OptionSpec]) throws -> Options {
+    var copy = self
+    copy.specs = specs
+    for spec in specs {
+      if let value = given[spec.name] { try copy.check(value, spec) }
+    }
+    return copy
   }
 
   /// True when the script gave the option.

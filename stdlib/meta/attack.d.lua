@@ -227,6 +227,120 @@ function attack.mifgsm(classifier, images, labels, options) end
 ---@return table report
 function attack.nifgsm(classifier, images, labels, options) end
 
+---@class attack.deepfoolOptions
+---@field eps? number|string # budget that report.within_eps counts in; no limit when not given
+---@field norm? "linf"|"l2"|"l1" # norm of the budget; default "linf"
+---@field loss? string|function # "ce", "margin", "dlr", or a function (logits, labels) -> [N] that is increased; default "ce"
+---@field restarts? integer # random starts; the best counts; default 1
+---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
+---@field eot? integer # passes a gradient is averaged over; default 1
+---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it
+---@field steps? integer # steps; default 50
+---@field overshoot? number # share by which the change is lengthened; default 0.02
+---@field candidates? integer # classes looked at, by their rank on the clean image; default 10
+---@field targeted? tensor|integer[]|string # target labels, "random" or "least-likely"
+---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
+---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
+---@field early_stop? boolean # samples that are solved leave the batch; default false
+---@field trace? boolean # record loss and margin of every iterate; default false
+---@field batch? integer # images at once; 0: all; default 0
+---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
+---@field progress? boolean # show a progress bar; default true
+
+--- DeepFool: steps to the nearest face of the linearised decision region until the class changes (arXiv:1511.04599). Untargeted. Images are [N, 3, H, W] in [0, 1] at their own size, labels count from 1. The result is the nearest image found that is classified otherwise, judged alone; images that are wrong already, and those for which nothing was found, come back unchanged. The report has nearest (the distance per sample, in the norm; 0 or infinite in these two cases), within_eps (the share at a distance of at most eps), and what other attacks report. In attack tables of eval and train, results beyond eps count as failures.
+---
+---```lua
+---local w = tensor.from{{1, -1}, {2, 0}, {0, 1}}:reshape{3, 2}
+---local function classify(x) return x:mean{axis = {3, 4}}:matmul(w) end
+---local x, y = tensor.full({2, 3, 2, 2}, 0.5), {1, 1}
+---local adv, report = attack.deepfool(classify, x, y)
+---print(report.success[1], report.nearest[1] <= 0.3 * 1.03)  --> true	true
+---```
+---@param classifier classifier|function
+---@param images tensor
+---@param labels tensor|integer[]
+---@param options? attack.deepfoolOptions
+---@return tensor adversarial
+---@return table report
+function attack.deepfool(classifier, images, labels, options) end
+
+---@class attack.cwOptions
+---@field eps? number|string # budget that report.within_eps counts in; no limit when not given
+---@field norm? "linf"|"l2"|"l1" # norm of the budget; default "l2"
+---@field loss? string|function # "ce", "margin", "dlr", or a function (logits, labels) -> [N] that is increased; default "ce"
+---@field restarts? integer # random starts; the best counts; default 1
+---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
+---@field eot? integer # passes a gradient is averaged over; default 1
+---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it
+---@field steps? integer # Adam's steps for each c; 10000, or 200 with fast = true
+---@field search_steps? integer # values of c tried; 9, or 5 with fast = true
+---@field lr? number # Adam's step size; default 0.01
+---@field c? number # the first c; default 0.001
+---@field kappa? number # margin of the logits that a result must have; default 0
+---@field fast? boolean # a short search, for a first look; default false
+---@field targeted? tensor|integer[]|string # target labels, "random" or "least-likely"
+---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
+---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
+---@field early_stop? boolean # samples that are solved leave the batch; default false
+---@field trace? boolean # record loss and margin of every iterate; default false
+---@field batch? integer # images at once; 0: all; default 0
+---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
+---@field progress? boolean # show a progress bar; default true
+
+--- Carlini and Wagner's L2 attack: Adam on distance plus c times a hinge of the margin, and a search for c, sample by sample (arXiv:1608.04644). Images are [N, 3, H, W] in [0, 1] at their own size, labels count from 1. The result is the nearest image found that is classified otherwise, judged alone; images that are wrong already, and those for which nothing was found, come back unchanged. The report has nearest (the distance per sample, in the norm; 0 or infinite in these two cases), within_eps (the share at a distance of at most eps), and what other attacks report. In attack tables of eval and train, results beyond eps count as failures.
+---
+---```lua
+---local w = tensor.from{{1, -1}, {2, 0}, {0, 1}}:reshape{3, 2}
+---local function classify(x) return x:mean{axis = {3, 4}}:matmul(w) end
+---local x, y = tensor.full({2, 3, 2, 2}, 0.5), {1, 1}
+---local adv, report = attack.cw(classify, x, y)
+---print(report.success[1], report.nearest[1] <= 1.03)  --> true	true
+---```
+---@param classifier classifier|function
+---@param images tensor
+---@param labels tensor|integer[]
+---@param options? attack.cwOptions
+---@return tensor adversarial
+---@return table report
+function attack.cw(classifier, images, labels, options) end
+
+---@class attack.ddnOptions
+---@field eps? number|string # budget that report.within_eps counts in; no limit when not given
+---@field norm? "linf"|"l2"|"l1" # norm of the budget; default "l2"
+---@field loss? string|function # "ce", "margin", "dlr", or a function (logits, labels) -> [N] that is increased; default "ce"
+---@field restarts? integer # random starts; the best counts; default 1
+---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
+---@field eot? integer # passes a gradient is averaged over; default 1
+---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it
+---@field steps? integer # gradient steps; default 100
+---@field init_norm? number # the first norm, in pixel units; default 1
+---@field gamma? number # share by which the norm changes, between 0 and 1; default 0.05
+---@field targeted? tensor|integer[]|string # target labels, "random" or "least-likely"
+---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
+---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
+---@field early_stop? boolean # samples that are solved leave the batch; default false
+---@field trace? boolean # record loss and margin of every iterate; default false
+---@field batch? integer # images at once; 0: all; default 0
+---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
+---@field progress? boolean # show a progress bar; default true
+
+--- Decoupled direction and norm: the direction follows the gradient, the norm shrinks by a share after success and grows after failure (arXiv:1811.09600). L2. Images are [N, 3, H, W] in [0, 1] at their own size, labels count from 1. The result is the nearest image found that is classified otherwise, judged alone; images that are wrong already, and those for which nothing was found, come back unchanged. The report has nearest (the distance per sample, in the norm; 0 or infinite in these two cases), within_eps (the share at a distance of at most eps), and what other attacks report. In attack tables of eval and train, results beyond eps count as failures.
+---
+---```lua
+---local w = tensor.from{{1, -1}, {2, 0}, {0, 1}}:reshape{3, 2}
+---local function classify(x) return x:mean{axis = {3, 4}}:matmul(w) end
+---local x, y = tensor.full({2, 3, 2, 2}, 0.5), {1, 1}
+---local adv, report = attack.ddn(classify, x, y)
+---print(report.success[1], report.nearest[1] <= 1.03)  --> true	true
+---```
+---@param classifier classifier|function
+---@param images tensor
+---@param labels tensor|integer[]
+---@param options? attack.ddnOptions
+---@return tensor adversarial
+---@return table report
+function attack.ddn(classifier, images, labels, options) end
+
 ---@class attack.embeddingOptions
 ---@field eps? number|string # budget in pixel units of [0, 1], or a fraction such as "8/255"; 1/255 for linf, no default for l2
 ---@field norm? "linf"|"l2"|"l1" # norm of the budget; default "linf"
@@ -293,9 +407,9 @@ function attack.embedding(model, images, options) end
 function attack.text(model, prompts, options) end
 
 ---@class attack.multimodalOptions.image
----@field method? "fgsm"|"rfgsm"|"bim"|"pgd"|"mifgsm"|"nifgsm" # the attack; default "pgd"
+---@field method? "fgsm"|"rfgsm"|"bim"|"pgd"|"mifgsm"|"nifgsm"|"deepfool"|"cw"|"ddn" # the attack; default "pgd"
 ---@field eps? number|string # budget in pixel units of [0, 1], or a fraction such as "8/255"; 1/255 for linf, no default for l2
----@field norm? "linf"|"l2"|"l1" # norm of the budget; default "linf"
+---@field norm? "linf"|"l2"|"l1" # norm of the budget
 ---@field loss? string|function # "ce", "margin", "dlr", or a function (logits, labels) -> [N] that is increased; default "ce"
 ---@field restarts? integer # random starts; the best counts; default 1
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
@@ -303,11 +417,20 @@ function attack.text(model, prompts, options) end
 ---@field eot? integer # passes a gradient is averaged over; default 1
 ---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it
 ---@field random_step? number|string # length of the random step; eps / 2 when not given
----@field steps? integer # gradient steps; default 10
+---@field steps? integer # gradient steps
 ---@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2
 ---@field random_start? boolean # start at a random point of the ball; default true
 ---@field momentum? number # decay of an accumulated direction; 0.9 in FARE; default 0
 ---@field decay? number # factor of the accumulated gradient; default 1
+---@field overshoot? number # share by which the change is lengthened; default 0.02
+---@field candidates? integer # classes looked at, by their rank on the clean image; default 10
+---@field search_steps? integer # values of c tried; 9, or 5 with fast = true
+---@field lr? number # Adam's step size; default 0.01
+---@field c? number # the first c; default 0.001
+---@field kappa? number # margin of the logits that a result must have; default 0
+---@field fast? boolean # a short search, for a first look; default false
+---@field init_norm? number # the first norm, in pixel units; default 1
+---@field gamma? number # share by which the norm changes, between 0 and 1; default 0.05
 
 ---@class attack.multimodalOptions.text
 ---@field method? "bert"|"synonym"|"embedding"|"char"|"beam"|"genetic"|"exhaustive" # bert (a masked language model, `mlm`), synonym (WordNet), embedding (nearest tokens), char (edits), or a search over both word sources: beam, genetic, exhaustive; without it bert if there is an mlm, else both word sources, greedily

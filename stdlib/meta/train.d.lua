@@ -46,9 +46,9 @@ train = {}
 function train.contrastive(options) end
 
 ---@class train.runOptions.image_attack
----@field method? "fgsm"|"rfgsm"|"bim"|"pgd"|"mifgsm"|"nifgsm" # the attack; default "pgd"
+---@field method? "fgsm"|"rfgsm"|"bim"|"pgd"|"mifgsm"|"nifgsm"|"deepfool"|"cw"|"ddn" # the attack; default "pgd"
 ---@field eps? number|string # budget in pixel units of [0, 1], or a fraction such as "8/255"; 1/255 for linf, no default for l2
----@field norm? "linf"|"l2"|"l1" # norm of the budget; default "linf"
+---@field norm? "linf"|"l2"|"l1" # norm of the budget
 ---@field loss? string|function # "ce", "margin", "dlr", or a function (logits, labels) -> [N] that is increased; default "ce"
 ---@field restarts? integer # random starts; the best counts; default 1
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
@@ -56,11 +56,20 @@ function train.contrastive(options) end
 ---@field eot? integer # passes a gradient is averaged over; default 1
 ---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it
 ---@field random_step? number|string # length of the random step; eps / 2 when not given
----@field steps? integer # gradient steps; default 10
+---@field steps? integer # gradient steps
 ---@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2
 ---@field random_start? boolean # start at a random point of the ball; default true
 ---@field momentum? number # decay of an accumulated direction; 0.9 in FARE; default 0
 ---@field decay? number # factor of the accumulated gradient; default 1
+---@field overshoot? number # share by which the change is lengthened; default 0.02
+---@field candidates? integer # classes looked at, by their rank on the clean image; default 10
+---@field search_steps? integer # values of c tried; 9, or 5 with fast = true
+---@field lr? number # Adam's step size; default 0.01
+---@field c? number # the first c; default 0.001
+---@field kappa? number # margin of the logits that a result must have; default 0
+---@field fast? boolean # a short search, for a first look; default false
+---@field init_norm? number # the first norm, in pixel units; default 1
+---@field gamma? number # share by which the norm changes, between 0 and 1; default 0.05
 
 ---@class train.runOptions.text_attack
 ---@field method? "bert"|"synonym"|"embedding"|"char"|"beam"|"genetic"|"exhaustive" # bert (a masked language model, `mlm`), synonym (WordNet), embedding (nearest tokens), char (edits), or a search over both word sources: beam, genetic, exhaustive; without it bert if there is an mlm, else both word sources, greedily

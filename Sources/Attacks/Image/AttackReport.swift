@@ -64,6 +64,10 @@ public struct AttackReport: Sendable {
   public var loss: [Double] = []
   /// Distances between clean and returned images, in float64.
   public var distance: Distances
+  /// Minimum-norm attacks: distance of the nearest image that meets the criterion, in the budget's norm.
+  ///
+  /// 0 where the clean image does, infinite where none was found; nil for other attacks.
+  public var nearest: [Double]?
   /// Images that the models were given for each sample, clean passes, probes and verdicts included.
   public var forwards: [Int] = []
   /// Gradients that were taken for each sample.
@@ -76,7 +80,24 @@ public struct AttackReport: Sendable {
   public var trace: AttackTrace?
 
   /// A sample that was wrong when clean counts as broken, whatever the attack did.
-  public var broken: [Bool] { zip(success, cleanCorrect).map { $0 || !$1 } }
+  ///
+  /// For a minimum-norm attack an image beyond the budget breaks nothing.
+  public var broken: [Bool] {
+    success.indices.map { index in
+      let isWithin = nearest.map { $0[index] <= budget.epsilon } ?? true
+      return success[index] && isWithin || !cleanCorrect[index]
+    }
+  }
+
+  /// Minimum-norm attacks: share of samples whose nearest adversarial image lies within the budget.
+  public var shareWithinBudget: Double? {
+    nearest.map { Self.share(zip(success, $0).map { $0 && $1 <= budget.epsilon }) }
+  }
+
+  /// Derives `nearest` from verdicts and distances.
+  mutating func measureNearest() {
+    nearest = zip(success, distance[budget.norm]).map { $0 ? $1 : .infinity }
+  }
 
   /// Share of samples that are right when clean.
   public var cleanAccuracy: Double { Self.share(cleanCorrect) }

@@ -3,16 +3,16 @@ internal import Tensors
 
 /// One call of an attack: checks, batches, restarts, verdicts and the report.
 final class AttackRun {
-  let attack: any FixedBudgetAttack
+  let plan: SearchPlan
   let settings: AttackSettings
   let keep: Keep
   let evaluate: Evaluate
   private(set) var ids: [UInt64] = []
-  private let images: Tensor
-  private let objective: ClassifierObjective?
+  let images: Tensor
+  let objective: ClassifierObjective?
   private let start = ContinuousClock.now
-  private var report: AttackReport
-  private var gradientSizes: [Double?] = []
+  var report: AttackReport
+  var gradientSizes: [Double?] = []
   private var stepsDone = 0
   private var stepsPlanned = 1
   private var judgesFirstVisit = false
@@ -21,17 +21,20 @@ final class AttackRun {
   ///   - objective: the classifier; nil for a loss without labels.
   ///   - evaluate: where losses and gradients come from.
   init(
-    _ attack: any FixedBudgetAttack, _ images: Tensor, _ settings: AttackSettings,
+    _ plan: SearchPlan, _ images: Tensor, _ settings: AttackSettings,
     _ objective: ClassifierObjective?, _ evaluate: @escaping Evaluate
   ) throws {
-    self.attack = attack
+    self.plan = plan
     self.settings = settings
     self.objective = objective
     self.evaluate = evaluate
-    keep = settings.keep ?? attack.defaultKeep
+    keep = plan.keep(settings)
     self.images = try images.detached().contiguous()
     report = AttackReport(budget: settings.budget, distance: Distances())
   }
+
+  /// The attack.
+  var attack: any SearchAttack { plan.attack }
 
   // MARK: What a search asks and tells
 
@@ -119,6 +122,7 @@ final class AttackRun {
     let moved = parts.isEmpty ? images : try Tensor.concatenated(parts)
     report.distance = try Distances(from: images, to: moved)
     report.targets = objective?.goal?.targets
+    if plan.isNearest, report.isJudged { report.measureNearest() }
     flagZeroGradients()
     // Attacks that need fewer visits than planned still end their bar.
     settings.progress?(
@@ -142,6 +146,7 @@ final class AttackRun {
         "", "\(attack.name) has no form for norm = \"\(settings.budget.norm.rawValue)\"",
         advice: "it takes \(names)")
     }
+    try plan.check(settings, isTargeted: objective?.criterion.isTargeted ?? false)
     try attack.check(settings)
     try objective?.check(samples: samples)
     try PixelCheck.range(images)
@@ -177,14 +182,17 @@ final class AttackRun {
       let values = try logits.doubles()
       objective.chooseTargets(values, rows, ids)
       try judgeClean(logits, rows)
-      if !settings.attacksAll {
+      if plan.isNearest || !settings.attacksAll {
         rows = try stillToAttack(logits, rows)
       } else if keep == .best, settings.sources.isEmpty {
         try offerClean(best, clean, logits, rows)
       }
     }
-    if settings.budget.epsilon > 0, !rows.isEmpty {
+    if settings.budget.epsilon > 0 || !plan.isBounded(settings), !rows.isEmpty {
       try search(clean, range.lowerBound, rows, best)
+    }
+    if plan.isNearest, settings.isWithinBudgetOnly {
+      try best.drop(beyond: settings.budget, clean: clean)
     }
     try judge(best.images, Array(range), best)
     return best.images
@@ -193,143 +201,88 @@ final class AttackRun {
   /// A pass over clean images is saved when the search begins with it anyway.
   private var needsCleanPass: Bool {
     guard let objective else { return false }
+    if plan.isNearest { return true }
     if objective.goal?.targets == nil, objective.criterion.isTargeted { return true }
     let isVisitedFirst =
-      attack.startsAtCleanImages && settings.startPoints == nil && settings.sources.isEmpty
+      plan.startsAtCleanImages && settings.startPoints == nil && settings.sources.isEmpty
       && !settings.isOnEightBitLevels && settings.budget.epsilon > 0
     return !settings.attacksAll || (report.isJudged && !isVisitedFirst)
   }
 
   private func search(_ clean: Tensor, _ first: Int, _ rows: [Int], _ best: BestPoints) throws {
-    let whole = try Ball(clean, settings.budget)
-    for restart in 0..<settings.restarts {
-      let left = retiresSolved ? rows.filter { !best.solved[$0 - first] } : rows
+    let whole = try Ball(clean, plan.ballBudget(settings))
+    for restart in 0..<plan.runs(settings) {
+      let left = retiresSolved ? rows.filter { !best.isDone($0, in: settings, plan) } : rows
       if left.isEmpty { break }
       let ball =
         left.count == clean.shape[0] ? whole : try whole.rows(left.map { $0 - first })
-      try attack.perturb(PixelSearch(self, ball: ball, rows: left, restart: restart, best: best))
-    }
-  }
-
-  // MARK: Clean images
-
-  private func cleanLogits(_ clean: Tensor, _ rows: [Int]) throws -> Tensor {
-    guard let objective else { return clean }
-    return try passes(objective, clean, rows)
-  }
-
-  /// Logits of the attacked classifier, averaged over the draws of a stochastic one.
-  private func passes(
-    _ objective: ClassifierObjective, _ images: Tensor, _ rows: [Int]
-  ) throws -> Tensor {
-    try Tensor.withoutGradients {
-      count(forwards: rows)
-      var sum = try objective.logits(images)
-      for _ in 1..<settings.draws {
-        count(forwards: rows)
-        sum = try sum + objective.logits(images)
+      switch plan {
+      case .within(let attack):
+        try attack.perturb(PixelSearch(self, ball: ball, rows: left, restart: restart, best: best))
+      case .nearest(let attack):
+        try attack.approach(
+          NearestSearch(self, ball: ball, rows: left, restart: restart, best: best))
       }
-      return settings.draws == 1 ? sum : try sum / Double(settings.draws)
+    }
+  }
+}
+
+/// How a run searches.
+enum SearchPlan {
+  /// Inside a ball.
+  case within(any FixedBudgetAttack)
+  /// For the nearest adversarial image.
+  case nearest(any MinimumNormAttack)
+
+  var attack: any SearchAttack {
+    switch self {
+    case .within(let attack): return attack
+    case .nearest(let attack): return attack
     }
   }
 
-  private func judgeClean(_ logits: Tensor, _ rows: [Int]) throws {
-    guard report.isJudged, let objective, let verdicts = try verdicts(logits, rows) else { return }
-    for (position, row) in rows.enumerated() {
-      report.cleanPrediction[row] = verdicts.predictions[position]
-      report.cleanCorrect[row] =
-        verdicts.predictions[position] == objective.criterion.labels[row]
-    }
+  var isNearest: Bool {
+    if case .nearest = self { return true }
+    return false
   }
 
-  /// Samples that do not meet the criterion already; those that seem to are asked again, alone.
-  private func stillToAttack(_ logits: Tensor, _ rows: [Int]) throws -> [Int] {
-    guard let objective, let verdicts = try verdicts(logits, rows) else { return rows }
-    return try zip(rows, verdicts.predictions).filter { row, prediction in
-      guard isMet(prediction, row: row) else { return true }
-      let alone = try passes(objective, images.narrowed(0, start: row, length: 1), [row])
-      guard let verdict = try self.verdicts(alone, [row]) else { return true }
-      return !isMet(verdict.predictions[0], row: row)
-    }.map(\.0)
+  var startsAtCleanImages: Bool {
+    if case .within(let attack) = self { return attack.startsAtCleanImages }
+    return false
   }
 
-  /// The clean images are points like any other: a sample that is wrong when clean stays broken.
-  private func offerClean(
-    _ best: BestPoints, _ clean: Tensor, _ logits: Tensor, _ rows: [Int]
-  ) throws {
-    guard let objective, let verdicts = try verdicts(logits, rows) else { return }
-    let losses = try Tensor.withoutGradients { try objective.loss(logits, rows).doubles() }
-    let solved = zip(verdicts.predictions, rows).map { isMet($0, row: $1) }
-    let wanted = losses.map { $0.isFinite }
-    try best.offer(clean, rows: rows, losses: losses, solved: solved, wanted: wanted)
+  func keep(_ settings: AttackSettings) -> Keep {
+    if case .within(let attack) = self { return settings.keep ?? attack.defaultKeep }
+    return .best
   }
 
-  // MARK: Verdicts
+  /// A search for the nearest image may leave the budget on its way, even where its result must not.
+  func ballBudget(_ settings: AttackSettings) -> Budget {
+    isNearest ? .unlimited(settings.budget.norm) : settings.budget
+  }
 
-  private func judge(_ moved: Tensor, _ rows: [Int], _ best: BestPoints) throws {
-    guard let objective, report.isJudged else {
-      for row in rows {
-        let loss = best.losses[row - rows[0]]
-        report.loss[row] = loss.isFinite ? loss : .nan
+  /// True when nothing beyond the budget can be the result.
+  func isBounded(_ settings: AttackSettings) -> Bool {
+    !isNearest || settings.isWithinBudgetOnly
+  }
+
+  /// Runs from different starts; an attack without random choices would only repeat itself.
+  func runs(_ settings: AttackSettings) -> Int {
+    if case .nearest(let attack) = self, !attack.isRandomised { return 1 }
+    return settings.restarts
+  }
+
+  func check(_ settings: AttackSettings, isTargeted: Bool) throws {
+    switch self {
+    case .within(let attack):
+      guard settings.budget.isLimited else {
+        throw KilpiError("", "\(attack.name) needs a budget", advice: "give eps")
       }
-      return
-    }
-    for row in rows {
-      try Interrupts.poll()
-      let image = try moved.narrowed(0, start: row - rows[0], length: 1).contiguous()
-      let logits = try passes(objective, image, [row])
-      guard let verdict = try verdicts(logits, [row]) else { continue }
-      guard verdict.margins[0].isFinite else {
-        throw KilpiError(
-          "", "the logits of sample \(row + settings.firstIndex) are not finite",
-          advice: "check the classifier's output on this image")
+    case .nearest(let attack):
+      guard !isTargeted || attack.takesTargets else {
+        throw KilpiError("", "\(attack.name) has no targeted form")
       }
-      report.prediction[row] = verdict.predictions[0]
-      report.margin[row] = verdict.margins[0]
-      report.success[row] = isMet(verdict.predictions[0], row: row)
-      report.loss[row] = try Tensor.withoutGradients { try objective.loss(logits, [row]).item() }
     }
-  }
-
-  // MARK: Signs of masked gradients
-
-  /// Samples that the probe for random outputs looks at, and passes over them.
-  private static let probe = (samples: 8, passes: 5)
-
-  private func probeRandomness(_ objective: ClassifierObjective, _ clean: Tensor) throws {
-    let count = min(Self.probe.samples, clean.shape[0])
-    let rows = Array(0..<count)
-    let part = try clean.narrowed(0, start: 0, length: count).contiguous()
-    var first: [Double] = []
-    var worst = 0.0
-    for pass in 0..<Self.probe.passes {
-      self.count(forwards: rows)
-      let values = try Tensor.withoutGradients { try objective.logits(part).doubles() }
-      if pass == 0 { first = values }
-      let scale = first.map { abs($0) }.max() ?? 0
-      let change = zip(first, values).map { abs($0 - $1) }.max() ?? 0
-      worst = max(worst, scale > 0 ? change / scale : change)
-    }
-    if worst > 1e-4 {
-      report.flags.append(
-        AttackFlag(
-          .randomisedOutput,
-          "\(Self.probe.passes) passes of one batch differ by \(Float(worst)) relative"))
-    }
-  }
-
-  private func flagZeroGradients() {
-    guard settings.probes, report.isJudged else { return }
-    let known = gradientSizes.compactMap { $0 }.sorted()
-    guard !known.isEmpty else { return }
-    let median = known[known.count / 2]
-    let unbroken = gradientSizes.indices.filter { !report.success[$0] && gradientSizes[$0] != nil }
-    let dead = unbroken.filter { (gradientSizes[$0] ?? 0) <= 1e-12 * median }
-    guard !unbroken.isEmpty, Double(dead.count) > 0.01 * Double(unbroken.count) else { return }
-    report.flags.append(
-      AttackFlag(
-        .zeroGradient,
-        "\(dead.count) of \(unbroken.count) unbroken samples have no input gradient"))
   }
 }
 

@@ -30,6 +30,11 @@ public struct AttackSettings {
   public var sampleIDs: [UInt64]?
   /// Independent runs, each with random streams of its own; the best result of each sample stays.
   public var restarts = 1
+  /// Minimum-norm attacks: what they find beyond the budget is no success and comes back clean.
+  ///
+  /// Otherwise the nearest adversarial image is the result however far it is, and the budget only
+  /// counts in the report. Evaluations and trainers, whose rows have a budget, set it.
+  public var isWithinBudgetOnly = false
   /// Which point is the result; nil means the attack's own habit.
   public var keep: Keep?
   /// Attack samples that meet the criterion when clean too; otherwise they come back unchanged.
@@ -74,6 +79,7 @@ public struct AttackSettings {
   public func forTraining() -> AttackSettings {
     var copy = self
     copy.judging = .none
+    copy.isWithinBudgetOnly = true
     copy.probes = false
     copy.keep = keep ?? .last
     return copy

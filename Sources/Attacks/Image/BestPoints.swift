@@ -36,6 +36,23 @@ final class BestPoints {
     for (position, row) in rows.enumerated() { try copy(points, position, row - first) }
   }
 
+  /// Puts the clean image back where the best point lies beyond a budget.
+  func drop(beyond budget: Budget, clean: Tensor) throws {
+    let distances = try Distances(from: clean, to: images)[budget.norm]
+    for index in distances.indices where distances[index] > budget.epsilon {
+      solved[index] = false
+      losses[index] = -.infinity
+      try copy(clean, index, index)
+    }
+  }
+
+  /// True when a sample needs no further run.
+  func isDone(_ row: Int, in settings: AttackSettings, _ plan: SearchPlan) -> Bool {
+    guard solved[row - first] else { return false }
+    // A nearest point's loss is minus its distance.
+    return !plan.isNearest || -losses[row - first] <= settings.budget.epsilon
+  }
+
   private func copy(_ points: Tensor, _ position: Int, _ index: Int) throws {
     let target = try images.narrowed(0, start: index, length: 1)
     try target.assign(points.narrowed(0, start: position, length: 1))

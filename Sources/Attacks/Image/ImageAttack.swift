@@ -23,21 +23,26 @@ public protocol ImageAttack {
   ) throws -> AttackResult
 }
 
+/// An attack that searches among images: what the base asks of either kind, `FixedBudgetAttack` and
+/// `MinimumNormAttack`.
+public protocol SearchAttack: ImageAttack {
+  /// Norms that it has a form for; the first is its habit.
+  var norms: [Norm] { get }
+  /// Points it visits in one run, for progress.
+  var plannedVisits: Int { get }
+  /// Checks its own parameters.
+  func check(_ settings: AttackSettings) throws
+}
+
 /// An attack that increases a loss within a ball.
 ///
 /// The base checks, projects, keeps the best point, restarts, judges and reports; an attack is its
 /// `perturb`.
-public protocol FixedBudgetAttack: ImageAttack {
-  /// Norms that it has a form for.
-  var norms: [Norm] { get }
+public protocol FixedBudgetAttack: SearchAttack {
   /// Which point is the result when the settings do not say.
   var defaultKeep: Keep { get }
   /// True when the first point it visits is the clean image: the base then saves a pass.
   var startsAtCleanImages: Bool { get }
-  /// Gradients it takes in one run, for progress.
-  var plannedVisits: Int { get }
-  /// Checks its own parameters.
-  func check(_ settings: AttackSettings) throws
   /// Walks through the ball once, showing every point to `search`, and ends with `search.finish`.
   func perturb(_ search: PixelSearch) throws
 }
@@ -56,7 +61,7 @@ extension FixedBudgetAttack {
     settings: AttackSettings
   ) throws -> AttackResult {
     let objective = ClassifierObjective(classifier, criterion, settings)
-    return try AttackRun(self, images, settings, objective, objective.evaluate).result()
+    return try AttackRun(.within(self), images, settings, objective, objective.evaluate).result()
   }
 
   /// Increases any value of the images, without labels: `loss` gives one value a sample.
@@ -67,7 +72,7 @@ extension FixedBudgetAttack {
   public func maximize(
     _ loss: @escaping SampleLoss, images: Tensor, settings: AttackSettings
   ) throws -> AttackResult {
-    try AttackRun(self, images, settings, nil) { images, rows in
+    try AttackRun(.within(self), images, settings, nil) { images, rows in
       (loss: try loss(images, rows), logits: nil)
     }.result()
   }

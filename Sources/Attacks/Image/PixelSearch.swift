@@ -135,35 +135,18 @@ public final class PixelSearch {
       let leaf = try shown.detached().setRequiresGradient(true)
       let (loss, logits) = try run.evaluate(leaf, rows)
       let losses = try finite(loss)
-      guard loss.requiresGradient else {
-        throw KilpiError(
-          "", "the loss does not depend on the images",
-          advice: "compute it with tensor operations, without detach or no_grad")
-      }
+      try SampleLosses.checkRecorded(loss)
       run.count(backwards: rows)
       let seed = try Tensor.ones(loss.shape, loss.dtype)
       let gradient = try Tensor.gradients(of: loss, with: [leaf], seed: seed)[0]
-      let sizes = try gradient.largestMagnitudes()
-      for (position, size) in sizes.enumerated() where !size.isFinite {
-        throw KilpiError(
-          "",
-          "the gradient of sample \(rows[position] + settings.firstIndex) is not finite at "
-            + "step \(visits)", advice: "check the classifier on this image")
-      }
+      let sizes = try SampleLosses.sizes(gradient, rows, settings, step: visits)
       run.noteGradients(sizes, rows)
       return (losses, gradient, logits?.detached())
     }
   }
 
   private func finite(_ loss: Tensor) throws -> [Double] {
-    let values = try SampleLosses.checked(loss, rows: rows.count).doubles()
-    for (position, value) in values.enumerated() where !value.isFinite {
-      throw KilpiError(
-        "",
-        "the loss of sample \(rows[position] + settings.firstIndex) is \(value) at step "
-          + "\(visits)", advice: "check the classifier's output on this image")
-    }
-    return values
+    try SampleLosses.finite(loss, rows, settings, step: visits)
   }
 
   /// Lets samples that the last visit solved leave, where the settings ask for it.
@@ -213,5 +196,42 @@ enum SampleLosses {
           + "a sample is needed: [\(rows)]", advice: "do not reduce over the batch")
     }
     return loss
+  }
+
+  /// The values of a loss, none of them infinite or NaN.
+  static func finite(
+    _ loss: Tensor, _ rows: [Int], _ settings: AttackSettings, step: Int
+  ) throws -> [Double] {
+    let values = try checked(loss, rows: rows.count).doubles()
+    for (position, value) in values.enumerated() where !value.isFinite {
+      throw KilpiError(
+        "",
+        "the loss of sample \(rows[position] + settings.firstIndex) is \(value) at step \(step)",
+        advice: "check the classifier's output on this image")
+    }
+    return values
+  }
+
+  /// A loss that no gradient can be taken of is a mistake of the script.
+  static func checkRecorded(_ loss: Tensor) throws {
+    guard loss.requiresGradient else {
+      throw KilpiError(
+        "", "the loss does not depend on the images",
+        advice: "compute it with tensor operations, without detach or no_grad")
+    }
+  }
+
+  /// The largest magnitude of each sample's gradient, none of them infinite or NaN.
+  static func sizes(
+    _ gradient: Tensor, _ rows: [Int], _ settings: AttackSettings, step: Int
+  ) throws -> [Double] {
+    let sizes = try gradient.largestMagnitudes()
+    for (position, size) in sizes.enumerated() where !size.isFinite {
+      throw KilpiError(
+        "",
+        "the gradient of sample \(rows[position] + settings.firstIndex) is not finite at "
+          + "step \(step)", advice: "check the classifier on this image")
+    }
+    return sizes
   }
 }

@@ -43,6 +43,12 @@ public struct Budget: Equatable, Sendable {
   /// 1/255 in L∞, the budget of CLIP studies.
   public static let `default` = Budget(unchecked: .linf, 1.0 / 255)
 
+  /// No limit: for attacks that look for the nearest adversarial image.
+  public static func unlimited(_ norm: Norm) -> Budget { Budget(unchecked: norm, .infinity) }
+
+  /// False for `unlimited`.
+  public var isLimited: Bool { epsilon < .infinity }
+
   private init(unchecked norm: Norm, _ epsilon: Double) {
     self.norm = norm
     self.epsilon = epsilon
@@ -106,6 +112,7 @@ public struct Budget: Equatable, Sendable {
 
   /// The budget as result rows print it: `linf 8/255`, `l2 0.5`.
   public var description: String {
+    guard isLimited else { return "\(norm.rawValue) without limit" }
     let levels = epsilon * 255
     let near = levels.rounded()
     let isLevels = norm == .linf && near >= 1 && Swift.abs(levels - near) < 1e-9

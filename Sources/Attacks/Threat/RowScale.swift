@@ -9,6 +9,8 @@ struct RowScale {
     case norm
     /// The mean magnitude.
     case mean
+    /// The L1 norm.
+    case sum
   }
 
   let largest: Double
@@ -36,9 +38,18 @@ struct RowScale {
           let scaled = Double(g[index]) / top
           sum += size == .norm ? scaled * scaled : abs(scaled)
         }
-        return RowScale(largest: top, rest: size == .norm ? sum.squareRoot() : sum / Double(n))
+        switch size {
+        case .norm: return RowScale(largest: top, rest: sum.squareRoot())
+        case .mean: return RowScale(largest: top, rest: sum / Double(n))
+        case .sum: return RowScale(largest: top, rest: sum)
+        }
       }
     }
+  }
+
+  /// The size of each sample; 0 for a zero gradient.
+  static func sizes(_ size: Size, of gradient: Tensor) throws -> [Double] {
+    try inverse(size, of: gradient).map { $0.largest * $0.rest }
   }
 
   /// Every sample divided by its size; a zero sample stays zero.

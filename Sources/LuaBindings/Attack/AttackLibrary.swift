@@ -23,22 +23,46 @@ enum AttackLibrary {
 
     """
 
+  private static let budgetDoc = """
+     Images are [N, 3, H, W] in [0, 1] at their own size, labels count from 1. The result stays \
+    within eps of the images and within [0, 1], exactly; success is judged by evaluating each \
+    result alone. The report has success, clean_correct and loss per sample, distance {linf, l2, \
+    l1}, queries {forward, backward}, flags (warnings about masked gradients) and seconds.
+    """
+
+  private static let nearestDoc = """
+     Images are [N, 3, H, W] in [0, 1] at their own size, labels count from 1. The result is the \
+    nearest image found that is classified otherwise, judged alone; images that are wrong already, \
+    and those for which nothing was found, come back unchanged. The report has nearest (the distance \
+    per sample, in the norm; 0 or infinite in these two cases), within_eps (the share at a distance \
+    of at most eps), and what other attacks report. In attack tables of eval and train, results \
+    beyond eps count as failures.
+    """
+
+  private static func budgetExample(_ row: ImageAttackRow) -> String {
+    """
+    local adv, report = attack.\(row.name)(classify, x, y, {eps = "8/255"})
+    print((adv - x):abs():max():item() <= 8 / 255 + 1e-7, #report.success)  --> true\t2
+    """
+  }
+
+  /// The exact distances of the example are 0.3 (L∞) and 1 (L2).
+  private static func nearestExample(_ row: ImageAttackRow) -> String {
+    let limit = row.norm == .linf ? "0.3 * 1.03" : "1.03"
+    return """
+      local adv, report = attack.\(row.name)(classify, x, y)
+      print(report.success[1], report.nearest[1] <= \(limit))  --> true\ttrue
+      """
+  }
+
   private static func imageEntry(_ row: ImageAttackRow) -> Entry {
     Entry(
       row.name,
       "(classifier: classifier|function, images: tensor, labels: tensor|integer[] [, options]) "
         + "-> adversarial: tensor, report: table",
-      doc: row.doc + """
-         Images are [N, 3, H, W] in [0, 1] at their own size, labels count from 1. The result stays \
-        within eps of the images and within [0, 1], exactly; success is judged by evaluating each \
-        result alone. The report has success, clean_correct and loss per sample, distance {linf, l2, \
-        l1}, queries {forward, backward}, flags (warnings about masked gradients) and seconds.
-        """,
-      options: ImageAttackOptions.budget + row.options + ImageAttackOptions.call,
-      example: example + """
-        local adv, report = attack.\(row.name)(classify, x, y, {eps = "8/255"})
-        print((adv - x):abs():max():item() <= 8 / 255 + 1e-7, #report.success)  --> true\t2
-        """
+      doc: row.doc + (row.isNearest ? nearestDoc : budgetDoc),
+      options: ImageAttackOptions.budget(of: row) + row.options + ImageAttackOptions.call,
+      example: example + (row.isNearest ? nearestExample(row) : budgetExample(row))
     ) { call in
       let options = try call.options(4)
       let (classifier, classes) = try call.classifier(1)
@@ -47,7 +71,8 @@ enum AttackLibrary {
       guard labels.count == images.shape[0] else {
         throw KilpiError("", "there are \(labels.count) labels for \(images.shape[0]) images")
       }
-      var (settings, _) = try ImageAttackOptions.settings(options, call)
+      var (settings, _) = try ImageAttackOptions.settings(
+        options, call, isUnlimited: row.isNearest)
       settings.attacksAll = try options.boolean("attack_all")
       settings.stopsEarly = try options.boolean("early_stop")
       settings.recordsTrace = try options.boolean("trace")

@@ -17,6 +17,10 @@ enum AttackRecords {
       ] as LuaRecord,
       "flags": report.flags.map { "\($0.kind.rawValue): \($0.detail)" }, "seconds": report.seconds,
     ]
+    if let nearest = report.nearest {
+      record["nearest"] = nearest
+      record["within_eps"] = report.shareWithinBudget ?? 0
+    }
     if let targets = report.targets { record["targets"] = targets.map { $0 + 1 } }
     if let trace = report.trace {
       record["trace"] = ["loss": trace.loss, "margin": trace.margin] as LuaRecord

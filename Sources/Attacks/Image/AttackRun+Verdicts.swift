@@ -1,0 +1,157 @@
+internal import Diagnostics
+internal import Tensors
+
+extension AttackRun {
+  // MARK: Clean images
+
+  func cleanLogits(_ clean: Tensor, _ rows: [Int]) throws -> Tensor {
+    guard let objective else { return clean }
+    return try passes(objective, clean, rows)
+  }
+
+  /// Logits of the attacked classifier, averaged over the draws of a stochastic one.
+  func passes(
+    _ objective: ClassifierObjective, _ images: Tensor, _ rows: [Int]
+  ) throws -> Tensor {
+    try Tensor.withoutGradients {
+      count(forwards: rows)
+      var sum = try objective.logits(images)
+      for _ in 1..<settings.draws {
+        count(forwards: rows)
+        sum = try sum + objective.logits(images)
+      }
+      return settings.draws == 1 ? sum : try sum / Double(settings.draws)
+    }
+  }
+
+  func judgeClean(_ logits: Tensor, _ rows: [Int]) throws {
+    guard report.isJudged, let objective, let verdicts = try verdicts(logits, rows) else { return }
+    for (position, row) in rows.enumerated() {
+      report.cleanPrediction[row] = verdicts.predictions[position]
+      report.cleanCorrect[row] =
+        verdicts.predictions[position] == objective.criterion.labels[row]
+    }
+  }
+
+  /// Samples that do not meet the criterion already; those that seem to are asked again, alone.
+  func stillToAttack(_ logits: Tensor, _ rows: [Int]) throws -> [Int] {
+    guard let objective, let verdicts = try verdicts(logits, rows) else { return rows }
+    return try zip(rows, verdicts.predictions).filter { row, prediction in
+      guard isMet(prediction, row: row) else { return true }
+      let alone = try passes(objective, images.narrowed(0, start: row, length: 1), [row])
+      guard let verdict = try self.verdicts(alone, [row]) else { return true }
+      return !isMet(verdict.predictions[0], row: row)
+    }.map(\.0)
+  }
+
+  /// The clean images are points like any other: a sample that is wrong when clean stays broken.
+  func offerClean(
+    _ best: BestPoints, _ clean: Tensor, _ logits: Tensor, _ rows: [Int]
+  ) throws {
+    guard let objective, let verdicts = try verdicts(logits, rows) else { return }
+    let losses = try Tensor.withoutGradients { try objective.loss(logits, rows).doubles() }
+    let solved = zip(verdicts.predictions, rows).map { isMet($0, row: $1) }
+    let wanted = losses.map { $0.isFinite }
+    try best.offer(clean, rows: rows, losses: losses, solved: solved, wanted: wanted)
+  }
+
+  // MARK: Verdicts
+
+  func judge(_ moved: Tensor, _ rows: [Int], _ best: BestPoints) throws {
+    guard let objective, report.isJudged else {
+      for row in rows {
+        let loss = best.losses[row - rows[0]]
+        report.loss[row] = loss.isFinite && !plan.isNearest ? loss : .nan
+      }
+      return
+    }
+    for row in rows {
+      try Interrupts.poll()
+      var image = try moved.narrowed(0, start: row - rows[0], length: 1).contiguous()
+      var verdict = try self.verdict(image, row, objective)
+      if plan.isNearest, !verdict.isMet, best.solved[row - rows[0]] {
+        (image, verdict) = try pushed(image, verdict, row, objective)
+        try best.replace(image, rows: [row])
+      }
+      report.prediction[row] = verdict.prediction
+      report.margin[row] = verdict.margin
+      report.success[row] = verdict.isMet
+      report.loss[row] = verdict.loss
+    }
+  }
+
+  /// The verdict on one image, evaluated alone.
+  private func verdict(
+    _ image: Tensor, _ row: Int, _ objective: ClassifierObjective
+  ) throws -> (prediction: Int, margin: Double, isMet: Bool, loss: Double) {
+    let logits = try passes(objective, image, [row])
+    guard let verdict = try verdicts(logits, [row]), verdict.margins[0].isFinite else {
+      throw KilpiError(
+        "", "the logits of sample \(row + settings.firstIndex) are not finite",
+        advice: "check the classifier's output on this image")
+    }
+    let loss = try Tensor.withoutGradients { try objective.loss(logits, [row]).item() }
+    let prediction = verdict.predictions[0]
+    return (prediction, verdict.margins[0], isMet(prediction, row: row), loss)
+  }
+
+  /// A nearest point lies so close to the boundary that the last bits of a pass decide about it: one
+  /// that fails alone is moved outward until it does not.
+  ///
+  /// - Returns: the first image that meets the criterion alone; the given one when none does.
+  private func pushed(
+    _ image: Tensor, _ verdict: (prediction: Int, margin: Double, isMet: Bool, loss: Double),
+    _ row: Int, _ objective: ClassifierObjective
+  ) throws -> (Tensor, (prediction: Int, margin: Double, isMet: Bool, loss: Double)) {
+    let clean = try images.narrowed(0, start: row, length: 1)
+    for factor in NearestSearch.pushes {
+      let moved = try NearestSearch.pushed(image, from: clean, by: factor)
+      let distance = try Distances(from: clean, to: moved)[settings.budget.norm][0]
+      if settings.isWithinBudgetOnly, distance > settings.budget.epsilon { break }
+      let next = try self.verdict(moved, row, objective)
+      if next.isMet { return (moved, next) }
+    }
+    return (image, verdict)
+  }
+
+  // MARK: Signs of masked gradients
+
+  /// Samples that the probe for random outputs looks at, and passes over them.
+  private static let probe = (samples: 8, passes: 5)
+
+  func probeRandomness(_ objective: ClassifierObjective, _ clean: Tensor) throws {
+    let count = min(Self.probe.samples, clean.shape[0])
+    let rows = Array(0..<count)
+    let part = try clean.narrowed(0, start: 0, length: count).contiguous()
+    var first: [Double] = []
+    var worst = 0.0
+    for pass in 0..<Self.probe.passes {
+      self.count(forwards: rows)
+      let values = try Tensor.withoutGradients { try objective.logits(part).doubles() }
+      if pass == 0 { first = values }
+      let scale = first.map { abs($0) }.max() ?? 0
+      let change = zip(first, values).map { abs($0 - $1) }.max() ?? 0
+      worst = max(worst, scale > 0 ? change / scale : change)
+    }
+    if worst > 1e-4 {
+      report.flags.append(
+        AttackFlag(
+          .randomisedOutput,
+          "\(Self.probe.passes) passes of one batch differ by \(Float(worst)) relative"))
+    }
+  }
+
+  func flagZeroGradients() {
+    guard settings.probes, report.isJudged else { return }
+    let known = gradientSizes.compactMap { $0 }.sorted()
+    guard !known.isEmpty else { return }
+    let median = known[known.count / 2]
+    let unbroken = gradientSizes.indices.filter { !report.success[$0] && gradientSizes[$0] != nil }
+    let dead = unbroken.filter { (gradientSizes[$0] ?? 0) <= 1e-12 * median }
+    guard !unbroken.isEmpty, Double(dead.count) > 0.01 * Double(unbroken.count) else { return }
+    report.flags.append(
+      AttackFlag(
+        .zeroGradient,
+        "\(dead.count) of \(unbroken.count) unbroken samples have no input gradient"))
+  }
+}

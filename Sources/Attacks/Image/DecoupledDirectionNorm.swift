@@ -1,0 +1,71 @@
+internal import Diagnostics
+internal import Glibc
+internal import Tensors
+
+/// Decoupled direction and norm, `ddn`: the direction follows the gradient, the norm grows or shrinks by
+/// a fixed share.
+///
+/// At step `k` of `n`, with `g = ∇L` at `x + δ`: `δ ← δ + α_k · g / ‖g‖₂`,
+/// `α_k = 0.01 + 0.495 · (1 + cos(πk/n))`, from 1 to 0.01; `ρ ← (1 − γ)ρ` where the point meets the
+/// criterion, else `(1 + γ)ρ`; then `δ ← ρ · δ / ‖δ‖₂`, inside the box. `ρ` never exceeds the distance to the
+/// farthest corner of the box. L2 only; the loss is that of the settings, cross-entropy by habit.
+///
+/// Paper: Rony et al., arXiv:1811.09600. Differences from published code: the last point is looked
+/// at too; a zero gradient leaves the direction as it is.
+public struct DecoupledDirectionNorm: MinimumNormAttack {
+  /// Steps, at least 1; each costs one forward and one backward.
+  public var steps: Int
+  /// The first norm `ρ`, in pixel units, above 0.
+  public var initialNorm: Double
+  /// Share `γ` by which the norm changes at each step, in `0 ..< 1`.
+  public var gamma: Double
+
+  /// Creates the attack; see the properties.
+  public init(steps: Int = 100, initialNorm: Double = 1, gamma: Double = 0.05) {
+    self.steps = steps
+    self.initialNorm = initialNorm
+    self.gamma = gamma
+  }
+
+  /// `ddn`.
+  public var name: String { "ddn" }
+  /// L2 only.
+  public var norms: [Norm] { [.l2] }
+  /// The steps, and their end.
+  public var plannedVisits: Int { steps + 1 }
+
+  /// Checks the properties.
+  public func check(_ settings: AttackSettings) throws {
+    try ParameterCheck.steps(steps)
+    guard initialNorm > 0, initialNorm.isFinite else {
+      throw KilpiError("", "init_norm is \(Budget.number(initialNorm)), a length above 0 is needed")
+    }
+    guard gamma > 0, gamma < 1 else {
+      throw KilpiError("", "gamma is \(Budget.number(gamma)), outside 0 … 1 (exclusive)")
+    }
+  }
+
+  /// See `MinimumNormAttack`.
+  public func approach(_ search: NearestSearch) throws {
+    var point = try search.givenStart() ?? search.clean
+    var norms = [Double](repeating: initialNorm, count: search.rows.count)
+    var farthest = try RowScale.sizes(.norm, of: search.clean.maximum(1.0 - search.clean))
+    for step in 0..<steps {
+      var gradient: Tensor?
+      let visit = try search.visit(
+        point, differentiating: { [try search.loss($0)] }
+      ) { gradient = $2 }
+      let none = visit.solved.map { _ in false }
+      guard let kept = try search.survivors(leaving: none), let gradient else { return }
+      for index in norms.indices { norms[index] *= visit.solved[index] ? 1 - gamma : 1 + gamma }
+      (norms, farthest) = (kept.of(norms), kept.of(farthest))
+      for index in norms.indices { norms[index] = min(norms[index], farthest[index]) }
+      let length = 0.01 + 0.495 * (1 + cos(.pi * Double(step) / Double(steps)))
+      let direction = try RowScale.scaled(kept.of(gradient), by: .norm)
+      let moved = try kept.of(point) - search.clean + direction * length
+      let radii = try Tensor(norms, shape: [norms.count, 1, 1, 1]).converted(to: moved.dtype)
+      point = try (search.clean + RowScale.scaled(moved, by: .norm) * radii).clamped(0, 1)
+    }
+    try search.visit(point)
+  }
+}

@@ -1,0 +1,152 @@
+internal import Attacks
+internal import Diagnostics
+internal import Files
+internal import LuaHost
+internal import Tensors
+internal import Training
+
+/// Options that all image attacks share, and what they become.
+enum ImageAttackOptions {
+  private static let norms = ["linf", "l2", "l1"]
+
+  static let budget: [OptionSpec] = [
+    .budget(
+      "eps",
+      "budget in pixel units of [0, 1], or a fraction such as \"8/255\"; 1/255 for linf, no default "
+        + "for l2"),
+    .choice("norm", norms, default: "linf", "norm of the budget"),
+    .any(
+      "loss", type: "string|function", default: "ce",
+      "\"ce\", \"margin\", \"dlr\", or a function (logits, labels) -> [N] that is increased"),
+    .integer("restarts", default: 1, range: 1...10_000, "random starts; the best counts"),
+    .seed,
+    .choice(
+      "keep", ["best", "last"], "which iterate is returned; the attack's own habit when not given"),
+    .integer("eot", default: 1, range: 1...100_000, "passes a gradient is averaged over"),
+    .integer(
+      "lattice", "8: the result lies on 8-bit levels, as a PNG can hold it"
+    ).ranged(8...8),
+  ]
+
+  /// The common options of one attack, with its own defaults.
+  static func budget(of row: ImageAttackRow) -> [OptionSpec] {
+    budget.compactMap { spec in
+      switch spec.name {
+      case "norm": return .choice("norm", norms, default: row.norm.rawValue, spec.doc)
+      case "eps" where row.isNearest:
+        return .budget("eps", "budget that report.within_eps counts in; no limit when not given")
+      case "keep" where row.isNearest: return nil
+      default: return spec
+      }
+    }
+  }
+
+  static let call: [OptionSpec] = [
+    .any(
+      "targeted", type: "tensor|integer[]|string", "target labels, \"random\" or \"least-likely\""),
+    .any("sample_ids", type: "integer[]", "stable numbers of the samples; 1 … N when not given"),
+    .boolean("attack_all", default: true, "attack samples that are wrong when clean, too"),
+    .boolean("early_stop", default: false, "samples that are solved leave the batch"),
+    .boolean("trace", default: false, "record loss and margin of every iterate"),
+    .integer("batch", default: 0, range: 0...1_000_000, "images at once; 0: all"),
+    .any(
+      "source", type: "classifier|function|list",
+      "transfer: gradients come from here, success is judged on the classifier"),
+    .boolean("progress", default: true, "show a progress bar"),
+  ]
+
+  /// The option `method` of attack tables, with every row's own options beside it.
+  ///
+  /// Where attacks have different defaults the table names none: each attack's own applies.
+  static let table: [OptionSpec] = {
+    var specs: [OptionSpec] = [
+      .choice("method", ImageAttackRow.all.map(\.name), default: "pgd", "the attack")
+    ]
+    for option in ImageAttackRow.all.flatMap({ budget(of: $0) + $0.options }) {
+      if let index = specs.firstIndex(where: { $0.name == option.name }) {
+        if specs[index].fallback != option.fallback { specs[index].fallback = nil }
+      } else {
+        specs.append(option)
+      }
+    }
+    return specs
+  }()
+
+  /// Settings that calls and attack tables share.
+  ///
+  /// - Parameter isUnlimited: without `eps` there is no limit, instead of the norm's default.
+  static func settings(
+    _ options: Options, _ call: Call, isUnlimited: Bool = false
+  ) throws -> (settings: AttackSettings, record: [JSONValue.Member]) {
+    let norm = try Norm.named(options.string("norm"))
+    let epsilon = try options.budgetIfGiven("eps", limit: norm == .linf ? 1 : nil)
+    let usual = isUnlimited ? Double.infinity : norm == .linf ? 1.0 / 255 : nil
+    guard let value = epsilon ?? usual else {
+      throw KilpiError("", "norm = \"\(norm)\" has no default budget", advice: "give eps")
+    }
+    var settings = AttackSettings(
+      budget: value.isFinite ? try Budget(norm, value) : .unlimited(norm),
+      seed: try call.randomSource(options).seed)
+    settings.restarts = try options.integer("restarts")
+    settings.draws = try options.integer("eot")
+    settings.isOnEightBitLevels = options.has("lattice")
+    if let keep = try options.stringIfGiven("keep") { settings.keep = Keep(rawValue: keep) }
+    settings.firstIndex = 1
+    settings.progress = call.progress
+    let lossName: String
+    if let function = options.value("loss").function {
+      settings.loss = .custom { logits, classes in
+        try function.tensor([logits, try classes.oneBased()], "loss")
+      }
+      lossName = "function"
+    } else {
+      lossName = options.has("loss") ? try options.string("loss") : "ce"
+      settings.loss = try AttackLoss.named(lossName)
+    }
+    return (
+      settings,
+      [
+        .init("norm", .string(norm.rawValue)), .init("eps", .number(value)),
+        .init("eps_255", .number((value * 255 * 1e6).rounded() / 1e6)),
+        .init("loss", .string(lossName)), .init("restarts", .integer(Int64(settings.restarts))),
+        .init("seed", .integer(Int64(bitPattern: settings.seed))),
+      ]
+    )
+  }
+
+  /// The attack of a table `{method = "pgd", …}` of a trainer or an evaluation.
+  static func specification(_ options: Options, _ call: Call) throws -> ImageAttackSpecification {
+    let name = try options.string("method")
+    guard let row = ImageAttackRow.all.first(where: { $0.name == name }) else {
+      throw KilpiError("", "there is no attack '\(name)'")
+    }
+    let specs = budget(of: row) + row.options
+    let foreign = table.map(\.name).first { other in
+      other != "method" && options.has(other) && !specs.contains { $0.name == other }
+    }
+    if let foreign { throw ErrorText.unknownOption(foreign, known: specs.map(\.name)) }
+    let options = try options.narrowed(to: specs)
+    var (settings, common) = try settings(options, call)
+    settings.isWithinBudgetOnly = true
+    let (attack, own) = try row.make(options)
+    return ImageAttackSpecification(
+      name: name, attack: attack, settings: settings,
+      record: .object([.init("method", .string(name))] + common + own))
+  }
+}
+
+extension OptionSpec {
+  /// The same option with a range of integers.
+  func ranged(_ range: ClosedRange<Int>) -> OptionSpec { .integer(name, range: range, doc) }
+}
+
+extension LuaFunction {
+  /// The tensor that a script's function returns.
+  func tensor(_ arguments: [any LuaConvertible], _ name: String) throws -> Tensor {
+    let value = try first(arguments)
+    guard let tensor = value.object(as: Tensor.self) else {
+      throw KilpiError("", "the \(name) function returned a \(value.typeName), not a tensor")
+    }
+    return tensor
+  }
+}

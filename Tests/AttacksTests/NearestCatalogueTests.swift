@@ -1,0 +1,135 @@
+import Attacks
+import Diagnostics
+import Tensors
+import Testing
+
+/// C&W's and DDN's own rows of the bug catalogue, and the texts of their refusals.
+@Suite struct NearestCatalogueTests {
+  static func settings() -> AttackSettings {
+    var settings = AttackSettings(budget: .unlimited(.l2))
+    settings.probes = false
+    return settings
+  }
+
+  static let attacks: [NearestCase] = NearestCase.all.filter { $0.norms.contains(.l2) }
+
+  @Test("B19: logits that are all below zero are broken as others are", arguments: attacks)
+  func negativeLogits(_ row: NearestCase) throws {
+    let model = ToyModel(kind: .gelu, shape: [3, 2, 2], classes: 4, seed: 5)
+    let (images, labels) = try model.samples(6, margin: 0.3)
+    func report(_ shift: Double) throws -> AttackReport {
+      try row.attack.run(
+        { try model.classifier(scale: 4)($0) + shift }, images: images,
+        criterion: .misclassified(labels), settings: Self.settings()
+      ).report
+    }
+    let (plain, negative) = (try report(0), try report(-100))
+    #expect(negative.success == plain.success && plain.success.filter { $0 }.count >= 5)
+    for (a, b) in zip(plain.nearest ?? [], negative.nearest ?? []) where a < .infinity {
+      #expect(abs(a - b) <= 0.05 * a, "\(a) and \(b)")
+    }
+  }
+
+  @Test("B21: images of nothing but 0 and 1 are broken on a linear model", arguments: attacks)
+  func endsOfTheRange(_ row: NearestCase) throws {
+    let values: [Float] = [0, 1, 0, 1, 1, 0, 1, 0, 1, 1, 0, 0]
+    let images = try Tensor(values, shape: [1, 3, 2, 2])
+    // A slope towards the inside of the box everywhere, so that no pixel is held back.
+    let slope = values.map { $0 == 0 ? Float(0.5) : -0.25 }
+    let linear: Classifier = { images in
+      let weight = try Tensor(slope, shape: [1, 12])
+      let score = try (images.flattened(from: 1) * weight).sum(axes: [1]).unsqueezed(1) + 1.0
+      return try Tensor.concatenated([score * 0.0, score], axis: 1)
+    }
+    // C&W starts where its map is nearly flat: the ends of the range take larger steps.
+    let attack: any MinimumNormAttack =
+      row.id == "cw"
+      ? CarliniWagner(searchSteps: 6, steps: 300, learningRate: 0.1, initialConstant: 0.1)
+      : row.oracle
+    let result = try attack.run(
+      linear, images: images, criterion: .misclassified([0]), settings: Self.settings())
+    let clean = try linear(images).doubles()
+    #expect(clean[1] < 0 && result.report.success == [true])
+    #expect(try zip(result.images.floats(), values).allSatisfy { $0 != $1 })
+    let norm = slope.reduce(0) { $0 + Double($1 * $1) }.squareRoot()
+    let ratio = (result.report.nearest?[0] ?? .infinity) * norm / -clean[1]
+    #expect(ratio >= 1 - 1e-4 && ratio <= 1.05, "\(ratio)")
+  }
+
+  @Test("a targeted search ends on its target", arguments: ["cw", "ddn"])
+  func targeted(_ id: String) throws {
+    let row = try #require(NearestCase.all.first { $0.id == id })
+    let model = ToyModel(kind: .linear, shape: [3, 3, 3], classes: 4, seed: 12)
+    let (images, labels) = try model.samples(6, margin: 0.45)
+    let targets = labels.map { ($0 + 1) % 4 }
+    let result = try row.oracle.run(
+      model.classifier(scale: 100), images: images,
+      criterion: .targeted(.classes(targets), labels: labels), settings: Self.settings())
+    let tops = try model.classifier()(result.images).argmax(axis: 1).integers()
+    #expect(tops.map { Int($0) } == targets)
+    #expect(result.report.success.allSatisfy { $0 })
+  }
+
+  @Test("kappa: the result has that margin, and lies farther away")
+  func confidence() throws {
+    let model = ToyModel(kind: .linear, shape: [3, 3, 3], classes: 4, seed: 13)
+    let (images, labels) = try model.samples(3, margin: 0.45)
+    func report(_ kappa: Double) throws -> AttackReport {
+      var attack = CarliniWagner(searchSteps: 5, steps: 100, initialConstant: 0.1)
+      attack.confidence = kappa
+      return try attack.run(
+        model.classifier(scale: 10), images: images, criterion: .misclassified(labels),
+        settings: Self.settings()
+      ).report
+    }
+    let (plain, sure) = (try report(0), try report(0.5))
+    #expect(sure.margin.allSatisfy { $0 >= 0.5 - 1e-5 })
+    #expect(zip(plain.nearest ?? [], sure.nearest ?? []).allSatisfy { $0 < $1 })
+  }
+
+  @Test("DDN's first steps are the formula's")
+  func directionAndNorm() throws {
+    // f = 3 x₁ + 4 x₂ − 5, the label is class 0 while f < 0; the direction is (0.6, 0.8).
+    let images = try Tensor([0.5, 0.5] as [Double], shape: [1, 1, 1, 2])
+    let linear: Classifier = { images in
+      let x = try images.flattened(from: 1)
+      let score =
+        try x.narrowed(1, start: 0, length: 1) * 3.0
+        + x.narrowed(1, start: 1, length: 1) * 4.0 - 5.0
+      return try Tensor.concatenated([score * 0.0, score], axis: 1)
+    }
+    let spy = Spy(linear)
+    _ = try DecoupledDirectionNorm(steps: 3, initialNorm: 0.2, gamma: 0.1).run(
+      spy.see, images: images, criterion: .misclassified([0]), settings: Self.settings())
+    // Clean pass, then the points: 0.22, 0.242 beyond no boundary, 0.2662, and the verdict.
+    let points = try spy.batches.dropFirst().prefix(4).map { try $0.doubles() }
+    for (point, length) in zip(points, [0, 0.22, 0.242, 0.2662]) {
+      #expect(abs(point[0] - 0.5 - 0.6 * length) < 1e-12)
+      #expect(abs(point[1] - 0.5 - 0.8 * length) < 1e-12)
+    }
+  }
+
+  @Test("refusals")
+  func refusals() throws {
+    let model = ToyModel(kind: .linear, shape: [3, 2, 2], classes: 3)
+    let (images, labels) = try model.samples(2)
+    func text(_ attack: any MinimumNormAttack, _ norm: Norm = .l2) -> String {
+      message {
+        var settings = Self.settings()
+        settings.budget = .unlimited(norm)
+        _ = try attack.run(
+          model.classifier(), images: images, criterion: .misclassified(labels), settings: settings)
+      }
+    }
+    #expect(text(CarliniWagner(), .linf) == "cw has no form for norm = \"linf\" (it takes \"l2\")")
+    #expect(text(CarliniWagner(searchSteps: 0)) == "search_steps is 0, at least 1 is needed")
+    #expect(text(CarliniWagner(steps: 0)) == "steps is 0, at least 1 is needed")
+    #expect(text(CarliniWagner(learningRate: 0)) == "lr is 0, a number above 0 is needed")
+    #expect(text(CarliniWagner(initialConstant: -1)) == "c is -1, a number above 0 is needed")
+    #expect(text(CarliniWagner(confidence: .nan)) == "kappa is nan, at least 0 is needed")
+    #expect(
+      text(DecoupledDirectionNorm(initialNorm: 0))
+        == "init_norm is 0, a length above 0 is needed")
+    #expect(text(DecoupledDirectionNorm(gamma: 1)) == "gamma is 1, outside 0 … 1 (exclusive)")
+  }
+}
