@@ -40,7 +40,6 @@ let cTargets: [Target] = [
   .target(
     name: "CKernels", dependencies: ["CInterrupt"], cSettings: optimised,
     linkerSettings: [.linkedLibrary("pthread"), .linkedLibrary("m")]),
-  .target(name: "COneDNN", cSettings: optimised, linkerSettings: [.linkedLibrary("dl")]),
   .target(name: "CLuaBridge", dependencies: ["CLua", "CInterrupt"], cSettings: optimised),
   .target(name: "CPNG", cSettings: optimised, linkerSettings: [.linkedLibrary("png16")]),
   .target(name: "CTurboJPEG", cSettings: optimised, linkerSettings: [.linkedLibrary("turbojpeg")]),
@@ -51,12 +50,14 @@ let cTargets: [Target] = [
 let library: [Target] = [
   swift("Diagnostics", ["CInterrupt"]),
   swift("Files", ["Diagnostics"]),
-  swift("Kernels", ["CKernels", "COpenBLAS", "COneDNN", "CInterrupt"], unchecked: true),
+  swift("Kernels", ["CKernels", "COpenBLAS", "CInterrupt"], unchecked: true),
   swift("Archives", ["CArchive", "Diagnostics"]),
   swift("Tensors", ["Kernels", "CKernels", "Archives", "Files", "Diagnostics"]),
   swift("Images", ["Tensors", "CPNG", "CTurboJPEG", "Files", "Diagnostics"]),
-  swift("Networks", ["Tensors", "Diagnostics"]),
-  swift("ClipModels", ["Networks", "Images", "Archives", "Tensors", "Files", "Diagnostics"]),
+  swift("Networks", ["Tensors", "Kernels", "Diagnostics"]),
+  swift(
+    "ClipModels",
+    ["Networks", "Images", "Archives", "Tensors", "Kernels", "Files", "Diagnostics"]),
   swift("TextModels", ["Networks", "Tensors", "Files", "Diagnostics"]),
   swift("Attacks", ["Tensors", "Diagnostics"]),
   swift("Datasets", ["Images", "Archives", "Tensors", "Files", "Diagnostics"]),

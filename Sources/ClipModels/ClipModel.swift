@@ -1,4 +1,5 @@
 internal import Diagnostics
+public import Kernels
 public import Networks
 public import Tensors
 
@@ -20,6 +21,11 @@ public final class ClipModel {
   public var tokenizer: (any TextTokenizer)?
   /// True: blocks keep their input alone and compute the rest again for gradients, for less memory.
   public var recomputesActivations = false
+  /// How the transformer blocks' products round their operands, forward and backward.
+  ///
+  /// The patch embedding, where a perturbation of 1/255 is less than one bfloat16 step, norms, attention's inner
+  /// products, projections, scores and residual networks stay float32.
+  public let precision: ProductPrecision
   private let vision: any ImageEncoder
   private let text: any TextEncoder
   private let scale: Tensor
@@ -29,7 +35,8 @@ public final class ClipModel {
   ///
   /// - Throws: `KilpiError` listing what is missing or mis-shaped.
   public init(
-    _ configuration: ClipConfiguration, parameters: ParameterList, origin: String
+    _ configuration: ClipConfiguration, parameters: ParameterList, origin: String,
+    precision: ProductPrecision = .float32
   ) throws {
     self.configuration = try configuration.validated()
     for (name, shape) in configuration.weightShapes {
@@ -42,11 +49,12 @@ public final class ClipModel {
     }
     self.parameters = parameters
     self.origin = origin
+    self.precision = precision
     vision =
       configuration.residualBlocks == nil
-      ? try VisionTransformer(configuration, parameters)
+      ? try VisionTransformer(configuration, parameters, precision)
       : try ResidualNetwork(configuration, parameters)
-    text = try TextTransformer(configuration, parameters)
+    text = try TextTransformer(configuration, parameters, precision)
     scale = try parameters.required("logit_scale")
     bias = configuration.score == .sigmoid ? try parameters.required("logit_bias") : nil
     tokenizer = try Self.standardTokenizer(for: configuration)
@@ -165,9 +173,17 @@ public final class ClipModel {
     try mapped { try $0.detached().converted(to: dtype) }
   }
 
-  private func mapped(_ transform: (Tensor) throws -> Tensor) throws -> ClipModel {
+  /// The same weights with other products: a model in bfloat16 and its float32 judge share storage.
+  public func with(precision: ProductPrecision) throws -> ClipModel {
+    try mapped(precision) { $0 }
+  }
+
+  private func mapped(
+    _ precision: ProductPrecision? = nil, _ transform: (Tensor) throws -> Tensor
+  ) throws -> ClipModel {
     let other = try ClipModel(
-      configuration, parameters: parameters.mapped { try transform($1) }, origin: origin)
+      configuration, parameters: parameters.mapped { try transform($1) }, origin: origin,
+      precision: precision ?? self.precision)
     other.tokenizer = tokenizer
     return other
   }

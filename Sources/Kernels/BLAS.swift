@@ -1,5 +1,4 @@
 internal import CKernels
-internal import COneDNN
 internal import COpenBLAS
 internal import Glibc
 
@@ -26,24 +25,35 @@ public enum BLAS {
   public static var usesPthreads: Bool { openblas_get_parallel() == 1 }
 }
 
-/// Which library computes large float32 products.
+/// Who computes float32 products: Kilpi's own kernels, or OpenBLAS where the processor lacks AVX2.
 ///
-/// OpenBLAS, unless `KILPI_PRODUCTS=onednn` asks for oneDNN. OpenBLAS's AVX2 kernels reach half the speed
-/// of a processor with AVX-512 (206 against 399 GFLOP/s for 1600 x 768 x 3072), but oneDNN 2.6.3 is not
-/// trusted yet: an interrupted product of 9000 x 9000 ended the process with a corrupted heap.
-/// `--deterministic` and float64 always use OpenBLAS.
-public enum ProductLibrary {
-  /// Multiply-adds below which OpenBLAS computes in any case: calling oneDNN costs some microseconds.
-  static let smallWork = 1 << 18
+/// Why own kernels: an element's bits depend neither on the batch nor on the thread count nor on how the
+/// operands are stored (OpenBLAS's depend on all three); B is packed once a product instead of once a
+/// panel; bfloat16 is a second set of leaf loops under the same driver. `KILPI_PRODUCTS=openblas` turns
+/// them off, to compare. Float64 and the small products inside attention stay with OpenBLAS.
+public enum ProductKernels {
+  /// True when float32 products are Kilpi's own; asked once.
+  public static let areOwn: Bool =
+    kilpi_gemm_name(KILPI_GEMM_F32) != nil
+    && getenv("KILPI_PRODUCTS").map { String(cString: $0) } != "openblas"
 
-  /// True when large float32 products go to oneDNN; asked once.
-  public static let usesOneDNN: Bool = {
-    getenv("KILPI_PRODUCTS").map { String(cString: $0) } == "onednn" && kilpi_onednn_available()
-  }()
+  /// True when the processor multiplies bfloat16 (AVX512-BF16).
+  public static let takeBFloat16: Bool = areOwn && kilpi_gemm_name(KILPI_GEMM_BF16) != nil
 
-  /// The library and its version, or its kernels, for records: `oneDNN 2.6.3`, `OpenBLAS Haswell`.
+  /// The kernels, for records: `Kilpi AVX-512`, `OpenBLAS Haswell`.
   public static var name: String {
-    usesOneDNN
-      ? "oneDNN " + String(cString: kilpi_onednn_version()) : "OpenBLAS " + BLAS.coreName
+    areOwn ? "Kilpi " + text(kilpi_gemm_name(KILPI_GEMM_F32)) : "OpenBLAS " + BLAS.coreName
   }
+
+  private static func text(_ name: UnsafePointer<CChar>?) -> String {
+    name.map { String(cString: $0) } ?? ""
+  }
+}
+
+/// How the operands of a float32 product are rounded before they are multiplied.
+public enum ProductPrecision: String, Sendable, CaseIterable {
+  /// Not at all.
+  case float32
+  /// To bfloat16; sums stay float32.
+  case bfloat16
 }

@@ -1,6 +1,5 @@
 internal import CInterrupt
 internal import CKernels
-internal import COneDNN
 internal import COpenBLAS
 
 /// The element types that products and fused kernels take.
@@ -10,22 +9,33 @@ public protocol KernelScalar: BinaryFloatingPoint, Sendable {
     _ transposeA: Bool, _ transposeB: Bool, _ m: Int, _ n: Int, _ k: Int, _ alpha: Self,
     _ a: UnsafePointer<Self>, _ lda: Int, _ b: UnsafePointer<Self>, _ ldb: Int, _ beta: Self,
     _ c: UnsafeMutablePointer<Self>, _ ldc: Int)
+  /// The same over the pool by Kilpi's own kernels; false when there are none for this type.
+  static func ownProduct(
+    _ precision: ProductPrecision, _ transposeA: Bool, _ transposeB: Bool, _ m: Int, _ n: Int,
+    _ k: Int, _ alpha: Self, _ a: UnsafePointer<Self>, _ lda: Int, _ b: UnsafePointer<Self>,
+    _ ldb: Int, _ beta: Self, _ c: UnsafeMutablePointer<Self>, _ ldc: Int
+  ) -> Bool
 }
 
 extension Float: KernelScalar {
+  /// See `KernelScalar`.
+  public static func ownProduct(
+    _ precision: ProductPrecision, _ transposeA: Bool, _ transposeB: Bool, _ m: Int, _ n: Int,
+    _ k: Int, _ alpha: Float, _ a: UnsafePointer<Float>, _ lda: Int, _ b: UnsafePointer<Float>,
+    _ ldb: Int, _ beta: Float, _ c: UnsafeMutablePointer<Float>, _ ldc: Int
+  ) -> Bool {
+    guard ProductKernels.areOwn else { return false }
+    let kind =
+      precision == .bfloat16 && ProductKernels.takeBFloat16 ? KILPI_GEMM_BF16 : KILPI_GEMM_F32
+    return kilpi_gemm(kind, transposeA, transposeB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
+  }
+
   /// See `KernelScalar`.
   public static func blasProduct(
     _ transposeA: Bool, _ transposeB: Bool, _ m: Int, _ n: Int, _ k: Int, _ alpha: Float,
     _ a: UnsafePointer<Float>, _ lda: Int, _ b: UnsafePointer<Float>, _ ldb: Int, _ beta: Float,
     _ c: UnsafeMutablePointer<Float>, _ ldc: Int
   ) {
-    if m * n * k >= ProductLibrary.smallWork, !kilpi_deterministic(), ProductLibrary.usesOneDNN,
-      kilpi_onednn_sgemm(
-        transposeA, transposeB, Int64(m), Int64(n), Int64(k), alpha, a, Int64(lda), b, Int64(ldb),
-        beta, c, Int64(ldc))
-    {
-      return
-    }
     cblas_sgemm(
       CblasRowMajor, transposeA ? CblasTrans : CblasNoTrans, transposeB ? CblasTrans : CblasNoTrans,
       blasint(m), blasint(n), blasint(k), alpha, a, blasint(lda), b, blasint(ldb), beta, c,
@@ -34,6 +44,12 @@ extension Float: KernelScalar {
 }
 
 extension Double: KernelScalar {
+  /// None: float64 serves checks and references, where OpenBLAS is fast enough.
+  public static func ownProduct(
+    _ precision: ProductPrecision, _ transposeA: Bool, _ transposeB: Bool, _ m: Int, _ n: Int,
+    _ k: Int, _ alpha: Double, _ a: UnsafePointer<Double>, _ lda: Int, _ b: UnsafePointer<Double>,
+    _ ldb: Int, _ beta: Double, _ c: UnsafeMutablePointer<Double>, _ ldc: Int
+  ) -> Bool { false }
   /// See `KernelScalar`.
   public static func blasProduct(
     _ transposeA: Bool, _ transposeB: Bool, _ m: Int, _ n: Int, _ k: Int, _ alpha: Double,
@@ -64,7 +80,8 @@ public struct MatrixOperand<Scalar: KernelScalar> {
   }
 }
 
-/// Matrix products over the worker pool, with OpenBLAS on one thread inside each panel.
+/// Matrix products over the worker pool: Kilpi's own kernels for float32, else OpenBLAS on one thread
+/// inside each panel.
 ///
 /// Panels rather than BLAS threads, since they give interrupts their polls (every panel takes at most
 /// about 50 ms), never set two thread pools against each other, and, with fixed heights and a padded
@@ -79,14 +96,22 @@ public enum MatrixProduct {
 
   /// `C = alpha · A · B + beta · C`, `A` is `[m, k]`, `B` is `[k, n]`, `C` is `[m, n]`.
   ///
+  /// - Parameter precision: how float32 operands are rounded; float64 ignores it.
   /// - Returns: false when an interrupt stopped it; `C` is then incomplete.
   public static func multiply<Scalar: KernelScalar>(
     _ a: MatrixOperand<Scalar>, _ b: MatrixOperand<Scalar>,
     into c: UnsafeMutablePointer<Scalar>, rowStride: Int, m: Int, n: Int, k: Int,
-    alpha: Scalar = 1, beta: Scalar = 0
+    alpha: Scalar = 1, beta: Scalar = 0, precision: ProductPrecision = .float32
   ) -> Bool {
-    BLAS.prepare()
     if m == 0 || n == 0 { return true }
+    if k > 0,
+      Scalar.ownProduct(
+        precision, a.isTransposed, b.isTransposed, m, n, k, alpha, a.start, a.rowStride, b.start,
+        b.rowStride, beta, c, rowStride)
+    {
+      return !kilpi_interrupt_pending()
+    }
+    BLAS.prepare()
     let product = Product(
       a: a, b: b, c: c, ldc: rowStride, m: m, n: n, k: k, alpha: alpha, beta: beta)
     let work = m * n * max(k, 1)

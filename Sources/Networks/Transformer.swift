@@ -1,4 +1,5 @@
 internal import Diagnostics
+public import Kernels
 public import Tensors
 
 /// One pre-norm residual block: `x + attention(norm(x))`, then `x + mlp(norm(x))`.
@@ -16,13 +17,14 @@ public struct TransformerBlock {
   let activation: Activation
   let epsilon: Double
   let isCausal: Bool
+  let precision: ProductPrecision
 
   /// Takes the block's weights from a list.
   ///
   /// - Throws: `KilpiError` when one is missing.
   public init(
     _ parameters: ParameterList, prefix: String, heads: Int, activation: Activation,
-    epsilon: Double, isCausal: Bool
+    epsilon: Double, isCausal: Bool, precision: ProductPrecision = .float32
   ) throws {
     func pair(_ name: String, _ separator: String = ".") throws -> (weight: Tensor, bias: Tensor) {
       (
@@ -40,6 +42,7 @@ public struct TransformerBlock {
     self.activation = activation
     self.epsilon = epsilon
     self.isCausal = isCausal
+    self.precision = precision
   }
 
   private init(_ other: TransformerBlock, tensors t: [Tensor]) {
@@ -53,10 +56,27 @@ public struct TransformerBlock {
     activation = other.activation
     epsilon = other.epsilon
     isCausal = other.isCausal
+    precision = other.precision
   }
 
   private var tensors: [Tensor] {
     [norm1, input, output, norm2, expand, contract].flatMap { [$0.weight, $0.bias] }
+  }
+
+  private func linear(
+    _ x: Tensor, _ layer: (weight: Tensor, bias: Tensor), _ activation: Activation = .none
+  ) throws -> Tensor {
+    try Tensor.linear(
+      x, weight: layer.weight, bias: layer.bias, activation: activation, precision: precision)
+  }
+
+  /// What follows attention: residual, norm, MLP, residual.
+  private func rest(_ x: Tensor, attended: Tensor) throws -> Tensor {
+    let x = try x + linear(attended, output)
+    let hidden = try linear(
+      Tensor.layerNorm(x, weight: norm2.weight, bias: norm2.bias, epsilon: epsilon), expand,
+      activation)
+    return try x + linear(hidden, contract)
   }
 
   /// Runs the block on `[N, T, W]` and keeps its input alone for the gradient.
@@ -70,13 +90,8 @@ public struct TransformerBlock {
   public func callAsFunction(_ x: Tensor) throws -> Tensor {
     let normed = try Tensor.layerNorm(
       x, weight: norm1.weight, bias: norm1.bias, epsilon: epsilon)
-    let qkv = try Tensor.linear(normed, weight: input.weight, bias: input.bias)
-    let attended = try Tensor.attention(qkv, heads: heads, isCausal: isCausal)
-    let x = try x + Tensor.linear(attended, weight: output.weight, bias: output.bias)
-    let hidden = try Tensor.linear(
-      Tensor.layerNorm(x, weight: norm2.weight, bias: norm2.bias, epsilon: epsilon),
-      weight: expand.weight, bias: expand.bias, activation: activation)
-    return try x + Tensor.linear(hidden, weight: contract.weight, bias: contract.bias)
+    let qkv = try linear(normed, input)
+    return try rest(x, attended: Tensor.attention(qkv, heads: heads, isCausal: isCausal))
   }
 
   /// Runs the block for one token of each sample, `[N, T, W]` to `[N, W]`: what the last block has to
@@ -101,16 +116,10 @@ public struct TransformerBlock {
     }
     let normed = try Tensor.layerNorm(
       x, weight: norm1.weight, bias: norm1.bias, epsilon: epsilon)
-    let (asking, telling) = (try part(0, 1), try part(1, 2))
     let attended = try Tensor.pooledAttention(
-      Tensor.linear(picked(normed), weight: asking.weight, bias: asking.bias),
-      memory: Tensor.linear(normed, weight: telling.weight, bias: telling.bias), heads: heads,
+      linear(picked(normed), part(0, 1)), memory: linear(normed, part(1, 2)), heads: heads,
       lengths: isCausal ? places.map { $0 + 1 } : nil)
-    let y = try picked(x) + Tensor.linear(attended, weight: output.weight, bias: output.bias)
-    let hidden = try Tensor.linear(
-      Tensor.layerNorm(y, weight: norm2.weight, bias: norm2.bias, epsilon: epsilon),
-      weight: expand.weight, bias: expand.bias, activation: activation)
-    return try y + Tensor.linear(hidden, weight: contract.weight, bias: contract.bias)
+    return try rest(picked(x), attended: attended)
   }
 
   /// Names and shapes of a block's weights.

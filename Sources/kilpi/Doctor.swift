@@ -164,9 +164,6 @@ struct OptionalPart {
       name: "Fashion-MNIST", package: "dataset-fashion-mnist", purpose: "data of the demo",
       sign: .file("/usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz")),
     OptionalPart(
-      name: "oneDNN", package: "libdnnl-dev", purpose: "bfloat16 products",
-      sign: .library("libdnnl.so.2")),
-    OptionalPart(
       name: "Open MPI", package: "openmpi-bin libopenmpi-dev", purpose: "several processes",
       sign: .library("libmpi.so.40")),
     OptionalPart(

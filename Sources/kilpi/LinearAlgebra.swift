@@ -33,7 +33,9 @@ enum LinearAlgebra {
     ]
     facts.append(
       Fact(
-        name: "products", value: .string(ProductLibrary.name), text: ProductLibrary.name))
+        name: "products", value: .string(ProductKernels.name), text: ProductKernels.name))
+    let bfloat16 = ProductKernels.takeBFloat16 ? "yes" : "no (the processor lacks AVX512-BF16)"
+    facts.append(fact("bfloat16", bfloat16))
     if let speed = measuredSpeed() {
       facts.append(
         Fact(

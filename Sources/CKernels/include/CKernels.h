@@ -26,6 +26,21 @@ void kilpi_storage_set_reclaimer(void (*reclaim)(void *context), void *context);
 bool kilpi_storage_reclaim(void); /* false when there is no reclaimer */
 void kilpi_storage_fail_after(int64_t allocations); /* tests: refuse the n-th request from now; -1: never */
 
+/* ---- gemm.c: matrix products over the pool ---- */
+typedef enum {
+  KILPI_GEMM_F32 = 0,      /* float32 by the best instructions that are there */
+  KILPI_GEMM_BF16 = 1,     /* A and B rounded to bfloat16, sums in float32 */
+  KILPI_GEMM_F32_AVX2 = 2, /* float32 by AVX2, for tests */
+} kilpi_gemm_kind;
+/* The instructions they use, such as "AVX-512"; NULL when the processor has none that serve. */
+const char *kilpi_gemm_name(kilpi_gemm_kind kind);
+/* C = alpha op(A) op(B) + beta C, row-major, strides in elements; beta 0 never reads C. An element's bits
+   depend on its row of A, its column of B and k alone. False: not computed (no kernel, no memory);
+   after an interrupt C is incomplete. */
+bool kilpi_gemm(kilpi_gemm_kind kind, bool transpose_a, bool transpose_b, size_t m, size_t n,
+                size_t k, float alpha, const float *a, size_t lda, const float *b, size_t ldb, float beta,
+                float *c, size_t ldc);
+
 /* ---- threads.c: one pool; a task runs to its end, the call returns when all have ---- */
 typedef void (*kilpi_task)(void *context, size_t index);
 void kilpi_parallel(size_t tasks, kilpi_task task, void *context);

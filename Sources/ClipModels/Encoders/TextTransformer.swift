@@ -1,4 +1,5 @@
 internal import Diagnostics
+internal import Kernels
 internal import Networks
 internal import Tensors
 
@@ -14,7 +15,9 @@ struct TextTransformer: TextEncoder {
   private let projectionBias: Tensor?
   private let blocks: [TransformerBlock]
 
-  init(_ configuration: ClipConfiguration, _ parameters: ParameterList) throws {
+  init(
+    _ configuration: ClipConfiguration, _ parameters: ParameterList, _ precision: ProductPrecision
+  ) throws {
     self.configuration = configuration
     tokens = try parameters.required("token_embedding.weight")
     positions = try parameters.required("positional_embedding")
@@ -29,7 +32,8 @@ struct TextTransformer: TextEncoder {
     blocks = try (0..<tower.layers).map { index in
       try TransformerBlock(
         parameters, prefix: "transformer.resblocks.\(index).", heads: tower.heads,
-        activation: tower.activation, epsilon: tower.epsilon, isCausal: isCausal)
+        activation: tower.activation, epsilon: tower.epsilon, isCausal: isCausal,
+        precision: precision)
     }
   }
 

@@ -1,4 +1,5 @@
 internal import Diagnostics
+internal import Kernels
 internal import Networks
 internal import Tensors
 
@@ -17,7 +18,9 @@ struct VisionTransformer: ImageEncoder {
   private let projection: Tensor?
   private let blocks: [TransformerBlock]
 
-  init(_ configuration: ClipConfiguration, _ parameters: ParameterList) throws {
+  init(
+    _ configuration: ClipConfiguration, _ parameters: ParameterList, _ precision: ProductPrecision
+  ) throws {
     let (style, tower) = (configuration.imageStyle, configuration.vision)
     self.configuration = configuration
     func norm(_ name: String) throws -> (weight: Tensor, bias: Tensor) {
@@ -39,7 +42,7 @@ struct VisionTransformer: ImageEncoder {
     blocks = try (0..<tower.layers).map { index in
       try TransformerBlock(
         parameters, prefix: "visual.transformer.resblocks.\(index).", heads: tower.heads,
-        activation: tower.activation, epsilon: tower.epsilon, isCausal: false)
+        activation: tower.activation, epsilon: tower.epsilon, isCausal: false, precision: precision)
     }
   }
 

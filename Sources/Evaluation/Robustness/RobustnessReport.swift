@@ -157,7 +157,7 @@ extension RobustnessReport {
       ]),
       "machine": .record([
         "precision": .string(evaluation.precision), "blas_core": .string(BLAS.coreName),
-        "products": .string(ProductLibrary.name),
+        "products": .string(ProductKernels.name),
       ]),
       "seed": evaluation.seed.map { .integer(Int64(bitPattern: $0)) } ?? .null,
     ])

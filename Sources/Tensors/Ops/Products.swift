@@ -1,6 +1,6 @@
 internal import CKernels
 internal import Diagnostics
-internal import Kernels
+public import Kernels
 
 /// The activation fused behind a linear layer.
 public enum Activation: String, Sendable, CaseIterable {
@@ -66,7 +66,9 @@ extension Tensor {
     }
   }
 
-  private static func product(_ a: Tensor, _ b: Tensor) throws -> Tensor {
+  private static func product(
+    _ a: Tensor, _ b: Tensor, _ precision: ProductPrecision = .float32
+  ) throws -> Tensor {
     guard a.rank >= 2, b.rank >= 2 else {
       throw KilpiError(
         "matmul", "\(Shape.describe(a.shape)) x \(Shape.describe(b.shape)): two axes are needed",
@@ -92,14 +94,16 @@ extension Tensor {
     // A batch on the left against one matrix is one large product.
     if b.rank == 2, a.rank > 2, a.isContiguous {
       let tall = a.view(shape: [a.count / k, k], strides: [k, 1])
-      try multiply(tall, b, into: result.view(shape: [a.count / k, n], strides: [n, 1]))
+      try multiply(
+        tall, b, into: result.view(shape: [a.count / k, n], strides: [n, 1]), precision)
       return result
     }
     let left = try a.detached().expanded(batch + [m, k])
     let right = try b.detached().expanded(batch + [k, n])
     for index in 0..<batch.reduce(1, *) {
       try multiply(
-        left.matrix(index, batch), right.matrix(index, batch), into: result.matrix(index, batch))
+        left.matrix(index, batch), right.matrix(index, batch), into: result.matrix(index, batch),
+        precision)
     }
     return result
   }
@@ -115,7 +119,9 @@ extension Tensor {
   }
 
   /// `c = a · b` for matrices; `c` is contiguous.
-  private static func multiply(_ a: Tensor, _ b: Tensor, into c: Tensor) throws {
+  private static func multiply(
+    _ a: Tensor, _ b: Tensor, into c: Tensor, _ precision: ProductPrecision
+  ) throws {
     let (left, right) = (try MatrixView(a), try MatrixView(b))
     let (m, k, n) = (a.shape[0], a.shape[1], b.shape[1])
     let finished = keeping(left.tensor, right.tensor, c) {
@@ -126,7 +132,8 @@ extension Tensor {
             isTransposed: left.isTransposed),
           MatrixOperand(
             UnsafePointer(right.tensor.f32), rowStride: right.rowStride,
-            isTransposed: right.isTransposed), into: c.f32, rowStride: n, m: m, n: n, k: k)
+            isTransposed: right.isTransposed), into: c.f32, rowStride: n, m: m, n: n, k: k,
+          precision: precision)
       }
       return MatrixProduct.multiply(
         MatrixOperand(
@@ -143,9 +150,11 @@ extension Tensor {
   ///
   /// `x` is `[…, in]`, `weight` is `[out, in]`, `bias` is `[out]` or nil, `y` is `[…, out]`. What the
   /// gradient needs is kept only when one is asked for: the input for the weight's, the weight for
-  /// the input's, and the values before the activation.
+  /// the input's, and the values before the activation. With `precision` bfloat16 the operands of this
+  /// product and of its gradients' are rounded to it; sums, bias and activation stay float32.
   public static func linear(
-    _ x: Tensor, weight: Tensor, bias: Tensor? = nil, activation: Activation = .none
+    _ x: Tensor, weight: Tensor, bias: Tensor? = nil, activation: Activation = .none,
+    precision: ProductPrecision = .float32
   ) throws -> Tensor {
     guard x.rank >= 1, weight.rank == 2, x.shape[x.rank - 1] == weight.shape[1],
       bias.map({ $0.shape == [weight.shape[0]] }) ?? true
@@ -164,7 +173,7 @@ extension Tensor {
     let rows = width == 0 ? x.shape.dropLast().reduce(1, *) : x.count / width
     let inputs = [x, weight] + (bias.map { [$0] } ?? [])
     let source = try x.ordered().view(shape: [rows, width], strides: [width, 1])
-    let y = try product(source, weight.detached().transposed())
+    let y = try product(source, weight.detached().transposed(), precision)
     let recording = willRecord(inputs)
     let before =
       recording && activation != .none ? try Tensor(uninitialized: [rows, out], y.dtype) : nil
@@ -193,9 +202,11 @@ extension Tensor {
       if let pre { g = try activationGradient(activation, pre.value(), g) }
       var gradients: [Tensor?] = [nil, nil, nil]
       if needs[0], let keptWeight {
-        gradients[0] = try product(g, keptWeight.value()).reshaped(shape)
+        gradients[0] = try product(g, keptWeight.value(), precision).reshaped(shape)
       }
-      if needs[1], let keptInput { gradients[1] = try product(g.transposed(), keptInput.value()) }
+      if needs[1], let keptInput {
+        gradients[1] = try product(g.transposed(), keptInput.value(), precision)
+      }
       if needs.count > 2, needs[2] { gradients[2] = try g.sum(axes: [0]) }
       return gradients
     }

@@ -1,8 +1,14 @@
-import Kernels
+import CKernels
 import Testing
 
-/// Large float32 products, by whichever library computes them here, against the same in float64.
+/// Kilpi's own product kernels against the same sums in float64, and the bits they promise.
 @Suite struct LargeProductTests {
+  struct Kernel: Sendable, CustomTestStringConvertible {
+    let kind: kilpi_gemm_kind
+    /// Bound of the error relative to the sum of |a·b|.
+    let tolerance: Double
+    let testDescription: String
+  }
   struct Row: Sendable, CustomTestStringConvertible {
     let m: Int
     let n: Int
@@ -10,35 +16,127 @@ import Testing
     var testDescription: String { "\(m) x \(n) x \(k)" }
   }
 
+  /// bfloat16 keeps 8 bits: each factor is off by at most 2⁻⁸ of itself.
+  static let kernels = [
+    Kernel(kind: KILPI_GEMM_F32, tolerance: 1e-6, testDescription: "float32"),
+    Kernel(kind: KILPI_GEMM_F32_AVX2, tolerance: 1e-6, testDescription: "float32, AVX2"),
+    Kernel(kind: KILPI_GEMM_BF16, tolerance: 7.9e-3, testDescription: "bfloat16"),
+  ]
+  /// Around the heights and widths of tiles, blocks of k, one task and many.
   static let rows = [
-    Row(m: 64, n: 64, k: 64), Row(m: 65, n: 63, k: 64), Row(m: 1, n: 700, k: 400),
-    Row(m: 700, n: 1, k: 400), Row(m: 50, n: 2304, k: 768), Row(m: 129, n: 77, k: 31),
-    Row(m: 300, n: 200, k: 1), Row(m: 512, n: 512, k: 3),
+    Row(m: 64, n: 64, k: 64), Row(m: 65, n: 63, k: 64), Row(m: 1, n: 300, k: 400),
+    Row(m: 300, n: 1, k: 400), Row(m: 50, n: 30, k: 768), Row(m: 129, n: 77, k: 31),
+    Row(m: 300, n: 70, k: 1), Row(m: 512, n: 100, k: 3), Row(m: 14, n: 32, k: 385),
+    Row(m: 15, n: 33, k: 769), Row(m: 253, n: 17, k: 383), Row(m: 5, n: 15, k: 2),
+    Row(m: 1, n: 1, k: 1),
   ]
 
-  /// Fixed values from -1 to 1; strides are three larger than the rows.
-  private func matrix(_ rows: Int, _ columns: Int, _ salt: Int) -> [Float] {
-    (0..<rows * (columns + 3)).map { Float(($0 * 7919 + salt) % 2001) / 1000 - 1 }
+  /// Fixed values from -1 to 1 in a matrix whose rows are three elements longer.
+  struct Matrix {
+    let rows: Int
+    let columns: Int
+    var values: [Float]
+    var stride: Int { columns + 3 }
+    init(_ rows: Int, _ columns: Int, salt: Int) {
+      (self.rows, self.columns) = (rows, columns)
+      values = (0..<rows * (columns + 3)).map { Float(($0 * 7919 + salt) % 2001) / 1000 - 1 }
+    }
+    subscript(i: Int, j: Int) -> Float { values[i * stride + j] }
+    var transposed: Matrix {
+      var other = Matrix(columns, rows, salt: 0)
+      for i in 0..<rows { for j in 0..<columns { other.values[j * other.stride + i] = self[i, j] } }
+      return other
+    }
   }
 
-  @Test(arguments: rows) func agreesWithFloat64(row: Row) {
-    let (m, n, k) = (row.m, row.n, row.k)
-    for (transposeA, transposeB) in [(false, false), (true, false), (false, true), (true, true)] {
-      let (ra, ca) = transposeA ? (k, m) : (m, k)
-      let (rb, cb) = transposeB ? (n, k) : (k, n)
-      let (a, b) = (matrix(ra, ca, 1), matrix(rb, cb, 2))
-      for (alpha, beta) in [(Float(1), Float(0)), (-0.5, 1)] {
-        var c = matrix(m, n, 3)
-        var wide = c.map { Double($0) }
-        Float.blasProduct(
-          transposeA, transposeB, m, n, k, alpha, a, ca + 3, b, cb + 3, beta, &c, n + 3)
-        Double.blasProduct(
-          transposeA, transposeB, m, n, k, Double(alpha), a.map { Double($0) }, ca + 3,
-          b.map { Double($0) }, cb + 3, Double(beta), &wide, n + 3)
-        let worst = zip(c, wide).map { abs(Double($0) - $1) }.max() ?? 0
-        // Rounding is bounded by the sum of |a·b|, at most k here, whatever the order of the sums.
-        #expect(worst <= 1e-6 * Double(k) + 1e-6, "\(ProductLibrary.name)")
+  /// `alpha · A · B + beta · C`, operands stored as they are or transposed; nil without the kernel.
+  private func multiply(
+    _ kind: kilpi_gemm_kind, _ a: Matrix, _ b: Matrix, _ c: Matrix, stored: (Bool, Bool),
+    alpha: Float = 1, beta: Float = 0
+  ) -> Matrix? {
+    let (left, right) = (stored.0 ? a.transposed : a, stored.1 ? b.transposed : b)
+    var result = c
+    let done = result.values.withUnsafeMutableBufferPointer { target in
+      kilpi_gemm(
+        kind, stored.0, stored.1, a.rows, b.columns, a.columns, alpha, left.values, left.stride,
+        right.values, right.stride, beta, target.baseAddress, c.stride)
+    }
+    return done ? result : nil
+  }
+
+  @Test(arguments: kernels, rows) func agreesWithFloat64(kernel: Kernel, row: Row) {
+    let a = Matrix(row.m, row.k, salt: 1)
+    let b = Matrix(row.k, row.n, salt: 2)
+    let c = Matrix(row.m, row.n, salt: 3)
+    var reference: [(sum: Double, size: Double)] = []
+    for i in 0..<row.m {
+      for j in 0..<row.n {
+        var (sum, size) = (0.0, 0.0)
+        for p in 0..<row.k {
+          let term = Double(a[i, p]) * Double(b[p, j])
+          (sum, size) = (sum + term, size + abs(term))
+        }
+        reference.append((sum, size))
       }
+    }
+    for stored in [(false, false), (true, false), (false, true), (true, true)] {
+      for (alpha, beta) in [(Float(1), Float(0)), (-0.5, 1), (2, 0.25)] {
+        var start = c
+        if beta == 0 { start.values = start.values.map { _ in .nan } }
+        guard
+          let found = multiply(
+            kernel.kind, a, b, start, stored: stored, alpha: alpha, beta: beta)
+        else {
+          #expect(kilpi_gemm_name(kernel.kind) == nil)
+          print("skipped: this processor has no \(kernel.testDescription) products")
+          return
+        }
+        var worst = 0.0
+        for i in 0..<row.m {
+          for j in 0..<row.n {
+            let (sum, size) = reference[i * row.n + j]
+            let expected = Double(alpha) * sum + (beta == 0 ? 0 : Double(beta) * Double(c[i, j]))
+            let error = abs(Double(found[i, j]) - expected)
+            worst = max(worst, error / (abs(Double(alpha)) * size + abs(Double(beta)) + 1e-3))
+          }
+          // What lies between the rows is not touched.
+          let gap = i * c.stride + row.n..<(i + 1) * c.stride
+          let isUntouched = zip(found.values[gap], start.values[gap]).allSatisfy {
+            $0.bitPattern == $1.bitPattern
+          }
+          #expect(isUntouched)
+        }
+        #expect(worst <= kernel.tolerance, "stored \(stored), alpha \(alpha), beta \(beta)")
+      }
+    }
+  }
+
+  @Test(
+    "a row has the same bits alone, in any batch, and however operands are stored",
+    arguments: kernels)
+  func bits(kernel: Kernel) throws {
+    guard kilpi_gemm_name(kernel.kind) != nil else { return }
+    let (k, n) = (1000, 70)
+    let b = Matrix(k, n, salt: 2)
+    let whole = Matrix(301, k, salt: 1)
+    func bits(_ matrix: Matrix, _ row: Int) -> [UInt32] {
+      (0..<n).map { matrix[row, $0].bitPattern }
+    }
+    let blank = { Matrix($0, n, salt: 0) }
+    let reference = try #require(
+      multiply(kernel.kind, whole, b, blank(301), stored: (false, false)))
+    for stored in [(true, false), (false, true), (true, true)] {
+      let other = try #require(multiply(kernel.kind, whole, b, blank(301), stored: stored))
+      let agrees = (0..<301).allSatisfy { bits(other, $0) == bits(reference, $0) }
+      #expect(agrees, "stored \(stored)")
+    }
+    for count in [1, 2, 13, 14, 15, 50, 252, 253] {
+      let first = 301 - count
+      var part = Matrix(count, k, salt: 0)
+      part.values = Array(whole.values[first * whole.stride..<301 * whole.stride])
+      let found = try #require(multiply(kernel.kind, part, b, blank(count), stored: (false, false)))
+      let agrees = (0..<count).allSatisfy { bits(found, $0) == bits(reference, first + $0) }
+      #expect(agrees, "\(count) rows")
     }
   }
 }

@@ -1,0 +1,21 @@
+/* Float32 products with AVX2 and FMA: tiles of 6 x 16. */
+#include "gemm.h"
+#include <string.h>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#pragma clang attribute push(__attribute__((target("arch=x86-64-v3"))), apply_to = function)
+#define LANES 8
+#define TILE_ROWS 6
+#define PAIR 1
+#define MULTIPLY_ADD(sum, left, right) __builtin_elementwise_fma(left, right, sum)
+#define SPLAT(x) (vector)_mm256_set1_ps(x)
+#include "gemm.inc"
+#pragma clang attribute pop
+
+const gemm_kernel *gemm_f32_avx2(void) {
+  static const gemm_kernel kernel = {"AVX2", TILE_ROWS, TILE_COLUMNS, PAIR, pack, tile};
+  return __builtin_cpu_supports("x86-64-v3") ? &kernel : NULL;
+}
+#else
+const gemm_kernel *gemm_f32_avx2(void) { return NULL; }
+#endif
