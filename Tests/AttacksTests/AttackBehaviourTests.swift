@@ -138,7 +138,7 @@ import Testing
     #expect(result.report.success == zip(tops, labels).map { Int($0) != $1 })
   }
 
-  @Test("B15: momentum is used", arguments: [Norm.linf, .l2])
+  @Test("B15: momentum is used", arguments: Norm.allCases)
   func momentum(_ norm: Norm) throws {
     let (images, labels) = try Self.model.samples(6)
     var settings = try Self.settings()
@@ -153,11 +153,13 @@ import Testing
     let step = 0.2
     let plain = try moved(BasicIterativeMethod(steps: 6, step: step))
     #expect(try moved(MomentumIterative(steps: 6, step: step)) != plain)
-    #expect(
-      try moved(MomentumIterative(steps: 6, step: step, looksAhead: true))
-        != moved(MomentumIterative(steps: 6, step: step)))
+    if norm != .l1 {  // both move the same pixel there
+      #expect(
+        try moved(MomentumIterative(steps: 6, step: step, looksAhead: true))
+          != moved(MomentumIterative(steps: 6, step: step)))
+    }
     let heavy = ProjectedGradientDescent(
-      steps: 6, step: step, startsAtRandom: false, momentum: norm == .linf ? 1.1 : 0.9)
+      steps: 6, step: step, startsAtRandom: false, momentum: norm == .l2 ? 0.9 : 1.1)
     #expect(try moved(heavy) != plain)
     let still = try moved(MomentumIterative(steps: 6, step: step, decay: 0))
     for (a, b) in zip(still, plain) { #expect(abs(a - b) < 1e-5) }

@@ -99,9 +99,6 @@ import Testing
     Case("sample ids", "there are 3 sample ids for 2 images (give one id an image)") {
       try run { $0.sampleIDs = [1, 2, 3] }
     },
-    Case("L1", "pgd has no form for norm = \"l1\" (it takes \"linf\", \"l2\")") {
-      try run { $0.budget = try Budget(.l1, 1) }
-    },
     Case("L2 for R-FGSM", "rfgsm has no form for norm = \"l2\" (it takes \"linf\")") {
       try run(attack: RandomFastGradientSign()) { $0.budget = try Budget(.l2, 1) }
     },
@@ -136,6 +133,22 @@ import Testing
       "the targeted dlr loss needs 4 classes, the classifier has 3 (use loss = \"ce\" or \"margin\")"
     ) {
       try run(criterion: .targeted(.leastLikely, labels: [0, 1])) { $0.loss = .dlr }
+    },
+    Case(
+      "I21: dlr-targeted with three classes",
+      "the targeted dlr loss needs 4 classes, the classifier has 3 (use loss = \"ce\" or \"margin\")"
+    ) { try run { $0.loss = .targetedDLR } },
+    Case(
+      "I21: more targets than classes", "n_targets is 4, the classifier has 4 classes (at most 3)"
+    ) {
+      let attack = AutoProjectedGradientDescent(aimsAtClasses: true, classes: 4)
+      try run(classes(4), attack: attack) { $0.loss = .targetedDLR }
+    },
+    Case("no targets", "n_targets is 0, at least 1 is needed") {
+      try run(attack: AutoProjectedGradientDescent(aimsAtClasses: true, classes: 0))
+    },
+    Case("rho", "rho is 1.5, outside 0 … 1") {
+      try run(attack: AutoProjectedGradientDescent(rho: 1.5))
     },
     Case("I21: dlr with three classes", "no error") { try run { $0.loss = .dlr } },
     Case("I21: targeted dlr with four classes", "no error") {
@@ -213,7 +226,9 @@ import Testing
         + "or no_grad)"
     ) { try run(Model { try model.classifier()($0).detached() }) },
     Case(
-      "an unknown loss", "unknown loss 'cw' (losses are \"ce\", \"margin\", \"dlr\", or a function)"
+      "an unknown loss",
+      "unknown loss 'cw' (losses are \"ce\", \"margin\", \"dlr\", \"dlr-targeted\", or a "
+        + "function)"
     ) {
       _ = try AttackLoss.named("cw")
     },

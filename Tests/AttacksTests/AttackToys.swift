@@ -98,9 +98,11 @@ func message(_ body: () throws -> Void) -> String {
 struct AttackCase: CustomTestStringConvertible, @unchecked Sendable {
   var id: String
   var attack: any FixedBudgetAttack
-  var norms: [Norm] = [.linf, .l2]
+  var norms: [Norm] = Norm.allCases
   /// A random start: other seeds give other bytes.
   var isRandom = false
+  /// False where another loss than the settings' is followed, so that this one need not grow.
+  var followsLoss = true
 
   var testDescription: String { id }
 
@@ -117,6 +119,10 @@ struct AttackCase: CustomTestStringConvertible, @unchecked Sendable {
       id: "pgd-momentum", attack: ProjectedGradientDescent(steps: 4, momentum: 0.9), isRandom: true),
     AttackCase(id: "mifgsm", attack: MomentumIterative(steps: 4)),
     AttackCase(id: "nifgsm", attack: MomentumIterative(steps: 4, looksAhead: true)),
+    AttackCase(id: "apgd", attack: AutoProjectedGradientDescent(steps: 5), isRandom: true),
+    AttackCase(
+      id: "apgd-t", attack: AutoProjectedGradientDescent(steps: 5, aimsAtClasses: true),
+      isRandom: true, followsLoss: false),
   ]
 }
 
@@ -133,7 +139,13 @@ struct Combination: CustomTestStringConvertible, @unchecked Sendable {
 
   /// A budget that float32 cannot hold exactly.
   var budget: Budget {
-    get throws { try Budget(norm, norm == .linf ? 0.031 : 0.3) }
+    get throws {
+      switch norm {
+      case .linf: return try Budget(norm, 0.031)
+      case .l2: return try Budget(norm, 0.3)
+      case .l1: return try Budget(norm, 0.05)
+      }
+    }
   }
 
   func settings() throws -> AttackSettings { AttackSettings(budget: try budget, seed: 5) }

@@ -18,7 +18,7 @@ import Testing
   }
 
   static let linfAttacks = AttackCase.all.filter {
-    ["fgsm", "bim", "pgd", "pgd-clean-start", "mifgsm", "nifgsm"].contains($0.id)
+    ["fgsm", "bim", "pgd", "pgd-clean-start", "mifgsm", "nifgsm", "apgd"].contains($0.id)
   }
 
   @Test(
@@ -48,7 +48,8 @@ import Testing
     }
   }
 
-  @Test("O1, B11: on a linear model PGD reaches eps · ‖w‖₂ in the L2 ball", arguments: models)
+  @Test(
+    "O1, B11: on a linear model PGD and APGD reach eps · ‖w‖₂ in the L2 ball", arguments: models)
   func linearL2(_ model: ToyModel) throws {
     for dtype in [DType.float32, .float64] {
       let (images, labels) = try model.samples(4, dtype, margin: 0.35)
@@ -58,7 +59,7 @@ import Testing
       settings.probes = false
       let attacks: [any FixedBudgetAttack] = [
         FastGradientSign(), ProjectedGradientDescent(steps: 100, step: 0.1),
-        MomentumIterative(steps: 20),
+        MomentumIterative(steps: 20), AutoProjectedGradientDescent(),
       ]
       for attack in attacks {
         let result = try attack.run(

@@ -5,9 +5,9 @@
 attack = {}
 
 ---@class attack.fgsmOptions
----@field eps? number|string # budget in pixel units of [0, 1], or a fraction such as "8/255"; 1/255 for linf, no default for l2
+---@field eps? number|string # budget in pixel units of [0, 1], or a fraction such as "8/255"; 1/255 for linf, no default for l2 and l1
 ---@field norm? "linf"|"l2"|"l1" # norm of the budget; default "linf"
----@field loss? string|function # "ce", "margin", "dlr", or a function (logits, labels) -> [N] that is increased; default "ce"
+---@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; default "ce"
 ---@field restarts? integer # random starts; the best counts; default 1
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 ---@field keep? "best"|"last" # which iterate is returned; the attack's own habit when not given
@@ -40,9 +40,9 @@ attack = {}
 function attack.fgsm(classifier, images, labels, options) end
 
 ---@class attack.rfgsmOptions
----@field eps? number|string # budget in pixel units of [0, 1], or a fraction such as "8/255"; 1/255 for linf, no default for l2
+---@field eps? number|string # budget in pixel units of [0, 1], or a fraction such as "8/255"; 1/255 for linf, no default for l2 and l1
 ---@field norm? "linf"|"l2"|"l1" # norm of the budget; default "linf"
----@field loss? string|function # "ce", "margin", "dlr", or a function (logits, labels) -> [N] that is increased; default "ce"
+---@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; default "ce"
 ---@field restarts? integer # random starts; the best counts; default 1
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 ---@field keep? "best"|"last" # which iterate is returned; the attack's own habit when not given
@@ -76,16 +76,16 @@ function attack.fgsm(classifier, images, labels, options) end
 function attack.rfgsm(classifier, images, labels, options) end
 
 ---@class attack.bimOptions
----@field eps? number|string # budget in pixel units of [0, 1], or a fraction such as "8/255"; 1/255 for linf, no default for l2
+---@field eps? number|string # budget in pixel units of [0, 1], or a fraction such as "8/255"; 1/255 for linf, no default for l2 and l1
 ---@field norm? "linf"|"l2"|"l1" # norm of the budget; default "linf"
----@field loss? string|function # "ce", "margin", "dlr", or a function (logits, labels) -> [N] that is increased; default "ce"
+---@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; default "ce"
 ---@field restarts? integer # random starts; the best counts; default 1
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 ---@field keep? "best"|"last" # which iterate is returned; the attack's own habit when not given
 ---@field eot? integer # passes a gradient is averaged over; default 1
 ---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it
 ---@field steps? integer # gradient steps; default 10
----@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2
+---@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2 and l1
 ---@field targeted? tensor|integer[]|string # target labels, "random" or "least-likely"
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
@@ -113,16 +113,16 @@ function attack.rfgsm(classifier, images, labels, options) end
 function attack.bim(classifier, images, labels, options) end
 
 ---@class attack.pgdOptions
----@field eps? number|string # budget in pixel units of [0, 1], or a fraction such as "8/255"; 1/255 for linf, no default for l2
+---@field eps? number|string # budget in pixel units of [0, 1], or a fraction such as "8/255"; 1/255 for linf, no default for l2 and l1
 ---@field norm? "linf"|"l2"|"l1" # norm of the budget; default "linf"
----@field loss? string|function # "ce", "margin", "dlr", or a function (logits, labels) -> [N] that is increased; default "ce"
+---@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; default "ce"
 ---@field restarts? integer # random starts; the best counts; default 1
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 ---@field keep? "best"|"last" # which iterate is returned; the attack's own habit when not given
 ---@field eot? integer # passes a gradient is averaged over; default 1
 ---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it
 ---@field steps? integer # gradient steps; default 10
----@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2
+---@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2 and l1
 ---@field random_start? boolean # start at a random point of the ball; default true
 ---@field momentum? number # decay of an accumulated direction; 0.9 in FARE; default 0
 ---@field targeted? tensor|integer[]|string # target labels, "random" or "least-likely"
@@ -152,16 +152,16 @@ function attack.bim(classifier, images, labels, options) end
 function attack.pgd(classifier, images, labels, options) end
 
 ---@class attack.mifgsmOptions
----@field eps? number|string # budget in pixel units of [0, 1], or a fraction such as "8/255"; 1/255 for linf, no default for l2
+---@field eps? number|string # budget in pixel units of [0, 1], or a fraction such as "8/255"; 1/255 for linf, no default for l2 and l1
 ---@field norm? "linf"|"l2"|"l1" # norm of the budget; default "linf"
----@field loss? string|function # "ce", "margin", "dlr", or a function (logits, labels) -> [N] that is increased; default "ce"
+---@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; default "ce"
 ---@field restarts? integer # random starts; the best counts; default 1
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 ---@field keep? "best"|"last" # which iterate is returned; the attack's own habit when not given
 ---@field eot? integer # passes a gradient is averaged over; default 1
 ---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it
 ---@field steps? integer # gradient steps; default 10
----@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2
+---@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2 and l1
 ---@field decay? number # factor of the accumulated gradient; default 1
 ---@field targeted? tensor|integer[]|string # target labels, "random" or "least-likely"
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
@@ -190,16 +190,16 @@ function attack.pgd(classifier, images, labels, options) end
 function attack.mifgsm(classifier, images, labels, options) end
 
 ---@class attack.nifgsmOptions
----@field eps? number|string # budget in pixel units of [0, 1], or a fraction such as "8/255"; 1/255 for linf, no default for l2
+---@field eps? number|string # budget in pixel units of [0, 1], or a fraction such as "8/255"; 1/255 for linf, no default for l2 and l1
 ---@field norm? "linf"|"l2"|"l1" # norm of the budget; default "linf"
----@field loss? string|function # "ce", "margin", "dlr", or a function (logits, labels) -> [N] that is increased; default "ce"
+---@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; default "ce"
 ---@field restarts? integer # random starts; the best counts; default 1
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 ---@field keep? "best"|"last" # which iterate is returned; the attack's own habit when not given
 ---@field eot? integer # passes a gradient is averaged over; default 1
 ---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it
 ---@field steps? integer # gradient steps; default 10
----@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2
+---@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2 and l1
 ---@field decay? number # factor of the accumulated gradient; default 1
 ---@field targeted? tensor|integer[]|string # target labels, "random" or "least-likely"
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
@@ -227,10 +227,51 @@ function attack.mifgsm(classifier, images, labels, options) end
 ---@return table report
 function attack.nifgsm(classifier, images, labels, options) end
 
+---@class attack.apgdOptions
+---@field eps? number|string # budget in pixel units of [0, 1], or a fraction such as "8/255"; 1/255 for linf, no default for l2 and l1
+---@field norm? "linf"|"l2"|"l1" # norm of the budget; default "linf"
+---@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; default "ce"
+---@field restarts? integer # random starts; the best counts; default 1
+---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
+---@field keep? "best"|"last" # which iterate is returned; the attack's own habit when not given
+---@field eot? integer # passes a gradient is averaged over; default 1
+---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it
+---@field steps? integer # gradient steps of one walk; default 100
+---@field rho? number # share of increases below which a step is halved; default 0.75
+---@field n_targets? integer # classes that loss = "dlr-targeted" takes; 9, or all others where there are fewer
+---@field best_loss? boolean # return the point with the largest loss, instead of a successful one before any other; default false
+---@field compat? boolean # count as the released code does, which compares the first step with zero; default false
+---@field wide_start? boolean # L1: walk through balls of three and two times eps first, as AutoAttack does; default false
+---@field targeted? tensor|integer[]|string # target labels, "random" or "least-likely"
+---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
+---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
+---@field early_stop? boolean # samples that are solved leave the batch; default false
+---@field trace? boolean # record loss and margin of every iterate; default false
+---@field batch? integer # images at once; 0: all; default 0
+---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
+---@field progress? boolean # show a progress bar; default true
+
+--- Auto-PGD: halves its step and returns to the best point where the loss stops growing (arXiv:2003.01690; L1: arXiv:2103.01208). loss = "ce", "dlr" or "dlr-targeted", which takes the classes that rank highest on the clean image one after another, on the samples that are left. Images are [N, 3, H, W] in [0, 1] at their own size, labels count from 1. The result stays within eps of the images and within [0, 1], exactly; success is judged by evaluating each result alone. The report has success, clean_correct and loss per sample, distance {linf, l2, l1}, queries {forward, backward}, flags (warnings about masked gradients) and seconds.
+---
+---```lua
+---local w = tensor.from{{1, -1}, {2, 0}, {0, 1}}:reshape{3, 2}
+---local function classify(x) return x:mean{axis = {3, 4}}:matmul(w) end
+---local x, y = tensor.full({2, 3, 2, 2}, 0.5), {1, 1}
+---local adv, report = attack.apgd(classify, x, y, {eps = "8/255"})
+---print((adv - x):abs():max():item() <= 8 / 255 + 1e-7, #report.success)  --> true	2
+---```
+---@param classifier classifier|function
+---@param images tensor
+---@param labels tensor|integer[]
+---@param options? attack.apgdOptions
+---@return tensor adversarial
+---@return table report
+function attack.apgd(classifier, images, labels, options) end
+
 ---@class attack.deepfoolOptions
 ---@field eps? number|string # budget that report.within_eps counts in; no limit when not given
 ---@field norm? "linf"|"l2"|"l1" # norm of the budget; default "linf"
----@field loss? string|function # "ce", "margin", "dlr", or a function (logits, labels) -> [N] that is increased; default "ce"
+---@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; default "ce"
 ---@field restarts? integer # random starts; the best counts; default 1
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 ---@field eot? integer # passes a gradient is averaged over; default 1
@@ -267,7 +308,7 @@ function attack.deepfool(classifier, images, labels, options) end
 ---@class attack.cwOptions
 ---@field eps? number|string # budget that report.within_eps counts in; no limit when not given
 ---@field norm? "linf"|"l2"|"l1" # norm of the budget; default "l2"
----@field loss? string|function # "ce", "margin", "dlr", or a function (logits, labels) -> [N] that is increased; default "ce"
+---@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; default "ce"
 ---@field restarts? integer # random starts; the best counts; default 1
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 ---@field eot? integer # passes a gradient is averaged over; default 1
@@ -307,7 +348,7 @@ function attack.cw(classifier, images, labels, options) end
 ---@class attack.ddnOptions
 ---@field eps? number|string # budget that report.within_eps counts in; no limit when not given
 ---@field norm? "linf"|"l2"|"l1" # norm of the budget; default "l2"
----@field loss? string|function # "ce", "margin", "dlr", or a function (logits, labels) -> [N] that is increased; default "ce"
+---@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; default "ce"
 ---@field restarts? integer # random starts; the best counts; default 1
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 ---@field eot? integer # passes a gradient is averaged over; default 1
@@ -342,7 +383,7 @@ function attack.cw(classifier, images, labels, options) end
 function attack.ddn(classifier, images, labels, options) end
 
 ---@class attack.embeddingOptions
----@field eps? number|string # budget in pixel units of [0, 1], or a fraction such as "8/255"; 1/255 for linf, no default for l2
+---@field eps? number|string # budget in pixel units of [0, 1], or a fraction such as "8/255"; 1/255 for linf, no default for l2 and l1
 ---@field norm? "linf"|"l2"|"l1" # norm of the budget; default "linf"
 ---@field restarts? integer # random starts; the best counts; default 1
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
@@ -350,7 +391,7 @@ function attack.ddn(classifier, images, labels, options) end
 ---@field eot? integer # passes a gradient is averaged over; default 1
 ---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it
 ---@field steps? integer # gradient steps; default 10
----@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2
+---@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2 and l1
 ---@field random_start? boolean # start at a random point of the ball; default true
 ---@field away? tensor # features to leave; those of the clean images when neither is given
 ---@field toward? tensor # features to approach
@@ -407,10 +448,10 @@ function attack.embedding(model, images, options) end
 function attack.text(model, prompts, options) end
 
 ---@class attack.multimodalOptions.image
----@field method? "fgsm"|"rfgsm"|"bim"|"pgd"|"mifgsm"|"nifgsm"|"deepfool"|"cw"|"ddn" # the attack; default "pgd"
----@field eps? number|string # budget in pixel units of [0, 1], or a fraction such as "8/255"; 1/255 for linf, no default for l2
+---@field method? "fgsm"|"rfgsm"|"bim"|"pgd"|"mifgsm"|"nifgsm"|"apgd"|"deepfool"|"cw"|"ddn" # the attack; default "pgd"
+---@field eps? number|string # budget in pixel units of [0, 1], or a fraction such as "8/255"; 1/255 for linf, no default for l2 and l1
 ---@field norm? "linf"|"l2"|"l1" # norm of the budget
----@field loss? string|function # "ce", "margin", "dlr", or a function (logits, labels) -> [N] that is increased; default "ce"
+---@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; default "ce"
 ---@field restarts? integer # random starts; the best counts; default 1
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 ---@field keep? "best"|"last" # which iterate is returned; the attack's own habit when not given
@@ -418,10 +459,15 @@ function attack.text(model, prompts, options) end
 ---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it
 ---@field random_step? number|string # length of the random step; eps / 2 when not given
 ---@field steps? integer # gradient steps
----@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2
+---@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2 and l1
 ---@field random_start? boolean # start at a random point of the ball; default true
 ---@field momentum? number # decay of an accumulated direction; 0.9 in FARE; default 0
 ---@field decay? number # factor of the accumulated gradient; default 1
+---@field rho? number # share of increases below which a step is halved; default 0.75
+---@field n_targets? integer # classes that loss = "dlr-targeted" takes; 9, or all others where there are fewer
+---@field best_loss? boolean # return the point with the largest loss, instead of a successful one before any other; default false
+---@field compat? boolean # count as the released code does, which compares the first step with zero; default false
+---@field wide_start? boolean # L1: walk through balls of three and two times eps first, as AutoAttack does; default false
 ---@field overshoot? number # share by which the change is lengthened; default 0.02
 ---@field candidates? integer # classes looked at, by their rank on the clean image; default 10
 ---@field search_steps? integer # values of c tried; 9, or 5 with fast = true

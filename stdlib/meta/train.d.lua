@@ -46,10 +46,10 @@ train = {}
 function train.contrastive(options) end
 
 ---@class train.runOptions.image_attack
----@field method? "fgsm"|"rfgsm"|"bim"|"pgd"|"mifgsm"|"nifgsm"|"deepfool"|"cw"|"ddn" # the attack; default "pgd"
----@field eps? number|string # budget in pixel units of [0, 1], or a fraction such as "8/255"; 1/255 for linf, no default for l2
+---@field method? "fgsm"|"rfgsm"|"bim"|"pgd"|"mifgsm"|"nifgsm"|"apgd"|"deepfool"|"cw"|"ddn" # the attack; default "pgd"
+---@field eps? number|string # budget in pixel units of [0, 1], or a fraction such as "8/255"; 1/255 for linf, no default for l2 and l1
 ---@field norm? "linf"|"l2"|"l1" # norm of the budget
----@field loss? string|function # "ce", "margin", "dlr", or a function (logits, labels) -> [N] that is increased; default "ce"
+---@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; default "ce"
 ---@field restarts? integer # random starts; the best counts; default 1
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 ---@field keep? "best"|"last" # which iterate is returned; the attack's own habit when not given
@@ -57,10 +57,15 @@ function train.contrastive(options) end
 ---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it
 ---@field random_step? number|string # length of the random step; eps / 2 when not given
 ---@field steps? integer # gradient steps
----@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2
+---@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2 and l1
 ---@field random_start? boolean # start at a random point of the ball; default true
 ---@field momentum? number # decay of an accumulated direction; 0.9 in FARE; default 0
 ---@field decay? number # factor of the accumulated gradient; default 1
+---@field rho? number # share of increases below which a step is halved; default 0.75
+---@field n_targets? integer # classes that loss = "dlr-targeted" takes; 9, or all others where there are fewer
+---@field best_loss? boolean # return the point with the largest loss, instead of a successful one before any other; default false
+---@field compat? boolean # count as the released code does, which compares the first step with zero; default false
+---@field wide_start? boolean # L1: walk through balls of three and two times eps first, as AutoAttack does; default false
 ---@field overshoot? number # share by which the change is lengthened; default 0.02
 ---@field candidates? integer # classes looked at, by their rank on the clean image; default 10
 ---@field search_steps? integer # values of c tried; 9, or 5 with fast = true

@@ -21,6 +21,9 @@ public enum AttackLoss {
   /// `−(z_y − z_t) / (z_π1 − (z_π3 + z_π4) / 2 + 1e-12)` (arXiv:2003.01690). Where the label is the
   /// third logit the sample is broken already, and the value is flat.
   case dlr
+  /// The targeted difference of logits ratio also in an untargeted attack, where it pulls towards the
+  /// strongest other class, unless the attack takes one class after another.
+  case targetedDLR
   /// A function of one's own, always increased; in a targeted attack it gets the targets.
   case custom(LogitLoss)
 
@@ -32,17 +35,21 @@ public enum AttackLoss {
     case "ce": return .crossEntropy
     case "margin": return .margin(clamp: nil)
     case "dlr": return .dlr
+    case "dlr-targeted": return .targetedDLR
     default:
       throw KilpiError(
         "", "unknown loss '\(name.prefix(40))'",
-        advice: "losses are \"ce\", \"margin\", \"dlr\", or a function")
+        advice: "losses are \"ce\", \"margin\", \"dlr\", \"dlr-targeted\", or a function")
     }
   }
 
   /// Classes that the loss needs.
   func fewestClasses(isTargeted: Bool) -> Int {
-    if case .dlr = self { return isTargeted ? 4 : 3 }
-    return 2
+    switch self {
+    case .dlr: return isTargeted ? 4 : 3
+    case .targetedDLR: return 4
+    default: return 2
+    }
   }
 
   /// The loss of each row, `[n]`.
@@ -56,14 +63,14 @@ public enum AttackLoss {
       let gap = try Self.gap(logits, aim)
       let value = targets == nil ? gap : try -gap
       return try clamp.map { try value.clamped(nil, $0) } ?? value
-    case .dlr:
-      let ranked = try logits.topK(targets == nil ? 3 : 4).values
-      func rank(_ index: Int) throws -> Tensor { try ranked.selected(1, index) }
-      guard let targets else {
-        let scale = try rank(0) - rank(2) + 1e-12
-        return try Self.gap(logits, labels) / scale
-      }
-      let scale = try rank(0) - (rank(2) + rank(3)) * 0.5 + 1e-12
+    case .dlr where targets == nil:
+      let ranked = try logits.topK(3).values
+      return try Self.gap(logits, labels) / (ranked.selected(1, 0) - ranked.selected(1, 2) + 1e-12)
+    case .dlr, .targetedDLR:
+      let ranked = try logits.topK(4).values
+      let middle = try (ranked.selected(1, 2) + ranked.selected(1, 3)) * 0.5
+      let scale = try ranked.selected(1, 0) - middle + 1e-12
+      guard let targets else { return try Self.gap(logits, labels) / scale }
       return try (Self.picked(logits, targets) - Self.picked(logits, labels)) / scale
     case .custom(let function):
       return try function(logits, aim)

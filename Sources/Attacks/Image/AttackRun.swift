@@ -8,6 +8,8 @@ final class AttackRun {
   let keep: Keep
   let evaluate: Evaluate
   private(set) var ids: [UInt64] = []
+  /// Classes other than the label by rank on the clean image, once a search has asked for them.
+  var rankings: [Int: [Int]] = [:]
   let images: Tensor
   let objective: ClassifierObjective?
   private let start = ContinuousClock.now
@@ -44,9 +46,15 @@ final class AttackRun {
   /// so it cannot know.
   var retiresSolved: Bool { settings.stopsEarly && settings.sources.isEmpty }
 
+  /// True when success at a point means success of the attack: not for transfer, where the search
+  /// never asks the attacked classifier, nor where the last point counts.
+  var knowsSuccess: Bool {
+    objective != nil && settings.sources.isEmpty && (keep == .best || settings.stopsEarly)
+  }
+
   /// True when the value of the last point is needed, and not only the point.
   var evaluatesLastPoint: Bool {
-    keep == .best || settings.restarts > 1 || settings.stopsEarly || settings.recordsTrace
+    keep != .last || settings.restarts > 1 || settings.stopsEarly || settings.recordsTrace
       || (objective == nil && settings.judging == .alone)
   }
 
@@ -171,7 +179,8 @@ final class AttackRun {
   /// The attacked images of one batch of samples.
   private func attacked(_ range: Range<Int>, isFirst: Bool) throws -> Tensor {
     let clean = try images.narrowed(0, start: range.lowerBound, length: range.count)
-    let best = try BestPoints(clean: clean, first: range.lowerBound)
+    let best = try BestPoints(
+      clean: clean, first: range.lowerBound, ranksBySuccess: keep != .largestLoss)
     var rows = Array(range)
     judgesFirstVisit = !needsCleanPass && report.isJudged
     if isFirst, settings.probes, report.isJudged, let objective {
@@ -184,7 +193,7 @@ final class AttackRun {
       try judgeClean(logits, rows)
       if plan.isNearest || !settings.attacksAll {
         rows = try stillToAttack(logits, rows)
-      } else if keep == .best, settings.sources.isEmpty {
+      } else if keep != .last, settings.sources.isEmpty {
         try offerClean(best, clean, logits, rows)
       }
     }

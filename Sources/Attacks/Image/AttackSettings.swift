@@ -7,6 +7,8 @@ public enum Keep: String, Sendable, CaseIterable {
   case best
   /// The last point.
   case last
+  /// The one with the largest loss, successful or not.
+  case largestLoss = "largest-loss"
 }
 
 /// How success is decided.

@@ -5,10 +5,13 @@ final class BestPoints {
   /// Results of samples `first ..< first + n` of the call's batch; the clean images at first.
   let images: Tensor
   private let first: Int
+  private let ranksBySuccess: Bool
   private(set) var losses: [Double]
   private(set) var solved: [Bool]
 
-  init(clean: Tensor, first: Int) throws {
+  /// - Parameter ranksBySuccess: false when the loss alone decides.
+  init(clean: Tensor, first: Int, ranksBySuccess: Bool = true) throws {
+    self.ranksBySuccess = ranksBySuccess
     images = try clean.cloned()
     self.first = first
     losses = [Double](repeating: -.infinity, count: clean.shape[0])
@@ -22,7 +25,7 @@ final class BestPoints {
     for (position, row) in rows.enumerated() where wanted?[position] ?? true {
       let index = row - first
       let isBetter =
-        solved[position] != self.solved[index]
+        ranksBySuccess && solved[position] != self.solved[index]
         ? solved[position] : losses[position] > self.losses[index]
       guard isBetter else { continue }
       self.losses[index] = losses[position]
@@ -52,6 +55,9 @@ final class BestPoints {
     // A nearest point's loss is minus its distance.
     return !plan.isNearest || -losses[row - first] <= settings.budget.epsilon
   }
+
+  /// True when the kept point of a sample of the call's batch meets the criterion.
+  func isSolved(_ row: Int) -> Bool { solved[row - first] }
 
   private func copy(_ points: Tensor, _ position: Int, _ index: Int) throws {
     let target = try images.narrowed(0, start: index, length: 1)

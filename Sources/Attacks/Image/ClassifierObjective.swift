@@ -48,6 +48,17 @@ final class ClassifierObjective {
     return (try loss(logits, rows), logits)
   }
 
+  /// The same with a loss that pulls towards `aims`, although the attack is untargeted.
+  func evaluate(
+    _ images: Tensor, _ rows: [Int], aims: [Int]
+  ) throws -> (loss: Tensor, logits: Tensor?) {
+    let logits = try sourceLogits(images)
+    let labels = try Tensor(rows.map { Int64(criterion.labels[$0]) }, shape: [rows.count])
+    let targets = try Tensor(aims.map { Int64($0) }, shape: [rows.count])
+    let loss = try settings.loss.values(logits: logits, labels: labels, targets: targets)
+    return (try SampleLosses.checked(loss, rows: rows.count), logits)
+  }
+
   /// The attack's loss of given logits.
   func loss(_ logits: Tensor, _ rows: [Int]) throws -> Tensor {
     guard let goal else { throw KilpiError("", "the targets are not chosen yet") }
@@ -90,7 +101,7 @@ final class ClassifierObjective {
       throw KilpiError(
         "",
         isRatio
-          ? "the \(criterion.isTargeted ? "targeted " : "")dlr loss needs \(fewest) classes, the "
+          ? "the \(fewest > 3 ? "targeted " : "")dlr loss needs \(fewest) classes, the "
             + "classifier has \(count)"
           : "the classifier has \(count) class\(count == 1 ? "" : "es"), at least 2 are needed",
         advice: isRatio ? "use loss = \"ce\" or \"margin\"" : nil)

@@ -3,8 +3,9 @@ internal import Tensors
 
 /// Fast gradient sign method: one step of the whole budget, `fgsm`.
 ///
-/// `x' = P(x + epsilon · d(∇ₓ L))`, `d` the sign (L∞) or the gradient over its norm (L2). One forward
-/// and one backward. It returns its one point, not the better of that and the clean image.
+/// `x' = P(x + epsilon · d(∇ₓ L))`, `d` the sign (L∞) or the gradient over its norm (L2); L1 spends the
+/// budget on the largest entries of the gradient, each up to the box. All three are the optimum of a
+/// linear loss (L2 while the box is inactive). One forward and one backward. It returns its one point, not the better of that and the clean image.
 ///
 /// Paper: Goodfellow et al., arXiv:1412.6572.
 public struct FastGradientSign: FixedBudgetAttack {
@@ -27,8 +28,11 @@ public struct FastGradientSign: FixedBudgetAttack {
     let clean = search.ball.clean
     let visit = try search.visit(clean)
     guard let kept = try search.survivors(), let gradient = visit.gradient else { return }
-    let point = try search.ball.stepped(
-      kept.of(clean), along: kept.of(gradient), by: search.settings.budget.epsilon)
+    let budget = search.settings.budget
+    let point =
+      budget.norm == .l1
+      ? try search.ball.filled(along: kept.of(gradient))
+      : try search.ball.stepped(kept.of(clean), along: kept.of(gradient), by: budget.epsilon)
     try search.finish(point)
   }
 }

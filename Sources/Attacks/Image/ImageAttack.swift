@@ -48,8 +48,8 @@ public protocol FixedBudgetAttack: SearchAttack {
 }
 
 extension FixedBudgetAttack {
-  /// L∞ and L2.
-  public var norms: [Norm] { [.linf, .l2] }
+  /// All.
+  public var norms: [Norm] { Norm.allCases }
   /// The best point.
   public var defaultKeep: Keep { .best }
   /// False: most attacks start at a random point.

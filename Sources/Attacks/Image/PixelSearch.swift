@@ -42,14 +42,24 @@ public final class PixelSearch {
   /// What all attacks have in common.
   public let settings: AttackSettings
 
+  /// Classes that losses of this walk pull towards, one an active sample, where the attack is
+  /// untargeted but its loss is not; nil for the loss of the settings as it is.
+  public private(set) var aims: [Int]?
+
   private let run: AttackRun
+  private let walk: Int
   private let best: BestPoints
   private var visits = 0
   private var solved: [Bool] = []
   private var seen: (point: Tensor, losses: [Double])?
 
-  init(_ run: AttackRun, ball: Ball, rows: [Int], restart: Int, best: BestPoints) {
+  init(
+    _ run: AttackRun, ball: Ball, rows: [Int], restart: Int, best: BestPoints, walk: Int = 0,
+    aims: [Int]? = nil
+  ) {
     self.run = run
+    self.walk = walk
+    self.aims = aims
     self.ball = ball
     self.rows = rows
     self.restart = restart
@@ -60,30 +70,45 @@ public final class PixelSearch {
   /// True when every sample has left.
   public var isEmpty: Bool { rows.isEmpty }
 
-  /// A stream of each active sample, which depends on nothing but seed, sample, restart and step.
+  /// A stream of each active sample, which depends on nothing but seed, sample, restart, walk and
+  /// step.
   public func streams(_ purpose: RandomPurpose, step: Int = 0) -> [RandomStream] {
     rows.map { row in
       RandomSource(seed: settings.seed).stream(
-        purpose, sample: run.ids[row], restart: restart, step: step)
+        purpose, sample: run.ids[row], restart: restart, step: walk << 32 &+ step)
     }
   }
 
   /// Where a run starts: the points that the caller gave, else a random point of the ball, else the
   /// clean images.
   public func start(random isRandom: Bool) throws -> Tensor {
-    if let given = try run.givenStart(rows, restart: restart) { return try ball.projected(given) }
-    return isRandom ? try ball.randomPoints(streams(.attackStart)) : ball.clean
+    try start { isRandom ? try ball.randomPoints(streams(.attackStart)) : ball.clean }
+  }
+
+  /// Where a run starts: the points that the caller gave, else what `draw` makes.
+  public func start(_ draw: () throws -> Tensor) throws -> Tensor {
+    try givenStart() ?? draw()
+  }
+
+  /// The points that the caller gave for the first run, inside the ball; nil where there are none.
+  public func givenStart() throws -> Tensor? {
+    try run.givenStart(rows, restart: restart).map { try ball.projected($0) }
   }
 
   /// Evaluates a point of the ball: loss and, unless told otherwise, its gradient.
   ///
   /// With 8-bit levels the model sees the rounded point, while the caller goes on from its own.
   ///
+  /// - Parameter isResult: false for a point outside the ball, which is no result and solves nothing.
   /// - Throws: `KilpiError` when a loss or gradient is not finite, naming sample and step.
-  public func visit(_ point: Tensor, gradient isWanted: Bool = true) throws -> Visit {
+  public func visit(
+    _ point: Tensor, gradient isWanted: Bool = true, isResult: Bool = true
+  ) throws -> Visit {
     try Interrupts.poll()
     visits += 1
-    let shown = settings.isOnEightBitLevels ? try ball.onEightBitLevels(point) : point.detached()
+    let shown =
+      settings.isOnEightBitLevels && isResult
+      ? try ball.onEightBitLevels(point) : point.detached()
     var losses = [Double](repeating: 0, count: rows.count)
     var total: (gradient: Tensor?, logits: Tensor?)
     for _ in 0..<settings.draws {
@@ -100,18 +125,27 @@ public final class PixelSearch {
       logits: try total.logits.map { try averaged($0) })
     var margins: [Double]?
     if let logits = visit.logits, let verdicts = try run.verdicts(logits, rows) {
-      visit.solved = zip(verdicts.predictions, rows).map { run.isMet($0, row: $1) }
+      visit.solved = zip(verdicts.predictions, rows).map { isResult && run.isMet($0, row: $1) }
       margins = verdicts.margins
     }
     if let logits = visit.logits { try run.noteFirstVisit(logits, rows) }
-    if run.keep == .best || settings.stopsEarly {
-      let wanted = visit.solved.map { run.keep == .best || $0 }
-      try best.offer(shown, rows: rows, losses: losses, solved: visit.solved, wanted: wanted)
+    if isResult, run.keep != .last || settings.stopsEarly {
+      let wanted = visit.solved.map { run.keep != .last || $0 }
+      try best.offer(
+        shown, rows: rows, losses: ranks(losses, visit.logits), solved: visit.solved,
+        wanted: wanted)
     }
     run.trace(restart, visits, rows, losses, margins)
     run.step(note: losses)
     solved = visit.solved
     return visit
+  }
+
+  /// What points are compared by: walks that aim at different classes are compared by the loss of
+  /// the settings, as the clean images are.
+  private func ranks(_ losses: [Double], _ logits: Tensor?) throws -> [Double] {
+    guard aims != nil, let logits, let objective = run.objective else { return losses }
+    return try Tensor.withoutGradients { try objective.loss(logits, rows).doubles() }
   }
 
   private func add(_ sum: Tensor?, _ next: Tensor?) throws -> Tensor? {
@@ -128,12 +162,12 @@ public final class PixelSearch {
   ) throws -> (losses: [Double], gradient: Tensor?, logits: Tensor?) {
     run.count(forwards: rows)
     guard isWanted else {
-      let (loss, logits) = try Tensor.withoutGradients { try run.evaluate(shown, rows) }
+      let (loss, logits) = try Tensor.withoutGradients { try value(shown) }
       return (try finite(loss), nil, logits?.detached())
     }
     return try recordingGradients {
       let leaf = try shown.detached().setRequiresGradient(true)
-      let (loss, logits) = try run.evaluate(leaf, rows)
+      let (loss, logits) = try value(leaf)
       let losses = try finite(loss)
       try SampleLosses.checkRecorded(loss)
       run.count(backwards: rows)
@@ -143,6 +177,11 @@ public final class PixelSearch {
       run.noteGradients(sizes, rows)
       return (losses, gradient, logits?.detached())
     }
+  }
+
+  private func value(_ images: Tensor) throws -> (loss: Tensor, logits: Tensor?) {
+    guard let aims, let objective = run.objective else { return try run.evaluate(images, rows) }
+    return try objective.evaluate(images, rows, aims: aims)
   }
 
   private func finite(_ loss: Tensor) throws -> [Double] {
@@ -157,15 +196,63 @@ public final class PixelSearch {
     let kept = solved.indices.filter { !solved[$0] }
     rows = kept.map { rows[$0] }
     ball = try ball.rows(kept)
+    aims = aims.map { aims in kept.map { aims[$0] } }
     solved = kept.map { _ in false }
     return kept.isEmpty ? nil : Survivors(positions: kept)
+  }
+
+  /// Classes of each active sample other than its label, the strongest on the clean image first; nil
+  /// for attacks without labels, and for targeted ones, which know what they aim at.
+  ///
+  /// Costs a forward pass the first time.
+  public func rankedClasses() throws -> [[Int]]? {
+    guard let objective = run.objective, !objective.criterion.isTargeted else { return nil }
+    let known = rows.compactMap { run.rankings[$0] }
+    if known.count == rows.count { return known }
+    let shown = settings.isOnEightBitLevels ? try ball.onEightBitLevels(ball.clean) : ball.clean
+    var sum: Tensor?
+    for _ in 0..<settings.draws {
+      sum = try add(sum, evaluate(shown, false).logits)
+    }
+    guard let logits = sum else { return nil }
+    let (values, classes) = (try logits.doubles(), logits.shape[1])
+    return rows.enumerated().map { position, row in
+      let ranked = (0..<classes).filter { $0 != objective.criterion.labels[row] }.sorted {
+        let (a, b) = (values[position * classes + $0], values[position * classes + $1])
+        return a == b ? $0 < $1 : a > b
+      }
+      run.rankings[row] = ranked
+      return ranked
+    }
+  }
+
+  /// A walk of its own over the active samples, after the first one over those that are not solved
+  /// yet, for attacks that take one target after another: samples may leave it and are there again
+  /// afterwards.
+  ///
+  /// - Parameters:
+  ///   - number: the walk's, from 0 on, which keys its random draws.
+  ///   - aims: what its loss pulls towards, one an active sample.
+  public func explore(
+    _ number: Int, aims: [Int]? = nil, _ body: (PixelSearch) throws -> Void
+  ) throws {
+    let left = rows.indices.filter {
+      number == 0 || !run.knowsSuccess || !best.isSolved(rows[$0])
+    }
+    if left.isEmpty { return }
+    let inner = PixelSearch(
+      run, ball: left.count == rows.count ? ball : try ball.rows(left), rows: left.map { rows[$0] },
+      restart: restart, best: best, walk: number, aims: aims.map { aims in left.map { aims[$0] } })
+    inner.visits = visits
+    defer { visits = inner.visits }
+    try body(inner)
   }
 
   /// Ends the run at its last point, which is evaluated only where that can matter.
   public func finish(_ point: Tensor) throws {
     if run.evaluatesLastPoint {
       let visit = try visit(point, gradient: false)
-      if run.keep == .best { return }
+      if run.keep != .last { return }
       let shown = settings.isOnEightBitLevels ? try ball.onEightBitLevels(point) : point
       try best.offer(shown, rows: rows, losses: visit.losses, solved: visit.solved, wanted: nil)
     } else {

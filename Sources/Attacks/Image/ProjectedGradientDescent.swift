@@ -53,10 +53,10 @@ public struct ProjectedGradientDescent: FixedBudgetAttack {
       guard let kept = try search.survivors(), let gradient = visit.gradient else { return }
       var direction = try kept.of(gradient)
       if momentum > 0 {
-        direction = try search.ball.direction(direction)
+        direction = try search.ball.direction(direction, at: kept.of(point))
         if let velocity {
           let mixed = try kept.of(velocity) * momentum + direction
-          direction = try search.ball.direction(mixed)
+          direction = try search.ball.direction(mixed, at: kept.of(point))
         }
         velocity = direction
       }

@@ -6,43 +6,74 @@ extension Ball {
   /// A random point of the ball for each sample, clipped to the box.
   ///
   /// L∞: `x + U(−epsilon, epsilon)` for each pixel. L2: uniform in the ball, a Gaussian direction of
-  /// length `epsilon · u^(1/d)` for `d` pixels.
+  /// length `epsilon · u^(1/d)` for `d` pixels. L1: uniform in the ball, `d` of `d + 1` normalised
+  /// exponentials with random signs.
   ///
   /// - Parameter streams: one stream a sample, so that the draw does not depend on the batch.
   public func randomPoints(_ streams: [RandomStream]) throws -> Tensor {
-    clean.dtype == .float32
-      ? try randomPoints(Float.self, streams) : try randomPoints(Double.self, streams)
+    try drawn(streams, isFar: false)
   }
 
-  private func randomPoints<T: PixelScalar>(
-    _ type: T.Type, _ streams: [RandomStream]
+  /// A random point far from the clean image for each sample, clipped to the box, where APGD starts.
+  ///
+  /// L∞: `x + epsilon · u / max|u|`, `u ~ U(−1, 1)`. L2: a Gaussian direction of length `epsilon`. L1:
+  /// the projection of a standard Gaussian.
+  public func farPoints(_ streams: [RandomStream]) throws -> Tensor {
+    try drawn(streams, isFar: true)
+  }
+
+  private func drawn(_ streams: [RandomStream], isFar: Bool) throws -> Tensor {
+    clean.dtype == .float32
+      ? try drawn(Float.self, streams, isFar) : try drawn(Double.self, streams, isFar)
+  }
+
+  private func drawn<T: PixelScalar>(
+    _ type: T.Type, _ streams: [RandomStream], _ isFar: Bool
   ) throws -> Tensor {
     let n = clean.width
     let points = try T.read(clean) { x in
       try T.make(clean.shape) { out in
+        var change = [Double](repeating: 0, count: n)
         for (row, first) in streams.enumerated() {
           try Interrupts.poll()
           var stream = first
+          draw(&change, &stream, isFar: isFar)
           let start = row * n
-          if budget.norm == .linf {
-            for i in start..<start + n {
-              out[i] = T(Double(x[i]) + budget.epsilon * (2 * stream.uniform() - 1))
-            }
-            continue
-          }
-          var direction = [Double](repeating: 0, count: n)
-          var squares = 0.0
-          for i in 0..<n {
-            direction[i] = stream.normal()
-            squares += direction[i] * direction[i]
-          }
-          let radius = budget.epsilon * pow(stream.uniform(), 1 / Double(max(n, 1)))
-          let scale = squares > 0 ? radius / squares.squareRoot() : 0
-          for i in 0..<n { out[start + i] = T(Double(x[start + i]) + scale * direction[i]) }
+          for i in 0..<n { out[start + i] = T(Double(x[start + i]) + change[i]) }
         }
       }
     }
     return try projected(points)
+  }
+
+  private func draw(_ change: inout [Double], _ stream: inout RandomStream, isFar: Bool) {
+    let epsilon = budget.epsilon
+    func scale(by factor: Double) { for i in change.indices { change[i] *= factor } }
+    switch (budget.norm, isFar) {
+    case (.linf, _):
+      for i in change.indices { change[i] = 2 * stream.uniform() - 1 }
+      let largest = isFar ? change.reduce(0) { max($0, abs($1)) } : 1
+      scale(by: largest > 0 ? epsilon / largest : 0)
+    case (.l2, _):
+      var squares = 0.0
+      for i in change.indices {
+        change[i] = stream.normal()
+        squares += change[i] * change[i]
+      }
+      let radius =
+        isFar ? epsilon : epsilon * pow(stream.uniform(), 1 / Double(max(change.count, 1)))
+      scale(by: squares > 0 ? radius / squares.squareRoot() : 0)
+    case (.l1, true): for i in change.indices { change[i] = stream.normal() }
+    case (.l1, false):
+      func exponential() -> Double { -log(1 - stream.uniform()) }
+      var sum = exponential()  // what is left to the surface
+      for i in change.indices {
+        let size = exponential()
+        change[i] = stream.uniform() < 0.5 ? -size : size
+        sum += size
+      }
+      scale(by: sum > 0 ? epsilon / sum : 0)
+    }
   }
 
   /// The allowed image on 8-bit levels `k / 255` that is nearest to each pixel.

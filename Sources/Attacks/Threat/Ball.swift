@@ -1,4 +1,3 @@
-internal import Diagnostics
 public import Tensors
 
 /// All images within a budget of the clean ones and within `[0, 1]`, sample by sample.
@@ -16,8 +15,11 @@ public struct Ball {
   /// The budget.
   public let budget: Budget
 
-  /// Excess of an L2 norm that a projection leaves alone, so that projecting twice changes nothing.
+  /// Excess of an L2 or L1 norm that a projection leaves alone, so that projecting twice changes nothing.
   static let slack = 5e-7
+
+  /// Share of the pixels that an L1 step moves.
+  static let sparseShare = 0.05
 
   /// The ball of a budget around images in `[0, 1]`.
   public init(_ clean: Tensor, _ budget: Budget) throws {
@@ -71,15 +73,19 @@ public struct Ball {
   /// The nearest allowed images: idempotent bit by bit, and within ball and box after one call.
   ///
   /// L∞ clamps to the bounds. L2 scales the change to the budget when its float64 norm exceeds
-  /// `epsilon · (1 + 5e-7)`, then clamps, which can only shrink it.
+  /// `epsilon · (1 + 5e-7)`, then clamps, which can only shrink it. L1 is exact on ball and box
+  /// together: `δ_j = sign(u_j) · min(max(|u_j| − λ, 0), m_j)`, `m_j` the room to the box in that
+  /// direction, `λ ≥ 0` found among the sorted breakpoints (arXiv:2103.01208).
   public func projected(_ images: Tensor) throws -> Tensor {
     switch budget.norm {
     case .linf: return try images.detached().maximum(lower).minimum(upper)
-    case .l2, .l1: return try moved(images, along: nil, by: 0)
+    case .l2, .l1: return try moved(images, by: nil)
     }
   }
 
-  /// `P(x + length · direction)`: the sign of `gradient` for L∞, `gradient / ‖gradient‖₂` for L2.
+  /// `P(x + length · d)`: `d` is the sign of `gradient` for L∞, `gradient / ‖gradient‖₂` for L2, and
+  /// for L1 the sign of the largest twentieth of the gradient's entries that the box does not block,
+  /// over their number.
   ///
   /// A zero gradient is a zero step; the direction does not depend on the gradient's scale.
   public func stepped(_ images: Tensor, along gradient: Tensor, by length: Double) throws -> Tensor
@@ -87,93 +93,54 @@ public struct Ball {
     switch budget.norm {
     case .linf:
       return try images.signStepped(along: gradient, by: length, lower: lower, upper: upper)
-    case .l2, .l1: return try moved(images, along: gradient, by: length)
+    case .l2, .l1:
+      let lengths = [Double](repeating: length, count: clean.shape.first ?? 0)
+      return try stepped(images, along: gradient, by: lengths)
     }
   }
 
-  /// The direction of a step: the sign of each pixel for L∞, each sample over its norm for L2.
-  public func direction(_ gradient: Tensor) throws -> Tensor {
-    budget.norm == .linf ? try gradient.sign() : try RowScale.scaled(gradient, by: .norm)
-  }
-
-  private func moved(_ images: Tensor, along gradient: Tensor?, by length: Double) throws -> Tensor
-  {
-    let factors = try gradient.map { try RowScale.inverse(.norm, of: $0) }
-    return clean.dtype == .float32
-      ? try moved(Float.self, images, gradient, factors, length)
-      : try moved(Double.self, images, gradient, factors, length)
-  }
-
-  private func moved<T: PixelScalar>(
-    _ type: T.Type, _ images: Tensor, _ gradient: Tensor?, _ factors: [RowScale]?, _ length: Double
+  /// A step with a length for each sample, and for L1 with a number of entries for each.
+  func stepped(
+    _ images: Tensor, along gradient: Tensor, by lengths: [Double], entries: [Int]? = nil
   ) throws -> Tensor {
-    let n = clean.width
-    return try T.read([clean, images, lower, upper, gradient ?? clean]) { read in
-      try T.make(clean.shape) { out in
-        var change = [Double](repeating: 0, count: n)
-        for row in 0..<(clean.shape.first ?? 0) {
-          try Interrupts.poll()
-          let start = row * n
-          let pixels = RowPixels(
-            clean: read[0], lower: read[2], upper: read[3], start: start, count: n)
-          for i in 0..<n {
-            change[i] = Double(read[1][start + i]) - Double(read[0][start + i])
-            if let factors {
-              change[i] += length * factors[row].applied(to: Double(read[4][start + i]))
-            }
-          }
-          let norm = RowPixels<T>.norm(change)
-          let isInside = norm <= budget.epsilon * (1 + Ball.slack)
-          if isInside && factors == nil {  // nothing but the box: keep the very bits
-            for i in start..<start + n { out[i] = max(read[2][i], min(read[3][i], read[1][i])) }
-            continue
-          }
-          if !isInside { for i in 0..<n { change[i] *= budget.epsilon / norm } }
-          pixels.write(change, to: out, roundingInward: false)
-          if pixels.norm(of: out) > budget.epsilon * (1 + Ball.slack) {
-            pixels.write(change, to: out, roundingInward: true)
-          }
-        }
-      }
+    switch budget.norm {
+    case .linf:
+      let step = try gradient.sign() * column(lengths)
+      return try (images.detached() + step).maximum(lower).minimum(upper)
+    case .l2:
+      let factors = try RowScale.inverse(.norm, of: gradient)
+      return try moved(images, by: .scaled(gradient, factors, lengths: lengths))
+    case .l1:
+      let counts = entries ?? usualEntries
+      return try moved(images, by: .sparse(gradient, counts: counts, lengths: lengths))
     }
   }
-}
 
-/// One sample's pixels while a change is added to them.
-private struct RowPixels<T: PixelScalar> {
-  let clean: UnsafeBufferPointer<T>
-  let lower: UnsafeBufferPointer<T>
-  let upper: UnsafeBufferPointer<T>
-  let start: Int
-  let count: Int
-
-  static func norm(_ change: [Double]) -> Double {
-    var squares = 0.0
-    for value in change { squares += value * value }
-    return squares.squareRoot()
+  /// The direction of a step at `point`: the sign of each pixel for L∞, each sample over its norm for
+  /// L2, the sparse sign for L1.
+  public func direction(_ gradient: Tensor, at point: Tensor) throws -> Tensor {
+    switch budget.norm {
+    case .linf: return try gradient.sign()
+    case .l2: return try RowScale.scaled(gradient, by: .norm)
+    case .l1: return try sparseSign(gradient, at: point, counts: usualEntries)
+    }
   }
 
-  /// The norm of what was written: rounding to the pixel type can lengthen a small change.
-  func norm(of pixels: UnsafeMutableBufferPointer<T>) -> Double {
-    var squares = 0.0
-    for i in start..<start + count {
-      let moved = Double(pixels[i]) - Double(clean[i])
-      squares += moved * moved
-    }
-    return squares.squareRoot()
+  /// Entries of a sparse step, a twentieth of the pixels.
+  private var usualEntries: [Int] {
+    let count = Int((Ball.sparseShare * Double(clean.width)).rounded(.up))
+    return [Int](repeating: max(1, count), count: clean.shape.first ?? 0)
   }
 
-  /// Writes `clean + change` into the box, rounded to nearest, or towards `clean`.
-  func write(
-    _ change: [Double], to out: UnsafeMutableBufferPointer<T>, roundingInward: Bool
-  ) {
-    for i in 0..<count {
-      let center = Double(clean[start + i])
-      var pixel = T(center + change[i])
-      while roundingInward, abs(Double(pixel) - center) > abs(change[i]) {
-        pixel = change[i] > 0 ? pixel.nextDown : pixel.nextUp
-      }
-      out[start + i] = max(lower[start + i], min(upper[start + i], pixel))
+  /// One number a sample, ready to be broadcast; rounded up to the element type, so that a step of the
+  /// whole budget ends on the bounds themselves.
+  private func column(_ values: [Double]) throws -> Tensor {
+    let shape = [values.count] + [Int](repeating: 1, count: max(0, clean.shape.count - 1))
+    guard clean.dtype == .float32 else { return try Tensor(values, shape: shape) }
+    let rounded = values.map { value in
+      let near = Float(value)
+      return Double(near) < value ? near.nextUp : near
     }
+    return try Tensor(rounded, shape: shape)
   }
 }

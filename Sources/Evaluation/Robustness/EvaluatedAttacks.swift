@@ -42,6 +42,7 @@ public struct EvaluatedImageAttack {
     switch settings.loss {
     case .crossEntropy: members.append(.init("loss", "ce"))
     case .dlr: members.append(.init("loss", "dlr"))
+    case .targetedDLR: members.append(.init("loss", "dlr-targeted"))
     case .custom: members.append(.init("loss", "custom"))
     case .margin(let clamp):
       members.append(.init("loss", "margin"))

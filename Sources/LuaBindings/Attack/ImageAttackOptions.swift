@@ -13,11 +13,12 @@ enum ImageAttackOptions {
     .budget(
       "eps",
       "budget in pixel units of [0, 1], or a fraction such as \"8/255\"; 1/255 for linf, no default "
-        + "for l2"),
+        + "for l2 and l1"),
     .choice("norm", norms, default: "linf", "norm of the budget"),
     .any(
       "loss", type: "string|function", default: "ce",
-      "\"ce\", \"margin\", \"dlr\", or a function (logits, labels) -> [N] that is increased"),
+      "\"ce\", \"margin\", \"dlr\", \"dlr-targeted\", or a function (logits, labels) -> [N] that is "
+        + "increased"),
     .integer("restarts", default: 1, range: 1...10_000, "random starts; the best counts"),
     .seed,
     .choice(

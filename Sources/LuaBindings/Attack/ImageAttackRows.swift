@@ -23,12 +23,12 @@ struct ImageAttackRow: Sendable {
   static let step = OptionSpec.budget(
     "step",
     "length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, "
-      + "2.5 * eps / steps for l2")
+      + "2.5 * eps / steps for l2 and l1")
   static let randomStart = OptionSpec.boolean(
     "random_start", default: true, "start at a random point of the ball")
 
   /// Every image attack.
-  static let all = withinBudget + nearest
+  static let all = withinBudget + automatic + nearest
 
   private static let withinBudget: [ImageAttackRow] = [
     ImageAttackRow(
