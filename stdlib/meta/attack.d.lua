@@ -498,21 +498,29 @@ function attack.text(model, prompts, options) end
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 
 ---@class attack.multimodalOptions
----@field method? "independent"|"adaptive" # order of the two attacks; default "independent"
+---@field method? "independent"|"adaptive"|"image-first"|"alternating"|"co-attack"|"sga"|"worst" # how the two attacks are put together; default "independent"
 ---@field image? attack.multimodalOptions.image # the image attack
 ---@field text? attack.multimodalOptions.text # the text attack
+---@field text_threat? "true"|"wrong"|"all" # image-first, alternating: which prompts may change for an image, those of the true class, of wrong ones, or all; default "all"
+---@field rounds? integer # alternating: the most rounds; default 3
+---@field alpha? number # co-attack: weight of the text term; default 3
+---@field joint? boolean # co-attack on captions: one image for all its captions, not one for each; default false
+---@field compat? boolean # co-attack: the released code's one-sided start x + U(0, eps); default false
+---@field scales? number[] # sga: scales of the image's copies; default {0.5, 0.75, 1.25, 1.5}
+---@field noise? number # sga: deviation of the copies' noise in pixel units; default 0.05
+---@field methods? string|string[] # worst: what is chosen from for each sample; all methods that fit when not given
 
---- Attacks images and class prompts together. independent: each side against the clean other, the published protocol; adaptive: the prompts first, then the images against the adversarial prompts. `image` and `text` are tables as attack.pgd and attack.text take them, with `method`. The report has success, image_success, text_success and clean_correct per sample, and the reports of both parts under image and text (arXiv:2404.19287).
+--- Attacks images and class prompts together. independent: each side against the clean other, the published protocol (arXiv:2404.19287); adaptive: the prompts first, then the images against the adversarial prompts; image-first: the images, then for each of them the worst prompts; alternating: both again in turns; co-attack (arXiv:2206.09391) and sga (arXiv:2307.14061): in feature space; worst: the best of several for each sample. `image` and `text` are tables as attack.pgd and attack.text take them, with `method`. The prompts come back as one list, or where images have their own as one list an image. Captions in place of labels (a string or a list for each image, prompts nil) take independent, co-attack and sga, and come back in lists. The report has success, image_success, text_success, clean_correct and loss per sample, and the reports of both parts under image and text.
 ---
 ---```lua
----local model = clip.create("tiny")
----local x, y, t, report = tensor.rand{1, 3, 16, 16}, {1}, {method = "char", sites = 2}
----x, t, report = attack.multimodal(model, x, y, {"a cat", "a dog"}, {text = t})
----print(#t, #report.success)  --> 2	1
+---local model, x = clip.create("tiny"), tensor.rand{2, 3, 16, 16}
+---local options = {method = "image-first", text = {method = "char"}, image = {steps = 2}}
+---local adv, texts, report = attack.multimodal(model, x, {1, 2}, {"a cat", "a dog"}, options)
+---print(#texts, #texts[1], #report.success)  --> 2	2	2
 ---```
 ---@param model clip_model
 ---@param images tensor
----@param labels tensor|integer[]
+---@param labels tensor|integer[]|string[]
 ---@param prompts classifier|string[]
 ---@param options? attack.multimodalOptions
 ---@return tensor images

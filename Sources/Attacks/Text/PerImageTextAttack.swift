@@ -39,25 +39,28 @@ public struct PerImageTextAttack {
   public func perturb(
     images: Tensor, labels: [Int], candidates: [[String]], encoder: TextEncoder
   ) throws -> PerImageTextReport {
-    let shape = images.shape
-    guard shape.count == 2, shape[0] == labels.count else {
+    try check(images, labels, classes: candidates.count)
+    return try perturb(
+      images: images, labels: labels, candidates: encoded(candidates, encoder: encoder))
+  }
+
+  /// Attacks each image with candidates that are encoded already: for sets that come in batches.
+  ///
+  /// The report counts the encodings in every call.
+  public func perturb(
+    images: Tensor, labels: [Int], candidates: EncodedPrompts
+  ) throws -> PerImageTextReport {
+    try check(images, labels, classes: candidates.texts.count)
+    let width = candidates.features.shape[1]
+    guard images.shape[1] == width else {
       throw KilpiError(
-        "", "image features are \(shape) for \(labels.count) labels",
-        advice: "give [\(labels.count), D]")
+        "",
+        "the encoder gave \(candidates.features.shape) for \(candidates.queries.encoded) texts, "
+          + "the images have \(images.shape[1]) values")
     }
-    guard batch >= 1 else { throw KilpiError("", "batch is \(batch), outside 1 …") }
-    if let label = labels.first(where: { !candidates.indices.contains($0) }) {
-      throw KilpiError(
-        "", "a label is \(label + 1), classes are 1 … \(candidates.count)",
-        advice: "labels count from 1 in Lua")
-    }
-    if let empty = candidates.firstIndex(where: \.isEmpty) {
-      throw KilpiError("", "class \(empty + 1) has no prompt")
-    }
-    let (features, row, encoded) = try encode(candidates, encoder, width: shape[1])
-    var report = PerImageTextReport(candidates: candidates)
-    report.queries.encoded = encoded
-    report.queries.cached = candidates.reduce(0) { $0 + $1.count } - encoded
+    var report = PerImageTextReport(candidates: candidates.texts)
+    report.queries = candidates.queries
+    let row = candidates.row
     try Tensor.withoutGradients {
       let images = try images.converted(to: .float32).normalized(axis: -1)
       var first = 0
@@ -65,10 +68,10 @@ public struct PerImageTextAttack {
         try Interrupts.poll()
         let count = min(2048, labels.count - first)
         let part = try images.narrowed(0, start: first, length: count)
-        let scores = try part.matmul(features, transposeB: true).floats()
+        let scores = try part.matmul(candidates.features, transposeB: true).floats()
         for index in 0..<count {
-          let start = index * features.shape[0]
-          let values = scores[start..<(start + features.shape[0])]
+          let start = index * candidates.features.shape[0]
+          let values = scores[start..<(start + candidates.features.shape[0])]
           guard values.allSatisfy(\.isFinite) else {
             throw KilpiError(
               "", "the text scores of sample \(first + index + 1) are not finite",
@@ -84,10 +87,31 @@ public struct PerImageTextAttack {
     return report
   }
 
-  /// The normalised features of all distinct candidates, and the row of each candidate.
-  private func encode(
-    _ candidates: [[String]], _ encoder: TextEncoder, width: Int
-  ) throws -> (features: Tensor, row: [[Int]], encoded: Int) {
+  private func check(_ images: Tensor, _ labels: [Int], classes: Int) throws {
+    let shape = images.shape
+    guard shape.count == 2, shape[0] == labels.count else {
+      throw KilpiError(
+        "", "image features are \(shape) for \(labels.count) labels",
+        advice: "give [\(labels.count), D]")
+    }
+    guard batch >= 1 else { throw KilpiError("", "batch is \(batch), outside 1 …") }
+    if let label = labels.first(where: { !(0..<classes).contains($0) }) {
+      throw KilpiError(
+        "", "a label is \(label + 1), classes are 1 … \(classes)",
+        advice: "labels count from 1 in Lua")
+    }
+  }
+
+  /// Encodes each distinct candidate once.
+  ///
+  /// - Throws: `KilpiError` when a class has no prompt or the encoder gives no rows of features.
+  public func encoded(
+    _ candidates: [[String]], encoder: TextEncoder
+  ) throws -> EncodedPrompts {
+    guard batch >= 1 else { throw KilpiError("", "batch is \(batch), outside 1 …") }
+    if let empty = candidates.firstIndex(where: \.isEmpty) {
+      throw KilpiError("", "class \(empty + 1) has no prompt")
+    }
     var place: [String: Int] = [:]
     var unique: [String] = []
     let row = candidates.map { texts in
@@ -106,17 +130,31 @@ public struct PerImageTextAttack {
       let features = try Tensor.withoutGradients {
         try encoder(part).converted(to: .float32).normalized(axis: -1)
       }
-      guard features.shape == [part.count, width] else {
-        throw KilpiError(
-          "",
-          "the encoder gave \(features.shape) for \(part.count) texts, the images have \(width) "
-            + "values")
+      guard features.rank == 2, features.shape[0] == part.count else {
+        throw KilpiError("", "the encoder gave \(features.shape) for \(part.count) texts")
       }
       parts.append(features)
       first += part.count
     }
-    return (try Tensor.concatenated(parts, axis: 0), row, unique.count)
+    var queries = TextQueries()
+    queries.encoded = unique.count
+    queries.cached = candidates.reduce(0) { $0 + $1.count } - unique.count
+    return EncodedPrompts(
+      texts: candidates, features: try Tensor.concatenated(parts, axis: 0), row: row,
+      queries: queries)
   }
+}
+
+/// Candidate prompts of classes with the features of each.
+public struct EncodedPrompts {
+  /// For each class its candidate prompts, the unedited one first.
+  public let texts: [[String]]
+  /// Normalised features of the distinct ones, float32 `[K, D]`.
+  let features: Tensor
+  /// The row of each candidate in `features`.
+  let row: [[Int]]
+  /// Prompts encoded, and duplicates that needed no encoding.
+  public let queries: TextQueries
 }
 
 /// What the exact per-image text attack found.

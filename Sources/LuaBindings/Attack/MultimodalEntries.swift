@@ -5,75 +5,170 @@ internal import LuaHost
 internal import Tensors
 internal import Training
 
+/// Options of multimodal attacks, in calls and in attack tables.
+enum MultimodalOptions {
+  /// What the methods need beside the image and the text attack.
+  static let own: [OptionSpec] = [
+    .choice(
+      "text_threat", TextThreat.allCases.map(\.rawValue), default: "all",
+      "image-first, alternating: which prompts may change for an image, those of the true class, of wrong ones, or all"
+    ),
+    .integer("rounds", default: 3, range: 1...1000, "alternating: the most rounds"),
+    .number(
+      "alpha", default: 3, range: 0...1_000_000, "co-attack: weight of the text term"),
+    .boolean(
+      "joint", default: false,
+      "co-attack on captions: one image for all its captions, not one for each"),
+    .boolean(
+      "compat", default: false, "co-attack: the released code's one-sided start x + U(0, eps)"),
+    .numbers("scales", default: [0.5, 0.75, 1.25, 1.5], "sga: scales of the image's copies"),
+    .number(
+      "noise", default: 0.05, range: 0...1, "sga: deviation of the copies' noise in pixel units"),
+    .strings(
+      "methods", "worst: what is chosen from for each sample; all methods that fit when not given"),
+  ]
+
+  /// `image` and `text` for the two attacks, `method` left to the caller.
+  static func specification(
+    _ method: MultimodalMethod, image: ImageAttackSpecification, text: TextAttackSpecification,
+    _ options: Options
+  ) throws -> MultimodalSpecification {
+    var chosen = MultimodalSpecification(method, image: image, text: text)
+    chosen.threat = TextThreat(rawValue: try options.string("text_threat")) ?? .all
+    chosen.rounds = try options.integer("rounds")
+    chosen.alpha = try options.number("alpha")
+    chosen.isJoint = try options.boolean("joint")
+    chosen.startsOneSided = try options.boolean("compat")
+    chosen.views.scales = try options.numbers("scales")
+    chosen.views.noise = try options.number("noise")
+    chosen.methods = try (options.stringsIfGiven("methods") ?? []).map { name in
+      guard let member = MultimodalMethod(rawValue: name), member != .worst else {
+        let names = MultimodalMethod.allCases.filter { $0 != .worst }.map(\.rawValue)
+        throw options.problem(
+          "methods", "holds \"\(name.prefix(40))\"",
+          advice: NearestName.suggestion(for: name, among: names).map { "did you mean '\($0)'?" }
+            ?? "there are " + names.joined(separator: ", "))
+      }
+      return member
+    }
+    return chosen
+  }
+
+  /// The image attack of a method: `co-attack` and `sga` have 2/255 for their budget unless told
+  /// otherwise.
+  static func image(
+    _ options: Options, _ call: Call, _ method: MultimodalMethod
+  ) throws -> ImageAttackSpecification {
+    var image = try ImageAttackOptions.specification(options, call)
+    let isFeatureAttack = method == .coAttack || method == .sga
+    if isFeatureAttack, !options.has("eps"), image.settings.budget.norm == .linf {
+      image.settings.budget = try Budget(.linf, 2.0 / 255)
+    }
+    return image
+  }
+}
+
 extension AttackLibrary {
   static let multimodal: [Entry] = [
     Entry(
       "multimodal",
-      "(model: clip model, images: tensor, labels: tensor|integer[], prompts: classifier|string[] [, options]) "
+      "(model: clip model, images: tensor, labels: tensor|integer[]|string[], prompts: classifier|string[] [, options]) "
         + "-> images: tensor, prompts: string[], report: table",
       doc: """
         Attacks images and class prompts together. independent: each side against the clean other, the \
-        published protocol; adaptive: the prompts first, then the images against the adversarial \
-        prompts. `image` and `text` are tables as attack.pgd and attack.text take them, with `method`. \
-        The report has success, image_success, text_success and clean_correct per sample, and the \
-        reports of both parts under image and text (arXiv:2404.19287).
+        published protocol (arXiv:2404.19287); adaptive: the prompts first, then the images against the \
+        adversarial prompts; image-first: the images, then for each of them the worst prompts; \
+        alternating: both again in turns; co-attack (arXiv:2206.09391) and sga (arXiv:2307.14061): in \
+        feature space; worst: the best of several for each sample. `image` and `text` are tables as \
+        attack.pgd and attack.text take them, with `method`. The prompts come back as one list, or where \
+        images have their own as one list an image. Captions in place of labels (a string or a list for \
+        each image, prompts nil) take independent, co-attack and sga, and come back in lists. The report \
+        has success, image_success, text_success, clean_correct and loss per sample, and the reports of \
+        both parts under image and text.
         """,
       options: [
         .choice(
-          "method", ["independent", "adaptive"], default: "independent", "order of the two attacks"),
+          "method", MultimodalMethod.allCases.map(\.rawValue), default: "independent",
+          "how the two attacks are put together"),
         .table("image", ImageAttackOptions.table, "the image attack"),
         .table("text", TextAttackOptions.table, "the text attack"),
-      ],
+      ] + MultimodalOptions.own,
       example: """
-        local model = clip.create("tiny")
-        local x, y, t, report = tensor.rand{1, 3, 16, 16}, {1}, {method = "char", sites = 2}
-        x, t, report = attack.multimodal(model, x, y, {"a cat", "a dog"}, {text = t})
-        print(#t, #report.success)  --> 2\t1
+        local model, x = clip.create("tiny"), tensor.rand{2, 3, 16, 16}
+        local options = {method = "image-first", text = {method = "char"}, image = {steps = 2}}
+        local adv, texts, report = attack.multimodal(model, x, {1, 2}, {"a cat", "a dog"}, options)
+        print(#texts, #texts[1], #report.success)  --> 2\t2\t2
         """
     ) { call in
       let options = try call.options(5)
       let model = try call.handle(1, as: ClipModel.self).frozen()
       let (images, isSingle) = try call.images(2, tolerance: 0)
+      let method = MultimodalMethod(rawValue: try options.string("method")) ?? .independent
+      let specification = try MultimodalOptions.specification(
+        method, image: MultimodalOptions.image(options.options("image"), call, method),
+        text: TextAttackOptions.specification(options.options("text"), call, model: model),
+        options)
+      if let captions = try call.captions(3) {
+        guard call.isNone(4) else {
+          throw KilpiError(
+            "", "captions and prompts are both given",
+            advice: "labels go with prompts, captions stand alone: pass nil")
+        }
+        guard captions.count == images.shape[0] else {
+          throw KilpiError(
+            "", "there are captions for \(captions.count) images, \(images.shape[0]) are given")
+        }
+        return try captioned(specification, model, images, captions, isSingle, call)
+      }
       let classifier = try promptClassifier(call, model)
       let labels = try call.labels(3, classes: classifier.classNames.count)
       guard labels.count == images.shape[0] else {
         throw KilpiError("", "there are \(labels.count) labels for \(images.shape[0]) images")
       }
-      let image = try ImageAttackOptions.specification(options.options("image"), call)
-      let text = try TextAttackOptions.specification(options.options("text"), call, model: model)
-      var textReport: TextReport?
-      let order = MultimodalAttack.Order(rawValue: try options.string("method")) ?? .independent
-      let progress = call.progress
-      let attack = MultimodalAttack(
-        order,
-        image: { met, images, criterion in
-          try image.attack.run(met, images: images, criterion: criterion, settings: image.settings)
-        },
-        text: .shared { _ in
-          let found = try text.perturb(classifier, progress: progress)
-          textReport = found
-          return found.texts
-        })
-      let result = try attack.run(
-        { prompts in
-          let met = try classifier.withPrompts(prompts)
-          return { try met.logits($0) }
-        }, images: images, labels: labels, prompts: classifier.prompts)
-      let report = result.report
-      let record: LuaRecord = [
-        "success": report.success, "clean_correct": report.cleanCorrect,
-        "image_success": report.imageSuccess, "text_success": report.textSuccess,
-        "prediction": report.prediction.map { $0 + 1 }, "loss": report.loss,
-        "clean_accuracy": report.cleanAccuracy, "robust_accuracy": report.robustAccuracy,
-        "image": AttackRecords.record(report.image),
-        "text": textReport.map { AttackRecords.record($0) },
-      ]
-      return [
-        isSingle ? try result.images.squeezed(0) : result.images,
-        result.prompts.prompts(image: 0), record,
-      ]
+      let session = try MultimodalSession(
+        specification, classifier: classifier, progress: call.progress)
+      let result = try session.run(images: images, labels: labels)
+      let moved = isSingle ? try result.images.squeezed(0) : result.images
+      let record = record(result.report, session)
+      switch result.prompts {
+      case .shared(let prompts): return [moved, prompts, record]
+      case .perImage(let lists): return [moved, lists, record]
+      }
     }
   ]
+
+  private static func record(_ report: MultimodalReport, _ session: MultimodalSession) -> LuaRecord
+  {
+    var record: LuaRecord = [
+      "method": report.method.rawValue, "success": report.success,
+      "clean_correct": report.cleanCorrect, "image_success": report.imageSuccess,
+      "text_success": report.textSuccess, "prediction": report.prediction.map { $0 + 1 },
+      "loss": report.loss, "margin": report.margin, "clean_accuracy": report.cleanAccuracy,
+      "robust_accuracy": report.robustAccuracy, "image": AttackRecords.record(report.image),
+    ]
+    if let text = session.textReport { record["text"] = AttackRecords.record(text) }
+    if !report.rounds.isEmpty { record["rounds"] = report.rounds }
+    if !report.members.isEmpty {
+      record["members"] = report.members
+      record["chosen"] = report.chosen
+    }
+    return record
+  }
+
+  private static func captioned(
+    _ specification: MultimodalSpecification, _ model: ClipModel, _ images: Tensor,
+    _ captions: [[String]], _ isSingle: Bool, _ call: Call
+  ) throws -> [any LuaConvertible] {
+    let session = try MultimodalSession(specification, model: model, progress: call.progress)
+    let result = try session.run(images: images, captions: captions)
+    var record: LuaRecord = [
+      "method": specification.method.rawValue, "similarity_before": result.similarityBefore,
+      "similarity_after": result.similarityAfter, "image": AttackRecords.record(result.image),
+    ]
+    if let text = session.textReport { record["text"] = AttackRecords.record(text) }
+    let isOne = isSingle && result.images.shape[0] == 1
+    return [isOne ? try result.images.squeezed(0) : result.images, result.captions, record]
+  }
 
   /// Class prompts as a classifier: one that is given, or one made of a prompt a class.
   private static func promptClassifier(

@@ -155,15 +155,8 @@ extension AttackLibrary {
     guard classifier.templates.count == 1 else {
       throw KilpiError("", "objective = \"ce\" needs a classifier with one template")
     }
-    var specification = try TextAttackOptions.specification(options, call, model: model)
-    specification.attack.constraints.classNames = classifier.classNames
-    if specification.attack.characters != nil {
-      // The exact attack chooses from a list: every edit of one character.
-      specification.attack.characters = nil
-      specification.attack.sources = [.allCharacterEdits]
-    }
-    let candidates = try specification.attack.candidateTexts(
-      TextAttackSpecification.prompts(of: classifier))
+    let specification = try TextAttackOptions.specification(options, call, model: model)
+    let candidates = try specification.candidates(of: classifier)
     var attack = PerImageTextAttack()
     attack.scale = try model.logitScale.exp().item()
     let features = try Tensor.withoutGradients { try model.encodeImage(images) }

@@ -26,6 +26,8 @@ public enum RandomPurpose: UInt64, Sendable {
   case trainingText = 9
   /// Probes that look for masked gradients.
   case probe = 10
+  /// Noise of the views of a multimodal attack.
+  case views = 20
 }
 
 /// The root of all randomness of one experiment: a seed from which named streams are made.

@@ -1,0 +1,103 @@
+internal import Diagnostics
+public import Tensors
+
+/// Adversarial images and captions, and what the attack did.
+public struct CaptionAttackResult {
+  /// `[N, C, H, W]`, one an image; of a `coAttack` that is not joint `[M, C, H, W]`, one a caption,
+  /// in the order of the captions.
+  public var images: Tensor
+  /// The captions of each image.
+  public var captions: [[String]]
+  /// What the image attack did.
+  public var image: AttackReport
+  /// `⟨I, T⟩` of each caption and its image, both clean, in the order of the captions.
+  public var similarityBefore: [Double]
+  /// The same with both attacked.
+  public var similarityAfter: [Double]
+}
+
+extension MultimodalAttack {
+  /// Attacks images and their captions together: `independent`, `coAttack` or `sga`.
+  ///
+  /// An image meets its own captions and no others. `independent` moves each image away from its
+  /// clean features (the first term of `coAttack`), and its captions without a look at it.
+  ///
+  /// - Parameters:
+  ///   - images: `[N, C, H, W]` in `[0, 1]`.
+  ///   - captions: at least one a image.
+  /// - Throws: `KilpiError` for methods that need classes, and what the attacks throw.
+  public func run(
+    _ encoder: DualEncoder, images: Tensor, captions: [[String]]
+  ) throws -> CaptionAttackResult {
+    try check()
+    var images = try images.detached().contiguous()
+    guard images.rank == 4, images.shape[0] == captions.count else {
+      throw KilpiError(
+        "",
+        "there are captions for \(captions.count) images, the images have shape "
+          + "\(images.shape)", advice: "give one list of captions an image")
+    }
+    if let empty = captions.firstIndex(where: \.isEmpty) {
+      throw KilpiError("", "image \(empty + 1) has no caption")
+    }
+    guard MultimodalMethod.captioned.contains(method) else {
+      throw KilpiError(
+        "", "method \"\(method.rawValue)\" needs labels",
+        advice: "captions take \"independent\", \"co-attack\" or \"sga\"")
+    }
+    var ids = image.settings.sampleIDs ?? captions.indices.map { UInt64($0) + 1 }
+    guard ids.count == captions.count else {
+      throw KilpiError("", "there are \(ids.count) sample ids for \(captions.count) images")
+    }
+    let owners = captions.enumerated().flatMap { row, texts in texts.map { _ in row } }
+    let clean = images
+    let moved: AttackResult
+    var changed: [[String]]
+    switch method {
+    case .sga: (moved, changed) = try FeatureStage(self, encoder, images, ids).sga(captions)
+    case .coAttack:
+      changed = Captions.grouped(try blindTexts(captions.flatMap { $0 }), like: captions)
+      var sets = changed
+      if !isJoint {
+        // Each pair is an attack of its own, with random draws of its own.
+        images = try images.rows(owners)
+        ids = captions.enumerated().flatMap { row, texts in
+          texts.indices.map { ids[row] &* 1_000_003 &+ UInt64($0) }
+        }
+        sets = changed.flatMap { $0.map { [$0] } }
+      }
+      moved = try FeatureStage(self, encoder, images, ids).coAttack(sets)
+    default:
+      changed = Captions.grouped(try blindTexts(captions.flatMap { $0 }), like: captions)
+      moved = try FeatureStage(self, encoder, images, ids).away(.kl, captions: captions)
+    }
+    let isPaired = moved.images.shape[0] != captions.count || !isJoint && method == .coAttack
+    return CaptionAttackResult(
+      images: moved.images, captions: changed, image: moved.report,
+      similarityBefore: try similarities(encoder, clean, captions, owners),
+      similarityAfter: try similarities(
+        encoder, moved.images, changed, isPaired ? Array(owners.indices) : owners))
+  }
+
+  /// Moves images away from themselves or from their captions, without labels.
+  ///
+  /// - Parameter captions: the captions of each image; read by `captions` alone.
+  public func runImages(
+    _ encoder: DualEncoder, images: Tensor, captions: [[String]], objective: ImageObjective
+  ) throws -> AttackResult {
+    try check()
+    let images = try images.detached().contiguous()
+    let ids = image.settings.sampleIDs ?? (0..<images.shape[0]).map { UInt64($0) + 1 }
+    return try FeatureStage(self, encoder, images, ids).away(objective, captions: captions)
+  }
+
+  private func similarities(
+    _ encoder: DualEncoder, _ images: Tensor, _ captions: [[String]], _ places: [Int]
+  ) throws -> [Double] {
+    let features = try encoder.features(images)
+    return try Tensor.withoutGradients {
+      let texts = try encoder.text(captions.flatMap { $0 })
+      return try (features.rows(places) * texts).sum(axes: [1]).doubles()
+    }
+  }
+}

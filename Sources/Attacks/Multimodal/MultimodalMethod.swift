@@ -1,0 +1,48 @@
+/// How an image attack and a text attack are put together (`methods.md` 4).
+///
+/// | method | row | procedure |
+/// |---|---|---|
+/// | `independent` | `mm_sep` | each side against the clean other: the published protocol |
+/// | `adaptive` | `mm_t2i` | prompts first, then the image against the adversarial prompts |
+/// | `imageFirst` | `mm_i2t` | image first, then for each image the worst prompts |
+/// | `alternating` | `mm_alt` | `imageFirst`, then both sides again in turns |
+/// | `coAttack` | `mm_co` | arXiv:2206.09391 in its form for dual encoders |
+/// | `sga` | `mm_sga` | arXiv:2307.14061: texts, scaled views of the image, texts again |
+/// | `worst` | `mm_worst` | for each sample the best of several |
+public enum MultimodalMethod: String, Sendable, CaseIterable {
+  /// Neither side sees the other.
+  case independent
+  /// The image attack sees the adversarial prompts.
+  case adaptive
+  /// The text attack sees the adversarial image.
+  case imageFirst = "image-first"
+  /// Image and text attack in turns, each against the other's last result.
+  case alternating
+  /// The image moves away from itself and from the adversarial text, in feature space.
+  case coAttack = "co-attack"
+  /// Set-level guidance: all captions, several scales.
+  case sga
+  /// The best of several methods, sample by sample.
+  case worst
+
+  /// The name of its row in reports.
+  public var scenario: String {
+    switch self {
+    case .independent: return "mm_sep"
+    case .adaptive: return "mm_t2i"
+    case .imageFirst: return "mm_i2t"
+    case .alternating: return "mm_alt"
+    case .coAttack: return "mm_co"
+    case .sga: return "mm_sga"
+    case .worst: return "mm_worst"
+    }
+  }
+
+  /// The methods that images with captions, which have no classes, can be attacked by.
+  public static let captioned: [MultimodalMethod] = [.independent, .coAttack, .sga]
+
+  /// True where every image meets prompts of its own.
+  var choosesPromptsPerImage: Bool {
+    self == .imageFirst || self == .alternating
+  }
+}

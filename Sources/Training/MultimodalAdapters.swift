@@ -1,0 +1,240 @@
+public import Attacks
+public import ClipModels
+public import Diagnostics
+public import Files
+internal import Networks
+public import Tensors
+
+extension DualEncoder {
+  /// A model's two encoders on frozen weights; texts are remembered.
+  public init(_ model: ClipModel, templates: Int = 1) throws {
+    let model = try model.frozen()
+    let memory = TextMemory(TextAttackSpecification.encoder(model))
+    self.init(
+      image: { try model.encodeImage($0) }, text: { try memory($0) },
+      scale: try model.logitScale.exp().item(),
+      bias: model.configuration.score == .sigmoid
+        ? try model.parameters.required("logit_bias").item() : 0, templates: templates)
+  }
+}
+
+/// A multimodal attack with everything that fixes its result, as scripts and evaluations take it.
+public struct MultimodalSpecification {
+  /// How image and text attack are put together.
+  public var method: MultimodalMethod
+  /// The image attack.
+  public var image: ImageAttackSpecification
+  /// The text attack.
+  public var text: TextAttackSpecification
+  /// `imageFirst` and `alternating`: which prompts may change.
+  public var threat = TextThreat.all
+  /// `alternating`: the most rounds.
+  public var rounds = 3
+  /// `coAttack`: the weight of the text term.
+  public var alpha = 3.0
+  /// `coAttack`: the released one-sided start.
+  public var startsOneSided = false
+  /// `coAttack` over captions: one image for all its captions.
+  public var isJoint = false
+  /// `sga`: the scaled copies.
+  public var views = ScaledViews()
+  /// `worst`: what is tried; empty for all that fit.
+  public var methods: [MultimodalMethod] = []
+
+  /// Puts two attacks together.
+  public init(
+    _ method: MultimodalMethod, image: ImageAttackSpecification, text: TextAttackSpecification
+  ) {
+    self.method = method
+    self.image = image
+    self.text = text
+  }
+
+  /// The name in tables.
+  public var name: String { image.name + " + " + text.name }
+
+  /// All parameters, for records.
+  public var record: JSONValue {
+    let uses = method == .worst ? methods.isEmpty ? MultimodalMethod.allCases : methods : [method]
+    var members: [JSONValue.Member] = [
+      .init("method", .string(method.rawValue)), .init("image", image.record),
+      .init("text", text.record),
+    ]
+    if method == .worst {
+      members.append(
+        .init(
+          "methods",
+          methods.isEmpty ? "all that fit" : .array(methods.map { .string($0.rawValue) })))
+    }
+    if uses.contains(.imageFirst) || uses.contains(.alternating) {
+      members.append(.init("text_threat", .string(threat.rawValue)))
+    }
+    if uses.contains(.alternating) { members.append(.init("rounds", .integer(Int64(rounds)))) }
+    if uses.contains(.coAttack) {
+      members += [
+        .init("alpha", .number(alpha)), .init("joint", .bool(isJoint)),
+        .init("compat", .bool(startsOneSided)),
+      ]
+    }
+    if uses.contains(.sga) {
+      members += [
+        .init("scales", .array(views.scales.map { .number($0) })),
+        .init("noise", .number(views.noise)),
+      ]
+    }
+    return .object(members)
+  }
+
+  /// The attack over closures of a text side.
+  func attack(_ steps: TextSteps) -> MultimodalAttack {
+    var attack = MultimodalAttack(
+      method, image: ImageStep(image.attack, image.settings), text: steps)
+    attack.rounds = rounds
+    attack.alpha = alpha
+    attack.startsOneSided = startsOneSided
+    attack.isJoint = isJoint
+    attack.views = views
+    attack.methods = methods
+    return attack
+  }
+}
+
+/// A multimodal attack on one model, batch by batch: what does not depend on images is done once.
+public final class MultimodalSession {
+  private let specification: MultimodalSpecification
+  private let encoder: DualEncoder
+  private let model: ClipModel
+  private let classifier: ZeroShotClassifier?
+  private let known: [[UInt8]: TextPrompt]
+  private let progress: ProgressHandler?
+  private var candidates: EncodedPrompts?
+  private var blind: (texts: [String], report: TextReport)?
+
+  /// What the text attack without images did, once it ran.
+  public var textReport: TextReport? { blind?.report }
+
+  /// An attack on a classifier's images and prompts.
+  public init(
+    _ specification: MultimodalSpecification, classifier: ZeroShotClassifier,
+    progress: ProgressHandler? = nil
+  ) throws {
+    self.specification = specification
+    self.progress = progress
+    model = try classifier.model.frozen()
+    encoder = try DualEncoder(model, templates: classifier.templates.count)
+    self.classifier = classifier
+    known = Dictionary(
+      try TextAttackSpecification.prompts(of: classifier).map { (Array($0.text.utf8), $0) },
+      uniquingKeysWith: { first, _ in first })
+  }
+
+  /// An attack on a model's images and captions.
+  public init(
+    _ specification: MultimodalSpecification, model: ClipModel, progress: ProgressHandler? = nil
+  ) throws {
+    self.specification = specification
+    self.progress = progress
+    self.model = try model.frozen()
+    encoder = try DualEncoder(self.model)
+    classifier = nil
+    known = [:]
+  }
+
+  /// Attacks images with labels and the classifier's prompts.
+  ///
+  /// - Parameters:
+  ///   - labels: 0-based.
+  ///   - settings: changes the image attack's settings, such as sample ids.
+  public func run(
+    images: Tensor, labels: [Int], settings: (inout AttackSettings) -> Void = { _ in }
+  ) throws -> MultimodalResult {
+    guard let classifier else { throw KilpiError("", "this attack was made for captions") }
+    var attack = specification.attack(steps)
+    settings(&attack.image.settings)
+    return try attack.run(encoder, images: images, labels: labels, prompts: classifier.prompts)
+  }
+
+  /// Attacks images and their captions.
+  public func run(
+    images: Tensor, captions: [[String]], settings: (inout AttackSettings) -> Void = { _ in }
+  ) throws -> CaptionAttackResult {
+    var attack = specification.attack(steps)
+    settings(&attack.image.settings)
+    return try attack.run(encoder, images: images, captions: captions)
+  }
+
+  // MARK: Text side
+
+  private var steps: TextSteps {
+    TextSteps(
+      blind: { try self.blindTexts($0) },
+      perImage: classifier?.templates.count == 1 ? { try self.perImage($1, $2) } : nil,
+      against: { try self.against($0, $1) })
+  }
+
+  private func prompts(_ texts: [String]) -> [TextPrompt] {
+    texts.map { text in
+      known[Array(text.utf8)]
+        ?? TextPrompt(text, findingAnyOf: classifier?.classNames ?? [])
+    }
+  }
+
+  /// Random draws of a text depend on the text alone, not on its place in a batch.
+  private func textAttack(_ texts: [String]) -> TextAttack {
+    var attack = specification.text.attack
+    attack.progress = progress
+    attack.constraints.classNames = classifier?.classNames ?? attack.constraints.classNames
+    attack.sampleIDs = texts.map { text in
+      text.utf8.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
+    }
+    return attack
+  }
+
+  private func blindTexts(_ texts: [String]) throws -> [String] {
+    if let blind, blind.texts == texts { return blind.report.texts }
+    let report = try textAttack(texts).perturb(
+      prompts(texts), encoder: TextAttackSpecification.encoder(model))
+    blind = (texts, report)
+    return report.texts
+  }
+
+  private func against(_ texts: [String], _ features: [Tensor]) throws -> [String] {
+    var attack = textAttack(texts)
+    attack.objective = .images(features)
+    return try attack.perturb(prompts(texts), encoder: TextAttackSpecification.encoder(model))
+      .texts
+  }
+
+  private func perImage(_ features: Tensor, _ labels: [Int]) throws -> [[String]] {
+    var choice = PerImageTextAttack()
+    choice.scale = encoder.scale
+    let encoded: EncodedPrompts
+    if let candidates {
+      encoded = candidates
+    } else {
+      guard let classifier else { throw KilpiError("", "captions have no classes") }
+      encoded = try choice.encoded(
+        specification.text.candidates(of: classifier),
+        encoder: TextAttackSpecification.encoder(model))
+      candidates = encoded
+    }
+    let report = try choice.perturb(images: features, labels: labels, candidates: encoded)
+    return labels.indices.map { report.prompts(image: $0, specification.threat) }
+  }
+}
+
+extension TextAttackSpecification {
+  /// The candidate prompts of each class, the unedited one first: what the exact per-image attack
+  /// chooses from.
+  ///
+  /// A character search becomes the list of all single edits.
+  public func candidates(of classifier: ZeroShotClassifier) throws -> [[String]] {
+    var attack = self.attack
+    attack.constraints.classNames = classifier.classNames
+    if attack.characters != nil {
+      attack.characters = nil
+      attack.sources = [.allCharacterEdits]
+    }
+    return try attack.candidateTexts(Self.prompts(of: classifier))
+  }
+}

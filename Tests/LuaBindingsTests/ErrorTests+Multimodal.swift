@@ -1,0 +1,57 @@
+@testable import LuaBindings
+
+extension ErrorTests {
+  private static let call =
+    #"attack.multimodal(clip.create("tiny"), tensor.zeros{1, 3, 16, 16}, "#
+
+  /// Bad input to attacks on images and texts together.
+  static let multimodal: [ErrorCase] = [
+    ErrorCase(
+      call + #"{1}, {"a", "b"}, {method = "image_first"})"#,
+      #"attack.multimodal: option 'method' must be one of "independent", "adaptive", "#
+        + #""image-first", "alternating", "co-attack", "sga", "worst", got "image_first" (did you "#
+        + #"mean 'image-first'?)"#),
+    ErrorCase(
+      call + #"{3}, {"a", "b"})"#,
+      #"attack.multimodal: labels[1] is 3, classes are 1 … 2 (labels count from 1 in Lua)"#),
+    ErrorCase(
+      call + #"{1, 2}, {"a", "b"})"#, #"attack.multimodal: there are 2 labels for 1 images"#),
+    ErrorCase(
+      call + #"{{"a cat"}}, {"a", "b"}, {method = "sga"})"#,
+      #"attack.multimodal: captions and prompts are both given (labels go with prompts, "#
+        + #"captions stand alone: pass nil)"#),
+    ErrorCase(
+      call + #"{{"a cat"}}, nil, {method = "adaptive"})"#,
+      #"attack.multimodal: method "adaptive" needs labels (captions take "independent", "#
+        + #""co-attack" or "sga")"#),
+    ErrorCase(
+      call + #"{{"a cat"}, {"a dog"}}, nil, {method = "sga"})"#,
+      #"attack.multimodal: there are captions for 2 images, 1 are given"#),
+    ErrorCase(
+      call + #"{1}, {"a", "b"}, {method = "worst", methods = {"sgb"}})"#,
+      #"attack.multimodal: option 'methods' holds "sgb" (did you mean 'sga'?)"#),
+    ErrorCase(
+      call + #"{1}, {"a", "b"}, {method = "worst", methods = {"worst"}})"#,
+      #"attack.multimodal: option 'methods' holds "worst" (there are independent, adaptive, "#
+        + #"image-first, alternating, co-attack, sga)"#),
+    ErrorCase(
+      call + #"{1}, {"a", "b"}, {method = "alternating", rounds = 0})"#,
+      #"attack.multimodal: rounds is 0, outside 1 … 1000"#),
+    ErrorCase(
+      call + #"{1}, {"a", "b"}, {method = "co-attack", alpha = -1})"#,
+      #"attack.multimodal: alpha is -1, outside 0 … 1000000"#),
+    ErrorCase(
+      call + #"{1}, {"a", "b"}, {method = "sga", text = {method = "char"}, scales = {0}})"#,
+      #"attack.multimodal: a scale is 0.0, outside 0 … 16"#),
+    ErrorCase(
+      #"local m = clip.create("tiny") attack.multimodal(m, tensor.zeros{1, 3, 16, 16}, {1}, "#
+        + #"m:classifier({"cat", "dog"}, {templates = {"a {c}", "my {c}"}}), {method = "image-first", "#
+        + #"text = {method = "char"}})"#,
+      #"attack.multimodal: method "image-first" needs a text attack for each image (it takes "#
+        + #"classifiers with one template)"#),
+    ErrorCase(
+      call + #"{1}, {"a", "b"}, {text = {method = "bert"}})"#,
+      #"attack.multimodal: method = "bert" needs a masked language model (pass mlm = "#
+        + #"text.load_mlm(path))"#),
+  ]
+}

@@ -1,0 +1,114 @@
+import Testing
+
+@testable import LuaBindings
+
+/// `attack.multimodal` from Lua: classes, captions, budgets, what comes back.
+@Suite struct MultimodalLuaTests {
+  private static let setUp = """
+    local model, x = clip.create("tiny", {seed = 2}), tensor.rand({4, 3, 16, 16}, {seed = 1})
+    local names, y = {"a cat", "a dog", "a bird"}, {1, 2, 3, 1}
+    local small = {method = "char", sites = 2}
+    local function run(options, labels, prompts)
+      options.text, options.image = options.text or small, options.image or {steps = 3}
+      return attack.multimodal(model, x, labels or y, prompts, options)
+    end
+
+    """
+
+  static let cases: [OutputCase] = [
+    OutputCase(
+      "every method keeps the budget and answers every sample",
+      """
+      for _, method in ipairs{"independent", "adaptive", "image-first", "alternating", "co-attack",
+          "sga", "worst"} do
+        local adv, texts, r = run({method = method, image = {steps = 3, eps = "4/255"}}, y, names)
+        local perImage = type(texts[1]) == "table"
+        print(method, (adv - x):abs():max():item() <= 4 / 255 + 1e-7, perImage and #texts or 1,
+          #(perImage and texts[1] or texts), #r.success, #r.loss, r.method == method)
+      end
+      """,
+      """
+      independent\ttrue\t1\t3\t4\t4\ttrue
+      adaptive\ttrue\t1\t3\t4\t4\ttrue
+      image-first\ttrue\t4\t3\t4\t4\ttrue
+      alternating\ttrue\t4\t3\t4\t4\ttrue
+      co-attack\ttrue\t1\t3\t4\t4\ttrue
+      sga\ttrue\t4\t3\t4\t4\ttrue
+      worst\ttrue\t4\t3\t4\t4\ttrue
+
+      """),
+    OutputCase(
+      "the report's loss is that of the images and prompts that come back",
+      """
+      for _, method in ipairs{"adaptive", "image-first", "alternating", "sga", "worst"} do
+        local adv, texts, r = run({method = method}, y, names)
+        local worst = 0
+        for i = 1, 4 do
+          local prompts = type(texts[1]) == "table" and texts[i] or texts
+          local logits = model:logits(adv[{{i, i}}], prompts)
+          local loss = tensor.cross_entropy(logits, {y[i]}):item()
+          worst = math.max(worst, math.abs(loss - r.loss[i]))
+        end
+        print(method, worst < 1e-4)
+      end
+      """,
+      "adaptive\ttrue\nimage-first\ttrue\nalternating\ttrue\nsga\ttrue\nworst\ttrue\n"),
+    OutputCase(
+      "co-attack and sga have 2/255, the others 1/255, when no eps is given",
+      """
+      for _, method in ipairs{"independent", "co-attack", "sga", "worst"} do
+        local _, _, r = run({method = method}, y, names)
+        print(method, r.image.budget)
+      end
+      """,
+      "independent\tlinf 1/255\nco-attack\tlinf 2/255\nsga\tlinf 2/255\nworst\tlinf 1/255\n"),
+    OutputCase(
+      "several templates: an image's captions are its class's prompts",
+      """
+      local cls = model:classifier({"cat", "dog"}, {templates = {"a {c}", "my {c}"}})
+      local labels = {1, 2, 1, 2}
+      local _, texts, r = run({method = "sga"}, labels, cls)
+      print(#texts, #texts[1], texts[1][3] == "a dog", texts[2][1] == "a cat", texts[2][2] == "my cat")
+      local _, _, worst = run({method = "worst"}, labels, cls)
+      print(table.concat(worst.members, " "))
+      """, "4\t4\ttrue\ttrue\ttrue\nclean mm_sep mm_t2i mm_co mm_sga\n"),
+    OutputCase(
+      "captions: a list for each image; pairs and joint images",
+      """
+      local captions = {{"a red cat", "one cat"}, {"a dog"}, {"a bird", "birds"}, {"sky"}}
+      for _, method in ipairs{"independent", "co-attack", "sga"} do
+        local adv, texts, r = run({method = method}, captions)
+        print(method, adv:size(1), #texts, #texts[1], #texts[2], #r.similarity_after)
+      end
+      local adv = run({method = "co-attack", joint = true}, captions)
+      print(adv:size(1))
+      local one, texts = attack.multimodal(model, x[1], {"a cat"}, nil,
+        {method = "sga", text = small, image = {steps = 2}})
+      print(one:ndim(), #texts, #texts[1])
+      """,
+      """
+      independent\t4\t4\t2\t1\t6
+      co-attack\t6\t4\t2\t1\t6
+      sga\t4\t4\t2\t1\t6
+      4
+      3\t1\t1
+
+      """),
+    OutputCase(
+      "the true class's prompt alone may change",
+      """
+      local _, texts = run({method = "image-first", text_threat = "true"}, y, names)
+      local others = true
+      for i, list in ipairs(texts) do
+        for c, text in ipairs(list) do
+          if c ~= y[i] and text ~= names[c] then others = false end
+        end
+      end
+      print(others)
+      """, "true\n"),
+  ]
+
+  @Test(arguments: cases) func prints(_ row: OutputCase) throws {
+    #expect(try Script().run(Self.setUp + row.source) == row.output)
+  }
+}
