@@ -103,8 +103,16 @@ struct AttackCase: CustomTestStringConvertible, @unchecked Sendable {
   var isRandom = false
   /// False where another loss than the settings' is followed, so that this one need not grow.
   var followsLoss = true
+  /// Gradients are taken at copies too, which lie in the range, but not in the ball.
+  var showsCopies = false
+  /// The models that it is tried on; nil for all.
+  var kinds: [ToyModel.Kind]?
 
   var testDescription: String { id }
+
+  private static func copies(_ id: String, _ attack: MomentumIterative) -> AttackCase {
+    AttackCase(id: id, attack: attack, showsCopies: true, kinds: [.gelu])
+  }
 
   /// Every attack with a budget, with few steps.
   static let all: [AttackCase] = [
@@ -123,6 +131,22 @@ struct AttackCase: CustomTestStringConvertible, @unchecked Sendable {
     AttackCase(
       id: "apgd-t", attack: AutoProjectedGradientDescent(steps: 5, aimsAtClasses: true),
       isRandom: true, followsLoss: false),
+    copies("sifgsm", MomentumIterative(steps: 4, scales: 3)),
+    copies(
+      "vmifgsm", MomentumIterative(steps: 4, variance: VarianceTuning(neighbours: 2))),
+    copies(
+      "vnifgsm",
+      MomentumIterative(steps: 4, looksAhead: true, variance: VarianceTuning(neighbours: 2))),
+    copies("difgsm", MomentumIterative(steps: 4, decay: 0, diversity: InputDiversity())),
+    AttackCase(
+      id: "tifgsm",
+      attack: MomentumIterative(steps: 4, decay: 0, smoothing: GradientSmoothing(size: 3)),
+      kinds: [.gelu]),
+    copies(
+      "ni-si-vmi-di-ti",
+      MomentumIterative(
+        steps: 3, looksAhead: true, scales: 2, variance: VarianceTuning(neighbours: 2),
+        diversity: InputDiversity(), smoothing: GradientSmoothing(size: 3))),
   ]
 }
 
@@ -159,7 +183,7 @@ struct Combination: CustomTestStringConvertible, @unchecked Sendable {
   static func table(_ attacks: [AttackCase]) -> [Combination] {
     attacks.flatMap { attack in
       attack.norms.flatMap { norm in
-        models.flatMap { model in
+        models.filter { attack.kinds?.contains($0.kind) ?? true }.flatMap { model in
           [DType.float32, .float64].map {
             Combination(attack: attack, norm: norm, model: model, dtype: $0)
           }

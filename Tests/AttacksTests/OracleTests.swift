@@ -18,7 +18,10 @@ import Testing
   }
 
   static let linfAttacks = AttackCase.all.filter {
-    ["fgsm", "bim", "pgd", "pgd-clean-start", "mifgsm", "nifgsm", "apgd"].contains($0.id)
+    [
+      "fgsm", "bim", "pgd", "pgd-clean-start", "mifgsm", "nifgsm", "sifgsm", "vmifgsm", "vnifgsm",
+      "apgd",
+    ].contains($0.id)
   }
 
   @Test(

@@ -41,6 +41,12 @@ public struct DeepFool: MinimumNormAttack {
   /// The steps, and their end.
   public var plannedVisits: Int { steps + 1 }
 
+  /// One gradient a candidate and step.
+  public func plannedCost(_ settings: AttackSettings) -> AttackCost {
+    let step = AttackCost(forwards: 1, backwards: candidates)
+    return step * steps * settings.draws + AttackCost(forwards: 4, backwards: 0) * settings.draws
+  }
+
   /// Checks the properties.
   public func check(_ settings: AttackSettings) throws {
     try ParameterCheck.steps(steps)

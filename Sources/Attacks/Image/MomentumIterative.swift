@@ -1,14 +1,26 @@
+internal import Diagnostics
 internal import Tensors
 
-/// Momentum iterative fast gradient sign method: `mifgsm`, and with look-ahead `nifgsm`.
+/// Iterative sign methods with momentum, in one: MI-, NI-, SI-, VMI-, VNI-, DI- and TI-FGSM and any
+/// combination of their parts.
 ///
-/// `G ← μ · G + g / mean|g|`, `x ← P(x + step · d(G))`, `d` the sign (L∞) or `G / ‖G‖₂` (L2); the mean is
-/// that of each sample, and a zero gradient contributes nothing. With look-ahead, `g` is taken at
-/// `P(x + step · μ · G)`, which is then also the point that the model sees and that is kept.
+/// At each step `g` is the gradient at `x` — with look-ahead at `P(x + step · μ · G)`, which is then also
+/// the point that the model sees and that is kept — as a mean over scaled copies (`scales`) and a
+/// random resize of each (`diversity`). Then, with `V = 0` at first:
 ///
-/// Papers: Dong et al., arXiv:1710.06081; Lin et al., arXiv:1908.06281. Deviation: look-ahead points
-/// are projected, so that every image shown to the model is within the budget.
-public struct MomentumIterative: FixedBudgetAttack {
+///     u = g + V;   V ← mean_i ∇L(x + r_i) − g  (variance);   u ← K ∗ u  (smoothing)
+///     G ← μ · G + u / mean|u|;   x ← P(x + step · d(G))
+///
+/// `d` is the sign (L∞) or `G / ‖G‖₂` (L2); means are those of each sample, and a zero gradient
+/// contributes nothing.
+///
+/// Papers: Dong et al., arXiv:1710.06081 (MI); Lin et al., arXiv:1908.06281 (NI, SI); Wang and He,
+/// arXiv:2103.15571 (VMI, VNI); Xie et al., arXiv:1803.06978 (DI); Dong et al., arXiv:1904.02884 (TI).
+/// Deviation: look-ahead points are projected, so that every iterate shown to the model is within
+/// the budget; copies are inside `[0, 1]`, but not in the ball.
+public struct MomentumIterative: FixedBudgetAttack, Sendable {
+  /// The method's name, such as `mifgsm`.
+  public var name: String
   /// Gradient steps, at least 1.
   public var steps: Int
   /// Step length in pixel units; nil means the rule of `ProjectedGradientDescent`.
@@ -19,50 +31,168 @@ public struct MomentumIterative: FixedBudgetAttack {
   public var looksAhead: Bool
   /// Start at a random point of the ball.
   public var startsAtRandom: Bool
+  /// Copies `x / 2^i`, `i < scales`, whose gradients are averaged (SI-FGSM); 1 is the image alone.
+  public var scales: Int
+  /// Neighbours whose gradients correct the next step's (VMI-FGSM); nil for none.
+  public var variance: VarianceTuning?
+  /// Random resizing of every image that a gradient is taken at (DI-FGSM); nil for none.
+  public var diversity: InputDiversity?
+  /// Smoothing of gradients over the image (TI-FGSM); nil for none.
+  public var smoothing: GradientSmoothing?
 
   /// Creates the attack; see the properties.
   public init(
-    steps: Int = 10, step: Double? = nil, decay: Double = 1, looksAhead: Bool = false,
-    startsAtRandom: Bool = false
+    name: String? = nil, steps: Int = 10, step: Double? = nil, decay: Double = 1,
+    looksAhead: Bool = false, startsAtRandom: Bool = false, scales: Int = 1,
+    variance: VarianceTuning? = nil, diversity: InputDiversity? = nil,
+    smoothing: GradientSmoothing? = nil
   ) {
+    self.name = name ?? (looksAhead ? "nifgsm" : "mifgsm")
     self.steps = steps
     self.step = step
     self.decay = decay
     self.looksAhead = looksAhead
     self.startsAtRandom = startsAtRandom
+    self.scales = scales
+    self.variance = variance
+    self.diversity = diversity
+    self.smoothing = smoothing
   }
 
-  /// `mifgsm` or `nifgsm`.
-  public var name: String { looksAhead ? "nifgsm" : "mifgsm" }
   /// True without a random start.
   public var startsAtCleanImages: Bool { !startsAtRandom }
   /// The steps.
   public var plannedVisits: Int { steps }
 
-  /// Checks steps, step and decay.
+  /// A gradient for every scale of the point and of its neighbours; resized images are seen besides the
+  /// point itself.
+  public func plannedCost(_ settings: AttackSettings) -> AttackCost {
+    let gradients =
+      AttackCost(forwards: 1, backwards: 1) * scales * (1 + (variance?.neighbours ?? 0))
+    let step = gradients + AttackCost(forwards: diversity == nil ? 0 : 1, backwards: 0)
+    let run = step * steps + AttackCost(forwards: 1, backwards: 0)
+    return (run * settings.restarts + AttackCost(forwards: 2, backwards: 0)) * settings.draws
+  }
+
+  /// Checks all parameters.
   public func check(_ settings: AttackSettings) throws {
     try ParameterCheck.steps(steps)
     try ParameterCheck.step(step, norm: settings.budget.norm)
-    try ParameterCheck.decay(decay, name: "decay")
+    try ParameterCheck.decay(decay, name: "momentum")
+    guard (1...64).contains(scales) else {
+      throw KilpiError("", "scales is \(scales), outside 1 … 64")
+    }
+    try variance?.check()
+    try diversity?.check()
+    try smoothing?.check()
   }
 
   /// See `FixedBudgetAttack`.
   public func perturb(_ search: PixelSearch) throws {
     let length = step ?? search.settings.budget.defaultStep(steps)
     var point = try search.start(random: startsAtRandom)
-    var sum: Tensor?
-    for _ in 0..<steps {
+    var (sum, correction): (Tensor?, Tensor?)
+    for index in 0..<steps {
       var shown = point
       if looksAhead, let sum {
         shown = try search.ball.projected(point + sum * (length * decay))
       }
-      let visit = try search.visit(shown)
-      guard let kept = try search.survivors(), let gradient = visit.gradient else { return }
-      let share = try RowScale.scaled(kept.of(gradient), by: .mean)
+      // The visit's own gradient is that of the first copy, unless copies are resized.
+      let visit = try search.visit(shown, gradient: diversity == nil)
+      guard let kept = try search.survivors() else { return }
+      var copies = GradientCopies(self, search, step: index)
+      shown = try kept.of(shown)
+      let gradient = try copies.mean(at: shown, first: visit.gradient.map(kept.of))
+      var used = try correction.map { try gradient + kept.of($0) } ?? gradient
+      if let variance {
+        correction = try copies.neighbours(of: shown, variance) - gradient
+      }
+      if let smoothing { used = try smoothing.smoothed(used) }
+      let share = try RowScale.scaled(used, by: .mean)
       let next = try sum.map { try kept.of($0) * decay + share } ?? share
       sum = next
       point = try search.ball.stepped(kept.of(point), along: next, by: length)
     }
     try search.finish(point)
+  }
+}
+
+/// Gradients at copies of one step's point.
+private struct GradientCopies {
+  let attack: MomentumIterative
+  let search: PixelSearch
+  var streams: [RandomStream]
+
+  init(_ attack: MomentumIterative, _ search: PixelSearch, step: Int) {
+    self.attack = attack
+    self.search = search
+    streams = search.streams(.attackStep, step: step)
+  }
+
+  /// The mean over scaled copies, each resized by a draw of its own where that is asked for.
+  ///
+  /// - Parameter first: the gradient at the point itself, where it is known.
+  mutating func mean(at point: Tensor, first: Tensor?) throws -> Tensor {
+    var sum: Tensor?
+    for index in 0..<attack.scales {
+      if index == 0, let first {
+        sum = first
+        continue
+      }
+      // The copy is `T(x / 2^i)`; its gradient with respect to `x` is `Tᵀ(∇L) / 2^i`.
+      let factor = 1 / Double(1 << index)
+      let copy = try index == 0 ? point : point * factor
+      var gradient: Tensor
+      if let diversity = attack.diversity {
+        let resize = RandomResize(diversity, shape: copy.shape, &streams)
+        gradient = try resize.pulledBack(search.gradient(at: resize.applied(to: copy)))
+      } else {
+        gradient = try search.gradient(at: copy)
+      }
+      if index > 0 { gradient = try gradient * factor }
+      sum = try sum.map { try $0 + gradient } ?? gradient
+    }
+    guard let sum else { return try Tensor.zeros(point.shape, point.dtype) }
+    return attack.scales == 1 ? sum : try sum / Double(attack.scales)
+  }
+
+  /// The mean over random neighbours inside `[0, 1]`.
+  mutating func neighbours(of point: Tensor, _ variance: VarianceTuning) throws -> Tensor {
+    let radius = variance.radius * search.settings.budget.epsilon
+    var sum: Tensor?
+    for _ in 0..<variance.neighbours {
+      let noise = try Tensor.concatenated(
+        streams.indices.map { row in
+          try Tensor.random(
+            [1] + point.shape.dropFirst(), stream: &streams[row], dtype: point.dtype)
+        })
+      let near = try (point + (noise * 2.0 - 1.0) * radius).clamped(0, 1)
+      let gradient = try mean(at: near, first: nil)
+      sum = try sum.map { try $0 + gradient } ?? gradient
+    }
+    guard let sum else { return try Tensor.zeros(point.shape, point.dtype) }
+    return try sum / Double(variance.neighbours)
+  }
+}
+
+/// Gradients at random neighbours, whose mean minus the gradient corrects the next step's:
+/// `r_i ~ U(−radius · epsilon, radius · epsilon)` (arXiv:2103.15571).
+public struct VarianceTuning: Equatable, Sendable {
+  /// How many; the article takes 20.
+  public var neighbours: Int
+  /// How far, in budgets.
+  public var radius: Double
+
+  /// Creates it.
+  public init(neighbours: Int = 5, radius: Double = 1.5) {
+    self.neighbours = neighbours
+    self.radius = radius
+  }
+
+  func check() throws {
+    guard neighbours >= 1 else {
+      throw KilpiError("", "variance is \(neighbours) neighbours, at least 1 is needed")
+    }
+    try ParameterCheck.decay(radius, name: "beta")
   }
 }

@@ -148,6 +148,16 @@ public final class PixelSearch {
     return try Tensor.withoutGradients { try objective.loss(logits, rows).doubles() }
   }
 
+  /// The gradient at images that are no points of the search, such as transformed copies of one: they
+  /// are counted, but neither kept nor judged.
+  public func gradient(at images: Tensor) throws -> Tensor {
+    try Interrupts.poll()
+    var sum: Tensor?
+    for _ in 0..<settings.draws { sum = try add(sum, evaluate(images.detached(), true).gradient) }
+    guard let sum else { return try Tensor.zeros(images.shape, images.dtype) }
+    return try averaged(sum)
+  }
+
   private func add(_ sum: Tensor?, _ next: Tensor?) throws -> Tensor? {
     guard let sum, let next else { return next ?? sum }
     return try sum + next

@@ -28,7 +28,7 @@ struct ImageAttackRow: Sendable {
     "random_start", default: true, "start at a random point of the ball")
 
   /// Every image attack.
-  static let all = withinBudget + automatic + nearest
+  static let all = withinBudget + momentum + automatic + nearest
 
   private static let withinBudget: [ImageAttackRow] = [
     ImageAttackRow(
@@ -78,29 +78,7 @@ struct ImageAttackRow: Sendable {
           ]
         )
       }),
-    ImageAttackRow(
-      name: "mifgsm",
-      doc: "Momentum iterative FGSM (arXiv:1710.06081).", options: [steps, step, decay],
-      make: { try momentum($0, looksAhead: false) }),
-    ImageAttackRow(
-      name: "nifgsm",
-      doc: "Nesterov iterative FGSM: the gradient is taken ahead (arXiv:1908.06281).",
-      options: [steps, step, decay], make: { try momentum($0, looksAhead: true) }),
   ]
-
-  private static let decay = OptionSpec.number(
-    "decay", default: 1, "factor of the accumulated gradient")
-
-  private static func momentum(
-    _ options: Options, looksAhead: Bool
-  ) throws -> (attack: any ImageAttack, record: [JSONValue.Member]) {
-    let (steps, step) = (try options.integer("steps"), try options.budgetIfGiven("step"))
-    let decay = try options.number("decay")
-    return (
-      MomentumIterative(steps: steps, step: step, decay: decay, looksAhead: looksAhead),
-      record(steps, step) + [.init("decay", .number(decay))]
-    )
-  }
 
   static func record(_ steps: Int, _ step: Double?) -> [JSONValue.Member] {
     [.init("steps", .integer(Int64(steps))), .init("step", step.map { .number($0) } ?? .null)]

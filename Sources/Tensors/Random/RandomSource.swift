@@ -26,6 +26,8 @@ public enum RandomPurpose: UInt64, Sendable {
   case trainingText = 9
   /// Probes that look for masked gradients.
   case probe = 10
+  /// Random parts of an attack's steps: neighbours, resizes, places.
+  case attackStep = 11
   /// Noise of the views of a multimodal attack.
   case views = 20
 }
