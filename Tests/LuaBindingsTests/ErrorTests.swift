@@ -16,7 +16,8 @@ struct ErrorCase: CustomTestStringConvertible, Sendable {
 
 @Suite struct ErrorTests {
   /// Bad input of each kind: shape, type, range, axis 0, index 0, label 0, option, file, eps 8.
-  @Test(arguments: views + tensors + gradients + modules + experiments + pixels + multimodal)
+  @Test(
+    arguments: views + tensors + gradients + modules + experiments + pixels + multimodal + attacks)
   func text(_ row: ErrorCase) throws {
     let script = try Script()
     #expect(script.message(of: row.source) == row.message)

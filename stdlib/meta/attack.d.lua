@@ -13,10 +13,11 @@ attack = {}
 ---@field keep? "best"|"last" # which iterate is returned; the attack's own habit when not given
 ---@field eot? integer # passes a gradient is averaged over; default 1
 ---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it
----@field targeted? tensor|integer[]|string # target labels, "random" or "least-likely"
+---@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
+---@field probes? boolean # look for signs of masked gradients with a few more passes; default true
 ---@field trace? boolean # record loss and margin of every iterate; default false
 ---@field batch? integer # images at once; 0: all; default 0
 ---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
@@ -49,10 +50,11 @@ function attack.fgsm(classifier, images, labels, options) end
 ---@field eot? integer # passes a gradient is averaged over; default 1
 ---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it
 ---@field random_step? number|string # length of the random step; eps / 2 when not given
----@field targeted? tensor|integer[]|string # target labels, "random" or "least-likely"
+---@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
+---@field probes? boolean # look for signs of masked gradients with a few more passes; default true
 ---@field trace? boolean # record loss and margin of every iterate; default false
 ---@field batch? integer # images at once; 0: all; default 0
 ---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
@@ -86,10 +88,11 @@ function attack.rfgsm(classifier, images, labels, options) end
 ---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it
 ---@field steps? integer # gradient steps; default 10
 ---@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2 and l1
----@field targeted? tensor|integer[]|string # target labels, "random" or "least-likely"
+---@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
+---@field probes? boolean # look for signs of masked gradients with a few more passes; default true
 ---@field trace? boolean # record loss and margin of every iterate; default false
 ---@field batch? integer # images at once; 0: all; default 0
 ---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
@@ -125,10 +128,11 @@ function attack.bim(classifier, images, labels, options) end
 ---@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2 and l1
 ---@field random_start? boolean # start at a random point of the ball; default true
 ---@field momentum? number # decay of an accumulated direction; 0.9 in FARE; default 0
----@field targeted? tensor|integer[]|string # target labels, "random" or "least-likely"
+---@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
+---@field probes? boolean # look for signs of masked gradients with a few more passes; default true
 ---@field trace? boolean # record loss and margin of every iterate; default false
 ---@field batch? integer # images at once; 0: all; default 0
 ---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
@@ -162,11 +166,19 @@ function attack.pgd(classifier, images, labels, options) end
 ---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it
 ---@field steps? integer # gradient steps; default 10
 ---@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2 and l1
----@field decay? number # factor of the accumulated gradient; default 1
----@field targeted? tensor|integer[]|string # target labels, "random" or "least-likely"
+---@field momentum? number # weight of the gradients before; default 1
+---@field scales? integer # copies x / 2^i of the image; 1: it alone; default 1
+---@field variance? boolean|integer # neighbours that correct the next gradient; true: 5; off by default
+---@field beta? number # how far neighbours lie, in budgets; default 1.5
+---@field diversity? boolean|number # probability that an image is resized; true: 0.5; off by default
+---@field resize? number # smallest side of a resized image, as a share; default 0.9
+---@field smoothing? boolean|integer # side of the kernel that smooths gradients, odd; true: 5 up to 32 pixels, 7 up to 64, else 15; off by default
+---@field nesterov? boolean # take gradients ahead; default false
+---@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
+---@field probes? boolean # look for signs of masked gradients with a few more passes; default true
 ---@field trace? boolean # record loss and margin of every iterate; default false
 ---@field batch? integer # images at once; 0: all; default 0
 ---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
@@ -200,11 +212,18 @@ function attack.mifgsm(classifier, images, labels, options) end
 ---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it
 ---@field steps? integer # gradient steps; default 10
 ---@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2 and l1
----@field decay? number # factor of the accumulated gradient; default 1
----@field targeted? tensor|integer[]|string # target labels, "random" or "least-likely"
+---@field momentum? number # weight of the gradients before; default 1
+---@field scales? integer # copies x / 2^i of the image; 1: it alone; default 1
+---@field variance? boolean|integer # neighbours that correct the next gradient; true: 5; off by default
+---@field beta? number # how far neighbours lie, in budgets; default 1.5
+---@field diversity? boolean|number # probability that an image is resized; true: 0.5; off by default
+---@field resize? number # smallest side of a resized image, as a share; default 0.9
+---@field smoothing? boolean|integer # side of the kernel that smooths gradients, odd; true: 5 up to 32 pixels, 7 up to 64, else 15; off by default
+---@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
+---@field probes? boolean # look for signs of masked gradients with a few more passes; default true
 ---@field trace? boolean # record loss and margin of every iterate; default false
 ---@field batch? integer # images at once; 0: all; default 0
 ---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
@@ -227,6 +246,235 @@ function attack.mifgsm(classifier, images, labels, options) end
 ---@return table report
 function attack.nifgsm(classifier, images, labels, options) end
 
+---@class attack.sifgsmOptions
+---@field eps? number|string # budget in pixel units of [0, 1], or a fraction such as "8/255"; 1/255 for linf, no default for l2 and l1
+---@field norm? "linf"|"l2"|"l1" # norm of the budget; default "linf"
+---@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; default "ce"
+---@field restarts? integer # random starts; the best counts; default 1
+---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
+---@field keep? "best"|"last" # which iterate is returned; the attack's own habit when not given
+---@field eot? integer # passes a gradient is averaged over; default 1
+---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it
+---@field steps? integer # gradient steps; default 10
+---@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2 and l1
+---@field momentum? number # weight of the gradients before; default 1
+---@field scales? integer # copies x / 2^i of the image; 1: it alone; default 5
+---@field variance? boolean|integer # neighbours that correct the next gradient; true: 5; off by default
+---@field beta? number # how far neighbours lie, in budgets; default 1.5
+---@field diversity? boolean|number # probability that an image is resized; true: 0.5; off by default
+---@field resize? number # smallest side of a resized image, as a share; default 0.9
+---@field smoothing? boolean|integer # side of the kernel that smooths gradients, odd; true: 5 up to 32 pixels, 7 up to 64, else 15; off by default
+---@field nesterov? boolean # take gradients ahead; default false
+---@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn
+---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
+---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
+---@field early_stop? boolean # samples that are solved leave the batch; default false
+---@field probes? boolean # look for signs of masked gradients with a few more passes; default true
+---@field trace? boolean # record loss and margin of every iterate; default false
+---@field batch? integer # images at once; 0: all; default 0
+---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
+---@field progress? boolean # show a progress bar; default true
+
+--- Scale-invariant FGSM: the gradient is the mean over the copies x / 2^i (arXiv:1908.06281); with nesterov = true SI-NI-FGSM. Images are [N, 3, H, W] in [0, 1] at their own size, labels count from 1. The result stays within eps of the images and within [0, 1], exactly; success is judged by evaluating each result alone. The report has success, clean_correct and loss per sample, distance {linf, l2, l1}, queries {forward, backward}, flags (warnings about masked gradients) and seconds.
+---
+---```lua
+---local w = tensor.from{{1, -1}, {2, 0}, {0, 1}}:reshape{3, 2}
+---local function classify(x) return x:mean{axis = {3, 4}}:matmul(w) end
+---local x, y = tensor.full({2, 3, 2, 2}, 0.5), {1, 1}
+---local adv, report = attack.sifgsm(classify, x, y, {eps = "8/255"})
+---print((adv - x):abs():max():item() <= 8 / 255 + 1e-7, #report.success)  --> true	2
+---```
+---@param classifier classifier|function
+---@param images tensor
+---@param labels tensor|integer[]
+---@param options? attack.sifgsmOptions
+---@return tensor adversarial
+---@return table report
+function attack.sifgsm(classifier, images, labels, options) end
+
+---@class attack.vmifgsmOptions
+---@field eps? number|string # budget in pixel units of [0, 1], or a fraction such as "8/255"; 1/255 for linf, no default for l2 and l1
+---@field norm? "linf"|"l2"|"l1" # norm of the budget; default "linf"
+---@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; default "ce"
+---@field restarts? integer # random starts; the best counts; default 1
+---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
+---@field keep? "best"|"last" # which iterate is returned; the attack's own habit when not given
+---@field eot? integer # passes a gradient is averaged over; default 1
+---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it
+---@field steps? integer # gradient steps; default 10
+---@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2 and l1
+---@field momentum? number # weight of the gradients before; default 1
+---@field scales? integer # copies x / 2^i of the image; 1: it alone; default 1
+---@field variance? boolean|integer # neighbours that correct the next gradient; true: 5, the default
+---@field beta? number # how far neighbours lie, in budgets; default 1.5
+---@field diversity? boolean|number # probability that an image is resized; true: 0.5; off by default
+---@field resize? number # smallest side of a resized image, as a share; default 0.9
+---@field smoothing? boolean|integer # side of the kernel that smooths gradients, odd; true: 5 up to 32 pixels, 7 up to 64, else 15; off by default
+---@field nesterov? boolean # take gradients ahead; default false
+---@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn
+---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
+---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
+---@field early_stop? boolean # samples that are solved leave the batch; default false
+---@field probes? boolean # look for signs of masked gradients with a few more passes; default true
+---@field trace? boolean # record loss and margin of every iterate; default false
+---@field batch? integer # images at once; 0: all; default 0
+---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
+---@field progress? boolean # show a progress bar; default true
+
+--- Variance-tuned MI-FGSM: gradients at random neighbours correct the next step's (arXiv:2103.15571). Images are [N, 3, H, W] in [0, 1] at their own size, labels count from 1. The result stays within eps of the images and within [0, 1], exactly; success is judged by evaluating each result alone. The report has success, clean_correct and loss per sample, distance {linf, l2, l1}, queries {forward, backward}, flags (warnings about masked gradients) and seconds.
+---
+---```lua
+---local w = tensor.from{{1, -1}, {2, 0}, {0, 1}}:reshape{3, 2}
+---local function classify(x) return x:mean{axis = {3, 4}}:matmul(w) end
+---local x, y = tensor.full({2, 3, 2, 2}, 0.5), {1, 1}
+---local adv, report = attack.vmifgsm(classify, x, y, {eps = "8/255"})
+---print((adv - x):abs():max():item() <= 8 / 255 + 1e-7, #report.success)  --> true	2
+---```
+---@param classifier classifier|function
+---@param images tensor
+---@param labels tensor|integer[]
+---@param options? attack.vmifgsmOptions
+---@return tensor adversarial
+---@return table report
+function attack.vmifgsm(classifier, images, labels, options) end
+
+---@class attack.vnifgsmOptions
+---@field eps? number|string # budget in pixel units of [0, 1], or a fraction such as "8/255"; 1/255 for linf, no default for l2 and l1
+---@field norm? "linf"|"l2"|"l1" # norm of the budget; default "linf"
+---@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; default "ce"
+---@field restarts? integer # random starts; the best counts; default 1
+---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
+---@field keep? "best"|"last" # which iterate is returned; the attack's own habit when not given
+---@field eot? integer # passes a gradient is averaged over; default 1
+---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it
+---@field steps? integer # gradient steps; default 10
+---@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2 and l1
+---@field momentum? number # weight of the gradients before; default 1
+---@field scales? integer # copies x / 2^i of the image; 1: it alone; default 1
+---@field variance? boolean|integer # neighbours that correct the next gradient; true: 5, the default
+---@field beta? number # how far neighbours lie, in budgets; default 1.5
+---@field diversity? boolean|number # probability that an image is resized; true: 0.5; off by default
+---@field resize? number # smallest side of a resized image, as a share; default 0.9
+---@field smoothing? boolean|integer # side of the kernel that smooths gradients, odd; true: 5 up to 32 pixels, 7 up to 64, else 15; off by default
+---@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn
+---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
+---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
+---@field early_stop? boolean # samples that are solved leave the batch; default false
+---@field probes? boolean # look for signs of masked gradients with a few more passes; default true
+---@field trace? boolean # record loss and margin of every iterate; default false
+---@field batch? integer # images at once; 0: all; default 0
+---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
+---@field progress? boolean # show a progress bar; default true
+
+--- Variance-tuned NI-FGSM: VMI-FGSM with gradient and neighbours taken ahead (arXiv:2103.15571). Images are [N, 3, H, W] in [0, 1] at their own size, labels count from 1. The result stays within eps of the images and within [0, 1], exactly; success is judged by evaluating each result alone. The report has success, clean_correct and loss per sample, distance {linf, l2, l1}, queries {forward, backward}, flags (warnings about masked gradients) and seconds.
+---
+---```lua
+---local w = tensor.from{{1, -1}, {2, 0}, {0, 1}}:reshape{3, 2}
+---local function classify(x) return x:mean{axis = {3, 4}}:matmul(w) end
+---local x, y = tensor.full({2, 3, 2, 2}, 0.5), {1, 1}
+---local adv, report = attack.vnifgsm(classify, x, y, {eps = "8/255"})
+---print((adv - x):abs():max():item() <= 8 / 255 + 1e-7, #report.success)  --> true	2
+---```
+---@param classifier classifier|function
+---@param images tensor
+---@param labels tensor|integer[]
+---@param options? attack.vnifgsmOptions
+---@return tensor adversarial
+---@return table report
+function attack.vnifgsm(classifier, images, labels, options) end
+
+---@class attack.difgsmOptions
+---@field eps? number|string # budget in pixel units of [0, 1], or a fraction such as "8/255"; 1/255 for linf, no default for l2 and l1
+---@field norm? "linf"|"l2"|"l1" # norm of the budget; default "linf"
+---@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; default "ce"
+---@field restarts? integer # random starts; the best counts; default 1
+---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
+---@field keep? "best"|"last" # which iterate is returned; the attack's own habit when not given
+---@field eot? integer # passes a gradient is averaged over; default 1
+---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it
+---@field steps? integer # gradient steps; default 10
+---@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2 and l1
+---@field momentum? number # weight of the gradients before; default 0
+---@field scales? integer # copies x / 2^i of the image; 1: it alone; default 1
+---@field variance? boolean|integer # neighbours that correct the next gradient; true: 5; off by default
+---@field beta? number # how far neighbours lie, in budgets; default 1.5
+---@field diversity? boolean|number # probability that an image is resized; true: 0.5, the default
+---@field resize? number # smallest side of a resized image, as a share; default 0.9
+---@field smoothing? boolean|integer # side of the kernel that smooths gradients, odd; true: 5 up to 32 pixels, 7 up to 64, else 15; off by default
+---@field nesterov? boolean # take gradients ahead; default false
+---@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn
+---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
+---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
+---@field early_stop? boolean # samples that are solved leave the batch; default false
+---@field probes? boolean # look for signs of masked gradients with a few more passes; default true
+---@field trace? boolean # record loss and margin of every iterate; default false
+---@field batch? integer # images at once; 0: all; default 0
+---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
+---@field progress? boolean # show a progress bar; default true
+
+--- Diverse-input FGSM: each image is resized and padded at random before its gradient is taken (arXiv:1803.06978); with momentum = 1 M-DI-FGSM. Images are [N, 3, H, W] in [0, 1] at their own size, labels count from 1. The result stays within eps of the images and within [0, 1], exactly; success is judged by evaluating each result alone. The report has success, clean_correct and loss per sample, distance {linf, l2, l1}, queries {forward, backward}, flags (warnings about masked gradients) and seconds.
+---
+---```lua
+---local w = tensor.from{{1, -1}, {2, 0}, {0, 1}}:reshape{3, 2}
+---local function classify(x) return x:mean{axis = {3, 4}}:matmul(w) end
+---local x, y = tensor.full({2, 3, 2, 2}, 0.5), {1, 1}
+---local adv, report = attack.difgsm(classify, x, y, {eps = "8/255"})
+---print((adv - x):abs():max():item() <= 8 / 255 + 1e-7, #report.success)  --> true	2
+---```
+---@param classifier classifier|function
+---@param images tensor
+---@param labels tensor|integer[]
+---@param options? attack.difgsmOptions
+---@return tensor adversarial
+---@return table report
+function attack.difgsm(classifier, images, labels, options) end
+
+---@class attack.tifgsmOptions
+---@field eps? number|string # budget in pixel units of [0, 1], or a fraction such as "8/255"; 1/255 for linf, no default for l2 and l1
+---@field norm? "linf"|"l2"|"l1" # norm of the budget; default "linf"
+---@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; default "ce"
+---@field restarts? integer # random starts; the best counts; default 1
+---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
+---@field keep? "best"|"last" # which iterate is returned; the attack's own habit when not given
+---@field eot? integer # passes a gradient is averaged over; default 1
+---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it
+---@field steps? integer # gradient steps; default 10
+---@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2 and l1
+---@field momentum? number # weight of the gradients before; default 0
+---@field scales? integer # copies x / 2^i of the image; 1: it alone; default 1
+---@field variance? boolean|integer # neighbours that correct the next gradient; true: 5; off by default
+---@field beta? number # how far neighbours lie, in budgets; default 1.5
+---@field diversity? boolean|number # probability that an image is resized; true: 0.5; off by default
+---@field resize? number # smallest side of a resized image, as a share; default 0.9
+---@field smoothing? boolean|integer # side of the kernel that smooths gradients, odd; true: 5 up to 32 pixels, 7 up to 64, else 15, the default
+---@field nesterov? boolean # take gradients ahead; default false
+---@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn
+---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
+---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
+---@field early_stop? boolean # samples that are solved leave the batch; default false
+---@field probes? boolean # look for signs of masked gradients with a few more passes; default true
+---@field trace? boolean # record loss and margin of every iterate; default false
+---@field batch? integer # images at once; 0: all; default 0
+---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
+---@field progress? boolean # show a progress bar; default true
+
+--- Translation-invariant FGSM: gradients are smoothed with a Gaussian kernel (arXiv:1904.02884); with momentum = 1 TI-MI-FGSM. Images are [N, 3, H, W] in [0, 1] at their own size, labels count from 1. The result stays within eps of the images and within [0, 1], exactly; success is judged by evaluating each result alone. The report has success, clean_correct and loss per sample, distance {linf, l2, l1}, queries {forward, backward}, flags (warnings about masked gradients) and seconds.
+---
+---```lua
+---local w = tensor.from{{1, -1}, {2, 0}, {0, 1}}:reshape{3, 2}
+---local function classify(x) return x:mean{axis = {3, 4}}:matmul(w) end
+---local x, y = tensor.full({2, 3, 2, 2}, 0.5), {1, 1}
+---local adv, report = attack.tifgsm(classify, x, y, {eps = "8/255"})
+---print((adv - x):abs():max():item() <= 8 / 255 + 1e-7, #report.success)  --> true	2
+---```
+---@param classifier classifier|function
+---@param images tensor
+---@param labels tensor|integer[]
+---@param options? attack.tifgsmOptions
+---@return tensor adversarial
+---@return table report
+function attack.tifgsm(classifier, images, labels, options) end
+
 ---@class attack.apgdOptions
 ---@field eps? number|string # budget in pixel units of [0, 1], or a fraction such as "8/255"; 1/255 for linf, no default for l2 and l1
 ---@field norm? "linf"|"l2"|"l1" # norm of the budget; default "linf"
@@ -242,10 +490,11 @@ function attack.nifgsm(classifier, images, labels, options) end
 ---@field best_loss? boolean # return the point with the largest loss, instead of a successful one before any other; default false
 ---@field compat? boolean # count as the released code does, which compares the first step with zero; default false
 ---@field wide_start? boolean # L1: walk through balls of three and two times eps first, as AutoAttack does; default false
----@field targeted? tensor|integer[]|string # target labels, "random" or "least-likely"
+---@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
+---@field probes? boolean # look for signs of masked gradients with a few more passes; default true
 ---@field trace? boolean # record loss and margin of every iterate; default false
 ---@field batch? integer # images at once; 0: all; default 0
 ---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
@@ -279,10 +528,11 @@ function attack.apgd(classifier, images, labels, options) end
 ---@field steps? integer # steps; default 50
 ---@field overshoot? number # share by which the change is lengthened; default 0.02
 ---@field candidates? integer # classes looked at, by their rank on the clean image; default 10
----@field targeted? tensor|integer[]|string # target labels, "random" or "least-likely"
+---@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
+---@field probes? boolean # look for signs of masked gradients with a few more passes; default true
 ---@field trace? boolean # record loss and margin of every iterate; default false
 ---@field batch? integer # images at once; 0: all; default 0
 ---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
@@ -319,10 +569,11 @@ function attack.deepfool(classifier, images, labels, options) end
 ---@field c? number # the first c; default 0.001
 ---@field kappa? number # margin of the logits that a result must have; default 0
 ---@field fast? boolean # a short search, for a first look; default false
----@field targeted? tensor|integer[]|string # target labels, "random" or "least-likely"
+---@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
+---@field probes? boolean # look for signs of masked gradients with a few more passes; default true
 ---@field trace? boolean # record loss and margin of every iterate; default false
 ---@field batch? integer # images at once; 0: all; default 0
 ---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
@@ -356,10 +607,11 @@ function attack.cw(classifier, images, labels, options) end
 ---@field steps? integer # gradient steps; default 100
 ---@field init_norm? number # the first norm, in pixel units; default 1
 ---@field gamma? number # share by which the norm changes, between 0 and 1; default 0.05
----@field targeted? tensor|integer[]|string # target labels, "random" or "least-likely"
+---@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
+---@field probes? boolean # look for signs of masked gradients with a few more passes; default true
 ---@field trace? boolean # record loss and margin of every iterate; default false
 ---@field batch? integer # images at once; 0: all; default 0
 ---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
@@ -395,8 +647,13 @@ function attack.ddn(classifier, images, labels, options) end
 ---@field random_start? boolean # start at a random point of the ball; default true
 ---@field away? tensor # features to leave; those of the clean images when neither is given
 ---@field toward? tensor # features to approach
+---@field loss? function # (features, images) -> [N], increased; raw features [N, D] of the images shown
+---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
+---@field trace? boolean # record loss and margin of every iterate; default false
+---@field batch? integer # images at once; 0: all; default 0
+---@field progress? boolean # show a progress bar; default true
 
---- An attack without labels: PGD that moves the image features `away` from given features [N, D] (the squared distance of raw features, as FARE does), or `toward` them (the cosine). arXiv:2402.12336.
+--- An attack without labels: PGD that moves the image features `away` from given features [N, D] (the squared distance of raw features, as FARE does), or `toward` them (the cosine); or increases a `loss` of its own. Away from the clean images' own features it needs a random start: there the gradient is zero. arXiv:2402.12336.
 ---
 ---```lua
 ---local model = clip.create("tiny")
@@ -409,6 +666,63 @@ function attack.ddn(classifier, images, labels, options) end
 ---@return tensor adversarial
 ---@return table report
 function attack.embedding(model, images, options) end
+
+---@class attack.universalOptions
+---@field eps? number|string # budget, 1/255 for linf, no default for l2
+---@field norm? "linf"|"l2" # norm of the budget; default "linf"
+---@field epochs? integer # passes over the images; default 5
+---@field step? number|string # length of a step in pixel units; eps / 4 when not given
+---@field loss? string|function # "ce", "margin", "dlr", or a function (logits, labels) -> [N] that is increased; default "ce"
+---@field targeted? integer # the class that every image shall get; any but its own when not given
+---@field holdout? number # share of the images that is only judged; default 0.2
+---@field batch? integer # images at once; default 64
+---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
+---@field progress? boolean # show a progress bar; default true
+
+--- One perturbation [3, H, W] for all images of a set: steps along the sum of a batch's gradients, projected onto the budget (arXiv:1610.08401, arXiv:1811.11304). A fifth of the images (holdout) is not searched on; every image is judged alone. The report has success, clean_correct, prediction, margin and loss per sample, fitted and held_out {n, clean_accuracy, robust_accuracy}, held_out_samples (their numbers), losses (one a step), queries and seconds. Labels of a data set are its own when nil.
+---
+---```lua
+---local w = tensor.from{{1, -1}, {2, 0}, {0, 1}}:reshape{3, 2}
+---local function classify(x) return x:mean{axis = {3, 4}}:matmul(w) end
+---local x, y = tensor.full({2, 3, 2, 2}, 0.5), {1, 1}
+---local delta, report = attack.universal(classify, x, y, {eps = "8/255", holdout = 0.5})
+---print(delta:size(1), delta:abs():max():item() <= 8 / 255, report.held_out.n)  --> 3	true	1
+---```
+---@param classifier classifier|function
+---@param images tensor|dataset
+---@param labels tensor|integer[]|nil
+---@param options attack.universalOptions
+---@return tensor delta
+---@return table report
+function attack.universal(classifier, images, labels, options) end
+
+---@class attack.patchOptions
+---@field area? number # share of the image that is covered; default 0.05
+---@field steps? integer # gradient steps, one batch each; default 500
+---@field step? number|string # length of a step in pixel units; default "2/255"
+---@field loss? string|function # "ce", "margin", "dlr", or a function (logits, labels) -> [N] that is increased; default "ce"
+---@field targeted? integer # the class that every image shall get; any but its own when not given
+---@field holdout? number # share of the images that is only judged; default 0.2
+---@field batch? integer # images at once; default 64
+---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
+---@field progress? boolean # show a progress bar; default true
+
+--- A square patch [3, s, s] that replaces the pixels under it, at a random place for each image and step (arXiv:1712.09665). A fifth of the images (holdout) is not searched on; every image is judged alone. The report has success, clean_correct, prediction, margin and loss per sample, fitted and held_out {n, clean_accuracy, robust_accuracy}, held_out_samples (their numbers), losses (one a step), queries and seconds. Labels of a data set are its own when nil. places gives the row and column of each image's patch when it was judged.
+---
+---```lua
+---local w = tensor.from{{1, -1}, {2, 0}, {0, 1}}:reshape{3, 2}
+---local function classify(x) return x:mean{axis = {3, 4}}:matmul(w) end
+---local x, y = tensor.full({2, 3, 2, 2}, 0.5), {1, 1}
+---local patch, report = attack.patch(classify, x, y, {area = 0.25, steps = 20})
+---print(patch:size(2), report.distance.linf[1] <= 0.5, #report.places)  --> 1	true	2
+---```
+---@param classifier classifier|function
+---@param images tensor|dataset
+---@param labels tensor|integer[]|nil
+---@param options attack.patchOptions
+---@return tensor patch
+---@return table report
+function attack.patch(classifier, images, labels, options) end
 
 ---@class attack.textOptions
 ---@field method? "bert"|"synonym"|"embedding"|"char"|"beam"|"genetic"|"exhaustive" # bert (a masked language model, `mlm`), synonym (WordNet), embedding (nearest tokens), char (edits), or a search over both word sources: beam, genetic, exhaustive; without it bert if there is an mlm, else both word sources, greedily
@@ -448,7 +762,7 @@ function attack.embedding(model, images, options) end
 function attack.text(model, prompts, options) end
 
 ---@class attack.multimodalOptions.image
----@field method? "fgsm"|"rfgsm"|"bim"|"pgd"|"mifgsm"|"nifgsm"|"apgd"|"deepfool"|"cw"|"ddn" # the attack; default "pgd"
+---@field method? "fgsm"|"rfgsm"|"bim"|"pgd"|"mifgsm"|"nifgsm"|"sifgsm"|"vmifgsm"|"vnifgsm"|"difgsm"|"tifgsm"|"apgd"|"deepfool"|"cw"|"ddn" # the attack; default "pgd"
 ---@field eps? number|string # budget in pixel units of [0, 1], or a fraction such as "8/255"; 1/255 for linf, no default for l2 and l1
 ---@field norm? "linf"|"l2"|"l1" # norm of the budget
 ---@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; default "ce"
@@ -461,8 +775,14 @@ function attack.text(model, prompts, options) end
 ---@field steps? integer # gradient steps
 ---@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2 and l1
 ---@field random_start? boolean # start at a random point of the ball; default true
----@field momentum? number # decay of an accumulated direction; 0.9 in FARE; default 0
----@field decay? number # factor of the accumulated gradient; default 1
+---@field momentum? number # decay of an accumulated direction; 0.9 in FARE
+---@field scales? integer # copies x / 2^i of the image; 1: it alone
+---@field variance? boolean|integer # neighbours that correct the next gradient; true: 5; off by default
+---@field beta? number # how far neighbours lie, in budgets; default 1.5
+---@field diversity? boolean|number # probability that an image is resized; true: 0.5; off by default
+---@field resize? number # smallest side of a resized image, as a share; default 0.9
+---@field smoothing? boolean|integer # side of the kernel that smooths gradients, odd; true: 5 up to 32 pixels, 7 up to 64, else 15; off by default
+---@field nesterov? boolean # take gradients ahead; default false
 ---@field rho? number # share of increases below which a step is halved; default 0.75
 ---@field n_targets? integer # classes that loss = "dlr-targeted" takes; 9, or all others where there are fewer
 ---@field best_loss? boolean # return the point with the largest loss, instead of a successful one before any other; default false

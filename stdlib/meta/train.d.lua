@@ -46,7 +46,7 @@ train = {}
 function train.contrastive(options) end
 
 ---@class train.runOptions.image_attack
----@field method? "fgsm"|"rfgsm"|"bim"|"pgd"|"mifgsm"|"nifgsm"|"apgd"|"deepfool"|"cw"|"ddn" # the attack; default "pgd"
+---@field method? "fgsm"|"rfgsm"|"bim"|"pgd"|"mifgsm"|"nifgsm"|"sifgsm"|"vmifgsm"|"vnifgsm"|"difgsm"|"tifgsm"|"apgd"|"deepfool"|"cw"|"ddn" # the attack; default "pgd"
 ---@field eps? number|string # budget in pixel units of [0, 1], or a fraction such as "8/255"; 1/255 for linf, no default for l2 and l1
 ---@field norm? "linf"|"l2"|"l1" # norm of the budget
 ---@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; default "ce"
@@ -59,8 +59,14 @@ function train.contrastive(options) end
 ---@field steps? integer # gradient steps
 ---@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2 and l1
 ---@field random_start? boolean # start at a random point of the ball; default true
----@field momentum? number # decay of an accumulated direction; 0.9 in FARE; default 0
----@field decay? number # factor of the accumulated gradient; default 1
+---@field momentum? number # decay of an accumulated direction; 0.9 in FARE
+---@field scales? integer # copies x / 2^i of the image; 1: it alone
+---@field variance? boolean|integer # neighbours that correct the next gradient; true: 5; off by default
+---@field beta? number # how far neighbours lie, in budgets; default 1.5
+---@field diversity? boolean|number # probability that an image is resized; true: 0.5; off by default
+---@field resize? number # smallest side of a resized image, as a share; default 0.9
+---@field smoothing? boolean|integer # side of the kernel that smooths gradients, odd; true: 5 up to 32 pixels, 7 up to 64, else 15; off by default
+---@field nesterov? boolean # take gradients ahead; default false
 ---@field rho? number # share of increases below which a step is halved; default 0.75
 ---@field n_targets? integer # classes that loss = "dlr-targeted" takes; 9, or all others where there are fewer
 ---@field best_loss? boolean # return the point with the largest loss, instead of a successful one before any other; default false

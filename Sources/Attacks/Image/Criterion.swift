@@ -9,6 +9,8 @@ public enum TargetChoice: Equatable, Sendable {
   case leastLikely
   /// A class other than the label, drawn with the sample's own stream.
   case random
+  /// Every class but the label in turn; the best result counts, a reached target before any other.
+  case all
 }
 
 /// When an attack has succeeded: the top class differs from the label, or equals a target.

@@ -60,6 +60,12 @@ extension FixedBudgetAttack {
     _ classifier: @escaping Classifier, images: Tensor, criterion: Criterion,
     settings: AttackSettings
   ) throws -> AttackResult {
+    if criterion.targets == .all {
+      return try TargetsInTurn(
+        attack: self, classifier: classifier, images: images, labels: criterion.labels,
+        settings: settings
+      ).result()
+    }
     let objective = ClassifierObjective(classifier, criterion, settings)
     return try AttackRun(.within(self), images, settings, objective, objective.evaluate).result()
   }

@@ -29,6 +29,12 @@ extension MinimumNormAttack {
     _ classifier: @escaping Classifier, images: Tensor, criterion: Criterion,
     settings: AttackSettings
   ) throws -> AttackResult {
+    if criterion.targets == .all {
+      return try TargetsInTurn(
+        attack: self, classifier: classifier, images: images, labels: criterion.labels,
+        settings: settings
+      ).result()
+    }
     let objective = ClassifierObjective(classifier, criterion, settings)
     return try AttackRun(.nearest(self), images, settings, objective, objective.evaluate).result()
   }

@@ -13,7 +13,7 @@ enum AttackLibrary {
       images, labels, options) and give the adversarial images and a report; the classifier is what \
       model:classifier returns, or any function from images to logits.
       """,
-    entries: ImageAttackRow.all.map(imageEntry) + embedding + texts + multimodal)
+    entries: ImageAttackRow.all.map(imageEntry) + embedding + shared + texts + multimodal)
 
   /// A linear classifier of four pixels, for examples.
   static let example = """
@@ -76,6 +76,7 @@ enum AttackLibrary {
       settings.attacksAll = try options.boolean("attack_all")
       settings.stopsEarly = try options.boolean("early_stop")
       settings.recordsTrace = try options.boolean("trace")
+      settings.probes = try options.boolean("probes")
       settings.batch = try options.integer("batch")
       settings.sampleIDs = try options.integersIfGiven("sample_ids")?.map {
         UInt64(bitPattern: Int64($0))
@@ -98,9 +99,11 @@ enum AttackLibrary {
     switch options.value("targeted").string {
     case "random": return .targeted(.random, labels: labels)
     case "least-likely": return .targeted(.leastLikely, labels: labels)
+    case "all": return .targeted(.all, labels: labels)
     case let name?:
       throw options.problem(
-        "targeted", "is '\(name.prefix(40))'", advice: "labels, \"random\" or \"least-likely\"")
+        "targeted", "is '\(name.prefix(40))'",
+        advice: "labels, \"random\", \"least-likely\" or \"all\"")
     case nil:
       let targets = try options.labelsIfGiven("targeted", classes: classes) ?? []
       guard targets.count == labels.count else {
@@ -109,67 +112,6 @@ enum AttackLibrary {
       return .targeted(.classes(targets), labels: labels)
     }
   }
-
-  private static let embedding: [Entry] = [
-    Entry(
-      "embedding",
-      "(model: clip model, images: tensor, options) -> adversarial: tensor, report: table",
-      doc: """
-        An attack without labels: PGD that moves the image features `away` from given features [N, D] \
-        (the squared distance of raw features, as FARE does), or `toward` them (the cosine). \
-        arXiv:2402.12336.
-        """,
-      options: ImageAttackOptions.budget.filter { $0.name != "loss" } + [
-        ImageAttackRow.steps, ImageAttackRow.step, ImageAttackRow.randomStart,
-        .handle(
-          "away", type: "tensor",
-          "features to leave; those of the clean images when neither is given"),
-        .handle("toward", type: "tensor", "features to approach"),
-      ],
-      example: """
-        local model = clip.create("tiny")
-        local adv = attack.embedding(model, tensor.rand{1, 3, 16, 16}, {eps = "2/255", steps = 2})
-        print(adv:size(2))  --> 3
-        """
-    ) { call in
-      let options = try call.options(3)
-      let model = try call.handle(1, as: ClipModel.self).frozen()
-      let (images, isSingle) = try call.images(2, tolerance: 0)
-      let toward = try options.handleIfGiven("toward", as: Tensor.self)
-      let away =
-        try options.handleIfGiven("away", as: Tensor.self)
-        ?? (toward == nil
-          ? Tensor.withoutGradients { try model.encodeImage(images, normalize: false) } : nil)
-      if toward != nil, options.has("away") {
-        throw KilpiError("", "both toward and away are given", advice: "give one of them")
-      }
-      let features = try toward?.normalized() ?? away ?? images
-      let expected = [images.shape[0], model.configuration.embedding]
-      guard features.shape == expected else {
-        throw KilpiError(
-          "",
-          "the features have shape \(ErrorText.shape(features.shape)), \(ErrorText.shape(expected)) is needed"
-        )
-      }
-      let (settings, _) = try ImageAttackOptions.settings(options, call)
-      let attack = ProjectedGradientDescent(
-        steps: try options.integer("steps"), step: try options.budgetIfGiven("step"),
-        startsAtRandom: try options.boolean("random_start"))
-      let isToward = toward != nil
-      let result = try attack.maximize(
-        { x, rows in
-          let goal = try features.indexSelected(
-            0, Tensor(rows.map { Int64($0) }, shape: [rows.count]))
-          let own = try model.encodeImage(x, normalize: isToward)
-          return isToward
-            ? try (own * goal).sum(axes: [1]) : try (own - goal).square().sum(axes: [1])
-        }, images: images, settings: settings)
-      return [
-        isSingle ? try result.images.squeezed(0) : result.images,
-        AttackRecords.record(result.report),
-      ]
-    }
-  ]
 }
 
 extension Call {

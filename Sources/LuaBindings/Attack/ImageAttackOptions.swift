@@ -44,10 +44,13 @@ enum ImageAttackOptions {
 
   static let call: [OptionSpec] = [
     .any(
-      "targeted", type: "tensor|integer[]|string", "target labels, \"random\" or \"least-likely\""),
+      "targeted", type: "tensor|integer[]|string",
+      "target labels, \"random\", \"least-likely\", or \"all\": every other class in turn"),
     .any("sample_ids", type: "integer[]", "stable numbers of the samples; 1 … N when not given"),
     .boolean("attack_all", default: true, "attack samples that are wrong when clean, too"),
     .boolean("early_stop", default: false, "samples that are solved leave the batch"),
+    .boolean(
+      "probes", default: true, "look for signs of masked gradients with a few more passes"),
     .boolean("trace", default: false, "record loss and margin of every iterate"),
     .integer("batch", default: 0, range: 0...1_000_000, "images at once; 0: all"),
     .any(
@@ -75,9 +78,11 @@ enum ImageAttackOptions {
 
   /// Settings that calls and attack tables share.
   ///
-  /// - Parameter isUnlimited: without `eps` there is no limit, instead of the norm's default.
+  /// - Parameters:
+  ///   - isUnlimited: without `eps` there is no limit, instead of the norm's default.
+  ///   - loss: what is increased; nil means what the option `loss` says.
   static func settings(
-    _ options: Options, _ call: Call, isUnlimited: Bool = false
+    _ options: Options, _ call: Call, isUnlimited: Bool = false, loss: AttackLoss? = nil
   ) throws -> (settings: AttackSettings, record: [JSONValue.Member]) {
     let norm = try Norm.named(options.string("norm"))
     let epsilon = try options.budgetIfGiven("eps", limit: norm == .linf ? 1 : nil)
@@ -94,16 +99,8 @@ enum ImageAttackOptions {
     if let keep = try options.stringIfGiven("keep") { settings.keep = Keep(rawValue: keep) }
     settings.firstIndex = 1
     settings.progress = call.progress
-    let lossName: String
-    if let function = options.value("loss").function {
-      settings.loss = .custom { logits, classes in
-        try function.tensor([logits, try classes.oneBased()], "loss")
-      }
-      lossName = "function"
-    } else {
-      lossName = options.has("loss") ? try options.string("loss") : "ce"
-      settings.loss = try AttackLoss.named(lossName)
-    }
+    var lossName = "own"
+    if let loss { settings.loss = loss } else { (settings.loss, lossName) = try self.loss(options) }
     return (
       settings,
       [
@@ -113,6 +110,18 @@ enum ImageAttackOptions {
         .init("seed", .integer(Int64(bitPattern: settings.seed))),
       ]
     )
+  }
+
+  /// The option `loss`, and its name in records.
+  static func loss(_ options: Options) throws -> (loss: AttackLoss, name: String) {
+    if let function = options.value("loss").function {
+      let loss = AttackLoss.custom { logits, classes in
+        try function.tensor([logits, try classes.oneBased()], "loss")
+      }
+      return (loss, "function")
+    }
+    let name = options.has("loss") ? try options.string("loss") : "ce"
+    return (try AttackLoss.named(name), name)
   }
 
   /// The attack of a table `{method = "pgd", …}` of a trainer or an evaluation.

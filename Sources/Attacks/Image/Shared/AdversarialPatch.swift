@@ -1,0 +1,97 @@
+internal import Diagnostics
+internal import Tensors
+
+/// A square patch that covers part of every image, `patch`.
+///
+/// The pixels of a square of `area · H · W` pixels are replaced, at a random place for each image and
+/// step; nothing else changes. `p ← clip(p + step · sign(Σ_i ∇_p J))`, from grey.
+///
+/// Paper: Brown et al., arXiv:1712.09665; here places vary, but neither scale nor rotation.
+public struct AdversarialPatch {
+  /// Share of an image that the patch covers, above 0, at most 1.
+  public var area: Double
+  /// Steps, at least 1.
+  public var steps: Int
+  /// Step length in pixel units.
+  public var step: Double
+
+  /// Creates the attack.
+  public init(area: Double = 0.05, steps: Int = 500, step: Double = 2.0 / 255) {
+    self.area = area
+    self.steps = steps
+    self.step = step
+  }
+
+  /// Searches on the images that are not held out, and judges all of them, each with its patch at
+  /// one random place.
+  ///
+  /// - Throws: as `UniversalPerturbation.run`.
+  public func run(
+    _ classifier: @escaping Classifier, _ source: LabelledSource, settings: SharedSettings
+  ) throws -> SharedResult {
+    guard area > 0, area <= 1 else {
+      throw KilpiError("", "area is \(Budget.number(area)), a share above 0, at most 1 is needed")
+    }
+    try ParameterCheck.steps(steps)
+    try ParameterCheck.step(step, norm: .linf)
+    let run = try SharedRun("patch", classifier, source, .unlimited(.linf), settings)
+    var patch: Tensor?
+    for done in 0..<steps {
+      let rows = run.next()
+      let images = try run.images(rows)
+      let before = try patch ?? Self.grey(images, area)
+      let places = rows.map { Self.place(images, before, run, row: $0, step: done + 1) }
+      let gradient = try run.gradient(Self.covered(images, before, places), rows)
+      let size = before.shape[1]
+      var sum = try Tensor.zeros(before.shape, before.dtype)
+      for (index, place) in places.enumerated() {
+        sum = try sum + Self.window(gradient, index, place, size).squeezed(0)
+      }
+      patch = try (before + sum.sign() * step).clamped(0, 1)
+      run.tell(done + 1, of: steps)
+    }
+    guard let patch else { throw KilpiError("", "there are no images to search on") }
+    var places: [(row: Int, column: Int)] = []
+    var result = try run.result(patch) { image, row in
+      let place = Self.place(image, patch, run, row: row, step: 0)
+      places.append(place)
+      return try Self.covered(image, patch, [place])
+    }
+    result.places = places
+    return result
+  }
+
+  private static func grey(_ images: Tensor, _ area: Double) throws -> Tensor {
+    let (height, width) = (images.shape[2], images.shape[3])
+    let side = (area * Double(height) * Double(width)).squareRoot().rounded()
+    let size = max(1, min(Int(side), height, width))
+    return try Tensor.full([images.shape[1], size, size], 0.5, images.dtype)
+  }
+
+  /// Where a sample's patch lies in a step; step 0 is the verdict's.
+  private static func place(
+    _ images: Tensor, _ patch: Tensor, _ run: SharedRun, row: Int, step: Int
+  ) -> (row: Int, column: Int) {
+    var stream = RandomSource(seed: run.settings.seed)
+      .stream(.attackStep, sample: run.source.ids[row], step: step)
+    let top = stream.integer(below: images.shape[2] - patch.shape[1] + 1)
+    return (top, stream.integer(below: images.shape[3] - patch.shape[2] + 1))
+  }
+
+  private static func window(
+    _ images: Tensor, _ index: Int, _ place: (row: Int, column: Int), _ size: Int
+  ) throws -> Tensor {
+    try images.narrowed(0, start: index, length: 1).narrowed(2, start: place.row, length: size)
+      .narrowed(3, start: place.column, length: size)
+  }
+
+  private static func covered(
+    _ images: Tensor, _ patch: Tensor, _ places: [(row: Int, column: Int)]
+  ) throws -> Tensor {
+    let result = try images.cloned()
+    for (index, place) in places.enumerated() {
+      try window(result, index, place, patch.shape[1]).assign(patch.unsqueezed(0))
+    }
+    return result
+  }
+}

@@ -1,0 +1,72 @@
+internal import Diagnostics
+internal import Tensors
+
+/// One perturbation for all images, `universal`.
+///
+/// Over shuffled batches `δ ← P(δ + step · d(Σ_i ∇J(x_i + δ)))`, `d` the sign (L∞) or the gradient over its
+/// norm (L2), `P` the projection onto `‖δ‖ ≤ epsilon`. It is applied as the nearest point of each
+/// image's own ball and of `[0, 1]`, so that the budget holds for every image exactly.
+///
+/// Papers: Moosavi-Dezfooli et al., arXiv:1610.08401; Shafahi et al., arXiv:1811.11304, whose gradient
+/// form this is.
+public struct UniversalPerturbation {
+  /// Passes over the images, at least 1.
+  public var epochs: Int
+  /// Step length in pixel units; nil means a quarter of the budget.
+  public var step: Double?
+
+  /// Creates the attack.
+  public init(epochs: Int = 5, step: Double? = nil) {
+    self.epochs = epochs
+    self.step = step
+  }
+
+  /// Searches on the images that are not held out, and judges all of them.
+  ///
+  /// - Throws: `KilpiError` for images that differ in size or leave `[0, 1]`, labels or logits that do
+  ///   not fit, parameters out of range; on interrupt; and whatever classifier and source throw.
+  public func run(
+    _ classifier: @escaping Classifier, _ source: LabelledSource, budget: Budget,
+    settings: SharedSettings
+  ) throws -> SharedResult {
+    guard epochs >= 1 else { throw KilpiError("", "epochs is \(epochs), at least 1 is needed") }
+    try ParameterCheck.step(step, norm: budget.norm)
+    guard budget.norm != .l1, budget.isLimited else {
+      throw KilpiError(
+        "", "universal has no form for \(budget.description)", advice: "give eps in linf or l2")
+    }
+    let run = try SharedRun("universal", classifier, source, budget, settings)
+    let length = step ?? budget.epsilon / 4
+    var change: Tensor?
+    let total = epochs * run.batches
+    for done in 0..<total {
+      let rows = run.next()
+      let images = try run.images(rows)
+      let before = try change ?? Tensor.zeros([1] + images.shape.dropFirst(), images.dtype)
+      let ball = try Ball(images, budget)
+      let gradient = try run.gradient(ball.projected(images + before), rows)
+        .sum(axes: [0], keepDimensions: true)
+      let direction =
+        budget.norm == .linf ? try gradient.sign() : try RowScale.scaled(gradient, by: .norm)
+      change = try Self.projected(before + direction * length, budget)
+      run.tell(done + 1, of: total)
+    }
+    guard let change else { throw KilpiError("", "there are no images to search on") }
+    return try run.result(change.squeezed(0)) { image, _ in
+      try Ball(image, budget).projected(image + change)
+    }
+  }
+
+  /// The nearest change within the budget.
+  private static func projected(_ change: Tensor, _ budget: Budget) throws -> Tensor {
+    if budget.norm == .linf {
+      // The largest number of the type that is not above epsilon.
+      var limit = Double(Float(budget.epsilon))
+      if limit > budget.epsilon { limit = Double(Float(budget.epsilon).nextDown) }
+      if change.dtype == .float64 { limit = budget.epsilon }
+      return try change.clamped(-limit, limit)
+    }
+    let norm = try RowScale.sizes(.norm, of: change)[0]
+    return norm <= budget.epsilon ? change : try change * (budget.epsilon / norm)
+  }
+}

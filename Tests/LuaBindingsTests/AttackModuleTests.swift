@@ -1,0 +1,77 @@
+import Testing
+
+@testable import LuaBindings
+
+/// The module `attack` beyond its examples: data sets, functions of scripts, attack tables.
+@Suite struct AttackModuleTests {
+  private static let model = """
+    local model = clip.create("tiny")
+    local x = tensor.rand({4, 3, 16, 16}, {seed = 3})
+    local ds = data.from(x, {1, 2, 1, 2}, {"cat", "dog"})
+    local cls = model:classifier{"cat", "dog"}
+
+    """
+
+  struct Case: CustomTestStringConvertible, Sendable {
+    var source: String
+    var expected: String
+    var testDescription: String { source }
+  }
+
+  static let cases: [Case] = [
+    Case(
+      source: """
+        local delta, r = attack.universal(cls, ds, nil, {eps = "8/255", epochs = 1, holdout = 0.25})
+        print(delta:size(2), #r.success, r.fitted.n, r.held_out.n, #r.held_out_samples)
+        """, expected: "16\t4\t3\t1\t1\n"),
+    Case(
+      source: """
+        local patch, r = attack.patch(cls, ds, nil, {steps = 2, targeted = 2, holdout = 0})
+        print(patch:size(2), #r.places, r.targets[1], r.held_out.n)
+        """, expected: "4\t4\t2\t0\n"),
+    Case(
+      source: """
+        local calls = 0
+        local adv = attack.universal(cls, x, {1, 2, 1, 2}, {epochs = 1,
+          loss = function(z, y) calls = calls + 1; return z:gather(2, y:unsqueeze(2)):squeeze(2) * -1 end})
+        print(calls > 0)
+        """, expected: "true\n"),
+    Case(
+      source: """
+        local _, r = attack.pgd(cls, x, {1, 2, 1, 2}, {targeted = "all", steps = 1, probes = false})
+        print(r.targets[1], r.targets[2], #r.flags)
+        """, expected: "2\t1\t0\n"),
+    Case(
+      source: """
+        local far = attack.embedding(model, x, {eps = "8/255", steps = 3})
+        local own, r = attack.embedding(model, x, {eps = "8/255", steps = 3, trace = true, batch = 3,
+          loss = function(f, images) return f:square():sum{axis = 2} + images:mean{axis = {2, 3, 4}} end})
+        print(far:size(1), own:size(1), #r.trace.loss >= 3, r.loss[1] > 0)
+        """, expected: "4\t4\ttrue\ttrue\n"),
+    Case(
+      source: """
+        local a, r = attack.difgsm(cls, x, {1, 2, 1, 2}, {eps = "8/255", steps = 2, momentum = 1,
+          nesterov = true, scales = 2, variance = 2, smoothing = 3, diversity = 0.7})
+        print((a - x):abs():max():item() <= 8 / 255 + 1e-7, r.attack)
+        """, expected: "true\tdifgsm\n"),
+    Case(
+      source: """
+        local r = eval.robustness{model = model, data = ds, attacks = {image = {
+          {method = "ddn", eps = 1e-6, steps = 3}, {method = "cw", eps = 50, steps = 20, fast = true},
+          {method = "vmifgsm", eps = "8/255", steps = 2}}}}
+        print(r:accuracy("image/ddn") == r:accuracy("clean"),
+          r:accuracy("image/vmifgsm") <= r:accuracy("clean"))
+        """, expected: "true\ttrue\n"),
+    Case(
+      source: """
+        local result = train.run{method = "image-only", model = model, data = ds, steps = 1, batch = 2,
+          image_attack = {method = "mifgsm", eps = "2/255", steps = 2}}
+        print(result.history[1].loss_image > 0)
+        """, expected: "true\n"),
+  ]
+
+  @Test(arguments: cases)
+  func output(_ row: Case) throws {
+    #expect(try Script().run(Self.model + row.source) == row.expected)
+  }
+}

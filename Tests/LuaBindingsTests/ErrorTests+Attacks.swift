@@ -1,0 +1,67 @@
+@testable import LuaBindings
+
+extension ErrorTests {
+  private static let call =
+    #"(function(x) return x:flatten(2) end, tensor.full({1, 3, 1, 1}, 0.5), {1}, "#
+  private static let set =
+    #"local m = clip.create("tiny"); "#
+    + #"local ds = data.from(tensor.rand{2, 3, 16, 16}, {1, 2}, "#
+    + #"{"cat", "dog"}); "#
+
+  /// Options of the attacks beyond PGD, and of attack tables.
+  static let attacks: [ErrorCase] = [
+    ErrorCase(
+      #"attack.cw"# + call + #"{norm = "linf"})"#,
+      #"attack.cw: cw has no form for norm = "linf" (it takes "l2")"#),
+    ErrorCase(
+      #"attack.cw"# + call + #"{keep = "last"})"#,
+      #"attack.cw: unknown option 'keep' (did you mean 'seed'?)"#),
+    ErrorCase(
+      #"attack.ddn"# + call + #"{gamma = 1})"#,
+      #"attack.ddn: gamma is 1, outside 0 … 1 (exclusive)"#),
+    ErrorCase(
+      #"attack.deepfool"# + call + #"{targeted = {2}})"#,
+      #"attack.deepfool: deepfool has no targeted form"#),
+    ErrorCase(
+      #"attack.pgd"# + call + #"{targeted = "every"})"#,
+      #"attack.pgd: option 'targeted' is 'every' "#
+        + #"(labels, "random", "least-likely" or "all")"#),
+    ErrorCase(
+      #"attack.vmifgsm"# + call + #"{variance = "five"})"#,
+      #"attack.vmifgsm: option 'variance' must be true, false or a number, got string"#),
+    ErrorCase(
+      #"attack.tifgsm"# + call + #"{smoothing = 4})"#,
+      #"attack.tifgsm: smoothing is 4, an odd side of 1 … 255 is needed"#),
+    ErrorCase(
+      set
+        + #"eval.robustness{model = m, data = ds, "#
+        + #"attacks = {image = {method = "fgsm", beta = 1}}}"#,
+      #"eval.robustness: unknown option 'beta'"#),
+    ErrorCase(
+      set
+        + #"eval.robustness{model = m, data = ds, attacks = {image = {method = "ddn"}}}"#,
+      #"eval.robustness: norm = "l2" has no default budget (give eps)"#),
+    ErrorCase(
+      set + #"attack.embedding(m, tensor.rand{1, 3, 16, 16}, {loss = function(f) return f end, "#
+        + #"away = tensor.zeros{1, 32}})"#,
+      #"attack.embedding: both loss and away are given (give one of them)"#),
+    ErrorCase(
+      set + #"attack.embedding(m, tensor.rand{1, 3, 16, 16}, {loss = function(f) return f end})"#,
+      #"attack.embedding: the loss has shape [1, 8], one value a sample is needed: [1] (do not "#
+        + #"reduce over the batch)"#),
+    ErrorCase(
+      #"attack.universal"# + call + #"{norm = "l2"})"#,
+      #"attack.universal: norm = "l2" has no default budget (give eps)"#),
+    ErrorCase(
+      #"attack.universal"# + call + #"{targeted = 4})"#,
+      #"attack.universal: targets[1] is 4, classes are 1 … 3 (targets count from 1 in Lua)"#),
+    ErrorCase(
+      set + #"attack.universal(m:classifier{"a cat", "a dog"}, ds, {1})"#,
+      #"attack.universal: there are 1 labels for 2 images (sets with captions need labels)"#),
+    ErrorCase(
+      #"attack.patch"# + call + #"{area = 2})"#, #"attack.patch: area is 2, outside 0 … 1"#),
+    ErrorCase(
+      #"attack.patch"# + call + #"{area = 0})"#,
+      #"attack.patch: area is 0, a share above 0, at most 1 is needed"#),
+  ]
+}
