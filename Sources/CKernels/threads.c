@@ -21,13 +21,18 @@ static size_t job_tasks;
 static atomic_size_t next_task;
 static _Thread_local bool inside = false;
 static _Thread_local int gradient_pauses = 0;
+static _Thread_local uint64_t recorded = 0;
 
 static atomic_bool deterministic = false;
 static atomic_ullong order = 0;
 
 bool kilpi_deterministic(void) { return atomic_load_explicit(&deterministic, memory_order_relaxed); }
 void kilpi_set_deterministic(bool on) { atomic_store(&deterministic, on); }
-uint64_t kilpi_next_order(void) { return atomic_fetch_add_explicit(&order, 1, memory_order_relaxed) + 1; }
+uint64_t kilpi_next_order(void) {
+  recorded++;
+  return atomic_fetch_add_explicit(&order, 1, memory_order_relaxed) + 1;
+}
+uint64_t kilpi_recorded(void) { return recorded; }
 int kilpi_gradient_pause(int change) { return gradient_pauses += change; }
 
 static int available_threads(void) {

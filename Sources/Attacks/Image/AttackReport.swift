@@ -1,29 +1,5 @@
 public import Tensors
 
-/// A sign that gradients are masked, so that robustness may be an illusion.
-public struct AttackFlag: Equatable, Sendable {
-  /// What was noticed; the raw values are the names in reports.
-  public enum Kind: String, Sendable, CaseIterable {
-    /// Passes of one batch differ.
-    case randomisedOutput = "randomised_output"
-    /// Input gradients of unbroken samples are zero, or vanish beside those of the others.
-    case zeroGradient = "zero_gradient"
-    /// The iterative attack broke fewer samples than its single step.
-    case singleBeatsIterative = "single_beats_iterative"
-  }
-
-  /// What was noticed.
-  public var kind: Kind
-  /// The numbers behind it.
-  public var detail: String
-
-  /// Creates a flag.
-  public init(_ kind: Kind, _ detail: String) {
-    self.kind = kind
-    self.detail = detail
-  }
-}
-
 /// What happened at every step of an attack, by visit (restarts one after another) and sample; NaN
 /// where a sample was not evaluated.
 public struct AttackTrace: Sendable {

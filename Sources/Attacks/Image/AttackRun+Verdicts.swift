@@ -113,45 +113,4 @@ extension AttackRun {
     }
     return (image, verdict)
   }
-
-  // MARK: Signs of masked gradients
-
-  /// Samples that the probe for random outputs looks at, and passes over them.
-  private static let probe = (samples: 8, passes: 5)
-
-  func probeRandomness(_ objective: ClassifierObjective, _ clean: Tensor) throws {
-    let count = min(Self.probe.samples, clean.shape[0])
-    let rows = Array(0..<count)
-    let part = try clean.narrowed(0, start: 0, length: count).contiguous()
-    var first: [Double] = []
-    var worst = 0.0
-    for pass in 0..<Self.probe.passes {
-      self.count(forwards: rows)
-      let values = try Tensor.withoutGradients { try objective.logits(part).doubles() }
-      if pass == 0 { first = values }
-      let scale = first.map { abs($0) }.max() ?? 0
-      let change = zip(first, values).map { abs($0 - $1) }.max() ?? 0
-      worst = max(worst, scale > 0 ? change / scale : change)
-    }
-    if worst > 1e-4 {
-      report.flags.append(
-        AttackFlag(
-          .randomisedOutput,
-          "\(Self.probe.passes) passes of one batch differ by \(Float(worst)) relative"))
-    }
-  }
-
-  func flagZeroGradients() {
-    guard settings.probes, report.isJudged else { return }
-    let known = gradientSizes.compactMap { $0 }.sorted()
-    guard !known.isEmpty else { return }
-    let median = known[known.count / 2]
-    let unbroken = gradientSizes.indices.filter { !report.success[$0] && gradientSizes[$0] != nil }
-    let dead = unbroken.filter { (gradientSizes[$0] ?? 0) <= 1e-12 * median }
-    guard !unbroken.isEmpty, Double(dead.count) > 0.01 * Double(unbroken.count) else { return }
-    report.flags.append(
-      AttackFlag(
-        .zeroGradient,
-        "\(dead.count) of \(unbroken.count) unbroken samples have no input gradient"))
-  }
 }

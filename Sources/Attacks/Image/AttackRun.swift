@@ -15,6 +15,8 @@ final class AttackRun {
   private let start = ContinuousClock.now
   var report: AttackReport
   var gradientSizes: [Double?] = []
+  var halfLosses: [Double] = []
+  var fullLosses: [Double] = []
   private var stepsDone = 0
   private var stepsPlanned = 1
   private var judgesFirstVisit = false
@@ -81,6 +83,7 @@ final class AttackRun {
   func trace(
     _ restart: Int, _ visit: Int, _ rows: [Int], _ losses: [Double], _ margins: [Double]?
   ) {
+    noteLosses(restart, visit, rows, losses)
     guard settings.recordsTrace else { return }
     var trace = report.trace ?? AttackTrace()
     let index = restart * (attack.plannedVisits + 1) + visit - 1
@@ -124,14 +127,12 @@ final class AttackRun {
     let chunks = stride(from: 0, to: samples, by: chunk).map { $0..<min($0 + chunk, samples) }
     stepsPlanned = max(1, chunks.count * settings.restarts * (attack.plannedVisits + 1))
     var parts: [Tensor] = []
-    for (index, range) in chunks.enumerated() {
-      parts.append(try attacked(range, isFirst: index == 0))
-    }
+    for range in chunks { parts.append(try attacked(range)) }
     let moved = parts.isEmpty ? images : try Tensor.concatenated(parts)
     report.distance = try Distances(from: images, to: moved)
     report.targets = objective?.goal?.targets
     if plan.isNearest, report.isJudged { report.measureNearest() }
-    flagZeroGradients()
+    try lookForMaskedGradients()
     // Attacks that need fewer visits than planned still end their bar.
     settings.progress?(
       ProgressEvent(name: attack.name, completed: stepsPlanned, total: stepsPlanned))
@@ -177,15 +178,12 @@ final class AttackRun {
   }
 
   /// The attacked images of one batch of samples.
-  private func attacked(_ range: Range<Int>, isFirst: Bool) throws -> Tensor {
+  private func attacked(_ range: Range<Int>) throws -> Tensor {
     let clean = try images.narrowed(0, start: range.lowerBound, length: range.count)
     let best = try BestPoints(
       clean: clean, first: range.lowerBound, ranksBySuccess: keep != .largestLoss)
     var rows = Array(range)
     judgesFirstVisit = !needsCleanPass && report.isJudged
-    if isFirst, settings.probes, report.isJudged, let objective {
-      try probeRandomness(objective, clean)
-    }
     if let objective, needsCleanPass {
       let logits = try cleanLogits(clean, rows)
       let values = try logits.doubles()

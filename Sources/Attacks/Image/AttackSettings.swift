@@ -61,6 +61,9 @@ public struct AttackSettings {
   public var recordsTrace = false
   /// Look for signs of masked gradients.
   public var probes = true
+  /// The largest number of samples that probes spend passes on, 64 in any case; 0 leaves what the
+  /// attack's own numbers tell.
+  public var probedSamples = ModelProbes.limit
   /// Samples worked on at once, to bound memory; 0 means all.
   ///
   /// Results do not depend on it.

@@ -52,6 +52,7 @@ int kilpi_gradient_pause(int change);
 bool kilpi_deterministic(void);
 void kilpi_set_deterministic(bool on);
 uint64_t kilpi_next_order(void); /* 1, 2, 3, ...: creation order of tape nodes */
+uint64_t kilpi_recorded(void); /* tape nodes that this thread has made */
 
 /* ---- operation codes ---- */
 enum kilpi_unary {

@@ -15,6 +15,8 @@ extension EvaluationRun {
     var settings = attack.settings
     settings.sampleIDs = part.sampleIDs
     settings.firstIndex = part.first + 1
+    // The model stays the same: probes of it look at the first samples only.
+    if part.first > 0 { settings.probedSamples = 0 }
     settings.progress = meter.handler(label, evaluation.progress)
     return try named(label) {
       try attack.attack.run(

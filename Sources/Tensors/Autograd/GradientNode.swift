@@ -62,6 +62,8 @@ final class GradientNode {
 public enum GradientMode {
   /// True unless recording is paused.
   public static var isRecording: Bool { kilpi_gradient_pause(0) == 0 }
+  /// Operations and leaves that this thread has recorded; a difference tells whether code records.
+  public static var recordedCount: UInt64 { kilpi_recorded() }
   /// Pauses recording; every pause needs its `resume()`.
   public static func pause() { _ = kilpi_gradient_pause(1) }
   /// Ends one pause.

@@ -1,0 +1,117 @@
+internal import Tensors
+
+extension AttackRun {
+  /// Signs of masked gradients, once the samples are judged: what the attack's own numbers say, and
+  /// what a few more passes over the first samples tell.
+  func lookForMaskedGradients() throws {
+    guard settings.probes, report.isJudged, !report.success.isEmpty, let objective else { return }
+    let count = min(ModelProbes.limit, settings.probedSamples, images.shape[0])
+    if count > 0 {
+      let part = try images.narrowed(0, start: 0, length: count)
+      let probes = modelProbes(objective)
+      report.flags += try probes.outputFlags(part)
+      if objective.goal != nil { report.flags += try probes.inputFlags(part) }
+      if let flag = try singleStep(objective, count) { report.flags.append(flag) }
+    }
+    if let flag = AttackFlag.zeroGradient(gradientSizes, isBroken: report.success) {
+      report.flags.append(flag)
+    }
+    if let flag = flatLoss() { report.flags.append(flag) }
+  }
+
+  /// Probes of the attacked classifier, counted.
+  private func modelProbes(_ objective: ClassifierObjective) -> ModelProbes {
+    ModelProbes(
+      logits: { [self] images in
+        countProbes(images.shape[0])
+        return try Tensor.withoutGradients { try objective.logits(images) }
+      },
+      loss: { [self] images, isWanted in
+        let rows = Array(0..<images.shape[0])
+        count(forwards: rows)
+        func values(_ images: Tensor) throws -> Tensor {
+          try objective.loss(objective.logits(images), rows)
+        }
+        guard isWanted else {
+          return (try Tensor.withoutGradients { try values(images).doubles() }, nil)
+        }
+        return try recordingGradients {
+          let leaf = try images.detached().setRequiresGradient(true)
+          let value = try values(leaf)
+          guard value.requiresGradient else { return (try value.doubles(), nil) }
+          count(backwards: rows)
+          let seed = try Tensor.ones(value.shape, value.dtype)
+          return (
+            try value.doubles(), try Tensor.gradients(of: value, with: [leaf], seed: seed)[0]
+          )
+        }
+      })
+  }
+
+  private func countProbes(_ passes: Int) {
+    for index in 0..<passes { report.forwards[index % report.forwards.count] += 1 }
+  }
+
+  /// One step of the whole budget from some of the clean images, beside what the attack achieved.
+  private func singleStep(_ objective: ClassifierObjective, _ limit: Int) throws -> AttackFlag? {
+    guard case .within = plan, attack.plannedVisits > 1, settings.sources.isEmpty,
+      settings.budget.epsilon > 0, objective.goal != nil
+    else { return nil }
+    let rows = Array(
+      report.cleanCorrect.indices.filter { report.cleanCorrect[$0] }.prefix(min(32, limit)))
+    guard !rows.isEmpty else { return nil }
+    let clean = try images.rows(rows)
+    let gradient: Tensor? = try recordingGradients {
+      count(forwards: rows)
+      let leaf = try clean.detached().setRequiresGradient(true)
+      let value = try objective.loss(objective.logits(leaf), rows)
+      guard value.requiresGradient else { return nil }
+      count(backwards: rows)
+      let seed = try Tensor.ones(value.shape, value.dtype)
+      return try Tensor.gradients(of: value, with: [leaf], seed: seed)[0]
+    }
+    guard let gradient else { return nil }
+    let point = try Ball(clean, settings.budget)
+      .stepped(clean, along: gradient, by: settings.budget.epsilon)
+    count(forwards: rows)
+    let logits = try Tensor.withoutGradients { try objective.logits(point) }
+    guard let verdicts = try verdicts(logits, rows) else { return nil }
+    let single = zip(verdicts.predictions, rows).filter { isMet($0, row: $1) }.count
+    return AttackFlag.singleBeatsIterative(
+      single: single, iterative: rows.filter { report.success[$0] }.count, of: rows.count)
+  }
+
+  // MARK: A loss that does not grow
+
+  /// Remembers the best loss of each sample in the first run, after half of the steps and after all.
+  func noteLosses(_ restart: Int, _ visit: Int, _ rows: [Int], _ losses: [Double]) {
+    guard settings.probes, restart == 0, case .within = plan, attack.plannedVisits >= 4 else {
+      return
+    }
+    if halfLosses.isEmpty {
+      halfLosses = [Double](repeating: -.infinity, count: images.shape[0])
+      fullLosses = halfLosses
+    }
+    for (row, loss) in zip(rows, losses) {
+      fullLosses[row] = max(fullLosses[row], loss)
+      if 2 * visit <= attack.plannedVisits { halfLosses[row] = max(halfLosses[row], loss) }
+    }
+  }
+
+  private func flatLoss() -> AttackFlag? {
+    guard !halfLosses.isEmpty, settings.budget.epsilon > 0 else { return nil }
+    let survivors = report.success.indices.filter {
+      !report.success[$0] && halfLosses[$0].isFinite && fullLosses[$0].isFinite
+    }
+    guard !survivors.isEmpty else { return nil }
+    let (norm, epsilon) = (settings.budget.norm, settings.budget.epsilon)
+    let pixels = Double(max(images.width, 1))
+    let used = survivors.map { row in
+      norm == .linf
+        ? report.distance.l1[row] / pixels / epsilon : report.distance[norm][row] / epsilon
+    }
+    return AttackFlag.lossFlat(
+      half: survivors.map { halfLosses[$0] }, full: survivors.map { fullLosses[$0] },
+      used: used.reduce(0, +) / Double(used.count))
+  }
+}
