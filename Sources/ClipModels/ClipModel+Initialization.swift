@@ -1,4 +1,5 @@
 internal import Diagnostics
+public import Kernels
 internal import Networks
 internal import Tensors
 
@@ -11,7 +12,7 @@ extension ClipModel {
   /// 0, `logit_scale = ln(1/0.07)`; SigLIP's scale starts at 10, its bias at −10.
   /// Every weight has a stream of its own, so a weight does not depend on the others' shapes.
   public static func random(
-    _ configuration: ClipConfiguration, seed: UInt64
+    _ configuration: ClipConfiguration, seed: UInt64, precision: ProductPrecision = .float32
   ) throws -> ClipModel {
     let configuration = try configuration.validated()
     let source = RandomSource(seed: seed)
@@ -36,7 +37,8 @@ extension ClipModel {
         parameters.set(name, try Tensor.full(shape, isZero && !isStem ? 0 : 1))
       }
     }
-    return try ClipModel(configuration, parameters: parameters, origin: "random, seed \(seed)")
+    return try ClipModel(
+      configuration, parameters: parameters, origin: "random, seed \(seed)", precision: precision)
   }
 
   /// Deviation of a weight's start; nil for norms and biases.

@@ -1,4 +1,5 @@
 internal import Diagnostics
+internal import Kernels
 internal import Networks
 public import Tensors
 
@@ -102,6 +103,20 @@ public final class ZeroShotClassifier {
   public func logits(_ images: Tensor) throws -> Tensor {
     let features = try textFeatures()
     return try model.logits(images: model.encodeImage(images), texts: features)
+  }
+
+  /// Images to logits for attacks and evaluations: the weights record no gradient.
+  ///
+  /// Of a bfloat16 model, passes that record a gradient (the steps of a search) are bfloat16; all
+  /// others are float32, so that every verdict is a float32 verdict.
+  public func attackable() throws -> (Tensor) throws -> Tensor {
+    let search = try with(model: model.frozen())
+    guard model.precision != .float32 else { return { try search.logits($0) } }
+    let judge = try with(model: search.model.with(precision: .float32))
+    return { images in
+      let isStep = GradientMode.isRecording && images.requiresGradient
+      return try (isStep ? search : judge).logits(images)
+    }
   }
 
   /// The best class of each image (0-based) and its probability.

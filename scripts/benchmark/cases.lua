@@ -1,6 +1,8 @@
 -- One speed figure of Kilpi, as a line of JSON; run by main.lua, each case in a process of its own.
---   kilpi scripts/benchmark/cases.lua CASE BATCH RUNS PNG
-local name, batch, runs, picture = arg[1], tonumber(arg[2]), tonumber(arg[3]), arg[4]
+--   kilpi scripts/benchmark/cases.lua CASE BATCH RUNS FOLDER
+-- A case whose name ends in _bf16 is the case before that ending with bfloat16 products.
+local name, batch, runs, folder = arg[1], tonumber(arg[2]), tonumber(arg[3]), arg[4]
+local precision <const> = name:match("_bf16$") and "bfloat16" or "float32"
 
 -- Seconds since the machine started, in hundredths: every measurement lasts about a second or more.
 local function wall()
@@ -31,6 +33,10 @@ local model_name <const> = "ViT-B-32-quickgelu"
 local classes <const> = 10
 local end_token <const> = 49407
 
+local function create(other)
+  return clip.create(other or model_name, { seed = 0, precision = precision })
+end
+
 -- [rows, 77] random ids with the end token at a place that counts from 0.
 local function random_ids(rows, place)
   local ids = random.generator(1):integers(1, 49000, { rows, 77 }):to_table()
@@ -45,8 +51,14 @@ local function without_gradient(f)
   end
 end
 
+local function image_forward(other, count)
+  local model <const> = create(other)
+  local images <const> = tensor.rand({ count, 3, 224, 224 }, { seed = 1 })
+  return measure(without_gradient(function() model:encode_image(images) end))
+end
+
 local function text_forward(place)
-  local model <const> = clip.create(model_name, { seed = 0 })
+  local model <const> = create()
   local ids <const> = random_ids(classes, place)
   return measure(without_gradient(function() model:encode_text(ids) end))
 end
@@ -54,7 +66,7 @@ end
 -- One step of PGD by hand: forward, cross-entropy, gradient. `naive` does what released attack code
 -- does: it encodes the class prompts again and computes the gradients of all weights as well.
 local function gradient_step(naive)
-  local model <const> = clip.create(model_name, { seed = 0 })
+  local model <const> = create()
   local ids <const> = random_ids(classes, 20)
   local features <const> = tensor.no_grad(function() return model:encode_text(ids) end)
   local images <const> = tensor.rand({ batch, 3, 224, 224 }, { seed = 1 })
@@ -74,9 +86,10 @@ local function gradient_step(naive)
   end)
 end
 
--- One MMCoA update: both terms forward and backward, clipping, AdamW. The trainer's own clock, less
--- the time that the attacks took; as many texts as images, of 11 or 75 tokens.
-local function update(template)
+-- One MMCoA update: both terms forward and backward, clipping, AdamW, by the trainer's own clock;
+-- as many texts as images, of 11 or 75 tokens. `with_attacks`: the step with its attacks, PGD with
+-- two steps and one character edit a text; else less the time that they took.
+local function update(template, with_attacks)
   local names, labels = {}, {}
   for row = 1, batch do
     names[row] = "thing " .. row
@@ -84,25 +97,60 @@ local function update(template)
   end
   local images <const> = tensor.rand({ batch, 3, 224, 224 }, { seed = 1 })
   local result = train.run {
-    method = "mmcoa", model = clip.create(model_name, { seed = 0 }),
+    method = "mmcoa", model = create(),
     data = data.from(images, labels, names), templates = { template },
     batch = batch, steps = runs + 1, optimizer = { lr = 1e-6 },
-    image_attack = { method = "pgd", eps = "1/255", steps = 1, restarts = 1 },
+    image_attack = { method = "pgd", eps = "1/255", steps = with_attacks and 2 or 1 },
     text_attack = { method = "char", sites = 1 },
   }
   local times = {}
   for step = 2, #result.history do
     local row = result.history[step]
-    times[#times + 1] = row.seconds - row.attack_seconds
+    times[#times + 1] = with_attacks and row.seconds or row.seconds - row.attack_seconds
   end
   return times
 end
 
+-- A text attack over 100 class prompts: every site, then every symbol at the best ones.
+local function text_attack()
+  local names = {}
+  for row = 1, 100 do names[row] = ("class number %d"):format(row) end
+  local model <const> = create()
+  local classifier <const> = model:classifier(names)
+  return measure(function()
+    attack.text(model, classifier, { method = "char", progress = false })
+  end)
+end
+
+-- A whole evaluation of the shipped model: clean, PGD-50 and APGD-CE at 1/255 on images of
+-- Fashion-MNIST that main.lua wrote for both sides.
+local function evaluation()
+  local stored <const> = tensor.load(folder .. "/evaluation.safetensors")
+  local names <const> = json.decode(io.open(folder .. "/classes.json"):read("a"))
+  local set <const> = data.from(stored.images, stored.labels, names)
+  local classifier <const> = clip.load("kilpi-tiny", { precision = precision }):classifier(names)
+  local found
+  local times = {}
+  for run = 1, runs do
+    local begun = wall()
+    found = eval.robustness {
+      model = classifier, data = set, batch = 128,
+      attacks = { clean = true, image = {
+        { method = "pgd", eps = "1/255", step = "0.25/255", steps = 50 },
+        { method = "apgd", loss = "ce", eps = "1/255", steps = 100 },
+      } },
+    }
+    times[run] = wall() - begun
+  end
+  local accuracy = {}
+  for _, row in ipairs(found.rows) do accuracy[row.label] = row.accuracy end
+  return times, accuracy
+end
+
 local cases <const> = {
-  image_fwd = function()
-    local model <const> = clip.create(model_name, { seed = 0 })
-    local images <const> = tensor.rand({ batch, 3, 224, 224 }, { seed = 1 })
-    return measure(without_gradient(function() model:encode_image(images) end))
+  image_fwd = function() return image_forward(nil, batch) end,
+  image_fwd_b16 = function()
+    return image_forward("ViT-B-16-quickgelu", math.max(1, batch // 4))
   end,
   text_fwd = function() return text_forward(20) end,
   text_fwd_full = function() return text_forward(76) end,
@@ -110,6 +158,9 @@ local cases <const> = {
   pgd_step_naive = function() return gradient_step(true) end,
   mmcoa_step = function() return update("This is a photo of a {c}") end,
   mmcoa_step_full = function() return update("{c}" .. (" in a photo"):rep(23)) end,
+  mmcoa_attacked = function() return update("This is a photo of a {c}", true) end,
+  text_attack = text_attack,
+  evaluation = evaluation,
   product = function()
     local a <const> = tensor.randn({ 1600, 768 }, { seed = 1 })
     local b <const> = tensor.randn({ 768, 3072 }, { seed = 2 })
@@ -122,13 +173,15 @@ local cases <const> = {
     end
     return measure(function() clip.tokenize(lines) end)
   end,
-  png = function() return measure(function() image.load(picture) end) end,
+  png = function() return measure(function() image.load(folder .. "/picture.png") end) end,
+  jpeg = function() return measure(function() image.load(folder .. "/picture.jpg") end) end,
 }
 
-local times = cases[name]()
+local times, accuracy = cases[name:gsub("_bf16$", "")]()
 table.sort(times)
 local status <close> = assert(io.open("/proc/self/status"))
 local peak = tonumber(status:read("a"):match("VmHWM:%s*(%d+)")) / 1024
 print(json.encode {
   case = name, seconds = times[1], median = times[(#times + 1) // 2], runs = #times, peak_mb = peak,
+  accuracy = accuracy,
 })

@@ -58,15 +58,20 @@ end
 
 -- What is compared with what. `released` holds Kilpi's step against the form of released attack
 -- code; the two _full rows are of 77 tokens, which the peer always computes and Kilpi only where
--- the end token stands last.
+-- the end token stands last. `mmcoa_attacked`: the peer makes no text attack.
 local rows <const> = {
   { name = "image_fwd", parts = 1 }, { name = "text_fwd" },
   { name = "text_fwd_full", peer = "text_fwd" }, { name = "pgd_step", parts = 2 },
   { name = "pgd_step_naive" },
   { name = "released", kilpi = "pgd_step", peer = "pgd_step_naive" },
   { name = "mmcoa_step" }, { name = "mmcoa_step_full", peer = "mmcoa_step" },
-  { name = "product" }, { name = "png" }, { name = "tokenizer", peer = false },
-  { name = "startup" },
+  { name = "mmcoa_attacked" },
+  { name = "image_fwd_bf16" }, { name = "text_fwd_full_bf16", peer = "text_fwd_bf16" },
+  { name = "pgd_step_bf16" }, { name = "pgd_step_naive_bf16" }, { name = "mmcoa_step_bf16" },
+  { name = "image_fwd_b16" }, { name = "evaluation" },
+  { name = "evaluation_bf16", peer = "evaluation" },
+  { name = "text_attack", peer = false }, { name = "product" }, { name = "png" },
+  { name = "jpeg" }, { name = "tokenizer", peer = false }, { name = "startup" },
 }
 
 -- Multiplications and additions of ViT-B/32's image encoder, in units of 1e9, an image.
@@ -77,9 +82,36 @@ local function image_work()
   return 2 * (blocks * (tokens * weights + attention) + 49 * 3 * 32 * 32 * width) / 1e9
 end
 
+-- What the cases read: pictures, and images with labels of Fashion-MNIST for the evaluation.
 local temporary <const> = os.tmpname()
-local picture <const> = temporary .. ".png"
-image.save(picture, tensor.rand({ 3, 512, 512 }, { seed = 3 }))
+os.remove(temporary)
+assert(os.execute("mkdir " .. quoted(temporary)))
+local pixels <const> = image.resize(tensor.rand({ 3, 32, 32 }, { seed = 3 }), 512)
+image.save(temporary .. "/picture.png", pixels)
+image.save(temporary .. "/picture.jpg", pixels)
+local model_folder <const> = folder .. "/../../stdlib/models/kilpi-tiny"
+local function write(path, value)
+  local file <close> = assert(io.open(path, "w"))
+  file:write(json.encode(value, { indent = 1 }), "\n")
+end
+do
+  local found, set = pcall(data.fashion_mnist, { split = "test" })
+  if found then
+    local part = set:take(options.quick and 8 or 256, { seed = 1 })
+    local images, labels
+    for x, y in part:batches(#part) do images, labels = x, y end
+    local model = clip.load("kilpi-tiny")
+    local prompts = model:classifier(set.class_names).prompts
+    tensor.save(temporary .. "/evaluation.safetensors", { images = images, labels = labels })
+    write(temporary .. "/classes.json", set.class_names)
+    write(temporary .. "/evaluation_ids.json", model:tokenize(prompts):to_table())
+  else
+    io.stderr:write("bench: no Fashion-MNIST here, the evaluation rows are left out\n")
+    for index = #rows, 1, -1 do
+      if rows[index].name:match("^evaluation") then table.remove(rows, index) end
+    end
+  end
+end
 
 local doctor <const> = json.decode(assert(output(quoted(kilpi) .. " doctor --json")))
 local blas <const> = doctor["linear algebra"]
@@ -97,12 +129,13 @@ local function run(side, case)
     if side == "kilpi" then return start_up(quoted(kilpi) .. " -e ''") end
     return start_up(quoted(python) .. " -c 'import torch, transformers'")
   end
-  local words = { case, options.batch, options.runs, picture }
+  local words = { case, options.batch, options.runs, temporary }
   if side == "kilpi" then
     table.move({ kilpi, folder .. "/cases.lua", table.unpack(words) }, 1, 6, 1, words)
   else
     table.move({ python, folder .. "/peer_torch.py", table.unpack(words) }, 1, 6, 1, words)
     words[#words + 1] = threads
+    words[#words + 1] = model_folder
   end
   for index, word in ipairs(words) do words[index] = quoted(tostring(word)) end
   local text = output(table.concat(words, " "))
@@ -139,8 +172,7 @@ for round = 1, options.rounds do
     end
   end
 end
-os.remove(picture)
-os.remove(temporary)
+os.execute("rm -r " .. quoted(temporary))
 
 local function processor()
   local file <close> = assert(io.open("/proc/cpuinfo"))
@@ -188,10 +220,6 @@ for _, row in ipairs(rows) do
   end
 end
 
-local function write(path, value)
-  local file <close> = assert(io.open(path, "w"))
-  file:write(json.encode(value, { indent = 1 }), "\n")
-end
 if options.json then write(options.json, report) end
 
 -- The committed ratios, one set for each kind of BLAS kernels.

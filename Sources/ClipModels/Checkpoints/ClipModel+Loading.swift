@@ -1,5 +1,6 @@
 internal import Diagnostics
 internal import Files
+public import Kernels
 internal import Networks
 public import Tensors
 
@@ -11,6 +12,8 @@ public struct CheckpointOptions {
   public var activation: Activation?
   /// The model that gives what a file of one tower lacks.
   public var base: ClipModel?
+  /// How the loaded model's products round their operands; the weights stay float32.
+  public var precision = ProductPrecision.float32
   /// Called with every file before it is opened; what it throws ends the loading.
   public var check: (String) throws -> Void = { _ in }
   /// Receives what was found and accepted.
@@ -68,7 +71,8 @@ extension ClipModel {
       options.note(description)
     }
     try complete(&weights, configuration, options)
-    let model = try ClipModel(configuration, parameters: weights, origin: path)
+    let model = try ClipModel(
+      configuration, parameters: weights, origin: path, precision: options.precision)
     model.tokenizer = try tokenizer(for: configuration, place, options)
     return model
   }

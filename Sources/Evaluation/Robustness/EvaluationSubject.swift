@@ -1,6 +1,7 @@
 public import Attacks
 public import ClipModels
 public import Files
+internal import Kernels
 internal import Networks
 internal import Tensors
 
@@ -24,6 +25,8 @@ public struct EvaluationSubject {
   public var parameterCount: Int?
   /// Side of the model's input; nil when unknown.
   public var inputSide: Int?
+  /// The precision of the products in the steps of a search; verdicts are always float32.
+  public var precision = "float32"
   /// How the model was trained, if that is known; goes into the record as it is.
   public var training = JSONValue.null
 
@@ -35,12 +38,10 @@ public struct EvaluationSubject {
     let frozen = try classifier.with(model: model.frozen())
     self.name = name.isEmpty ? model.origin : name
     classNames = classifier.classNames
-    self.classifier = { try frozen.logits($0) }
+    self.classifier = try frozen.attackable()
     zeroShot = frozen
-    reprompted = { prompts in
-      let other = try frozen.withPrompts(prompts)
-      return { try other.logits($0) }
-    }
+    reprompted = { try frozen.withPrompts($0).attackable() }
+    precision = model.precision.rawValue
     origin = model.origin
     weights = try WeightsHash.of(model)
     parameterCount = model.parameters.elementCount

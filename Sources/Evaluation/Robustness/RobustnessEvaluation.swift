@@ -67,8 +67,6 @@ public struct RobustnessEvaluation {
   public var perturbationPlace = PerturbationPlace.native
   /// Samples whose pictures the report keeps, spread evenly over the evaluation.
   public var pictures = 6
-  /// The precision of the model's products, as the record names it.
-  public var precision = "float32"
   /// How the images were prepared before the evaluation, as the record names it.
   public var preprocessing = "none"
   /// Told as samples are finished.

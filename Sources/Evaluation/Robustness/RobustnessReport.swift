@@ -156,7 +156,7 @@ extension RobustnessReport {
         "attack_all": .bool(evaluation.attacksAll), "each": .bool(evaluation.attacksEach),
       ]),
       "machine": .record([
-        "precision": .string(evaluation.precision), "blas_core": .string(BLAS.coreName),
+        "precision": .string(subject.precision), "blas_core": .string(BLAS.coreName),
         "products": .string(ProductKernels.name),
       ]),
       "seed": evaluation.seed.map { .integer(Int64(bitPattern: $0)) } ?? .null,

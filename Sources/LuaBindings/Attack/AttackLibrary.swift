@@ -128,8 +128,7 @@ extension Call {
 
   /// Gradients flow to the images alone: the weights are detached.
   private static func closure(_ classifier: ZeroShotClassifier) throws -> Classifier {
-    let frozen = try classifier.with(model: classifier.model.frozen())
-    return { try frozen.logits($0) }
+    try classifier.attackable()
   }
 
   private static func closure(_ function: LuaFunction) -> Classifier {

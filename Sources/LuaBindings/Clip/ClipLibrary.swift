@@ -1,6 +1,7 @@
 public import ClipModels
 internal import Diagnostics
 internal import Images
+internal import Kernels
 public import LuaHost
 internal import Tensors
 
@@ -37,9 +38,7 @@ enum ClipLibrary {
         .any(
           "base", type: "clip model|string",
           "the model, or its path or name, that gives what a file of one tower lacks"),
-        .choice(
-          "precision", ["float32", "bfloat16"], default: "float32",
-          "of matrix products; bfloat16 is not built yet: it says so and computes in float32"),
+        precision,
       ],
       example: """
         local ok, err = pcall(clip.load, "no-such-model")
@@ -48,11 +47,8 @@ enum ClipLibrary {
     ) { call in
       let options = try call.options(2)
       let path = try resolved(call.string(1), call)
-      if try options.string("precision") == "bfloat16" {
-        call.state.write(
-          "clip.load: bfloat16 products are not available, computing in float32\n", to: .error)
-      }
       var checkpoint = CheckpointOptions()
+      checkpoint.precision = try precision(options, call, "clip.load")
       checkpoint.isStrict = try options.boolean("strict")
       if options.has("activation") {
         checkpoint.activation = try Activation(rawValue: options.string("activation"))
@@ -70,7 +66,7 @@ enum ClipLibrary {
         JSON file, or a name such as "ViT-B-32" (exact GELU; "ViT-B-32-quickgelu" has OpenAI's) or "tiny" \
         (16 pixels, one block a tower: for trying things out).
         """,
-      options: [.seed],
+      options: [.seed, precision],
       example: """
         local config = {embed_dim = 8, quick_gelu = true,
           vision_cfg = {image_size = 16, patch_size = 8, width = 16, layers = 1, head_width = 8},
@@ -85,7 +81,11 @@ enum ClipLibrary {
       } else {
         configuration = try ClipConfiguration(json: JSONConversion.value(call.tree(1)))
       }
-      return [try ClipModel.random(configuration, seed: call.randomSource(options).seed)]
+      return [
+        try ClipModel.random(
+          configuration, seed: call.randomSource(options).seed,
+          precision: precision(options, call, "clip.create"))
+      ]
     },
     Entry(
       "available", "() -> table[]",
@@ -109,6 +109,24 @@ enum ClipLibrary {
       return [LuaList(found + built)]
     },
   ]
+
+  private static let precision = OptionSpec.choice(
+    "precision", ProductPrecision.allCases.map(\.rawValue), default: "float32",
+    "of the operands in the transformer blocks' products, also in their gradients; weights, sums and "
+      + "every verdict on an attacked image stay float32; without the processor's bfloat16 "
+      + "instructions it says so and is float32")
+
+  /// The precision asked for, or float32 with one message where the processor cannot do it.
+  private static func precision(
+    _ options: Options, _ call: Call, _ name: String
+  ) throws -> ProductPrecision {
+    let asked = ProductPrecision(rawValue: try options.string("precision")) ?? .float32
+    guard asked == .bfloat16, !ProductKernels.takeBFloat16 else { return asked }
+    call.state.write(
+      "\(name): this processor has no bfloat16 products (AVX512-BF16), computing in float32\n",
+      to: .error)
+    return .float32
+  }
 
   /// The model behind the option `base`: given, or loaded from its path or name.
   private static func base(_ options: Options, _ call: Call) throws -> ClipModel? {

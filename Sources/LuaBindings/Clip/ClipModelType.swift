@@ -1,5 +1,6 @@
 internal import ClipModels
 internal import Diagnostics
+internal import Kernels
 internal import LuaHost
 internal import Networks
 internal import Tensors
@@ -64,6 +65,11 @@ extension ClipLibrary {
       "num_parameters", "() -> integer", doc: "Number of weights, all elements counted.",
       example: create + "print(model:num_parameters())  --> 403473"
     ) { model, _ in [model.parameters.elementCount] },
+    Method(
+      "precision", "() -> string",
+      doc: "\"float32\", or \"bfloat16\" for a model loaded or created with it.",
+      example: create + "print(model:precision())  --> float32"
+    ) { model, _ in [model.precision.rawValue] },
     Method(
       "logit_scale", "() -> number",
       doc: "exp(logit_scale), by which similarities are multiplied; 1/0.07 in a fresh model.",
