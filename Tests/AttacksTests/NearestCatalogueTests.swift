@@ -109,6 +109,71 @@ import Testing
     }
   }
 
+  @Test("transfer: the search asks the sources, the verdict the attacked classifier")
+  func transfer() throws {
+    let model = ToyModel(kind: .gelu, shape: [3, 3, 2], classes: 5)
+    let other = ToyModel(kind: .relu, shape: [3, 3, 2], classes: 5, seed: 4)
+    let (images, labels) = try model.samples(6)
+    let (attacked, source) = (Spy(model.classifier()), Spy(other.classifier()))
+    var settings = Self.settings()
+    settings.sources = [source.see]
+    let result = try DecoupledDirectionNorm(steps: 10).run(
+      attacked.see, images: images, criterion: .misclassified(labels), settings: settings)
+    // Clean images, those that seem wrong again alone, and the verdicts.
+    #expect(attacked.batches.allSatisfy { $0.shape[0] == 1 || $0.shape[0] == 6 })
+    #expect(source.batches.count == 11 && source.images == 11 * 5)
+    let tops = try model.classifier()(result.images).argmax(axis: 1).integers()
+    #expect(result.report.success == zip(tops, labels).map { Int($0) != $1 })
+  }
+
+  @Test("B29: a result that fails alone, by the last bits, is moved outward until it does not")
+  func pushedOutward() throws {
+    let images = try Tensor([0.5, 0.5, 0.4, 0.6] as [Double], shape: [2, 1, 1, 2])
+    // f = 3 x₁ + 4 x₂ − 3.7 against class 0; alone it is a little less than in a batch.
+    let linear: Classifier = { images in
+      let x = try images.flattened(from: 1)
+      let shift = images.shape[0] == 1 ? 4e-6 : 0
+      let score =
+        try 3.9 + shift - x.narrowed(1, start: 0, length: 1) * 3.0
+        - x.narrowed(1, start: 1, length: 1) * 4.0
+      return try Tensor.concatenated([score, score * 0.0], axis: 1)
+    }
+    let report = try DeepFool(overshoot: 0, stabiliser: 0).run(
+      linear, images: images, criterion: .misclassified([0, 0]), settings: Self.settings()
+    ).report
+    #expect(report.success == [true, true])
+    for (found, gap) in zip(report.nearest ?? [], [0.4, 0.3]) {
+      #expect(found >= gap / 5 && found <= gap / 5 * (1 + 1.1e-3), "\(found)")
+    }
+    var settings = Self.settings()
+    settings.budget = try Budget(.l2, 0.0800001)
+    settings.isWithinBudgetOnly = true
+    let limited = try DeepFool(overshoot: 0, stabiliser: 0).run(
+      linear, images: images, criterion: .misclassified([0, 0]), settings: settings
+    ).report
+    // The first one would have to leave the budget.
+    #expect(limited.success == [false, true])
+  }
+
+  @Test("eight-bit levels: the model sees them, and the result lies on them")
+  func lattice() throws {
+    let model = ToyModel(kind: .gelu, shape: [3, 3, 2], classes: 5)
+    let (images, _) = try model.samples(6)
+    let rounded = try (images * 255.0).round() / 255.0
+    let labels = try model.classifier()(rounded).argmax(axis: 1).integers().map { Int($0) }
+    for attack in [DeepFool(), DecoupledDirectionNorm()] as [any MinimumNormAttack] {
+      var settings = Self.settings()
+      settings.isOnEightBitLevels = true
+      let spy = Spy(model.classifier())
+      let result = try attack.run(
+        spy.see, images: rounded, criterion: .misclassified(labels), settings: settings)
+      for batch in spy.batches + [result.images] {
+        #expect(try batch.floats().allSatisfy { Float(($0 * 255).rounded()) / 255 == $0 })
+      }
+      #expect(result.report.success.filter { $0 }.count >= 5)
+    }
+  }
+
   @Test("refusals")
   func refusals() throws {
     let model = ToyModel(kind: .linear, shape: [3, 2, 2], classes: 3)

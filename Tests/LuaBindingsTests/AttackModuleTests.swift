@@ -50,6 +50,25 @@ import Testing
         """, expected: "4\t4\ttrue\ttrue\n"),
     Case(
       source: """
+        local f, n = model:encode_image(x, {normalize = false}), model:encode_image(x)
+        local other = f:flip(1)
+        local function measured(options)
+          options.eps, options.steps, options.seed = "16/255", 4, 1
+          local adv, r = attack.embedding(model, x, options)
+          return model:encode_image(adv, {normalize = false}), model:encode_image(adv), r.loss
+        end
+        local raw, unit, loss = measured{}
+        print(math.abs((raw - f):square():sum{axis = 2}[1]:item() - loss[1]) <= 1e-4 * loss[1])
+        raw, unit, loss = measured{away = other, loss = "kl_embed"}
+        local p, q = other:normalize(2):log_softmax(2), raw:normalize(2):log_softmax(2)
+        print(math.abs((p:exp() * (p - q)):sum{axis = 2}[2]:item() - loss[2]) < 1e-5)
+        raw, unit, loss = measured{toward = other}
+        local near = (unit * other:normalize(2)):sum{axis = 2}
+        print(math.abs(near[3]:item() - loss[3]) < 1e-5)
+        print(near:mean():item() > (n * other:normalize(2)):sum{axis = 2}:mean():item())
+        """, expected: "true\ntrue\ntrue\ntrue\n"),
+    Case(
+      source: """
         local a, r = attack.difgsm(cls, x, {1, 2, 1, 2}, {eps = "8/255", steps = 2, momentum = 1,
           nesterov = true, scales = 2, variance = 2, smoothing = 3, diversity = 0.7})
         print((a - x):abs():max():item() <= 8 / 255 + 1e-7, r.attack)

@@ -17,6 +17,12 @@ extension ErrorTests {
       #"attack.cw"# + call + #"{keep = "last"})"#,
       #"attack.cw: unknown option 'keep' (did you mean 'seed'?)"#),
     ErrorCase(
+      #"attack.deepfool"# + call + #"{loss = "dlr"})"#,
+      #"attack.deepfool: unknown option 'loss'"#),
+    ErrorCase(
+      #"attack.probe"# + call + #"{norm = "l1"})"#,
+      #"attack.probe: norm = "l1" has no default budget (give eps)"#),
+    ErrorCase(
       #"attack.ddn"# + call + #"{gamma = 1})"#,
       #"attack.ddn: gamma is 1, outside 0 … 1 (exclusive)"#),
     ErrorCase(
@@ -49,6 +55,10 @@ extension ErrorTests {
       set + #"attack.embedding(m, tensor.rand{1, 3, 16, 16}, {loss = function(f) return f end})"#,
       #"attack.embedding: the loss has shape [1, 8], one value a sample is needed: [1] (do not "#
         + #"reduce over the batch)"#),
+    ErrorCase(
+      set + #"attack.embedding(m, tensor.rand{1, 3, 16, 16}, {loss = "l1"})"#,
+      #"attack.embedding: unknown loss 'l1' (losses are "l2embed", "cosine", "kl_embed", or a "#
+        + #"function)"#),
     ErrorCase(
       #"attack.universal"# + call + #"{norm = "l2"})"#,
       #"attack.universal: norm = "l2" has no default budget (give eps)"#),

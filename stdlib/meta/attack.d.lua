@@ -520,8 +520,6 @@ function attack.apgd(classifier, images, labels, options) end
 ---@class attack.deepfoolOptions
 ---@field eps? number|string # budget that report.within_eps counts in; no limit when not given
 ---@field norm? "linf"|"l2"|"l1" # norm of the budget; default "linf"
----@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; default "ce"
----@field restarts? integer # random starts; the best counts; default 1
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 ---@field eot? integer # passes a gradient is averaged over; default 1
 ---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it
@@ -558,8 +556,6 @@ function attack.deepfool(classifier, images, labels, options) end
 ---@class attack.cwOptions
 ---@field eps? number|string # budget that report.within_eps counts in; no limit when not given
 ---@field norm? "linf"|"l2"|"l1" # norm of the budget; default "l2"
----@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; default "ce"
----@field restarts? integer # random starts; the best counts; default 1
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 ---@field eot? integer # passes a gradient is averaged over; default 1
 ---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it
@@ -600,7 +596,6 @@ function attack.cw(classifier, images, labels, options) end
 ---@field eps? number|string # budget that report.within_eps counts in; no limit when not given
 ---@field norm? "linf"|"l2"|"l1" # norm of the budget; default "l2"
 ---@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; default "ce"
----@field restarts? integer # random starts; the best counts; default 1
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 ---@field eot? integer # passes a gradient is averaged over; default 1
 ---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it
@@ -647,13 +642,13 @@ function attack.ddn(classifier, images, labels, options) end
 ---@field random_start? boolean # start at a random point of the ball; default true
 ---@field away? tensor # features to leave; those of the clean images when neither is given
 ---@field toward? tensor # features to approach
----@field loss? function # (features, images) -> [N], increased; raw features [N, D] of the images shown
+---@field loss? string|function # "l2embed", "cosine", "kl_embed", or a function (features, images) -> [N] that is increased, with the raw features [N, D] of the images shown
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
 ---@field trace? boolean # record loss and margin of every iterate; default false
 ---@field batch? integer # images at once; 0: all; default 0
 ---@field progress? boolean # show a progress bar; default true
 
---- An attack without labels: PGD that moves the image features `away` from given features [N, D] (the squared distance of raw features, as FARE does), or `toward` them (the cosine); or increases a `loss` of its own. Away from the clean images' own features it needs a random start: there the gradient is zero. arXiv:2402.12336.
+--- An attack without labels: PGD that moves the image features `away` from given features [N, D], or `toward` them. The loss is "l2embed", the squared distance of raw features as in FARE (the habit away), "cosine" (the habit toward), "kl_embed", the divergence of the softmax over normalised features as in Co-Attack, or a function. Away from the clean images' own features it needs a random start: there the gradient is zero. arXiv:2402.12336, arXiv:2206.09391.
 ---
 ---```lua
 ---local model = clip.create("tiny")
@@ -723,6 +718,29 @@ function attack.universal(classifier, images, labels, options) end
 ---@return tensor patch
 ---@return table report
 function attack.patch(classifier, images, labels, options) end
+
+---@class attack.probeOptions
+---@field eps? number|string # budget in pixel units of [0, 1]; 1/255 for linf, no default for l2 and l1
+---@field norm? "linf"|"l2"|"l1" # norm of the budget; default "linf"
+---@field steps? integer # steps of the PGD that is compared; default 10
+---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
+
+--- Looks for signs that gradients are masked, so that robustness may be an illusion: random outputs, outputs that depend on the batch, zero gradients, quantised inputs, a flat loss; a single step or random points that beat PGD; samples that withstand fifty steps without a budget. At most 64 images are used. Reports of attacks have the cheaper ones of these flags themselves.
+---
+---```lua
+---local w = tensor.from{{1, -1}, {2, 0}, {0, 1}}:reshape{3, 2}
+---local function classify(x) return x:mean{axis = {3, 4}}:matmul(w) end
+---local x, y = tensor.full({2, 3, 2, 2}, 0.5), {1, 1}
+---print(#attack.probe(classify, x, y, {eps = "8/255"}))  --> 0
+---local dead = function(x) return classify(x):detach() + (x:mean{axis = {2, 3, 4}, keepdim = true} - 2):relu():flatten(2) end
+---print(attack.probe(dead, x, y)[1]:match("^[%w_]+"))  --> zero_gradient
+---```
+---@param classifier classifier|function
+---@param images tensor
+---@param labels tensor|integer[]
+---@param options? attack.probeOptions
+---@return string[] flags
+function attack.probe(classifier, images, labels, options) end
 
 ---@class attack.textOptions
 ---@field method? "bert"|"synonym"|"embedding"|"char"|"beam"|"genetic"|"exhaustive" # bert (a masked language model, `mlm`), synonym (WordNet), embedding (nearest tokens), char (edits), or a search over both word sources: beam, genetic, exhaustive; without it bert if there is an mlm, else both word sources, greedily

@@ -6,12 +6,13 @@ extension AttackRun {
   func lookForMaskedGradients() throws {
     guard settings.probes, report.isJudged, !report.success.isEmpty, let objective else { return }
     let count = min(ModelProbes.limit, settings.probedSamples, images.shape[0])
+    let takesGradients = report.backwards.contains { $0 > 0 }
     if count > 0 {
       let part = try images.narrowed(0, start: 0, length: count)
       let probes = modelProbes(objective)
       report.flags += try probes.outputFlags(part)
       if objective.goal != nil { report.flags += try probes.inputFlags(part) }
-      if let flag = try singleStep(objective, count) { report.flags.append(flag) }
+      if takesGradients, let flag = try singleStep(objective, count) { report.flags.append(flag) }
     }
     if let flag = AttackFlag.zeroGradient(gradientSizes, isBroken: report.success) {
       report.flags.append(flag)
@@ -54,8 +55,8 @@ extension AttackRun {
 
   /// One step of the whole budget from some of the clean images, beside what the attack achieved.
   private func singleStep(_ objective: ClassifierObjective, _ limit: Int) throws -> AttackFlag? {
-    guard case .within = plan, attack.plannedVisits > 1, settings.sources.isEmpty,
-      settings.budget.epsilon > 0, objective.goal != nil
+    guard case .within(let attack) = plan, attack.followsGradient, attack.plannedVisits > 1,
+      settings.sources.isEmpty, settings.budget.epsilon > 0, objective.goal != nil
     else { return nil }
     let rows = Array(
       report.cleanCorrect.indices.filter { report.cleanCorrect[$0] }.prefix(min(32, limit)))

@@ -38,6 +38,8 @@ extension AttackRun {
     guard let objective, let verdicts = try verdicts(logits, rows) else { return rows }
     return try zip(rows, verdicts.predictions).filter { row, prediction in
       guard isMet(prediction, row: row) else { return true }
+      // Nobody reads verdicts: the pass over the batch is good enough.
+      guard report.isJudged else { return false }
       let alone = try passes(objective, images.narrowed(0, start: row, length: 1), [row])
       guard let verdict = try self.verdicts(alone, [row]) else { return true }
       return !isMet(verdict.predictions[0], row: row)
@@ -69,8 +71,10 @@ extension AttackRun {
       try Interrupts.poll()
       var image = try moved.narrowed(0, start: row - rows[0], length: 1).contiguous()
       var verdict = try self.verdict(image, row, objective)
-      if plan.isNearest, !verdict.isMet, best.solved[row - rows[0]] {
-        (image, verdict) = try pushed(image, verdict, row, objective)
+      // A transfer attack does not ask the attacked classifier for more than a verdict.
+      let isDoubtful = plan.isNearest && settings.sources.isEmpty && !verdict.isMet
+      if isDoubtful, best.solved[row - rows[0]] {
+        (image, verdict) = try pushed(image, row, objective)
         try best.replace(image, rows: [row])
       }
       report.prediction[row] = verdict.prediction
@@ -98,19 +102,18 @@ extension AttackRun {
   /// A nearest point lies so close to the boundary that the last bits of a pass decide about it: one
   /// that fails alone is moved outward until it does not.
   ///
-  /// - Returns: the first image that meets the criterion alone; the given one when none does.
+  /// - Returns: the first image that meets the criterion alone; the clean one when none does.
   private func pushed(
-    _ image: Tensor, _ verdict: (prediction: Int, margin: Double, isMet: Bool, loss: Double),
-    _ row: Int, _ objective: ClassifierObjective
+    _ image: Tensor, _ row: Int, _ objective: ClassifierObjective
   ) throws -> (Tensor, (prediction: Int, margin: Double, isMet: Bool, loss: Double)) {
     let clean = try images.narrowed(0, start: row, length: 1)
-    for factor in NearestSearch.pushes {
+    for factor in settings.isOnEightBitLevels ? [] : NearestSearch.pushes {
       let moved = try NearestSearch.pushed(image, from: clean, by: factor)
       let distance = try Distances(from: clean, to: moved)[settings.budget.norm][0]
       if settings.isWithinBudgetOnly, distance > settings.budget.epsilon { break }
       let next = try self.verdict(moved, row, objective)
       if next.isMet { return (moved, next) }
     }
-    return (image, verdict)
+    return (clean, try self.verdict(clean, row, objective))
   }
 }

@@ -43,6 +43,8 @@ public protocol FixedBudgetAttack: SearchAttack {
   var defaultKeep: Keep { get }
   /// True when the first point it visits is the clean image: the base then saves a pass.
   var startsAtCleanImages: Bool { get }
+  /// True when it follows the gradient at its own points, so that a single step must not beat it.
+  var followsGradient: Bool { get }
   /// Walks through the ball once, showing every point to `search`, and ends with `search.finish`.
   func perturb(_ search: PixelSearch) throws
 }
@@ -52,6 +54,8 @@ extension FixedBudgetAttack {
   public var norms: [Norm] { Norm.allCases }
   /// The best point.
   public var defaultKeep: Keep { .best }
+  /// True.
+  public var followsGradient: Bool { true }
   /// False: most attacks start at a random point.
   public var startsAtCleanImages: Bool { false }
 

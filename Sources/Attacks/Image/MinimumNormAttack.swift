@@ -238,7 +238,9 @@ public final class NearestSearch {
   // MARK: On the boundary
 
   /// Relative steps outward by which a point on the boundary is moved when rounding decides.
-  static let pushes = [1e-6, 8e-6, 1e-4, 1e-3]
+  ///
+  /// The larger ones are for searches in bfloat16, whose verdicts are float32.
+  static let pushes = [1e-6, 8e-6, 1e-4, 1e-3, 1e-2, 5e-2]
 
   /// Moves the active samples' points outward a little, by at most eight millionths of their distance:
   /// on the boundary itself, where an exact step ends, rounding decides.

@@ -64,6 +64,11 @@ public struct MomentumIterative: FixedBudgetAttack, Sendable {
   /// The steps.
   public var plannedVisits: Int { steps }
 
+  /// False where gradients are those of copies, or smoothed, for the sake of transfer.
+  public var followsGradient: Bool {
+    scales == 1 && variance == nil && diversity == nil && smoothing == nil
+  }
+
   /// A gradient for every scale of the point and of its neighbours; resized images are seen besides the
   /// point itself.
   public func plannedCost(_ settings: AttackSettings) -> AttackCost {

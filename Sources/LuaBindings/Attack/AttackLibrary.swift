@@ -13,7 +13,7 @@ enum AttackLibrary {
       images, labels, options) and give the adversarial images and a report; the classifier is what \
       model:classifier returns, or any function from images to logits.
       """,
-    entries: ImageAttackRow.all.map(imageEntry) + embedding + shared + texts + multimodal)
+    entries: ImageAttackRow.all.map(imageEntry) + embedding + shared + probes + texts + multimodal)
 
   /// A linear classifier of four pixels, for examples.
   static let example = """

@@ -10,10 +10,11 @@ extension AttackLibrary {
       "embedding",
       "(model: clip model, images: tensor, options) -> adversarial: tensor, report: table",
       doc: """
-        An attack without labels: PGD that moves the image features `away` from given features [N, D] \
-        (the squared distance of raw features, as FARE does), or `toward` them (the cosine); or \
-        increases a `loss` of its own. Away from the clean images' own features it needs a random \
-        start: there the gradient is zero. arXiv:2402.12336.
+        An attack without labels: PGD that moves the image features `away` from given features [N, D], or \
+        `toward` them. The loss is "l2embed", the squared distance of raw features as in FARE (the habit \
+        away), "cosine" (the habit toward), "kl_embed", the divergence of the softmax over normalised \
+        features as in Co-Attack, or a function. Away from the clean images' own features it needs a \
+        random start: there the gradient is zero. arXiv:2402.12336, arXiv:2206.09391.
         """,
       options: ImageAttackOptions.budget.filter { $0.name != "loss" } + [
         ImageAttackRow.steps, ImageAttackRow.step, ImageAttackRow.randomStart,
@@ -21,8 +22,10 @@ extension AttackLibrary {
           "away", type: "tensor",
           "features to leave; those of the clean images when neither is given"),
         .handle("toward", type: "tensor", "features to approach"),
-        .function(
-          "loss", "(features, images) -> [N], increased; raw features [N, D] of the images shown"),
+        .any(
+          "loss", type: "string|function",
+          "\"l2embed\", \"cosine\", \"kl_embed\", or a function (features, images) -> [N] that is "
+            + "increased, with the raw features [N, D] of the images shown"),
       ] + own,
       example: """
         local model = clip.create("tiny")
@@ -33,7 +36,7 @@ extension AttackLibrary {
       let options = try call.options(3)
       let model = try call.handle(1, as: ClipModel.self).frozen()
       let (images, isSingle) = try call.images(2, tolerance: 0)
-      if let function = try options.functionIfGiven("loss") {
+      if let function = options.value("loss").function {
         for name in ["toward", "away"] where options.has(name) {
           throw KilpiError("", "both loss and \(name) are given", advice: "give one of them")
         }
@@ -49,7 +52,7 @@ extension AttackLibrary {
       if toward != nil, options.has("away") {
         throw KilpiError("", "both toward and away are given", advice: "give one of them")
       }
-      let features = try toward?.normalized() ?? away ?? images
+      let features = toward ?? away ?? images
       let expected = [images.shape[0], model.configuration.embedding]
       guard features.shape == expected else {
         throw KilpiError(
@@ -57,16 +60,33 @@ extension AttackLibrary {
           "the features have shape \(ErrorText.shape(features.shape)), \(ErrorText.shape(expected)) is needed"
         )
       }
-      let isToward = toward != nil
+      let name = try options.stringIfGiven("loss") ?? (toward == nil ? "l2embed" : "cosine")
+      let distance = try distance(name)
+      let goal = try features.detached().converted(to: .float32)
       return try maximized(images, isSingle, options, call) { x, rows in
-        let goal = try features.indexSelected(
+        let wanted = try goal.indexSelected(
           0, Tensor(rows.map { Int64($0) }, shape: [rows.count]))
-        let own = try model.encodeImage(x, normalize: isToward)
-        return isToward
-          ? try (own * goal).sum(axes: [1]) : try (own - goal).square().sum(axes: [1])
+        let apart = try distance(model.encodeImage(x, normalize: false), wanted)
+        return toward == nil ? apart : try -apart
       }
     }
   ]
+
+  /// How far raw features `[n, D]` are from others, one value a row.
+  private static func distance(_ name: String) throws -> (Tensor, Tensor) throws -> Tensor {
+    switch name {
+    case "l2embed": return { try ($0 - $1).square().sum(axes: [1]) }
+    case "cosine": return { try -($0.normalized() * $1.normalized()).sum(axes: [1]) }
+    case "kl_embed":
+      return { own, goal in
+        try Tensor.klDivergence(logits: goal.normalized(), own.normalized(), reduction: .none)
+      }
+    default:
+      throw KilpiError(
+        "", "unknown loss '\(name.prefix(40))'",
+        advice: "losses are \"l2embed\", \"cosine\", \"kl_embed\", or a function")
+    }
+  }
 
   /// Options of calls that make sense without labels.
   private static let own = ImageAttackOptions.call.filter {

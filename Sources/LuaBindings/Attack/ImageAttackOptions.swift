@@ -37,6 +37,7 @@ enum ImageAttackOptions {
       case "eps" where row.isNearest:
         return .budget("eps", "budget that report.within_eps counts in; no limit when not given")
       case "keep" where row.isNearest: return nil
+      case let name where row.ignored.contains(name): return nil
       default: return spec
       }
     }
@@ -93,8 +94,8 @@ enum ImageAttackOptions {
     var settings = AttackSettings(
       budget: value.isFinite ? try Budget(norm, value) : .unlimited(norm),
       seed: try call.randomSource(options).seed)
-    settings.restarts = try options.integer("restarts")
-    settings.draws = try options.integer("eot")
+    settings.restarts = try options.integerIfGiven("restarts") ?? 1
+    settings.draws = try options.integerIfGiven("eot") ?? 1
     settings.isOnEightBitLevels = options.has("lattice")
     if let keep = try options.stringIfGiven("keep") { settings.keep = Keep(rawValue: keep) }
     settings.firstIndex = 1

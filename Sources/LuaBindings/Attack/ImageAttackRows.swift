@@ -13,6 +13,8 @@ struct ImageAttackRow: Sendable {
   var norm = Norm.linf
   /// A minimum-norm attack: no budget needed.
   var isNearest = false
+  /// Common options that would change nothing.
+  var ignored: Set<String> = []
   /// Options beyond the common ones.
   let options: [OptionSpec]
   /// The attack that options describe; the record names its own parameters.
