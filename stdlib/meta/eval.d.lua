@@ -155,6 +155,7 @@ eval = {}
 ---@field pictures? integer # samples kept for r:images; default 6
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 ---@field each? boolean # every image attack on all samples; else cheapest first, each on what those before left; default false
+---@field probes? boolean # look for masked gradients on up to 64 samples, once; default true
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default false
 ---@field out? string # folder for report.json, tables and one line a sample
 ---@field resume? boolean # go on with the record in out; default false
@@ -189,6 +190,7 @@ function eval.robustness(options) end
 ---@field pictures? integer # samples kept for r:images; default 6
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 ---@field each? boolean # every image attack on all samples; else cheapest first, each on what those before left; default false
+---@field probes? boolean # look for masked gradients on up to 64 samples, once; default true
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default false
 ---@field out? string # folder for report.json, tables and one line a sample
 ---@field resume? boolean # go on with the record in out; default false
@@ -222,6 +224,7 @@ function eval.cost(options) end
 ---@field pictures? integer # samples kept for r:images; default 6
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 ---@field each? boolean # every image attack on all samples; else cheapest first, each on what those before left; default false
+---@field probes? boolean # look for masked gradients on up to 64 samples, once; default true
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default false
 ---@field out? string # folder for report.json, tables and one line a sample
 

@@ -21,6 +21,8 @@ final class EvaluationRecord {
   private var samples: [String: [Int: SampleRecord]] = [:]
   private var pixels: [Int: String] = [:]
   private var texts: [String: TextAttackRecord] = [:]
+  /// Flags of the probes, once they were run.
+  private(set) var probed: (flags: [AttackFlag], note: String?)?
   /// What a reader of the result must know.
   private(set) var notes: [String] = []
   private var deviating: [String] = []
@@ -112,6 +114,10 @@ final class EvaluationRecord {
       texts[record.name] = record
       return true
     }
+    if let flags = line["probes"]?.array {
+      probed = (Self.flags(flags), line["note"]?.string)
+      return true
+    }
     guard let row = line["row"]?.string else { return false }
     if let place = line["at"]?.int {
       guard let sample = SampleRecord(line) else { return false }
@@ -126,13 +132,30 @@ final class EvaluationRecord {
     guard members.count == count else { return false }
     units[row, default: [:]][first] = EvaluationUnit(
       samples: members, seconds: line["seconds"]?.anyDouble ?? 0,
-      flags: (line["flags"]?.array ?? []).compactMap { flag in
-        guard let kind = flag["kind"]?.string.flatMap({ AttackFlag.Kind(rawValue: $0) }) else {
-          return nil
-        }
-        return AttackFlag(kind, flag["detail"]?.string ?? "")
-      }, problems: (line["problems"]?.array ?? []).compactMap(\.string))
+      flags: Self.flags(line["flags"]?.array ?? []),
+      problems: (line["problems"]?.array ?? []).compactMap(\.string))
     return true
+  }
+
+  private static func flags(_ list: [JSONValue]) -> [AttackFlag] {
+    list.compactMap { flag in
+      guard let kind = flag["kind"]?.string.flatMap({ AttackFlag.Kind(rawValue: $0) }) else {
+        return nil
+      }
+      return AttackFlag(kind, flag["detail"]?.string ?? "")
+    }
+  }
+
+  private static func json(_ flags: [AttackFlag]) -> JSONValue {
+    .array(
+      flags.map { .record(["kind": .string($0.kind.rawValue), "detail": .string($0.detail)]) })
+  }
+
+  /// Appends what the probes found.
+  func append(probes flags: [AttackFlag], note: String?) throws {
+    try file.append([
+      .init("probes", Self.json(flags)), .init("note", note.map { .string($0) } ?? .null),
+    ])
   }
 
   /// A row's finished batch; nil when it has to be computed.
@@ -185,12 +208,8 @@ final class EvaluationRecord {
     try file.append([
       .init("row", .string(row)), .init("finished", .integer(Int64(first))),
       .init("count", .integer(Int64(unit.samples.count))), .init("seconds", .number(unit.seconds)),
-      .init(
-        "flags",
-        .array(
-          unit.flags.map {
-            .record(["kind": .string($0.kind.rawValue), "detail": .string($0.detail)])
-          })), .init("problems", .array(unit.problems.map { .string($0) })),
+      .init("flags", Self.json(unit.flags)),
+      .init("problems", .array(unit.problems.map { .string($0) })),
     ])
     return unit
   }

@@ -17,7 +17,7 @@ final class EvaluationRun {
   var rows: [ScenarioResult]
   private let whole: Dataset
   private let start = ContinuousClock.now
-  private var record: EvaluationRecord?
+  private(set) var record: EvaluationRecord?
   /// Prompts attacked so far, by the attack's name.
   private var texts: [String: (record: TextAttackRecord, classifier: Classifier)] = [:]
   private var textOrder: [String] = []
@@ -57,14 +57,16 @@ final class EvaluationRun {
       first += evaluation.batch
     }
     describeRows()
+    flagBlackBoxes()
+    let (flags, note) = try probedFlags()
     var scenarios = rows
     if rows.count > 2 { scenarios.append(worst(scenarios)) }
     return RobustnessReport(
       subject: subject, evaluation: evaluation, data: data, of: whole.count,
       resolution: resolution, scenarios: scenarios,
       texts: textOrder.compactMap { texts[$0]?.record }, pictures: pictures,
-      seconds: start.seconds, cost: plan.cost(samples: data.count),
-      notes: record?.finalNotes() ?? [])
+      seconds: start.seconds, cost: plan.cost(samples: data.count), flags: flags,
+      notes: (note.map { [$0] } ?? []) + (record?.finalNotes() ?? []))
   }
 
   /// Everything that fixes the result, as the record's first line holds it.
@@ -79,6 +81,7 @@ final class EvaluationRun {
           .array(plan.rows.map { .record(["label": .string($0.label), "attack": $0.record]) })),
         .init("batch", .integer(Int64(evaluation.batch))),
         .init("pictures", .integer(Int64(evaluation.pictures))),
+        .init("probes", .bool(evaluation.probesGradients)),
         .init("save_images", evaluation.savedImages.map { .string($0.rawValue) } ?? .null),
       ])
   }
@@ -177,7 +180,7 @@ final class EvaluationRun {
   }
 
   /// The images where the perturbation shall live.
-  private func placed(_ images: Tensor) throws -> Tensor {
+  func placed(_ images: Tensor) throws -> Tensor {
     guard evaluation.perturbationPlace == .input, let side = subject.inputSide else {
       return images
     }

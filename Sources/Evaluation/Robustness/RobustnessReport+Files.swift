@@ -7,6 +7,12 @@ extension RobustnessReport {
     var members = record.object ?? []
     members.append(.init("scenarios", .array(scenarios.map(Self.json))))
     members.append(.init("texts", .array(texts.map(\.json))))
+    members.append(
+      .init(
+        "flags",
+        .array(
+          flags.map { .record(["kind": .string($0.kind.rawValue), "detail": .string($0.detail)]) }))
+    )
     members.append(.init("notes", .array(notes.map { .string($0) })))
     members.append(
       .init(
@@ -25,12 +31,16 @@ extension RobustnessReport {
 
   private static func json(_ row: ScenarioResult) -> JSONValue {
     let interval = row.accuracy.wilson
+    // Fails on an interrupt alone, which the next call reports.
+    let bootstrap = try? Bootstrap.meanOverSets([row.accuracy])
     return .record([
       "label": .string(row.label), "scenario": .string(row.kind.rawValue),
       "attack": .string(row.attack), "n": .integer(Int64(row.samples.count)),
       "attacked": .integer(Int64(row.attackedCount)),
       "correct": .integer(Int64(row.accuracy.count)), "accuracy": optional(row.accuracy.value),
       "interval": interval.map { .array([.number($0.lowerBound), .number($0.upperBound)]) }
+        ?? .null,
+      "bootstrap": bootstrap.map { .array([.number($0.lowerBound), .number($0.upperBound)]) }
         ?? .null,
       "strict": optional(row.strict.value), "asr_drop": optional(row.successDrop),
       "asr_lost": optional(row.successLost),

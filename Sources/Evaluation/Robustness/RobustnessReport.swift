@@ -1,4 +1,4 @@
-internal import Attacks
+public import Attacks
 internal import ClipModels
 internal import Datasets
 public import Files
@@ -45,6 +45,8 @@ public struct RobustnessReport {
   public let perturbationPlace: PerturbationPlace
   /// Wall-clock time of the whole evaluation.
   public let seconds: Double
+  /// Signs of masked gradients of the model, from probes of the evaluation's own.
+  public let flags: [AttackFlag]
   /// What was planned, at most.
   public let cost: EvaluationCost
   /// Model, data, prompts, threat model and machine, as a.3 of the assurance document lists them.
@@ -70,7 +72,8 @@ extension RobustnessReport {
   init(
     subject: EvaluationSubject, evaluation: RobustnessEvaluation, data: Dataset, of splitCount: Int,
     resolution: (width: Int, height: Int), scenarios: [ScenarioResult], texts: [TextAttackRecord],
-    pictures: [PictureRow], seconds: Double, cost: EvaluationCost, notes extra: [String]
+    pictures: [PictureRow], seconds: Double, cost: EvaluationCost, flags: [AttackFlag],
+    notes extra: [String]
   ) {
     name = subject.name
     classNames = subject.classNames.isEmpty ? data.classNames : subject.classNames
@@ -85,7 +88,10 @@ extension RobustnessReport {
     perturbationPlace = evaluation.perturbationPlace
     self.seconds = seconds
     self.cost = cost
-    notes = Self.notes(data, classNames, scenarios) + extra
+    self.flags = flags
+    notes =
+      Self.notes(data, classNames, scenarios)
+      + flags.map { "masked gradients? \($0.kind.rawValue): \($0.detail)" } + extra
     record = Self.record(
       subject, evaluation, data, of: splitCount, resolution: resolution, classNames: classNames)
   }

@@ -49,6 +49,7 @@ enum EvalLibrary {
     .boolean(
       "each", default: false,
       "every image attack on all samples; else cheapest first, each on what those before left"),
+    .boolean("probes", default: true, "look for masked gradients on up to 64 samples, once"),
     .boolean("attack_all", default: false, "attack samples that are wrong when clean, too"),
     .string("out", "folder for report.json, tables and one line a sample"),
   ]
@@ -255,6 +256,7 @@ enum EvalLibrary {
     evaluation.pictures = try options.integer("pictures")
     evaluation.attacksEach = try options.boolean("each")
     evaluation.attacksAll = try options.boolean("attack_all")
+    evaluation.probesGradients = try options.boolean("probes")
     evaluation.perturbationPlace =
       PerturbationPlace(rawValue: try options.string("perturb_at")) ?? .native
     evaluation.progress = call.progress

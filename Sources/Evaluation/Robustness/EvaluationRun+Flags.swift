@@ -1,0 +1,62 @@
+internal import Attacks
+internal import Datasets
+internal import Diagnostics
+internal import Tensors
+
+// Signs of masked gradients that no single attack can see.
+
+extension EvaluationRun {
+  /// Attacks of an evaluation's own on up to 64 of its samples: what gradients find must beat what is
+  /// found without them.
+  ///
+  /// Nothing is probed without an image attack in L∞ or L2, whose budget is taken.
+  func probedFlags() throws -> (flags: [AttackFlag], note: String?) {
+    let attack = plan.rows.first {
+      $0.kind == .image && [.linf, .l2].contains($0.image?.settings.budget.norm)
+    }
+    guard evaluation.probesGradients, let budget = attack?.image?.settings.budget,
+      budget.epsilon > 0
+    else { return ([], nil) }
+    if let known = record?.probed { return known }
+    // A quarter of the samples, so that probes of a small evaluation stay smaller than itself.
+    let count = min(64, max(min(8, data.count), data.count / 4))
+    let batch = try data.batch((0..<count).map { $0 * data.count / count })
+    guard let labels = try batch.labels?.integers().map({ Int($0) }) else { return ([], nil) }
+    var probes = SearchProbes(seed: evaluation.seed ?? 0)
+    probes.firstIndex = 1
+    probes.progress = meter.handler("probes", evaluation.progress)
+    var (flags, note): ([AttackFlag], String?) = ([], nil)
+    do {
+      flags = try probes.flags(
+        subject.classifier, images: placed(batch.images), labels: labels, budget: budget)
+    } catch let error as KilpiError where error.kind == .host {
+      // A model without gradients can be evaluated without them all the same.
+      note = "the probes for masked gradients could not run: \(error.problem)"
+    }
+    try record?.append(probes: flags, note: note)
+    return (flags, note)
+  }
+
+  /// `blackbox_beats_whitebox`: attacks without gradients, or with those of other models, that broke
+  /// what earlier attacks with gradients had left.
+  func flagBlackBoxes() {
+    var survivors = Set(rows[0].samples.indices)
+    var hasWhiteBox = false
+    for (index, row) in plan.rows.enumerated() where row.kind == .image {
+      guard let image = row.image else { continue }
+      let broken = rows[index].samples.indices.filter {
+        !rows[index].samples[$0].isCorrect && rows[index].samples[$0].isCleanCorrect
+      }
+      let isBlackBox = !image.settings.sources.isEmpty || image.attack.name == "square"
+      if isBlackBox, hasWhiteBox,
+        let flag = AttackFlag.blackboxBeatsWhitebox(
+          survivorsBroken: broken.filter { survivors.contains($0) }.count,
+          of: rows[index].samples.count)
+      {
+        rows[index].flags.append((flag, 1))
+      }
+      if !isBlackBox { hasWhiteBox = true }
+      survivors.subtract(broken)
+    }
+  }
+}
