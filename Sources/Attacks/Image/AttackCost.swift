@@ -44,7 +44,7 @@ extension ImageAttack {
   }
 }
 
-extension FixedBudgetAttack {
+extension SearchAttack {
   /// Every visit is a gradient; each run ends with one more point, and clean images and results are
   /// judged.
   public func plannedCost(_ settings: AttackSettings) -> AttackCost {

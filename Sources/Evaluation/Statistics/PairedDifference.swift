@@ -37,39 +37,10 @@ public struct PairedDifference: Equatable, Sendable {
         "a paired difference needs the same samples twice, not \(before.count) and "
           + "\(after.count)")
     }
-    let differences = zip(before, after).map { Int($1 ? 1 : 0) - ($0 ? 1 : 0) }
     total = before.count
-    lost = differences.lazy.filter { $0 < 0 }.count
-    gained = differences.lazy.filter { $0 > 0 }.count
-    interval = try Self.bootstrap(differences, resamples, random)
-  }
-
-  private static func bootstrap(
-    _ differences: [Int], _ resamples: Int, _ random: RandomSource
-  ) throws -> ClosedRange<Double> {
-    guard differences.contains(where: { $0 != 0 }) else { return 0...0 }
-    var stream = random.stream(.bootstrap)
-    let n = UInt64(differences.count)
-    var sums = [Int](repeating: 0, count: resamples)
-    for index in sums.indices {
-      if index & 255 == 0 { try Interrupts.poll() }
-      var sum = 0
-      var bits: UInt64 = 0
-      for draw in 0..<differences.count {
-        // 32 bits choose an index by multiplication; the bias, n / 2³², is far below the noise.
-        bits = draw & 1 == 0 ? stream.next() : bits >> 32
-        sum += differences[Int(((bits & 0xFFFF_FFFF) * n) >> 32)]
-      }
-      sums[index] = sum
-    }
-    sums.sort()
-    func quantile(_ q: Double) -> Double {
-      let place = q * Double(resamples - 1)
-      let low = Int(place.rounded(.down))
-      let rest = place - Double(low)
-      let value = Double(sums[low]) * (1 - rest) + Double(sums[min(low + 1, resamples - 1)]) * rest
-      return value / Double(n)
-    }
-    return quantile(0.025)...quantile(0.975)
+    lost = zip(before, after).count { $0 && !$1 }
+    gained = zip(before, after).count { !$0 && $1 }
+    interval = try Bootstrap.difference(
+      total: total, lost: lost, gained: gained, resamples: resamples, random: random)
   }
 }
