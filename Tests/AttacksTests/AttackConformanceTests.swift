@@ -62,6 +62,21 @@ import Testing
     #expect(try Conformance(row: row).counters() == [])
   }
 
+  @Test("I4: projections", arguments: table)
+  func projection(_ row: Combination) throws {
+    #expect(try Conformance(row: row).projection() == [])
+  }
+
+  @Test("I7: wrong when clean", arguments: table)
+  func wrongWhenClean(_ row: Combination) throws {
+    #expect(try Conformance(row: row).wrongWhenClean() == [])
+  }
+
+  @Test("I17: what is not a number is an error", arguments: table)
+  func notANumber(_ row: Combination) throws {
+    #expect(try Conformance(row: row).notANumber() == [])
+  }
+
   @Test("the attack attacks", arguments: table)
   func raisesLoss(_ row: Combination) throws {
     #expect(try Conformance(row: row).raisesLoss() == [])
@@ -124,6 +139,8 @@ struct Broken: FixedBudgetAttack {
   enum Defect {
     case identity, plainClamp, noBox, drifting, batchMomentum, unguardedNorm, dominatingGuard
     case overshoots, sharedStream
+    /// Goes far beyond the budget: whatever an oracle calls robust falls.
+    case overstated
   }
   var defect: Defect
   init(_ defect: Defect) { self.defect = defect }
@@ -158,6 +175,7 @@ struct Broken: FixedBudgetAttack {
         let guardTerm = defect == .unguardedNorm ? 0 : 1e-8
         let norms = try g.square().sum(axes: [1, 2, 3], keepDimensions: true).sqrt() + guardTerm
         point = try ball.projected(point + g / norms * (epsilon / 2))
+      case .overstated: point = try (point + g.sign() * 0.5).clamped(0, 1)
       case .overshoots, .sharedStream:
         point = try ball.stepped(point, along: g, by: epsilon)
       }

@@ -12,6 +12,10 @@ struct ToyModel: Sendable, CustomTestStringConvertible {
   var classes: Int
   var hidden = 8
   var seed: UInt64 = 1
+  var pixels = Pixels.uniform
+
+  /// Which values images have: any, 8-bit levels, or nothing but 0 and 1.
+  enum Pixels: String, Sendable, CaseIterable { case uniform, levels, corners }
 
   var testDescription: String { "\(kind.rawValue)-\(shape.reduce(1, *))x\(classes)" }
 
@@ -54,9 +58,16 @@ struct ToyModel: Sendable, CustomTestStringConvertible {
   ) {
     var stream = RandomSource(seed: seed).stream(.subset)
     var values = (0..<count * shape.reduce(1, *)).map { _ in
-      margin + (1 - 2 * margin) * stream.uniform()
+      let value = margin + (1 - 2 * margin) * stream.uniform()
+      switch pixels {
+      case .uniform: return value
+      case .levels: return Double(Float((value * 255).rounded()) / 255)
+      case .corners: return margin > 0 ? value : value.rounded()
+      }
     }
-    if margin == 0, values.count > 4 { (values[0], values[1], values[2]) = (0, 1, 1e-40) }
+    if margin == 0, pixels == .uniform, values.count > 4 {
+      (values[0], values[1], values[2]) = (0, 1, 1e-40)
+    }
     let images = try Tensor(values, shape: [count] + shape).converted(to: dtype)
     var labels = try classifier()(images).argmax(axis: 1).integers().map { Int($0) }
     if count > 3 { labels[3] = (labels[3] + 1) % classes }
@@ -156,6 +167,11 @@ struct Combination: CustomTestStringConvertible, @unchecked Sendable {
   var norm: Norm
   var model: ToyModel
   var dtype: DType
+  /// The budget; nil: one that float32 cannot hold exactly.
+  var epsilon: Double?
+  var seed: UInt64 = 5
+  /// Samples; nil: as many as a check needs.
+  var count: Int?
 
   var testDescription: String {
     "\(attack.id) \(norm.rawValue) \(model.testDescription) \(dtype.rawValue)"
@@ -165,14 +181,14 @@ struct Combination: CustomTestStringConvertible, @unchecked Sendable {
   var budget: Budget {
     get throws {
       switch norm {
-      case .linf: return try Budget(norm, 0.031)
-      case .l2: return try Budget(norm, 0.3)
-      case .l1: return try Budget(norm, 0.05)
+      case .linf: return try Budget(norm, epsilon ?? 0.031)
+      case .l2: return try Budget(norm, epsilon ?? 0.3)
+      case .l1: return try Budget(norm, epsilon ?? 0.05)
       }
     }
   }
 
-  func settings() throws -> AttackSettings { AttackSettings(budget: try budget, seed: 5) }
+  func settings() throws -> AttackSettings { AttackSettings(budget: try budget, seed: seed) }
 
   static let models = [
     ToyModel(kind: .linear, shape: [3, 2, 2], classes: 3),

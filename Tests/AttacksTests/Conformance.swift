@@ -1,5 +1,6 @@
 import Attacks
 import Diagnostics
+import Synchronization
 import Tensors
 
 /// The requirements on every attack, as checks that return what is violated.
@@ -9,10 +10,19 @@ struct Conformance {
   let row: Combination
   var attack: any FixedBudgetAttack { row.attack.attack }
 
-  private func run(
+  /// Samples that these checks have attacked in this process.
+  static let attacked = Atomic<Int>(0)
+
+  /// As many samples as the row says, or as the check needs.
+  func samples(_ usual: Int, margin: Double = 0) throws -> (images: Tensor, labels: [Int]) {
+    try row.model.samples(row.count ?? usual, row.dtype, margin: margin)
+  }
+
+  func run(
     _ classifier: @escaping Classifier, _ images: Tensor, _ labels: [Int],
     _ change: (inout AttackSettings) -> Void = { _ in }
   ) throws -> AttackResult {
+    Self.attacked.add(labels.count, ordering: .relaxed)
     var settings = try row.settings()
     settings.probes = false
     change(&settings)
@@ -29,14 +39,14 @@ struct Conformance {
 
   /// I1, I2: budget and range, of the result and of every image that the model saw.
   func budgetAndRange() throws -> [String] {
-    let (images, labels) = try row.model.samples(7, row.dtype)
+    let (images, labels) = try samples(7)
     let spy = Spy(row.model.classifier())
     let result = try run(spy.see, images, labels)
     var found = try excess(images, result.images).map { "I1: result at distance \($0)" }
     for batch in spy.batches {
       let values = try batch.doubles()
       if values.contains(where: { !($0 >= 0 && $0 <= 1) }) { found.append("I2: outside 0 … 1") }
-      if batch.shape[0] == 7, !row.attack.showsCopies {
+      if batch.shape[0] == labels.count, !row.attack.showsCopies {
         found += try excess(images, batch).map { "I1: shown at distance \($0)" }
       }
     }
@@ -45,7 +55,7 @@ struct Conformance {
 
   /// I3: `eps = 0` returns the same bytes.
   func zeroBudget() throws -> [String] {
-    let (images, labels) = try row.model.samples(5, row.dtype)
+    let (images, labels) = try samples(5)
     let budget = try Budget(row.norm, 0)
     let result = try run(row.model.classifier(), images, labels) { $0.budget = budget }
     return try bits(result.images) == bits(images) ? [] : ["I3: eps = 0 changed the images"]
@@ -53,7 +63,7 @@ struct Conformance {
 
   /// I6: the reported success is that of each image evaluated alone.
   func successAlone() throws -> [String] {
-    let (images, labels) = try row.model.samples(7, row.dtype)
+    let (images, labels) = try samples(7)
     let result = try run(row.model.classifier(), images, labels)
     return try labels.indices.compactMap { index in
       let alone = try result.images.narrowed(0, start: index, length: 1)
@@ -65,10 +75,10 @@ struct Conformance {
 
   /// I9: the best of all visited points comes back.
   func bestPoint(keep: Keep = .best) throws -> [String] {
-    let (images, labels) = try row.model.samples(7, row.dtype)
+    let (images, labels) = try samples(7)
     let spy = Spy(row.model.classifier())
     let result = try run(spy.see, images, labels) { $0.keep = keep }
-    let truth = try Tensor(labels.map { Int64($0) }, shape: [7])
+    let truth = try Tensor(labels.map { Int64($0) }, shape: [labels.count])
     func rank(_ batch: Tensor) throws -> [(solved: Bool, loss: Double)] {
       let logits = try row.model.classifier()(batch)
       let losses = try Tensor.crossEntropy(logits: logits, labels: truth, reduction: .none)
@@ -77,7 +87,8 @@ struct Conformance {
       return labels.indices.map { (Int(tops[$0]) != labels[$0], losses[$0]) }
     }
     let visited = try spy.batches.filter {
-      try $0.shape[0] == 7 && (!row.attack.showsCopies || excess(images, $0).isEmpty)
+      try $0.shape[0] == labels.count
+        && (!row.attack.showsCopies || excess(images, $0).isEmpty)
     }.map(rank)
     let returned = try rank(result.images)
     return labels.indices.compactMap { index in
@@ -91,7 +102,7 @@ struct Conformance {
 
   /// I10: more restarts never help the defender.
   func restarts() throws -> [String] {
-    let (images, labels) = try row.model.samples(9, row.dtype)
+    let (images, labels) = try samples(9)
     let one = try run(row.model.classifier(), images, labels) { $0.keep = .best }
     let three = try run(row.model.classifier(), images, labels) {
       $0.keep = .best
@@ -105,12 +116,12 @@ struct Conformance {
 
   /// I11: one by one, permuted, in parts or all at once: the same bits.
   func independence() throws -> [String] {
-    let (images, labels) = try row.model.samples(7, row.dtype)
+    let (images, labels) = try samples(7)
     let whole = try run(row.model.classifier(), images, labels)
     let wholeBits = try bits(whole.images)
-    let width = wholeBits.count / 7
+    let width = wholeBits.count / labels.count
     var found: [String] = []
-    for index in labels.indices {
+    for index in labels.indices.prefix(7) {
       let alone = try run(
         row.model.classifier(), images.narrowed(0, start: index, length: 1), [labels[index]]
       ) { $0.sampleIDs = [UInt64(index + 1)] }
@@ -118,8 +129,11 @@ struct Conformance {
         found.append("I11: sample \(index) alone differs")
       }
     }
-    let order = [3, 0, 6, 2, 5, 1, 4]
-    let shuffled = try images.indexSelected(0, Tensor(order.map { Int64($0) }, shape: [7]))
+    // Even places backwards, then odd ones.
+    let order =
+      labels.indices.filter { $0 % 2 == 0 }.reversed() + labels.indices.filter { $0 % 2 == 1 }
+    let shuffled = try images.indexSelected(
+      0, Tensor(order.map { Int64($0) }, shape: [labels.count]))
     let permuted = try run(row.model.classifier(), shuffled, order.map { labels[$0] }) {
       $0.sampleIDs = order.map { UInt64($0 + 1) }
     }
@@ -142,7 +156,7 @@ struct Conformance {
 
   /// I12: the same seed gives the same bytes; another one others, where anything is random.
   func seeds() throws -> [String] {
-    let (images, labels) = try row.model.samples(4, row.dtype)
+    let (images, labels) = try samples(4)
     func shown(_ seed: UInt64) throws -> [UInt64] {
       let spy = Spy(row.model.classifier())
       _ = try run(spy.see, images, labels) { $0.seed = seed }
@@ -159,7 +173,7 @@ struct Conformance {
 
   /// Restarts have streams of their own: no image of the second run equals one of the first.
   private func restartsDiffer() throws -> Bool {
-    let (images, labels) = try row.model.samples(4, row.dtype, margin: 0.3)
+    let (images, labels) = try samples(4, margin: 0.3)
     let spy = Spy(row.model.classifier())
     _ = try run(spy.see, images, labels) {
       $0.restarts = 2
@@ -171,7 +185,7 @@ struct Conformance {
 
   /// I14: the images passed in are unchanged, also when the loss throws in the middle.
   func inputsUntouched() throws -> [String] {
-    let (images, labels) = try row.model.samples(5, row.dtype)
+    let (images, labels) = try samples(5)
     let before = try bits(images)
     _ = try run(row.model.classifier(), images, labels)
     var calls = 0
@@ -189,7 +203,7 @@ struct Conformance {
 
   /// I16: a zero gradient is a zero step, and the direction does not depend on the gradient's scale.
   func zeroAndTinyGradients() throws -> [String] {
-    let (images, _) = try row.model.samples(5, row.dtype, margin: 0.3)
+    let (images, _) = try samples(5, margin: 0.3)
     var settings = try row.settings()
     settings.probes = false
     settings.keep = .last
@@ -217,7 +231,7 @@ struct Conformance {
 
   /// I22: a constant added to the logits changes no success, and hardly a pixel.
   func shiftedLogits() throws -> [String] {
-    let (images, labels) = try row.model.samples(5, row.dtype, margin: 0.3)
+    let (images, labels) = try samples(5, margin: 0.3)
     let plain = try run(row.model.classifier(), images, labels)
     let shifted = try run({ try row.model.classifier()($0) + 2.0 }, images, labels)
     var found = plain.report.success == shifted.report.success ? [] : ["I22: success changed"]
@@ -229,7 +243,7 @@ struct Conformance {
 
   /// I25: the counters equal what the model really saw.
   func counters() throws -> [String] {
-    let (images, labels) = try row.model.samples(5, row.dtype)
+    let (images, labels) = try samples(5)
     let spy = Spy(row.model.classifier())
     let result = try run(spy.see, images, labels) { $0.probes = true }
     let counted = result.report.forwards.reduce(0, +)
@@ -239,8 +253,8 @@ struct Conformance {
   /// What a useful attack does, and the identity does not: it raises the loss of every sample.
   func raisesLoss() throws -> [String] {
     if !row.attack.followsLoss { return [] }
-    let (images, labels) = try row.model.samples(6, row.dtype, margin: 0.3)
-    let truth = try Tensor(labels.map { Int64($0) }, shape: [6])
+    let (images, labels) = try samples(6, margin: 0.3)
+    let truth = try Tensor(labels.map { Int64($0) }, shape: [labels.count])
     func losses(_ batch: Tensor) throws -> [Double] {
       try Tensor.crossEntropy(
         logits: row.model.classifier()(batch), labels: truth, reduction: .none

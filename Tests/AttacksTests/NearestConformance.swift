@@ -1,5 +1,6 @@
 import Attacks
 import Diagnostics
+import Synchronization
 import Tensors
 import Testing
 
@@ -75,6 +76,7 @@ struct NearestConformance {
     var settings = AttackSettings(budget: .unlimited(row.norm), seed: 5)
     settings.probes = false
     try change(&settings)
+    Conformance.attacked.add(labels.count, ordering: .relaxed)
     return try row.attack.attack.run(
       classifier, images: images, criterion: .misclassified(labels), settings: settings)
   }

@@ -1,0 +1,109 @@
+-- R21: an evaluation is killed by SIGKILL at a random moment inside its set of attacks and resumed;
+-- flags, records and images must be those of the unbroken run.
+local script <const> = [[
+local model = clip.create("tiny", {seed = 3})
+local labels = {}
+for i = 1, 40 do labels[i] = (i - 1) % 3 + 1 end
+local ds = data.from(tensor.rand({40, 3, 16, 16}, {seed = 5}), labels, {"cat", "dog", "tree"})
+local r = eval.robustness{model = model, data = ds, batch = 7, seed = tonumber(arg[3]) or 1,
+  attacks = {
+    image = {{method = "pgd", eps = "8/255", steps = 6, restarts = 2},
+      {method = "fgsm", eps = "8/255"}},
+    text = {method = "char", words = 1},
+    multimodal = {{image = {method = "mifgsm", eps = "4/255", steps = 3}}}},
+  out = arg[1], resume = arg[2] == "resume", save_images = "float"}
+r:images(arg[1] .. "/grid.png")
+]]
+
+return function(request, shell, store)
+  local folder = shell.output("mktemp -d")
+  local q = shell.quoted
+  local kilpi = q(shell.kilpi()) .. " --deterministic " .. q(folder .. "/evaluate.lua") .. " "
+  shell.write(folder .. "/evaluate.lua", script)
+  local function status(command)
+    return tonumber(shell.output(command .. " >> " .. q(folder .. "/log") .. " 2>&1; echo $?"))
+  end
+  local begin = tonumber(shell.output("date +%s%N"))
+  if status(kilpi .. q(folder .. "/whole") .. " new") ~= 0 then
+    return nil, "the evaluation does not run: " .. (shell.read(folder .. "/log") or "")
+  end
+  local duration = (tonumber(shell.output("date +%s%N")) - begin) / 1e9
+  -- Everything but clocks: samples, images, pictures, the table without its column of seconds.
+  local function differs(a, b)
+    local line = ("cd %s && cmp -s %s/samples.jsonl %s/samples.jsonl "
+      .. "&& cmp -s %s/grid.png %s/grid.png && diff -rq %s/images %s/images "
+      .. "&& cut -d, -f1-22 %s/table.csv > a.csv "
+      .. "&& cut -d, -f1-22 %s/table.csv > b.csv && cmp -s a.csv b.csv"):format(
+      q(folder), a, b, a, b, a, b, a, b)
+    return status(line) ~= 0
+  end
+  local outcome = { samples = 0, violations = {}, violation_count = 0, skips = {}, controls = {},
+    counts = { trials = 0, kills = 0, torn = 0, identical = 0 } }
+  local counts = outcome.counts
+  local function fail(text)
+    outcome.violations[#outcome.violations + 1] = text
+    outcome.violation_count = outcome.violation_count + 1
+  end
+  -- Finished trials are kept for the same sources, so that a run that was cut short goes on.
+  local state = ("%s/eval-resume-%s-%d-%s.json"):format(
+    store, request.size, request.seed, shell.sources())
+  local kept = shell.read(state)
+  if kept then
+    kept = json.decode(kept)
+    outcome.counts, outcome.violations = kept.counts, kept.violations
+    counts, outcome.violation_count = outcome.counts, #kept.violations
+  end
+  local trials = request.size == "full" and 100 or 3
+  local clock = os.time()
+  for trial = counts.trials + 1, trials do
+    if request.limit and os.time() - clock > request.limit then
+      shell.run("rm -rf " .. q(folder))
+      return nil, ("time is up before trial %d of %d; the next run goes on"):format(trial, trials)
+    end
+    math.randomseed(request.seed, trial)
+    local out = q(folder .. "/trial")
+    shell.run("rm -rf " .. out)
+    local how, killed, result = "new", 0, nil
+    for _ = 1, 20 do
+      -- One kill at least; each further one with a third of a chance.
+      local limit = ""
+      if killed == 0 or math.random() < 1 / 3 then
+        limit = ("timeout -s KILL %.3f "):format(math.random() * duration * 0.98 + 0.01)
+      end
+      result = status(limit .. kilpi .. out .. " " .. how)
+      if result ~= 137 then break end
+      killed = killed + 1
+      if shell.read(folder .. "/trial/record.jsonl") then how = "resume" end
+      if shell.read(folder .. "/trial/record.jsonl") == "" then how = "resume" end
+    end
+    counts.trials, counts.kills = counts.trials + 1, counts.kills + killed
+    if result ~= 0 then
+      fail(("trial %d of seed %d ended with status %s"):format(trial, request.seed, result))
+    elseif differs("whole", "trial") then
+      fail(("trial %d of seed %d differs from the unbroken run"):format(trial, request.seed))
+    else
+      counts.identical = counts.identical + 1
+    end
+    shell.write(state, json.encode{ counts = counts, violations = outcome.violations })
+    io.stderr:write(("\r+ eval-resume, trial %d of %d, %d kills"):format(
+      trial, trials, counts.kills))
+  end
+  io.stderr:write("\n")
+  outcome.samples = counts.kills
+  -- Controls: another seed must be seen in the comparison, and be refused on resume; so must a bent
+  -- record.
+  local function control(id, caught)
+    outcome.controls[#outcome.controls + 1] = { id = id, caught = caught }
+  end
+  status(kilpi .. q(folder .. "/other") .. " new 2")
+  control("another seed gives another result", differs("whole", "other"))
+  control("another seed is refused on resume",
+    status(kilpi .. q(folder .. "/other") .. " resume 3") == 1)
+  local record = shell.read(folder .. "/other/record.jsonl")
+  local bent = record:gsub('"correct":true', '"correct":false', 1)
+  shell.write(folder .. "/other/record.jsonl", bent)
+  control("a changed verdict in the record is noticed",
+    bent ~= record and status(kilpi .. q(folder .. "/other") .. " resume 2") == 1)
+  shell.run("rm -rf " .. q(folder))
+  return outcome
+end

@@ -1,0 +1,245 @@
+-- Defects of the bug catalogue (assurance a.6) as changes of the sources: `old`, which must stand
+-- in the file exactly once, becomes `new`. Each puts one defect back; a test must then fail.
+-- `tests` names the test target that has to notice it, AttacksTests where nothing is said.
+local threat <const> = "Sources/Attacks/Threat/"
+local image <const> = "Sources/Attacks/Image/"
+local text <const> = "Sources/Attacks/Text/"
+
+return {
+  {
+    id = "B04", about = "a misspelt loss is taken for cross-entropy",
+    file = image .. "AttackLoss.swift",
+    old = 'case "margin": return .margin(clamp: nil)',
+    new = 'case "marign": return .margin(clamp: nil)',
+  },
+  {
+    id = "B05", about = "no projection to the box, upper side", file = threat .. "Ball.swift",
+    old = "out[index] = min(1, bound)", new = "out[index] = bound",
+  },
+  {
+    id = "B05-lower", about = "no projection to the box, lower side", file = threat .. "Ball.swift",
+    old = "out[index] = max(0, bound)", new = "out[index] = bound",
+  },
+  {
+    id = "B06", about = "a ball around the previous iterate, not the clean image",
+    file = image .. "ProjectedGradientDescent.swift",
+    old = "point = try search.ball.stepped(kept.of(point), along: direction, by: length)",
+    new = "point = try Ball(kept.of(point), search.ball.budget)\n"
+      .. "        .stepped(kept.of(point), along: direction, by: length)",
+  },
+  {
+    id = "B07", about = "a step beyond the ball", file = threat .. "Ball.swift",
+    old = "return try images.signStepped(along: gradient, by: length, lower: lower, upper: upper)",
+    new = "return try (images.detached() + gradient.sign() * length).clamped(0, 1)",
+  },
+  {
+    id = "B08", about = "L2 start with radius r, not r^(1/d)", file = threat .. "Ball+Starts.swift",
+    old = "epsilon * pow(stream.uniform(), 1 / Double(max(change.count, 1)))",
+    new = "epsilon * stream.uniform()",
+  },
+  {
+    id = "B09", about = "one-sided start U(0, eps)", file = threat .. "Ball+Starts.swift",
+    old = "change[i] = 2 * stream.uniform() - 1", new = "change[i] = stream.uniform()",
+  },
+  {
+    id = "B10", about = "L2 start drawn one-sided for each pixel",
+    file = threat .. "Ball+Starts.swift",
+    old = "change[i] = stream.normal()\n        squares",
+    new = "change[i] = stream.uniform()\n        squares",
+  },
+  {
+    id = "B11", about = "L2 in root-mean-square units", file = threat .. "Ball+Rows.swift",
+    old = "let size = squares.squareRoot()",
+    new = "let size = (squares / Double(max(count, 1))).squareRoot()",
+  },
+  {
+    id = "B12", about = "a guard that dominates small norms", file = threat .. "RowScale.swift",
+    old = "largest == 0 ? 0 : value / largest / rest", new = "value / (largest * rest + 1e-8)",
+  },
+  {
+    id = "B13", about = "0/0 in a gradient's norm", file = threat .. "RowScale.swift",
+    old = "largest == 0 ? 0 : value / largest / rest", new = "value / largest / rest",
+  },
+  {
+    id = "B13-sizes", about = "a zero gradient has size 0/0", file = threat .. "RowScale.swift",
+    old = "guard top > 0 else { return RowScale(largest: 0, rest: 1) }\n", new = "",
+  },
+  {
+    id = "B14", about = "momentum normalised over the whole batch",
+    file = image .. "MomentumIterative.swift",
+    old = "let share = try RowScale.scaled(used, by: .mean)",
+    new = "let share = try used / used.abs().mean().item()",
+  },
+  {
+    id = "B15", about = "momentum accepted but never used",
+    file = image .. "MomentumIterative.swift",
+    old = "try sum.map { try kept.of($0) * decay + share } ?? share",
+    new = "try sum.map { try kept.of($0) * (decay * 0) + share } ?? share",
+  },
+  {
+    id = "B16", about = "the L1 step goes down", file = threat .. "Ball+Rows.swift",
+    old = "for i in chosen { change[i] += read[4][start + i] > 0 ? part : -part }",
+    new = "for i in chosen { change[i] += read[4][start + i] > 0 ? -part : part }",
+  },
+  {
+    id = "B16-fill", about = "the L1 budget is spent downhill", file = threat .. "Ball+Rows.swift",
+    old = "change[i] = isUp ? part : -part\n      left -= part",
+    new = "change[i] = isUp ? -part : part\n      left -= part",
+  },
+  {
+    id = "B17", about = "the mean of the losses, not their sum",
+    file = image .. "PixelSearch.swift",
+    old = "let seed = try Tensor.ones(loss.shape, loss.dtype)",
+    new = "let seed = try Tensor.ones(loss.shape, loss.dtype) / Double(max(loss.count, 1))",
+  },
+  {
+    id = "B18", about = "targeted APGD counts the wrong direction as progress",
+    file = image .. "AutoProjectedGradientDescent.swift",
+    old = "let isBetter = losses.indices.map { losses[$0] > bestLosses[$0] }",
+    new = "let isBetter = losses.indices.map { losses[$0] < bestLosses[$0] }",
+  },
+  {
+    id = "B19", about = "the own class masked with a product", file = image .. "AttackLoss.swift",
+    old = "Tensor.select(own, Tensor.scalar(-.infinity, logits.dtype), logits)",
+    new = "Tensor.select(own, Tensor.scalar(0, logits.dtype), logits)",
+  },
+  {
+    id = "B20", about = "C&W stops on the cost of the whole batch",
+    file = image .. "CarliniWagner.swift",
+    old = "isDone[position] = objective > 0.9999 * lastObjective[place]",
+    new = "isDone = isDone.map { _ in objective > 0.9999 * lastObjective[place] }",
+  },
+  {
+    id = "B21", about = "atanh(1) is infinite", file = image .. "CarliniWagner.swift",
+    old = "(clean * 2.0 - 1.0) * 0.999999", new = "(clean * 2.0 - 1.0) * 1.0",
+  },
+  {
+    id = "B22", about = "as many candidates as classes", file = image .. "DeepFool.swift",
+    old = "let count = min(candidates, classes - 1)", new = "let count = candidates",
+  },
+  {
+    id = "B24", about = "DDN steps without the last look",
+    file = image .. "DecoupledDirectionNorm.swift",
+    old = "    try search.visit(point)\n  }\n}", new = "  }\n}",
+  },
+  {
+    id = "B24-last", about = "the last point in place of the best",
+    file = image .. "BestPoints.swift",
+    old = "? solved[position] : losses[position] > self.losses[index]",
+    new = "? solved[position] : true",
+  },
+  {
+    id = "B26", about = "probabilities pass for logits",
+    file = image .. "ClassifierObjective.swift",
+    old = "    try refuseProbabilities(logits)\n", new = "",
+  },
+  {
+    id = "B29", about = "success of the search, not of what is returned",
+    file = image .. "AttackRun+Verdicts.swift",
+    old = "report.success[row] = verdict.isMet",
+    new = "report.success[row] = best.solved[row - rows[0]]",
+  },
+  {
+    id = "B30", about = "value · 255 is cut off", tests = "ImagesTests",
+    file = "Sources/Images/Tensors/AdversarialImageFile.swift",
+    old = "Int(target * Double(highest) + 0.5)", new = "Int(target * Double(highest))",
+  },
+  {
+    id = "B31", about = "FGSM at half strength", file = image .. "FastGradientSign.swift",
+    old = ": try search.ball.stepped(kept.of(clean), along: kept.of(gradient), by: budget.epsilon)",
+    new = ": try search.ball.stepped(\n"
+      .. "        kept.of(clean), along: kept.of(gradient), by: budget.epsilon / 2)",
+  },
+  {
+    id = "B32", about = "robust accuracy over a set is not the AND over attacks",
+    tests = "EvaluationTests",
+    file = "Sources/Evaluation/Robustness/EvaluationRun.swift",
+    old = "prediction: nil, isCorrect: breaking.isEmpty)",
+    new = "prediction: nil, isCorrect: breaking.count < scenarios.count - 1)",
+  },
+  {
+    id = "B36", about = "the loss counts one side of the similarities twice",
+    tests = "TrainingTests",
+    file = "Sources/Training/ContrastiveLoss.swift",
+    old = "let backward = try oneSided(similarities.transposed(), groups, targets)",
+    new = "let backward = try oneSided(similarities, groups, targets)",
+  },
+  {
+    id = "B37", about = "candidates of a masked model one position off", tests = "TextModelsTests",
+    file = "Sources/TextModels/Bert/MaskedLanguageModel+Candidates.swift",
+    old = "rows[word.pass][word.rows.lowerBound + index - passes[word.pass].rows.lowerBound]",
+    new = "rows[word.pass][\n      max(0, word.rows.lowerBound + index - 1 "
+      .. "- passes[word.pass].rows.lowerBound)]",
+  },
+  {
+    id = "B38", about = "stop words compared with case", file = text .. "StopWords.swift",
+    old = "words.contains(isExact ? word : word.lowercased())", new = "words.contains(word)",
+  },
+  {
+    id = "B43", about = "antonyms accepted as synonyms", tests = "TextModelsTests",
+    file = "Sources/TextModels/WordNet.swift",
+    old = "    barred.formUnion(try antonyms(of: word).map { $0.lowercased() })\n", new = "",
+  },
+  {
+    id = "B44", about = "the first word of a text taken for the class name",
+    file = text .. "TextPrompt.swift",
+    old = "spans = [first..<words.words[best.start + best.count - 1].coreRange.upperBound]",
+    new = "spans = [first..<words.words[min(best.start, 0)].coreRange.upperBound]",
+  },
+  {
+    id = "B50", about = "a subset keeps positions for ids", tests = "EvaluationTests",
+    file = "Sources/Evaluation/Robustness/EvaluationParts.swift",
+    old = "id: ids[index], label: labels[index], cleanPrediction",
+    new = "id: ids[0], label: labels[index], cleanPrediction",
+  },
+  {
+    id = "B51", about = "a few-shot set that changes with the draw", tests = "DatasetsTests",
+    file = "Sources/Datasets/Dataset+Selection.swift",
+    old = "chosen += stream.permutation(rows.count)[..<n].map { rows[$0] }",
+    new = "chosen += stream.permutation(n).map { rows[$0] }",
+  },
+  {
+    id = "B52", about = "an unknown norm silently becomes linf", file = threat .. "Budget.swift",
+    old = "guard let norm = Norm(rawValue: name.lowercased()) else {",
+    new = "guard let norm = Norm(rawValue: name.lowercased()) ?? Norm.allCases.first else {",
+  },
+  {
+    id = "B53", about = "class counts are not checked", tests = "EvaluationTests",
+    file = "Sources/Evaluation/Robustness/RobustnessEvaluation.swift",
+    old = "subject.classNames.count != data.classNames.count {",
+    new = "subject.classNames.count < 0, data.classNames.isEmpty {",
+  },
+  {
+    id = "B54", about = "the state of a resumed evaluation loses its last bits",
+    tests = "EvaluationTests",
+    file = "Sources/Evaluation/Robustness/SampleRecord+JSON.swift",
+    old = 'margin = json["margin"]?.anyDouble',
+    new = 'margin = json["margin"]?.anyDouble?.rounded()',
+  },
+  {
+    id = "B54-checksum", about = "a damaged record is read", tests = "FilesTests",
+    file = "Sources/Files/RecordFile.swift",
+    old = "      end == mark + Checksum.digits(Checksum.crc32(String(body))) + \"\\\"}\",\n",
+    new = "      !end.isEmpty || body.isEmpty,\n",
+  },
+  {
+    id = "B57", about = "decay of AdamW grows with the square of the rate", tests = "TrainingTests",
+    file = "Sources/Networks/AdamW.swift",
+    old = "weightDecay: tensor.rank >= 2 ? weightDecay : 0,",
+    new = "weightDecay: tensor.rank >= 2 ? weightDecay * learningRate : 0,",
+  },
+  {
+    id = "I7", about = "samples wrong when clean are attacked",
+    file = image .. "AttackRun+Verdicts.swift",
+    old = "return !isMet(verdict.predictions[0], row: row)", new = "return true",
+  },
+  {
+    id = "I12", about = "restarts repeat the first run", file = image .. "PixelSearch.swift",
+    old = "purpose, sample: run.ids[row], restart: restart,",
+    new = "purpose, sample: run.ids[row], restart: 0,",
+  },
+  {
+    id = "I25", about = "verdicts are not counted", file = image .. "AttackRun+Verdicts.swift",
+    old = "      count(forwards: rows)\n      var sum", new = "      var sum",
+  },
+}
