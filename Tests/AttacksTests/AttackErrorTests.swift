@@ -147,6 +147,10 @@ import Testing
     Case("no targets", "n_targets is 0, at least 1 is needed") {
       try run(attack: AutoProjectedGradientDescent(aimsAtClasses: true, classes: 0))
     },
+    Case("queries", "queries is 0, at least 1 is needed") {
+      try run(attack: SquareAttack(queries: 0))
+    },
+    Case("p", "p is 0, outside 0 … 1 (0 excluded)") { try run(attack: SquareAttack(share: 0)) },
     Case("rho", "rho is 1.5, outside 0 … 1") {
       try run(attack: AutoProjectedGradientDescent(rho: 1.5))
     },

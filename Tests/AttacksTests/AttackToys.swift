@@ -141,7 +141,7 @@ struct AttackCase: CustomTestStringConvertible, @unchecked Sendable {
     AttackCase(id: "apgd", attack: AutoProjectedGradientDescent(steps: 5), isRandom: true),
     AttackCase(
       id: "apgd-t", attack: AutoProjectedGradientDescent(steps: 5, aimsAtClasses: true),
-      isRandom: true, followsLoss: false),
+      isRandom: true, followsLoss: false, kinds: [.gelu]),
     copies("sifgsm", MomentumIterative(steps: 4, scales: 3)),
     copies(
       "vmifgsm", MomentumIterative(steps: 4, variance: VarianceTuning(neighbours: 2))),
@@ -158,6 +158,7 @@ struct AttackCase: CustomTestStringConvertible, @unchecked Sendable {
       MomentumIterative(
         steps: 3, looksAhead: true, scales: 2, variance: VarianceTuning(neighbours: 2),
         diversity: InputDiversity(), smoothing: GradientSmoothing(size: 3))),
+    AttackCase(id: "square", attack: SquareAttack(queries: 30), isRandom: true, kinds: [.gelu]),
   ]
 }
 

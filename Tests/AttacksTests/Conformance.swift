@@ -73,16 +73,27 @@ struct Conformance {
     }
   }
 
+  /// The loss that the attack increases: its own, the margin, or cross-entropy.
+  private func losses(_ logits: Tensor, _ labels: [Int]) throws -> [Double] {
+    guard attack.ownLoss != nil else {
+      let truth = try Tensor(labels.map { Int64($0) }, shape: [labels.count])
+      return try Tensor.crossEntropy(logits: logits, labels: truth, reduction: .none).doubles()
+    }
+    let (values, classes) = (try logits.doubles(), logits.shape[1])
+    return labels.enumerated().map { row, label in
+      let others = (0..<classes).filter { $0 != label }.map { values[row * classes + $0] }
+      return (others.max() ?? 0) - values[row * classes + label]
+    }
+  }
+
   /// I9: the best of all visited points comes back.
   func bestPoint(keep: Keep = .best) throws -> [String] {
     let (images, labels) = try samples(7)
     let spy = Spy(row.model.classifier())
     let result = try run(spy.see, images, labels) { $0.keep = keep }
-    let truth = try Tensor(labels.map { Int64($0) }, shape: [labels.count])
     func rank(_ batch: Tensor) throws -> [(solved: Bool, loss: Double)] {
       let logits = try row.model.classifier()(batch)
-      let losses = try Tensor.crossEntropy(logits: logits, labels: truth, reduction: .none)
-        .doubles()
+      let losses = try self.losses(logits, labels)
       let tops = try logits.argmax(axis: 1).integers()
       return labels.indices.map { (Int(tops[$0]) != labels[$0], losses[$0]) }
     }
@@ -254,14 +265,9 @@ struct Conformance {
   func raisesLoss() throws -> [String] {
     if !row.attack.followsLoss { return [] }
     let (images, labels) = try samples(6, margin: 0.3)
-    let truth = try Tensor(labels.map { Int64($0) }, shape: [labels.count])
-    func losses(_ batch: Tensor) throws -> [Double] {
-      try Tensor.crossEntropy(
-        logits: row.model.classifier()(batch), labels: truth, reduction: .none
-      ).doubles()
-    }
     let result = try run(row.model.classifier(), images, labels)
-    let (before, after) = (try losses(images), try losses(result.images))
+    let before = try losses(row.model.classifier()(images), labels)
+    let after = try losses(row.model.classifier()(result.images), labels)
     return before.indices.compactMap { after[$0] > before[$0] ? nil : "loss of sample \($0) fell" }
   }
 }

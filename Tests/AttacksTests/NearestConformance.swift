@@ -31,6 +31,12 @@ struct NearestCase: CustomTestStringConvertible, @unchecked Sendable {
       id: "ddn", attack: DecoupledDirectionNorm(steps: 20), norms: [.l2],
       // Large logits: cross-entropy then points at one class rather than at a mixture of them.
       oracle: DecoupledDirectionNorm(), scale: 300),
+    NearestCase(
+      id: "fab", attack: FastAdaptiveBoundary(steps: 8), norms: Norm.allCases,
+      oracle: FastAdaptiveBoundary(steps: 20), reach: 1 + 1e-5),
+    NearestCase(
+      id: "fab-untargeted", attack: FastAdaptiveBoundary(steps: 8, classes: 0),
+      norms: Norm.allCases, oracle: FastAdaptiveBoundary(steps: 20, classes: 0), reach: 1 + 1e-5),
   ]
 }
 
@@ -274,9 +280,12 @@ struct NearestConformance {
     return labels.enumerated().map { sample, label in
       (0..<model.classes).filter { $0 != label }.map { other in
         let slope = (0..<n).map { weights[other * n + $0] - weights[label * n + $0] }
-        let size =
-          norm == .linf
-          ? slope.reduce(0) { $0 + abs($1) } : slope.reduce(0) { $0 + $1 * $1 }.squareRoot()
+        let size: Double
+        switch norm {
+        case .linf: size = slope.reduce(0) { $0 + abs($1) }
+        case .l2: size = slope.reduce(0) { $0 + $1 * $1 }.squareRoot()
+        case .l1: size = slope.reduce(0) { max($0, abs($1)) }
+        }
         let row = sample * model.classes
         return (logits[row + label] - logits[row + other]) / size
       }.min() ?? .infinity

@@ -14,6 +14,20 @@ extension ErrorTests {
       #"attack.cw"# + call + #"{norm = "linf"})"#,
       #"attack.cw: cw has no form for norm = "linf" (it takes "l2")"#),
     ErrorCase(
+      #"attack.apgd"# + call + #"{n_targets = 2})"#,
+      #"attack.apgd: option 'n_targets' goes with loss = "dlr-targeted" (give that loss, or "#
+        + #"leave it out)"#),
+    ErrorCase(
+      #"attack.apgd"# + call + #"{loss = "dlr-targeted"})"#,
+      #"attack.apgd: the targeted dlr loss needs 4 classes, the classifier has 3 (use loss = "#
+        + #""ce" or "margin")"#),
+    ErrorCase(
+      #"attack.autoattack"# + call + #"{restarts = 2})"#,
+      #"attack.autoattack: option 'restarts' is chosen by each stage (leave it out)"#),
+    ErrorCase(
+      #"attack.autoattack"# + call + #"{version = "ce+dlr", targeted = {2}})"#,
+      #"attack.autoattack: AA/ce+dlr has no targeted form (use attack.apgd)"#),
+    ErrorCase(
       #"attack.cw"# + call + #"{keep = "last"})"#,
       #"attack.cw: unknown option 'keep' (did you mean 'seed'?)"#),
     ErrorCase(

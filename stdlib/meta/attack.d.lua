@@ -517,6 +517,123 @@ function attack.tifgsm(classifier, images, labels, options) end
 ---@return table report
 function attack.apgd(classifier, images, labels, options) end
 
+---@class attack.squareOptions
+---@field eps? number|string # budget in pixel units of [0, 1], or a fraction such as "8/255"; 1/255 for linf, no default for l2 and l1
+---@field norm? "linf"|"l2"|"l1" # norm of the budget; default "linf"
+---@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; default "ce"
+---@field restarts? integer # random starts; the best counts; default 1
+---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
+---@field keep? "best"|"last" # which iterate is returned; the attack's own habit when not given
+---@field eot? integer # passes a gradient is averaged over; default 1
+---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it
+---@field queries? integer # images that the model is asked about; default 5000
+---@field p? number # share of the pixels in the first windows; default 0.8
+---@field rescale? boolean # stretch the schedule of window sides, made for 10,000 queries, to queries; default false
+---@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn
+---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
+---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
+---@field early_stop? boolean # samples that are solved leave the batch; default false
+---@field probes? boolean # look for signs of masked gradients with a few more passes; default true
+---@field trace? boolean # record loss and margin of every iterate; default false
+---@field batch? integer # images at once; 0: all; default 0
+---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
+---@field progress? boolean # show a progress bar; default true
+
+--- Square: random search with square windows, which asks for logits alone (arXiv:1912.00049). The loss is always the margin. Images are [N, 3, H, W] in [0, 1] at their own size, labels count from 1. The result stays within eps of the images and within [0, 1], exactly; success is judged by evaluating each result alone. The report has success, clean_correct and loss per sample, distance {linf, l2, l1}, queries {forward, backward}, flags (warnings about masked gradients) and seconds.
+---
+---```lua
+---local w = tensor.from{{1, -1}, {2, 0}, {0, 1}}:reshape{3, 2}
+---local function classify(x) return x:mean{axis = {3, 4}}:matmul(w) end
+---local x, y = tensor.full({2, 3, 2, 2}, 0.5), {1, 1}
+---local adv, report = attack.square(classify, x, y, {eps = "8/255"})
+---print((adv - x):abs():max():item() <= 8 / 255 + 1e-7, #report.success)  --> true	2
+---```
+---@param classifier classifier|function
+---@param images tensor
+---@param labels tensor|integer[]
+---@param options? attack.squareOptions
+---@return tensor adversarial
+---@return table report
+function attack.square(classifier, images, labels, options) end
+
+---@class attack.fabOptions
+---@field eps? number|string # budget that report.within_eps counts in; no limit when not given
+---@field norm? "linf"|"l2"|"l1" # norm of the budget; default "linf"
+---@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; default "ce"
+---@field restarts? integer # random starts; the best counts; default 1
+---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
+---@field eot? integer # passes a gradient is averaged over; default 1
+---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it
+---@field steps? integer # steps towards one class; default 100
+---@field alpha_max? number # largest weight of the clean image; default 0.1
+---@field eta? number # overshoot across the boundary; default 1.05
+---@field beta? number # how far a successful point is drawn back; default 0.9
+---@field n_targets? integer # classes taken one after another, by rank on the clean image; 9, or all others where there are fewer; 0: the nearest of all at each step
+---@field compat? boolean # no bisection at the end, as in the released code; default false
+---@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn
+---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
+---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
+---@field early_stop? boolean # samples that are solved leave the batch; default false
+---@field probes? boolean # look for signs of masked gradients with a few more passes; default true
+---@field trace? boolean # record loss and margin of every iterate; default false
+---@field batch? integer # images at once; 0: all; default 0
+---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
+---@field progress? boolean # show a progress bar; default true
+
+--- Fast adaptive boundary attack: walks along the decision boundary towards the image, class by class (arXiv:1907.02044), and bisects the last stretch. Images are [N, 3, H, W] in [0, 1] at their own size, labels count from 1. The result is the nearest image found that is classified otherwise, judged alone; images that are wrong already, and those for which nothing was found, come back unchanged. The report has nearest (the distance per sample, in the norm; 0 or infinite in these two cases), within_eps (the share at a distance of at most eps), and what other attacks report. In attack tables of eval and train, results beyond eps count as failures.
+---
+---```lua
+---local w = tensor.from{{1, -1}, {2, 0}, {0, 1}}:reshape{3, 2}
+---local function classify(x) return x:mean{axis = {3, 4}}:matmul(w) end
+---local x, y = tensor.full({2, 3, 2, 2}, 0.5), {1, 1}
+---local adv, report = attack.fab(classify, x, y)
+---print(report.success[1], report.nearest[1] <= 0.3 * 1.03)  --> true	true
+---```
+---@param classifier classifier|function
+---@param images tensor
+---@param labels tensor|integer[]
+---@param options? attack.fabOptions
+---@return tensor adversarial
+---@return table report
+function attack.fab(classifier, images, labels, options) end
+
+---@class attack.autoattackOptions
+---@field eps? number|string # budget in pixel units of [0, 1], or a fraction such as "8/255"; 1/255 for linf, no default for l2 and l1
+---@field norm? "linf"|"l2"|"l1" # norm of the budget; default "linf"
+---@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; default "ce"
+---@field restarts? integer # random starts; the best counts; default 1
+---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
+---@field keep? "best"|"last" # which iterate is returned; the attack's own habit when not given
+---@field eot? integer # passes a gradient is averaged over; default 1
+---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it
+---@field version? "standard"|"plus"|"rand"|"ce+dlr"|"ce+t" # which stages; default "standard"
+---@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn
+---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
+---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
+---@field early_stop? boolean # samples that are solved leave the batch; default false
+---@field probes? boolean # look for signs of masked gradients with a few more passes; default true
+---@field trace? boolean # record loss and margin of every iterate; default false
+---@field batch? integer # images at once; 0: all; default 0
+---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
+---@field progress? boolean # show a progress bar; default true
+
+--- AutoAttack, in the version that is named (arXiv:2003.01690): its stages run in order, each on the samples that are left. "standard": APGD-CE, APGD-T, FAB-T, Square; "plus": more restarts; "rand": for stochastic models; "ce+dlr" and "ce+t": what TeCoA and FARE call AutoAttack. Stages have their own losses and restarts. report.attack names the version (AA/standard; AA/standard-C2 where too few classes leave stages out), report.stages what each did. Images are [N, 3, H, W] in [0, 1] at their own size, labels count from 1. The result stays within eps of the images and within [0, 1], exactly; success is judged by evaluating each result alone. The report has success, clean_correct and loss per sample, distance {linf, l2, l1}, queries {forward, backward}, flags (warnings about masked gradients) and seconds.
+---
+---```lua
+---local w = tensor.from{{1, -1}, {2, 0}, {0, 1}}:reshape{3, 2}
+---local function classify(x) return x:mean{axis = {3, 4}}:matmul(w) end
+---local x, y = tensor.full({2, 3, 2, 2}, 0.5), {1, 1}
+---local adv, report = attack.autoattack(classify, x, y, {eps = "8/255", version = "ce+dlr"})
+---print(report.attack, #report.stages)  --> AA/ce+dlr-C2	1
+---```
+---@param classifier classifier|function
+---@param images tensor
+---@param labels tensor|integer[]
+---@param options? attack.autoattackOptions
+---@return tensor adversarial
+---@return table report
+function attack.autoattack(classifier, images, labels, options) end
+
 ---@class attack.deepfoolOptions
 ---@field eps? number|string # budget that report.within_eps counts in; no limit when not given
 ---@field norm? "linf"|"l2"|"l1" # norm of the budget; default "linf"
@@ -780,7 +897,7 @@ function attack.probe(classifier, images, labels, options) end
 function attack.text(model, prompts, options) end
 
 ---@class attack.multimodalOptions.image
----@field method? "fgsm"|"rfgsm"|"bim"|"pgd"|"mifgsm"|"nifgsm"|"sifgsm"|"vmifgsm"|"vnifgsm"|"difgsm"|"tifgsm"|"apgd"|"deepfool"|"cw"|"ddn" # the attack; default "pgd"
+---@field method? "fgsm"|"rfgsm"|"bim"|"pgd"|"mifgsm"|"nifgsm"|"sifgsm"|"vmifgsm"|"vnifgsm"|"difgsm"|"tifgsm"|"apgd"|"square"|"fab"|"autoattack"|"deepfool"|"cw"|"ddn" # the attack; default "pgd"
 ---@field eps? number|string # budget in pixel units of [0, 1], or a fraction such as "8/255"; 1/255 for linf, no default for l2 and l1
 ---@field norm? "linf"|"l2"|"l1" # norm of the budget
 ---@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; default "ce"
@@ -796,7 +913,7 @@ function attack.text(model, prompts, options) end
 ---@field momentum? number # decay of an accumulated direction; 0.9 in FARE
 ---@field scales? integer # copies x / 2^i of the image; 1: it alone
 ---@field variance? boolean|integer # neighbours that correct the next gradient; true: 5; off by default
----@field beta? number # how far neighbours lie, in budgets; default 1.5
+---@field beta? number # how far neighbours lie, in budgets
 ---@field diversity? boolean|number # probability that an image is resized; true: 0.5; off by default
 ---@field resize? number # smallest side of a resized image, as a share; default 0.9
 ---@field smoothing? boolean|integer # side of the kernel that smooths gradients, odd; true: 5 up to 32 pixels, 7 up to 64, else 15; off by default
@@ -806,6 +923,12 @@ function attack.text(model, prompts, options) end
 ---@field best_loss? boolean # return the point with the largest loss, instead of a successful one before any other; default false
 ---@field compat? boolean # count as the released code does, which compares the first step with zero; default false
 ---@field wide_start? boolean # L1: walk through balls of three and two times eps first, as AutoAttack does; default false
+---@field queries? integer # images that the model is asked about; default 5000
+---@field p? number # share of the pixels in the first windows; default 0.8
+---@field rescale? boolean # stretch the schedule of window sides, made for 10,000 queries, to queries; default false
+---@field alpha_max? number # largest weight of the clean image; default 0.1
+---@field eta? number # overshoot across the boundary; default 1.05
+---@field version? "standard"|"plus"|"rand"|"ce+dlr"|"ce+t" # which stages; default "standard"
 ---@field overshoot? number # share by which the change is lengthened; default 0.02
 ---@field candidates? integer # classes looked at, by their rank on the clean image; default 10
 ---@field search_steps? integer # values of c tried; 9, or 5 with fast = true

@@ -46,7 +46,7 @@ train = {}
 function train.contrastive(options) end
 
 ---@class train.runOptions.image_attack
----@field method? "fgsm"|"rfgsm"|"bim"|"pgd"|"mifgsm"|"nifgsm"|"sifgsm"|"vmifgsm"|"vnifgsm"|"difgsm"|"tifgsm"|"apgd"|"deepfool"|"cw"|"ddn" # the attack; default "pgd"
+---@field method? "fgsm"|"rfgsm"|"bim"|"pgd"|"mifgsm"|"nifgsm"|"sifgsm"|"vmifgsm"|"vnifgsm"|"difgsm"|"tifgsm"|"apgd"|"square"|"fab"|"autoattack"|"deepfool"|"cw"|"ddn" # the attack; default "pgd"
 ---@field eps? number|string # budget in pixel units of [0, 1], or a fraction such as "8/255"; 1/255 for linf, no default for l2 and l1
 ---@field norm? "linf"|"l2"|"l1" # norm of the budget
 ---@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; default "ce"
@@ -62,7 +62,7 @@ function train.contrastive(options) end
 ---@field momentum? number # decay of an accumulated direction; 0.9 in FARE
 ---@field scales? integer # copies x / 2^i of the image; 1: it alone
 ---@field variance? boolean|integer # neighbours that correct the next gradient; true: 5; off by default
----@field beta? number # how far neighbours lie, in budgets; default 1.5
+---@field beta? number # how far neighbours lie, in budgets
 ---@field diversity? boolean|number # probability that an image is resized; true: 0.5; off by default
 ---@field resize? number # smallest side of a resized image, as a share; default 0.9
 ---@field smoothing? boolean|integer # side of the kernel that smooths gradients, odd; true: 5 up to 32 pixels, 7 up to 64, else 15; off by default
@@ -72,6 +72,12 @@ function train.contrastive(options) end
 ---@field best_loss? boolean # return the point with the largest loss, instead of a successful one before any other; default false
 ---@field compat? boolean # count as the released code does, which compares the first step with zero; default false
 ---@field wide_start? boolean # L1: walk through balls of three and two times eps first, as AutoAttack does; default false
+---@field queries? integer # images that the model is asked about; default 5000
+---@field p? number # share of the pixels in the first windows; default 0.8
+---@field rescale? boolean # stretch the schedule of window sides, made for 10,000 queries, to queries; default false
+---@field alpha_max? number # largest weight of the clean image; default 0.1
+---@field eta? number # overshoot across the boundary; default 1.05
+---@field version? "standard"|"plus"|"rand"|"ce+dlr"|"ce+t" # which stages; default "standard"
 ---@field overshoot? number # share by which the change is lengthened; default 0.02
 ---@field candidates? integer # classes looked at, by their rank on the clean image; default 10
 ---@field search_steps? integer # values of c tried; 9, or 5 with fast = true

@@ -9,6 +9,16 @@ public struct AttackTrace: Sendable {
   public var margin: [[Double]] = []
 }
 
+/// What one stage of an ensemble did.
+public struct AttackStage: Equatable, Sendable {
+  /// Its name, such as `apgd-t`.
+  public var name: String
+  /// Samples that were left for it.
+  public var attacked: Int
+  /// Samples of these that it broke.
+  public var broken: Int
+}
+
 /// What an attack did, one entry a sample.
 ///
 /// Verdicts come from evaluating each result again, alone. With `Judging.none`, and for attacks
@@ -44,6 +54,8 @@ public struct AttackReport: Sendable {
   ///
   /// 0 where the clean image does, infinite where none was found; nil for other attacks.
   public var nearest: [Double]?
+  /// Ensembles: what each stage did, in order; empty for other attacks.
+  public var stages: [AttackStage] = []
   /// Images that the models were given for each sample, clean passes, probes and verdicts included.
   public var forwards: [Int] = []
   /// Gradients that were taken for each sample.

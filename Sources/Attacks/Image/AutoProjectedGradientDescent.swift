@@ -29,7 +29,7 @@ public struct AutoProjectedGradientDescent: FixedBudgetAttack {
   public var aimsAtClasses: Bool
   /// How many classes; nil for nine, or all others where there are fewer.
   public var classes: Int?
-  /// Count increases in the first window as the released code does.
+  /// Count increases in the first window, and choose L1 entries, as the released code does.
   public var isCompatible: Bool
   /// Return the point with the largest loss, instead of a successful one before any other.
   public var keepsLargestLoss: Bool
@@ -215,7 +215,9 @@ private struct Climb {
 
   /// The next point.
   mutating func next(_ ball: Ball) throws -> Tensor {
-    let ahead = try ball.stepped(point, along: gradient, by: lengths, entries: entries)
+    let ahead = try ball.stepped(
+      point, along: gradient, by: lengths, entries: entries,
+      passesOverBlocked: !isCompatible)
     defer { isFirst = false }
     if isFirst || norm == .l1 { return ahead }
     return try ball.projected(point + (ahead - point) * 0.75 + (point - previous) * 0.25)
@@ -226,8 +228,8 @@ private struct Climb {
     (previous, point) = (point, next)
     if let newest { gradient = newest }
     let isBetter = losses.indices.map { losses[$0] > bestLosses[$0] }
-    best = try Self.chosen(isBetter, point, best)
-    bestGradient = try Self.chosen(isBetter, gradient, bestGradient)
+    best = try Tensor.chosen(isBetter, point, best)
+    bestGradient = try Tensor.chosen(isBetter, gradient, bestGradient)
     for index in losses.indices {
       bestLosses[index] = max(bestLosses[index], losses[index])
       if losses[index] > lastLosses[index] { increases[index] += 1 }
@@ -242,8 +244,8 @@ private struct Climb {
     taken = 0
     let goesBack = norm == .l1 ? try adaptEntries(ball) : halve()
     if norm != .l1 { window = max(window - decrement, shortest) }
-    point = try Self.chosen(goesBack, best, point)
-    gradient = try Self.chosen(goesBack, bestGradient, gradient)
+    point = try Tensor.chosen(goesBack, best, point)
+    gradient = try Tensor.chosen(goesBack, bestGradient, gradient)
   }
 
   private mutating func halve() -> [Bool] {
@@ -296,14 +298,5 @@ private struct Climb {
     checkedLosses = kept.of(checkedLosses)
     entries = kept.of(entries)
     support = kept.of(support)
-  }
-
-  /// Each sample from `a` where `isFirst` says so, else from `b`.
-  private static func chosen(_ isFirst: [Bool], _ a: Tensor, _ b: Tensor) throws -> Tensor {
-    guard isFirst.contains(true) else { return b }
-    guard isFirst.contains(false) else { return a }
-    let shape = [isFirst.count] + [Int](repeating: 1, count: a.shape.count - 1)
-    let mask = try Tensor(isFirst.map { $0 ? Int64(1) : 0 }, shape: shape)
-    return try Tensor.select(mask, a, b)
   }
 }

@@ -59,6 +59,12 @@ final class BestPoints {
   /// True when the kept point of a sample of the call's batch meets the criterion.
   func isSolved(_ row: Int) -> Bool { solved[row - first] }
 
+  /// The distance of a nearest point, whose loss is minus that.
+  func distance(_ row: Int) -> Double { -losses[row - first] }
+
+  /// The kept points of samples of the call's batch.
+  func images(_ rows: [Int]) throws -> Tensor { try images.rows(rows.map { $0 - first }) }
+
   private func copy(_ points: Tensor, _ position: Int, _ index: Int) throws {
     let target = try images.narrowed(0, start: index, length: 1)
     try target.assign(points.narrowed(0, start: position, length: 1))

@@ -41,6 +41,8 @@ public protocol SearchAttack: ImageAttack {
 public protocol FixedBudgetAttack: SearchAttack {
   /// Which point is the result when the settings do not say.
   var defaultKeep: Keep { get }
+  /// The loss that it increases whatever the settings say; nil for attacks that take any.
+  var ownLoss: AttackLoss? { get }
   /// True when the first point it visits is the clean image: the base then saves a pass.
   var startsAtCleanImages: Bool { get }
   /// True when it follows the gradient at its own points, so that a single step must not beat it.
@@ -56,6 +58,8 @@ extension FixedBudgetAttack {
   public var defaultKeep: Keep { .best }
   /// True.
   public var followsGradient: Bool { true }
+  /// Nil.
+  public var ownLoss: AttackLoss? { nil }
   /// False: most attacks start at a random point.
   public var startsAtCleanImages: Bool { false }
 
@@ -70,6 +74,8 @@ extension FixedBudgetAttack {
         settings: settings
       ).result()
     }
+    var settings = settings
+    settings.loss = ownLoss ?? settings.loss
     let objective = ClassifierObjective(classifier, criterion, settings)
     return try AttackRun(.within(self), images, settings, objective, objective.evaluate).result()
   }

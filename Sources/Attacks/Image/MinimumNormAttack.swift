@@ -98,6 +98,14 @@ public final class NearestSearch {
   /// Start points that the caller gave for the first run, or nil.
   public func givenStart() throws -> Tensor? { try run.givenStart(rows, restart: restart) }
 
+  /// Distances of the nearest successes so far; infinite where there is none.
+  public var nearest: [Double] {
+    rows.map { best.isSolved($0) ? best.distance($0) : .infinity }
+  }
+
+  /// The nearest successes so far; the clean image where there is none.
+  public func nearestImages() throws -> Tensor { try best.images(rows) }
+
   // MARK: What logits say
 
   /// True classes of the active samples, 0-based.

@@ -258,6 +258,17 @@ public final class PixelSearch {
     try body(inner)
   }
 
+  /// Ends the run at a point that it has visited already, with what it learnt there.
+  public func finish(at point: Tensor, losses: [Double], solved: [Bool]) throws {
+    if run.keep != .last { return }
+    let shown = settings.isOnEightBitLevels ? try ball.onEightBitLevels(point) : point
+    if run.evaluatesLastPoint {
+      try best.offer(shown, rows: rows, losses: losses, solved: solved, wanted: nil)
+    } else {
+      try best.replace(shown, rows: rows)
+    }
+  }
+
   /// Ends the run at its last point, which is evaluated only where that can matter.
   public func finish(_ point: Tensor) throws {
     if run.evaluatesLastPoint {

@@ -89,7 +89,7 @@ struct TargetsInTurn {
 
 extension AttackReport {
   /// Takes over what another report says about one of its samples.
-  fileprivate mutating func take(_ other: AttackReport, _ position: Int, at row: Int) {
+  mutating func take(_ other: AttackReport, _ position: Int, at row: Int) {
     loss[row] = other.loss[position]
     distance.linf[row] = other.distance.linf[position]
     distance.l2[row] = other.distance.l2[position]

@@ -5,14 +5,15 @@ internal import Tensors
 enum RowStep {
   /// `length · g / ‖g‖₂`.
   case scaled(Tensor, [RowScale], lengths: [Double])
-  /// `length / count` in the direction of the gradient's sign, at its `count` largest entries.
-  case sparse(Tensor, counts: [Int], lengths: [Double])
+  /// `length / count` in the direction of the gradient's sign, at its `count` largest entries; those
+  /// that the range of pixels blocks are passed over, unless told otherwise.
+  case sparse(Tensor, counts: [Int], lengths: [Double], passesOver: Bool)
   /// The whole budget at the gradient's largest entries, each filled up to the box.
   case filling(Tensor)
 
   var gradient: Tensor {
     switch self {
-    case .scaled(let gradient, _, _), .sparse(let gradient, _, _), .filling(let gradient):
+    case .scaled(let gradient, _, _), .sparse(let gradient, _, _, _), .filling(let gradient):
       return gradient
     }
   }
@@ -53,8 +54,9 @@ extension Ball {
             for i in 0..<n {
               change[i] += lengths[row] * factors[row].applied(to: Double(read[4][start + i]))
             }
-          case .sparse(_, let counts, let lengths)?:
-            let chosen = pixels.largest(counts[row], of: read[4], at: read[1])
+          case .sparse(_, let counts, let lengths, let passesOver)?:
+            let chosen = pixels.largest(
+              counts[row], of: read[4], at: passesOver ? read[1] : nil)
             let part = lengths[row] / Double(max(chosen.count, 1))
             for i in chosen { change[i] += read[4][start + i] > 0 ? part : -part }
           case .filling?: pixels.fill(&change, budget.epsilon, along: read[4])
@@ -127,15 +129,20 @@ private struct RowPixels<T: PixelScalar> {
 
   // MARK: Steps
 
-  /// Positions of the `wanted` largest entries of the gradient whose direction the range of pixels
-  /// does not block, in order; of equal ones the first.
+  /// Positions of the `wanted` largest entries of the gradient, in order; of equal ones the first.
+  ///
+  /// - Parameter point: where entries must not be blocked by the range of pixels; nil for anywhere.
   func largest(
-    _ wanted: Int, of gradient: UnsafeBufferPointer<T>, at point: UnsafeBufferPointer<T>
+    _ wanted: Int, of gradient: UnsafeBufferPointer<T>, at point: UnsafeBufferPointer<T>?
   ) -> [Int] {
     var free: [Int] = []
     for i in 0..<count {
-      let (g, pixel) = (gradient[start + i], point[start + i])
-      if g > 0 && pixel < 1 || g < 0 && pixel > 0 { free.append(i) }
+      let g = gradient[start + i]
+      guard let point else {
+        if g != 0 { free.append(i) }
+        continue
+      }
+      if g > 0 && point[start + i] < 1 || g < 0 && point[start + i] > 0 { free.append(i) }
     }
     guard free.count > wanted else { return free }
     let least = free.map { abs(gradient[start + $0]) }.sorted(by: >)[max(0, wanted - 1)]

@@ -101,7 +101,8 @@ public struct Ball {
 
   /// A step with a length for each sample, and for L1 with a number of entries for each.
   func stepped(
-    _ images: Tensor, along gradient: Tensor, by lengths: [Double], entries: [Int]? = nil
+    _ images: Tensor, along gradient: Tensor, by lengths: [Double], entries: [Int]? = nil,
+    passesOverBlocked: Bool = true
   ) throws -> Tensor {
     switch budget.norm {
     case .linf:
@@ -112,7 +113,10 @@ public struct Ball {
       return try moved(images, by: .scaled(gradient, factors, lengths: lengths))
     case .l1:
       let counts = entries ?? usualEntries
-      return try moved(images, by: .sparse(gradient, counts: counts, lengths: lengths))
+      return try moved(
+        images,
+        by: .sparse(
+          gradient, counts: counts, lengths: lengths, passesOver: passesOverBlocked))
     }
   }
 

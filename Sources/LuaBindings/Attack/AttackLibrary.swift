@@ -62,7 +62,8 @@ enum AttackLibrary {
         + "-> adversarial: tensor, report: table",
       doc: row.doc + (row.isNearest ? nearestDoc : budgetDoc),
       options: ImageAttackOptions.budget(of: row) + row.options + ImageAttackOptions.call,
-      example: example + (row.isNearest ? nearestExample(row) : budgetExample(row))
+      example: example
+        + (row.example ?? (row.isNearest ? nearestExample(row) : budgetExample(row)))
     ) { call in
       let options = try call.options(4)
       let (classifier, classes) = try call.classifier(1)

@@ -21,6 +21,12 @@ enum AttackRecords {
       record["nearest"] = nearest
       record["within_eps"] = report.shareWithinBudget ?? 0
     }
+    if !report.stages.isEmpty {
+      record["stages"] = LuaList(
+        report.stages.map { stage -> LuaRecord in
+          ["name": stage.name, "attacked": stage.attacked, "broken": stage.broken]
+        })
+    }
     if let targets = report.targets { record["targets"] = targets.map { $0 + 1 } }
     if let trace = report.trace {
       record["trace"] = ["loss": trace.loss, "margin": trace.margin] as LuaRecord

@@ -141,7 +141,7 @@ enum ImageAttackOptions {
     settings.isWithinBudgetOnly = true
     let (attack, own) = try row.make(options)
     return ImageAttackSpecification(
-      name: name, attack: attack, settings: settings,
+      name: attack is AutoAttack ? attack.name : name, attack: attack, settings: settings,
       record: .object([.init("method", .string(name))] + common + own))
   }
 }

@@ -17,6 +17,8 @@ struct ImageAttackRow: Sendable {
   var ignored: Set<String> = []
   /// Options beyond the common ones.
   let options: [OptionSpec]
+  /// What follows the usual classifier, images and labels; nil for the usual example.
+  var example: String?
   /// The attack that options describe; the record names its own parameters.
   let make: @Sendable (Options) throws -> (attack: any ImageAttack, record: [JSONValue.Member])
 

@@ -217,7 +217,11 @@ enum EvalLibrary {
       }
     }
     func image(_ options: Options) throws -> EvaluatedImageAttack {
-      try EvaluatedImageAttack(ImageAttackOptions.specification(options, call))
+      var attack = try EvaluatedImageAttack(ImageAttackOptions.specification(options, call))
+      if let ensemble = attack.attack as? AutoAttack {
+        attack.name = ensemble.name(classes: classifier.classNames.count)
+      }
+      return attack
     }
     func text(_ options: Options) throws -> EvaluatedTextAttack {
       let attack = try TextAttackOptions.specification(options, call, model: classifier.model)
