@@ -5,6 +5,23 @@ import Testing
 
 /// The texts of every refusal, and what is refused: I17, I21, I22, B01, B17, B26, B53.
 @Suite struct AttackErrorTests {
+  @Test(
+    "B04: every loss has its name, and no other name has a loss",
+    arguments: [
+      "ce", "margin", "dlr",
+    ])
+  func losses(_ name: String) throws {
+    let found: String
+    switch try AttackLoss.named(name) {
+    case .crossEntropy: found = "ce"
+    case .margin: found = "margin"
+    case .dlr: found = "dlr"
+    default: found = "another"
+    }
+    #expect(found == name)
+    #expect(throws: KilpiError.self) { try AttackLoss.named(name + "x") }
+  }
+
   struct Case: CustomTestStringConvertible, @unchecked Sendable {
     var id: String
     var expected: String

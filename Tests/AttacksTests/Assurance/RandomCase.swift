@@ -18,14 +18,18 @@ struct RandomCase: PropertyCase {
     if check.isLinearOnly, !(attack.kinds?.contains(.linear) ?? true) {
       check = Conformance.checks[0]
     }
+    // Copies that lie in the ball by chance look like points that were visited.
+    if check.id == "I9", attack.showsCopies { check = Conformance.checks[0] }
     let kind: ToyModel.Kind = check.isLinearOnly ? .linear : pick([.linear, .relu, .gelu])
     let shape = pick([
       [1, 1, 3], [1, 2, 2], [3, 2, 2], [3, 3, 2], [1, 5, 5], [3, 4, 4], [1, 8, 8],
     ])
-    let model = ToyModel(
+    var model = ToyModel(
       kind: kind, shape: shape, classes: 2 + stream.integer(below: 9),
       hidden: 2 + stream.integer(below: 10), seed: stream.next() >> 32,
       pixels: pick(ToyModel.Pixels.allCases))
+    // With more classes the gradient turns on the way, and a single step can lose.
+    if check.isLinearOnly { model.classes = 2 }
     let norm = pick(attack.norms)
     let scale = stream.uniform()
     let epsilon: Double
