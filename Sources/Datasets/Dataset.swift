@@ -75,6 +75,9 @@ public final class Dataset {
   /// How many samples there are.
   public var count: Int { rows.count }
 
+  /// How many samples the whole split has, of which a subset holds some.
+  public var splitCount: Int { source.count }
+
   /// True when the samples have captions in place of labels.
   public var hasCaptions: Bool { count > 0 && source.label(at: rows[0]) == nil }
 

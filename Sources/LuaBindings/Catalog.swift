@@ -24,7 +24,8 @@ public enum KilpiCatalog {
     Module(library: DataLibrary.library, types: [DatasetType.type]),
     Module(library: TrainLibrary.library),
     Module(
-      library: EvalLibrary.library, types: [EvalLibrary.reportType, EvalLibrary.comparisonType]),
+      library: EvalLibrary.library,
+      types: [EvalLibrary.reportType, EvalLibrary.comparisonType, RetrievalEntries.reportType]),
     Module(library: PlotLibrary.library),
     Module(library: JSONLibrary.library, types: [JSONLibrary.nullType]),
     Module(library: DisplayLibrary.library),

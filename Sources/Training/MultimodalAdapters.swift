@@ -53,6 +53,20 @@ public struct MultimodalSpecification {
   /// The name in tables.
   public var name: String { image.name + " + " + text.name }
 
+  /// How often the image attack runs, at most; a look at scaled copies counts for each of them.
+  public var imageRuns: Int {
+    func runs(_ method: MultimodalMethod) -> Int {
+      switch method {
+      case .alternating: return rounds
+      case .sga: return 1 + views.scales.count
+      default: return 1
+      }
+    }
+    guard method == .worst else { return runs(method) }
+    let members = methods.isEmpty ? MultimodalMethod.allCases.filter { $0 != .worst } : methods
+    return members.reduce(0) { $0 + runs($1) }
+  }
+
   /// All parameters, for records.
   public var record: JSONValue {
     let uses = method == .worst ? methods.isEmpty ? MultimodalMethod.allCases : methods : [method]

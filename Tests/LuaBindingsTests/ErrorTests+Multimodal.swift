@@ -4,6 +4,10 @@ extension ErrorTests {
   private static let call =
     #"attack.multimodal(clip.create("tiny"), tensor.zeros{1, 3, 16, 16}, "#
 
+  private static let retrieval =
+    #"eval.retrieval{model = clip.create("tiny"), data = data.from(tensor.zeros{2, 3, 16, 16}, "#
+    + #"{"a", "b"}), "#
+
   /// Bad input to attacks on images and texts together.
   static let multimodal: [ErrorCase] = [
     ErrorCase(
@@ -53,5 +57,31 @@ extension ErrorTests {
       call + #"{1}, {"a", "b"}, {text = {method = "bert"}})"#,
       #"attack.multimodal: method = "bert" needs a masked language model (pass mlm = "#
         + #"text.load_mlm(path))"#),
+    ErrorCase(
+      retrieval + #"attack = {multimodal = {method = "adaptive"}}}"#,
+      #"eval.retrieval: option 'attack.multimodal.method' must be one of "independent", "#
+        + #""co-attack", "sga", got "adaptive""#),
+    ErrorCase(
+      retrieval + #"attack = {image = 3}}"#,
+      #"eval.retrieval: option 'attack.image' must be a table, got number"#),
+    ErrorCase(
+      retrieval + #"attack = {image = {3}}}"#,
+      #"eval.retrieval: option 'attack.image' holds a number, tables are needed"#),
+    ErrorCase(
+      retrieval + #"attack = {image = {loss = "ce"}}}"#,
+      #"eval.retrieval: unknown option 'loss'"#),
+    ErrorCase(
+      #"eval.retrieval{model = clip.create("tiny"), data = data.from(tensor.zeros{1, 3, 8, 8}, {1})}"#,
+      #"eval.retrieval: memory has classes, not captions (evaluate it with eval.robustness)"#),
+    ErrorCase(
+      retrieval + #"}:recall("images", "tr", 1)"#,
+      #"recall: there is no scenario 'images' (there are clean)"#),
+    ErrorCase(
+      retrieval + #"}:recall("clean", "up", 1)"#,
+      #"recall: there is no direction 'up' ("tr": images find captions; "ir": "#
+        + #"captions find images)"#),
+    ErrorCase(
+      retrieval + #"}:recall("clean", "tr", 0)"#,
+      #"recall: k is 0, at least 1 is needed"#),
   ]
 }

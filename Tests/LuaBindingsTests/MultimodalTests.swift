@@ -108,7 +108,64 @@ import Testing
       """, "true\n"),
   ]
 
-  @Test(arguments: cases) func prints(_ row: OutputCase) throws {
+  static let evaluations: [OutputCase] = [
+    OutputCase(
+      "eval.robustness has a row for every method",
+      """
+      local ds = data.from(x, y, names)
+      local list = {}
+      for i, method in ipairs{"independent", "adaptive", "image-first", "alternating", "co-attack",
+          "sga", "worst"} do
+        list[i] = {method = method, image = {steps = 2}, text = small, scales = {1}}
+      end
+      local r = eval.robustness{model = model, data = ds, attacks = {multimodal = list}}
+      for _, label in ipairs{"mm_sep", "mm_t2i", "mm_i2t", "mm_alt", "mm_co", "mm_sga", "mm_worst"} do
+        print(label, r:accuracy(label .. "/pgd + char") <= 1)
+      end
+      print(r:accuracy("worst") <= r:accuracy("mm_worst"), r:accuracy("mm_worst") <= r:accuracy("mm_alt"))
+      """,
+      """
+      mm_sep\ttrue
+      mm_t2i\ttrue
+      mm_i2t\ttrue
+      mm_alt\ttrue
+      mm_co\ttrue
+      mm_sga\ttrue
+      mm_worst\ttrue
+      true\ttrue
+
+      """),
+    OutputCase(
+      "eval.retrieval: image, text and both; success rates; lists of attacks",
+      """
+      local ds = data.from(x, {{"a red cat", "one cat"}, {"a dog"}, {"a bird", "birds"}, {"sky"}})
+      local r = eval.retrieval{model = model, data = ds, name = "tiny", attack = {
+        image = {{steps = 2, eps = "8/255"}, {method = "fgsm", objective = "captions"}},
+        text = {method = "char", sites = 2, objective = "img"},
+        multimodal = {{method = "co-attack", image = {steps = 2}, text = small},
+          {method = "sga", image = {steps = 2}, text = small, scales = {0.5}}}}}
+      print(tostring(r))
+      for _, row in ipairs(r:to_table().scenarios) do
+        local tr, ir = row.tr["R@1"], row.ir["R@5"]
+        print(row.label, tr.n, ir.n, r:recall(row.label, "tr", 1) == tr.recall,
+          r:lost(row.label, "tr", 10))
+      end
+      print(r:table():find("tiny: memory, 4 images and 6 captions", 1, true) ~= nil)
+      """,
+      """
+      retrieval report: clean, image/pgd, image/fgsm, text/char, mm_co/pgd + char, mm_sga/pgd + char
+      clean\t4\t6\ttrue\t0.0
+      image/pgd\t4\t6\ttrue\t0.0
+      image/fgsm\t4\t6\ttrue\t0.0
+      text/char\t4\t6\ttrue\t0.0
+      mm_co/pgd + char\t4\t6\ttrue\t0.0
+      mm_sga/pgd + char\t4\t6\ttrue\t0.0
+      true
+
+      """),
+  ]
+
+  @Test(arguments: cases + evaluations) func prints(_ row: OutputCase) throws {
     #expect(try Script().run(Self.setUp + row.source) == row.output)
   }
 }

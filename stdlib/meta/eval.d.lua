@@ -134,6 +134,71 @@ function comparison:plot(path) end
 --- Frees the value now.
 function comparison:release() end
 
+--- Recall in both directions, clean and under attack, with everything that fixes it.
+---@class retrieval_report
+local retrieval_report = {}
+
+--- The table, as text.
+---
+---```lua
+---local ds = data.from(tensor.rand{2, 3, 16, 16}, {"a cat", "a dog"})
+---local r = eval.retrieval{model = clip.create("tiny"), data = ds}
+---print(r:table():find("R@10") ~= nil)  --> true
+---```
+---@return string
+function retrieval_report:table() end
+
+--- R@k in 0 … 1 of a row such as "clean", "image/pgd" or "mm_sga"; direction "tr": images find captions, "ir": captions find images.
+---
+---```lua
+---local ds = data.from(tensor.rand{2, 3, 16, 16}, {"a cat", "a dog"})
+---local r = eval.retrieval{model = clip.create("tiny"), data = ds}
+---print(r:recall("clean", "ir", 10))  --> 1.0
+---```
+---@param scenario string
+---@param direction string
+---@param k integer
+---@return number
+function retrieval_report:recall(scenario, direction, k) end
+
+--- The share of items found at k when clean that are not found any more; nil if none was.
+---
+---```lua
+---local ds = data.from(tensor.rand{2, 3, 16, 16}, {"a cat", "a dog"})
+---local r = eval.retrieval{model = clip.create("tiny"), data = ds}
+---print(r:lost("clean", "tr", 10))  --> 0.0
+---```
+---@param scenario string
+---@param direction string
+---@param k integer
+---@return number
+function retrieval_report:lost(scenario, direction, k) end
+
+--- Writes report.json, table.txt, table.md, table.csv and items.jsonl.
+---
+---```lua
+---local ds = data.from(tensor.rand{2, 3, 16, 16}, {"a cat", "a dog"})
+---local r = eval.retrieval{model = clip.create("tiny"), data = ds}
+---local folder = os.tmpname() .. "-retrieval"
+---r:save(folder)
+---print(io.open(folder .. "/table.txt"):read("l") ~= nil)  --> true
+---```
+---@param folder string
+function retrieval_report:save(folder) end
+
+--- Everything that report.json holds.
+---
+---```lua
+---local ds = data.from(tensor.rand{2, 3, 16, 16}, {"a cat", "a dog"})
+---local r = eval.retrieval{model = clip.create("tiny"), data = ds}
+---print(type(r:to_table().scenarios))  --> table
+---```
+---@return table
+function retrieval_report:to_table() end
+
+--- Frees the value now.
+function retrieval_report:release() end
+
 --- Robust accuracy measured as it should be: per sample, with every attack judged afresh, Wilson intervals, both attack-success rates, and a record of everything that fixes the numbers.
 ---@class evallib
 eval = {}
@@ -142,7 +207,7 @@ eval = {}
 ---@field clean? boolean # show the clean accuracy; default true
 ---@field image? table # an image attack {method = "pgd", …}, or a list of such
 ---@field text? table # a text attack {method = "synonym", …}, or a list of such
----@field multimodal? table # {} for independent and adaptive, or {method = …, image = {…}, text = {…}}, or a list of such
+---@field multimodal? table # {} for independent and adaptive, or {method = …, image = {…}, text = {…}} with the methods and options of attack.multimodal, or a list of such
 
 ---@class eval.robustnessOptions
 ---@field model clip_model|classifier # what to evaluate
@@ -177,7 +242,7 @@ function eval.robustness(options) end
 ---@field clean? boolean # show the clean accuracy; default true
 ---@field image? table # an image attack {method = "pgd", …}, or a list of such
 ---@field text? table # a text attack {method = "synonym", …}, or a list of such
----@field multimodal? table # {} for independent and adaptive, or {method = …, image = {…}, text = {…}}, or a list of such
+---@field multimodal? table # {} for independent and adaptive, or {method = …, image = {…}, text = {…}} with the methods and options of attack.multimodal, or a list of such
 
 ---@class eval.costOptions
 ---@field model clip_model|classifier # what to evaluate
@@ -212,7 +277,7 @@ function eval.cost(options) end
 ---@field clean? boolean # show the clean accuracy; default true
 ---@field image? table # an image attack {method = "pgd", …}, or a list of such
 ---@field text? table # a text attack {method = "synonym", …}, or a list of such
----@field multimodal? table # {} for independent and adaptive, or {method = …, image = {…}, text = {…}}, or a list of such
+---@field multimodal? table # {} for independent and adaptive, or {method = …, image = {…}, text = {…}} with the methods and options of attack.multimodal, or a list of such
 
 ---@class eval.compareOptions
 ---@field data? dataset # labelled images; not needed with reports
@@ -240,3 +305,29 @@ function eval.cost(options) end
 ---@param options table
 ---@return comparison
 function eval.compare(options) end
+
+---@class eval.retrievalOptions.attack
+---@field image? table # an attack on all images {method = "pgd", objective = "kl"|"cosine"|"captions", …}, or a list of such
+---@field text? table # an attack on all captions {method = "synonym", objective = "kl"|"img", …}, or a list of such
+---@field multimodal? table # {method = "independent"|"co-attack"|"sga", image = {…}, text = {…}}, or a list of such
+
+---@class eval.retrievalOptions
+---@field model clip_model # what to evaluate
+---@field data dataset # images with captions
+---@field attack? eval.retrievalOptions.attack # what to measure; clean recall alone when not given
+---@field batch? integer # images at once; default 64
+---@field name? string # the model's name in the table
+---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
+---@field out? string # folder for report.json, tables and one line an image
+
+--- Recall at 1, 5 and 10 in both directions over a set of images with captions (a test split), clean and with every image, every caption or both attacked; ties are broken against the own item. Both success rates are given: drop, points of recall lost, and lost, the share of items found before that are not found any more. Attacks see an image with its own captions alone. Co-Attack and sga have eps = 2/255 unless told otherwise. Print r:table(), read r:recall(scenario, direction, k).
+---
+---```lua
+---local model, x = clip.create("tiny"), tensor.rand{3, 3, 16, 16}
+---local ds = data.from(x, {{"a cat", "one cat"}, {"a dog"}, {"the sky"}})
+---local r = eval.retrieval{model = model, data = ds, attack = {image = {eps = "8/255", steps = 2}}}
+---print(r:recall("clean", "tr", 5) >= r:recall("clean", "tr", 1))  --> true
+---```
+---@param options table
+---@return retrieval_report
+function eval.retrieval(options) end

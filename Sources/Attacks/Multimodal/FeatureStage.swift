@@ -119,7 +119,7 @@ struct FeatureStage {
     let noise = ViewNoise(settings.seed, ids)
     let encoder = self.encoder
     let views = attack.views
-    let attacked = try ball.maximize(
+    var attacked = try ball.maximize(
       { images, rows in
         var sum = try encoder.image(images)
         let steps = noise.next(rows)
@@ -129,6 +129,10 @@ struct FeatureStage {
         }
         return try -(first.rows(rows) * sum).sum(axes: [1])
       }, images: images, settings: settings)
+    // Each look shows the model the image and its copies.
+    let shown = 1 + views.scales.count
+    attacked.report.forwards = attacked.report.forwards.map { $0 * shown }
+    attacked.report.backwards = attacked.report.backwards.map { $0 * shown }
     return (attacked, try moved(captions, from: attacked.images, by: against))
   }
 

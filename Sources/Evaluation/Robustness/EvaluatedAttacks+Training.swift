@@ -1,3 +1,4 @@
+internal import Attacks
 public import Training
 
 // Trainers and evaluations take the same descriptions of attacks.
@@ -16,6 +17,22 @@ extension EvaluatedTextAttack {
   public init(_ specification: TextAttackSpecification) {
     self.init(name: specification.name, record: specification.record) { classifier, progress in
       try specification.perturb(classifier, progress: progress)
+    }
+  }
+}
+
+extension EvaluatedMultimodalAttack {
+  /// The attack that a description stands for.
+  public init(_ specification: MultimodalSpecification) {
+    self.init(
+      specification.method, image: EvaluatedImageAttack(specification.image),
+      text: EvaluatedTextAttack(specification.text))
+    if specification.method == .independent || specification.method == .adaptive { return }
+    joint = Joint(record: specification.record, imageRuns: specification.imageRuns) {
+      let session = try MultimodalSession(specification, classifier: $0, progress: $1)
+      return { images, labels, settings in
+        try session.run(images: images, labels: labels, settings: settings)
+      }
     }
   }
 }

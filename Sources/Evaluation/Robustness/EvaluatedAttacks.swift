@@ -2,6 +2,7 @@ public import Attacks
 public import ClipModels
 public import Diagnostics
 public import Files
+public import Tensors
 
 /// An image attack as an evaluation runs it.
 public struct EvaluatedImageAttack {
@@ -97,13 +98,33 @@ public struct EvaluatedTextAttack {
 
 /// An image attack and a text attack together.
 public struct EvaluatedMultimodalAttack {
-  /// In which way they are put together.
-  public enum Method: String, Sendable, CaseIterable {
-    /// Images attacked against the clean prompts, scored with the adversarial ones: the published
-    /// "multimodal" number, neither joint nor adaptive (`mm_sep`).
-    case independent
-    /// Prompts attacked first, then the images against the adversarial prompts (`mm_t2i`).
-    case adaptive
+  /// In which way they are put together: `independent` is the published "multimodal" number,
+  /// neither joint nor adaptive.
+  public typealias Method = MultimodalMethod
+
+  /// A method that attacks both sides of each sample at once: all but `independent` and `adaptive`.
+  public struct Joint {
+    /// Attacks images with their labels; the closure changes the image attack's settings.
+    public typealias Perturb = (
+      _ images: Tensor, _ labels: [Int], _ settings: (inout AttackSettings) -> Void
+    ) throws -> MultimodalResult
+
+    /// Its parameters, for the record.
+    public var record: JSONValue
+    /// How often it runs the image attack, at most.
+    public var imageRuns: Int
+    /// Makes the attack on a classifier, once an evaluation.
+    public var prepare: (ZeroShotClassifier, ProgressHandler?) throws -> Perturb
+
+    /// Names an attack.
+    public init(
+      record: JSONValue = .null, imageRuns: Int = 1,
+      prepare: @escaping (ZeroShotClassifier, ProgressHandler?) throws -> Perturb
+    ) {
+      self.record = record
+      self.imageRuns = imageRuns
+      self.prepare = prepare
+    }
   }
 
   /// In which way they are put together.
@@ -112,12 +133,17 @@ public struct EvaluatedMultimodalAttack {
   public var image: EvaluatedImageAttack
   /// The text attack; under the name of another of the evaluation, it is that attack.
   public var text: EvaluatedTextAttack
+  /// What carries out the method; nil for `independent` and `adaptive`.
+  public var joint: Joint?
 
   /// Puts two attacks together.
-  public init(_ method: Method, image: EvaluatedImageAttack, text: EvaluatedTextAttack) {
+  public init(
+    _ method: Method, image: EvaluatedImageAttack, text: EvaluatedTextAttack, joint: Joint? = nil
+  ) {
     self.method = method
     self.image = image
     self.text = text
+    self.joint = joint
   }
 
   /// Every image attack with every text attack, by every method.

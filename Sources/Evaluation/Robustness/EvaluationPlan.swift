@@ -32,6 +32,8 @@ struct PlannedRow {
   /// With the evaluation's settings.
   var image: EvaluatedImageAttack?
   var text: EvaluatedTextAttack?
+  /// A multimodal method that attacks both sides at once.
+  var joint: EvaluatedMultimodalAttack.Joint?
   /// Only what earlier image attacks left is attacked.
   var onSurvivors = false
 
@@ -39,6 +41,11 @@ struct PlannedRow {
 
   /// Passes a sample.
   var cost: AttackCost {
+    if let image, let joint {
+      // Each run of the image attack is judged with its prompts, and the four pairs at the end.
+      let runs = image.attack.plannedCost(image.settings) * joint.imageRuns
+      return runs + AttackCost(forwards: 4 + 3 * joint.imageRuns, backwards: 0)
+    }
     if let image, kind != .multimodalIndependent {
       return image.attack.plannedCost(image.settings)
     }
@@ -50,6 +57,7 @@ struct PlannedRow {
     var members: [JSONValue.Member] = []
     if let image { members.append(.init("image", image.fullRecord)) }
     if let text { members.append(.init("text", text.record)) }
+    if let joint { members.append(.init("multimodal", joint.record)) }
     if onSurvivors { members.append(.init("on_survivors", .bool(true))) }
     return .object(members)
   }
@@ -90,10 +98,16 @@ struct EvaluationPlan {
       rows.append(PlannedRow(kind: .text, name: attack.name, text: attack))
     }
     for both in evaluation.multimodal {
+      var image = completed(both.image)
+      if both.joint != nil {
+        // Who is attacked is decided before; images meet other prompts than those of the search.
+        image.settings.attacksAll = true
+        image.settings.stopsEarly = false
+      }
       rows.append(
         PlannedRow(
-          kind: both.method == .independent ? .multimodalIndependent : .multimodalAdaptive,
-          name: both.name, image: completed(both.image), text: both.text))
+          kind: ScenarioKind(both.method), name: both.name, image: image,
+          text: both.joint == nil ? both.text : nil, joint: both.joint))
     }
   }
 

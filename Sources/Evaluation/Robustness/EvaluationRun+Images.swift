@@ -50,7 +50,7 @@ extension EvaluationRun {
       let result = try result(attack, classifier, part, label: rows[index].label)
       let scores = positions.map { clean[$0] }
       records = try verdicts(index, result, part, scores)
-      try checkBounds(result, attack.settings.budget, &unit)
+      try checkBounds(result.images, result.report, attack.settings.budget, &unit)
       unit.flags = result.report.flags
       if let kind = evaluation.savedImages {
         try save(kind, index, result.images, part, positions, classifier, &records, &unit)
@@ -121,16 +121,16 @@ extension EvaluationRun {
   }
 
   /// The budget must hold, checked in float64: exactly in L∞, to 1e-6 relative in the other norms.
-  private func checkBounds(
-    _ result: AttackResult, _ budget: Budget, _ unit: inout EvaluationUnit
+  func checkBounds(
+    _ images: Tensor, _ report: AttackReport, _ budget: Budget, _ unit: inout EvaluationUnit
   ) throws {
     let slack = budget.norm == .linf ? 0 : 1e-6 * budget.epsilon
-    let largest = result.report.distance[budget.norm].max() ?? 0
+    let largest = report.distance[budget.norm].max() ?? 0
     if !(largest <= budget.epsilon + slack) {
       unit.problems.append(
         "the change \(largest) is larger than the budget, \(budget.description)")
     }
-    let isInside = try result.images.withPixels { values in
+    let isInside = try images.withPixels { values in
       values.allSatisfy { $0 >= 0 && $0 <= 1 }
     }
     if !isInside { unit.problems.append("adversarial pixels leave 0 … 1") }

@@ -21,6 +21,8 @@ final class EvaluationRun {
   /// Prompts attacked so far, by the attack's name.
   private var texts: [String: (record: TextAttackRecord, classifier: Classifier)] = [:]
   private var textOrder: [String] = []
+  /// Multimodal methods made so far, by row.
+  var joint: [Int: EvaluatedMultimodalAttack.Joint.Perturb] = [:]
   private var pictures: [PictureRow] = []
   /// Which samples' pictures are kept, spread evenly: sets are often sorted by class.
   private let pictured: [Int]
@@ -174,6 +176,9 @@ final class EvaluationRun {
           ?? result(image, subject.classifier, part, label: row.label).images
         attacked[image.name] = moved
         try score(index, changed.classifier, part, clean, moved: moved)
+      case .multimodalImageFirst, .multimodalAlternating, .multimodalCoAttack, .multimodalSGA,
+        .multimodalWorst:
+        try attackJointly(index, part, clean)
       case .clean, .worst: continue
       }
     }

@@ -119,6 +119,17 @@ public struct RobustnessEvaluation {
         "", "a plain function has no prompts to attack",
         advice: "pass a classifier made by model:classifier, or leave text attacks out")
     }
+    for attack in multimodal where attack.method != .independent && attack.method != .adaptive {
+      guard attack.joint != nil else {
+        throw KilpiError("", "method \"\(attack.method.rawValue)\" is not described")
+      }
+      if savedImages != nil {
+        throw KilpiError(
+          "",
+          "save_images cannot keep rows of method \"\(attack.method.rawValue)\", whose images go "
+            + "with prompts of their own", advice: "leave it out, or keep them in another run")
+      }
+    }
     if perturbationPlace == .input, subject.inputSide == nil {
       throw KilpiError(
         "", "the input size of a plain function is not known", advice: "use perturb_at = \"native\""

@@ -28,6 +28,16 @@ enum MultimodalOptions {
       "methods", "worst: what is chosen from for each sample; all methods that fit when not given"),
   ]
 
+  /// Attack tables of an evaluation.
+  static let table: [OptionSpec] =
+    [
+      .choice(
+        "method", MultimodalMethod.allCases.map(\.rawValue),
+        "how the two attacks are put together; independent and adaptive when not given"),
+      .table("image", ImageAttackOptions.table, "the image attack; attacks.image when not given"),
+      .table("text", TextAttackOptions.table, "the text attack; attacks.text when not given"),
+    ] + own
+
   /// `image` and `text` for the two attacks, `method` left to the caller.
   static func specification(
     _ method: MultimodalMethod, image: ImageAttackSpecification, text: TextAttackSpecification,

@@ -16,7 +16,7 @@ enum EvalLibrary {
       Robust accuracy measured as it should be: per sample, with every attack judged afresh, Wilson \
       intervals, both attack-success rates, and a record of everything that fixes the numbers.
       """,
-    entries: [robustness, cost, compare])
+    entries: [robustness, cost, compare, RetrievalEntries.retrieval])
 
   private static let example = """
     local model = clip.create("tiny")
@@ -30,7 +30,8 @@ enum EvalLibrary {
     .any("text", type: "table", "a text attack {method = \"synonym\", …}, or a list of such"),
     .any(
       "multimodal", type: "table",
-      "{} for independent and adaptive, or {method = …, image = {…}, text = {…}}, or a list of such"
+      "{} for independent and adaptive, or {method = …, image = {…}, text = {…}} with the methods and "
+        + "options of attack.multimodal, or a list of such"
     ),
   ]
 
@@ -216,38 +217,39 @@ enum EvalLibrary {
         return try call.options(inner, specs: specs, path: "attacks.\(name)[\(index + 1)].")
       }
     }
-    func image(_ options: Options) throws -> EvaluatedImageAttack {
-      var attack = try EvaluatedImageAttack(ImageAttackOptions.specification(options, call))
-      if let ensemble = attack.attack as? AutoAttack {
-        attack.name = ensemble.name(classes: classifier.classNames.count)
+    // A set of attacks is named after its members, which depend on the classes.
+    func named(_ image: ImageAttackSpecification) -> ImageAttackSpecification {
+      var image = image
+      if let ensemble = image.attack as? AutoAttack {
+        image.name = ensemble.name(classes: classifier.classNames.count)
       }
-      return attack
+      return image
     }
-    func text(_ options: Options) throws -> EvaluatedTextAttack {
-      let attack = try TextAttackOptions.specification(options, call, model: classifier.model)
-      return EvaluatedTextAttack(name: attack.name, record: attack.record) {
-        try attack.perturb($0, progress: $1)
-      }
+    func text(_ options: Options) throws -> TextAttackSpecification {
+      try TextAttackOptions.specification(options, call, model: classifier.model)
     }
-    evaluation.images = try tables("image", ImageAttackOptions.table).map(image)
-    evaluation.texts = try tables("text", TextAttackOptions.table).map(text)
-    let both: [OptionSpec] = [
-      .choice("method", ["independent", "adaptive"], "both when not given"),
-      .table("image", ImageAttackOptions.table, "the image attack; attacks.image when not given"),
-      .table("text", TextAttackOptions.table, "the text attack; attacks.text when not given"),
-    ]
-    for table in try tables("multimodal", both) {
-      let images =
-        table.has("image") || evaluation.images.isEmpty
-        ? [try image(table.options("image"))] : evaluation.images
-      let texts =
-        table.has("text") || evaluation.texts.isEmpty
-        ? [try text(table.options("text"))] : evaluation.texts
-      let chosen = try table.stringIfGiven("method").flatMap {
-        EvaluatedMultimodalAttack.Method(rawValue: $0)
+    let images = try tables("image", ImageAttackOptions.table).map {
+      named(try ImageAttackOptions.specification($0, call))
+    }
+    let texts = try tables("text", TextAttackOptions.table).map(text)
+    evaluation.images = images.map { EvaluatedImageAttack($0) }
+    evaluation.texts = texts.map { EvaluatedTextAttack($0) }
+    for table in try tables("multimodal", MultimodalOptions.table) {
+      let chosen = try table.stringIfGiven("method").flatMap { MultimodalMethod(rawValue: $0) }
+      for method in chosen.map({ [$0] }) ?? [.independent, .adaptive] {
+        let ownImages =
+          table.has("image") || images.isEmpty
+          ? [named(try MultimodalOptions.image(table.options("image"), call, method))] : images
+        let ownTexts =
+          table.has("text") || texts.isEmpty ? [try text(table.options("text"))] : texts
+        for image in ownImages {
+          for text in ownTexts {
+            evaluation.multimodal.append(
+              EvaluatedMultimodalAttack(
+                try MultimodalOptions.specification(method, image: image, text: text, table)))
+          }
+        }
       }
-      evaluation.multimodal += EvaluatedMultimodalAttack.all(
-        images: images, texts: texts, methods: chosen.map { [$0] } ?? [.independent, .adaptive])
     }
     if let count = options.value("samples").int {
       guard count > 0 else { throw options.problem("samples", "is \(count), at least 1 is needed") }

@@ -1,0 +1,233 @@
+internal import Attacks
+internal import ClipModels
+internal import Datasets
+internal import Diagnostics
+internal import Evaluation
+internal import Files
+internal import LuaHost
+internal import Tensors
+internal import Training
+
+/// A retrieval report as scripts hold it.
+final class RetrievalHandle: LuaObject {
+  let report: RetrievalReport
+  init(_ report: RetrievalReport) { self.report = report }
+}
+
+/// `eval.retrieval`.
+enum RetrievalEntries {
+  private static let image: [OptionSpec] =
+    ImageAttackOptions.table.filter { $0.name != "loss" } + [
+      .choice(
+        "objective", ImageObjective.allCases.map(\.rawValue), default: "kl",
+        "what is increased: kl or cosine of clean and moved features, or the distance from the image's captions"
+      )
+    ]
+
+  private static let text: [OptionSpec] =
+    TextAttackOptions.table + [
+      .choice(
+        "objective", ["kl", "cosine", "l2", "img"], default: "kl",
+        "what is increased; img moves a caption away from its image")
+    ]
+
+  private static let both: [OptionSpec] =
+    [
+      .choice(
+        "method", MultimodalMethod.captioned.map(\.rawValue), default: "independent",
+        "how the two attacks are put together"),
+      .table("image", ImageAttackOptions.table, "the image attack"),
+      .table("text", TextAttackOptions.table, "the text attack"),
+    ] + MultimodalOptions.own.filter { ["alpha", "compat", "scales", "noise"].contains($0.name) }
+
+  private static let attack: [OptionSpec] = [
+    .any(
+      "image", type: "table",
+      "an attack on all images {method = \"pgd\", objective = \"kl\"|\"cosine\"|\"captions\", …}, or a list of such"
+    ),
+    .any(
+      "text", type: "table",
+      "an attack on all captions {method = \"synonym\", objective = \"kl\"|\"img\", …}, or a list of such"
+    ),
+    .any(
+      "multimodal", type: "table",
+      "{method = \"independent\"|\"co-attack\"|\"sga\", image = {…}, text = {…}}, or a list of such"
+    ),
+  ]
+
+  static let retrieval = Entry(
+    "retrieval", "(options: table) -> retrieval report",
+    doc: """
+      Recall at 1, 5 and 10 in both directions over a set of images with captions (a test split), clean \
+      and with every image, every caption or both attacked; ties are broken against the own item. Both \
+      success rates are given: drop, points of recall lost, and lost, the share of items found before \
+      that are not found any more. Attacks see an image with its own captions alone. Co-Attack and sga \
+      have eps = 2/255 unless told otherwise. Print r:table(), read r:recall(scenario, direction, k).
+      """,
+    options: [
+      OptionSpec.handle("model", type: "clip model", "what to evaluate").mandatory,
+      OptionSpec.handle("data", type: "dataset", "images with captions").mandatory,
+      .table("attack", attack, "what to measure; clean recall alone when not given"),
+      .integer("batch", default: 64, range: 1...65536, "images at once"),
+      .string("name", "the model's name in the table"), .seed,
+      .string("out", "folder for report.json, tables and one line an image"),
+    ],
+    example: """
+      local model, x = clip.create("tiny"), tensor.rand{3, 3, 16, 16}
+      local ds = data.from(x, {{"a cat", "one cat"}, {"a dog"}, {"the sky"}})
+      local r = eval.retrieval{model = model, data = ds, attack = {image = {eps = "8/255", steps = 2}}}
+      print(r:recall("clean", "tr", 5) >= r:recall("clean", "tr", 1))  --> true
+      """
+  ) { call in
+    let options = try call.options(1)
+    let model = try options.handle("model", as: ClipModel.self)
+    let data = try options.handle("data", as: Dataset.self)
+    var evaluation = RetrievalEvaluation()
+    let attacks = try options.options("attack")
+    evaluation.images = try attacks.tables("image", image, call, path: "attack.").map { table in
+      RetrievalEvaluation.ImageAttack(
+        try ImageAttackOptions.specification(table, call),
+        objective: ImageObjective(rawValue: try table.string("objective")) ?? .kl)
+    }
+    evaluation.texts = try attacks.tables("text", text, call, path: "attack.").map { table in
+      let name = try table.string("objective")
+      let objective: TextObjective =
+        name == "cosine" ? .cosine : name == "l2" ? .l2(reference: nil) : .kl
+      return RetrievalEvaluation.TextAttack(
+        try TextAttackOptions.specification(table, call, model: model, objective: objective),
+        leavesImages: name == "img")
+    }
+    evaluation.multimodal = try attacks.tables("multimodal", both, call, path: "attack.").map {
+      table in
+      let method = MultimodalMethod(rawValue: try table.string("method")) ?? .independent
+      var chosen = MultimodalSpecification(
+        method, image: try MultimodalOptions.image(table.options("image"), call, method),
+        text: try TextAttackOptions.specification(table.options("text"), call, model: model))
+      chosen.alpha = try table.number("alpha")
+      chosen.startsOneSided = try table.boolean("compat")
+      chosen.views.scales = try table.numbers("scales")
+      chosen.views.noise = try table.number("noise")
+      return chosen
+    }
+    evaluation.batch = try options.integer("batch")
+    evaluation.seed = try call.randomSource(options).seed
+    evaluation.progress = call.progress
+    let report = try evaluation.run(
+      model, data: data, name: options.stringIfGiven("name") ?? "")
+    if let folder = try options.pathIfGiven("out", writing: true) { try report.save(folder) }
+    return [RetrievalHandle(report)]
+  }
+
+  private static let example = """
+    local ds = data.from(tensor.rand{2, 3, 16, 16}, {"a cat", "a dog"})
+    local r = eval.retrieval{model = clip.create("tiny"), data = ds}
+
+    """
+
+  private static func row(_ handle: RetrievalHandle, _ call: Call) throws -> RetrievalScenario {
+    let label = try call.string(1)
+    guard let row = handle.report.scenario(label) else {
+      throw KilpiError(
+        "", "there is no scenario '\(label.prefix(60))'",
+        advice: "there are " + handle.report.scenarios.map(\.label).joined(separator: ", "))
+    }
+    return row
+  }
+
+  private static func direction(_ call: Call) throws -> RetrievalDirection {
+    let name = try call.string(2)
+    guard let direction = RetrievalDirection(rawValue: name) else {
+      throw KilpiError(
+        "", "there is no direction '\(name.prefix(40))'",
+        advice: "\"tr\": images find captions; \"ir\": captions find images")
+    }
+    return direction
+  }
+
+  private static func cutoff(_ call: Call) throws -> Int {
+    let k = try call.integer(3)
+    guard k >= 1 else { throw KilpiError("", "k is \(k), at least 1 is needed") }
+    return k
+  }
+
+  static let reportType = HandleType(
+    RetrievalHandle.self, name: "retrieval report",
+    doc: "Recall in both directions, clean and under attack, with everything that fixes it.",
+    methods: [
+      Method(
+        "table", "() -> string", doc: "The table, as text.",
+        example: example + "print(r:table():find(\"R@10\") ~= nil)  --> true"
+      ) { handle, _ in [handle.report.table()] },
+      Method(
+        "recall", "(scenario: string, direction: string, k: integer) -> number",
+        doc: """
+          R@k in 0 … 1 of a row such as "clean", "image/pgd" or "mm_sga"; direction "tr": images find \
+          captions, "ir": captions find images.
+          """,
+        example: example + "print(r:recall(\"clean\", \"ir\", 10))  --> 1.0"
+      ) { handle, call in
+        [try row(handle, call).recall(direction(call), at: cutoff(call))?.value]
+      },
+      Method(
+        "lost", "(scenario: string, direction: string, k: integer) -> number",
+        doc:
+          "The share of items found at k when clean that are not found any more; nil if none was.",
+        example: example + "print(r:lost(\"clean\", \"tr\", 10))  --> 0.0"
+      ) { handle, call in
+        let row = try row(handle, call)
+        let (direction, k) = (try direction(call), try cutoff(call))
+        return [handle.report.scenarios.first.flatMap { row.lost(direction, at: k, from: $0) }]
+      },
+      Method(
+        "save", "(folder: string)",
+        doc: "Writes report.json, table.txt, table.md, table.csv and items.jsonl.",
+        example: example + """
+          local folder = os.tmpname() .. "-retrieval"
+          r:save(folder)
+          print(io.open(folder .. "/table.txt"):read("l") ~= nil)  --> true
+          """
+      ) { handle, call in
+        try handle.report.save(call.path(1, writing: true))
+        return []
+      },
+      Method(
+        "to_table", "() -> table", doc: "Everything that report.json holds.",
+        example: example + "print(type(r:to_table().scenarios))  --> table"
+      ) { handle, _ in [JSONConversion.Pushed(value: handle.report.json)] },
+    ],
+    metamethods: [
+      Entry("__tostring", "(r) -> string", doc: "One line.") { call in
+        let report = try call.handle(1, as: RetrievalHandle.self).report
+        return ["retrieval report: " + report.scenarios.map(\.label).joined(separator: ", ")]
+      },
+      Entry("__print", "(r) -> string", doc: "The table.") { call in
+        [try call.handle(1, as: RetrievalHandle.self).report.table()]
+      },
+      Entry("__display", "(r) -> table", doc: "The table.") { call in
+        let report = try call.handle(1, as: RetrievalHandle.self).report
+        return [
+          LuaRecord([("text/plain", report.table()), ("text/markdown", report.markdown)])
+        ]
+      },
+    ])
+}
+
+extension Options {
+  /// An option that is one options table or a list of such; {} is one with all defaults.
+  func tables(
+    _ name: String, _ specs: [OptionSpec], _ call: Call, path: String
+  ) throws -> [Options] {
+    guard has(name) else { return [] }
+    guard let table = value(name).table else {
+      throw problem(name, "must be a table, got \(value(name).typeName)")
+    }
+    let list = try table.array()
+    if list.isEmpty { return [try call.options(table, specs: specs, path: "\(path)\(name).")] }
+    return try list.enumerated().map { index, entry in
+      guard let inner = entry.table else {
+        throw problem(name, "holds a \(entry.typeName), tables are needed")
+      }
+      return try call.options(inner, specs: specs, path: "\(path)\(name)[\(index + 1)].")
+    }
+  }
+}
