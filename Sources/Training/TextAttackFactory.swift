@@ -45,6 +45,12 @@ public enum TextAttackFactory {
     public var forbidsAntonyms = true
     /// `char`: whether an edit may make another dictionary word.
     public var forbidsNewWords = true
+    /// The largest share of changed words; nil for no limit.
+    public var maxChange: Double?
+    /// The least cosine between the sentences before and after; nil for no limit.
+    public var minSentenceCosine: Double?
+    /// `char`: the kinds of edits, one edit a word; empty for LEAF's search over all of them.
+    public var kinds: [CharacterEdits.Kind] = []
     /// `char`: sites kept after the first pass.
     public var sites = 20
     /// `char`: LEAF's training form with that many random sites and symbols; nil: the test form.
@@ -66,10 +72,11 @@ public enum TextAttackFactory {
 
   /// The attack that `options` describe, for texts of `model`; `mlm` is what `bert` asks for words.
   ///
+  /// - Parameter encoder: tells how alike sentences are, for `minSentenceCosine`.
   /// - Throws: `KilpiError` when a source that the method needs is not there.
   public static func make(
     _ options: Options, model: ClipModel, mlm: MaskedLanguageModel? = nil,
-    objective: TextObjective = .kl
+    encoder: MaskedLanguageModel? = nil, objective: TextObjective = .kl
   ) throws -> TextAttackSpecification {
     var attack = TextAttack()
     if let words = options.stopWords { attack.stopWords = StopWords(words) }
@@ -80,6 +87,9 @@ public enum TextAttackFactory {
     attack.constraints.words = options.words
     attack.constraints.edits = options.edits
     attack.constraints.forbidsClassNames = options.forbidsClassNames
+    attack.constraints.maxChange = options.maxChange
+    attack.constraints.minSentenceCosine = options.minSentenceCosine
+    attack.constraints.sentenceCosine = encoder.map { SentenceLikeness($0).cosine }
     guard let tokenizer = model.tokenizer else {
       throw KilpiError(
         "", "the model has no tokenizer for its texts", advice: "load it with its tokenizer's files"
@@ -107,8 +117,12 @@ public enum TextAttackFactory {
       }
       prepare(&attack, for: mlm, options)
     case .char:
-      attack.characters = CharacterSearch(
-        options.draws.map { .training(draws: $0) } ?? .test(sites: options.sites))
+      if options.kinds.isEmpty {
+        attack.characters = CharacterSearch(
+          options.draws.map { .training(draws: $0) } ?? .test(sites: options.sites))
+      } else {
+        attack.sources = [edits(options.kinds)]
+      }
       if options.forbidsNewWords, let wordNet {
         attack.constraints.isDictionaryWord = {
           wordNet.isWord($0) || StopWords.english.contains($0)
@@ -131,7 +145,8 @@ public enum TextAttackFactory {
     }
     let name = method?.rawValue ?? "synonym+embedding"
     return TextAttackSpecification(
-      name: name, attack: attack, record: record(options, name, method == .bert ? mlm : nil))
+      name: name, attack: attack,
+      record: record(options, name, method == .bert ? mlm : nil, encoder: encoder))
   }
 
   /// Makes an attack BERT-Attack's in one of its modes.
@@ -172,6 +187,19 @@ public enum TextAttackFactory {
     return source
   }
 
+  /// Typing errors and look-alikes, each for its Levenshtein cost.
+  private static func edits(_ kinds: [CharacterEdits.Kind]) -> CandidateSource {
+    var source = CandidateSource(
+      "chars",
+      word: { word in
+        kinds.flatMap { kind in
+          CharacterEdits.edits(of: word, kind).map { TextCandidate($0.text, cost: $0.cost) }
+        }
+      })
+    source.isLimited = false
+    return source
+  }
+
   private static func synonyms(_ wordNet: WordNet) -> CandidateSource {
     CandidateSource("wordnet", substitutes: { try wordNet.synonyms(of: $0) })
   }
@@ -200,9 +228,11 @@ public enum TextAttackFactory {
   }
 
   private static func record(
-    _ options: Options, _ name: String, _ mlm: MaskedLanguageModel?
+    _ options: Options, _ name: String, _ mlm: MaskedLanguageModel?,
+    encoder: MaskedLanguageModel?
   ) -> JSONValue {
     var members = common(options, name)
+    if let encoder { members.append(.init("encoder_hash", .string(encoder.fingerprint))) }
     if let mlm {
       members += [
         .init("mode", .string(mode(options))), .init("mlm", .string(mlm.origin)),
@@ -224,6 +254,9 @@ public enum TextAttackFactory {
       .init("forbid_class_names", .bool(options.forbidsClassNames)),
       .init("forbid_antonyms", .bool(options.forbidsAntonyms)),
       .init("no_new_words", .bool(options.forbidsNewWords)),
+      .init("max_change", options.maxChange.map { .number($0) } ?? .null),
+      .init("min_sentence_cos", options.minSentenceCosine.map { .number($0) } ?? .null),
+      .init("kinds", .array(options.kinds.map { .string($0.rawValue) })),
       .init("sites", .integer(Int64(options.sites))),
       .init("draws", options.draws.map { .integer(Int64($0)) } ?? .null),
       .init("seed", .integer(Int64(bitPattern: options.seed))),

@@ -222,6 +222,13 @@ import Testing
     ErrorCase(id: "max_change", message: "max_change is 2.0, outside 0 … 1") {
       $0.constraints.maxChange = 2
     },
+    ErrorCase(id: "min_sentence_cos", message: "min_sentence_cos is 2.0, outside -1 … 1") {
+      $0.constraints.minSentenceCosine = 2
+    },
+    ErrorCase(
+      id: "encoder",
+      message: "min_sentence_cos needs a sentence encoder (pass encoder = text.load_mlm(path))"
+    ) { $0.constraints.minSentenceCosine = 0.5 },
     ErrorCase(
       id: "no source",
       message: "there is no source of candidates "

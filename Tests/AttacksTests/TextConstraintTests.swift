@@ -113,6 +113,15 @@ import Testing
       id: "a share of changed words", table: ["cat": ["lion"]],
       change: { $0.constraints.maxChange = 0.1 }, dropped: [.maxChange: 1], kept: 0),
     Case(
+      id: "sentences unlike the original", table: ["cat": ["lion", "tiger", "puma"]],
+      change: {
+        $0.constraints.minSentenceCosine = 0.8
+        $0.constraints.sentenceCosine = { old, new in
+          old == "a photo of a cat"
+            ? (new.hasSuffix("lion") ? 0.8 : new.hasSuffix("puma") ? .nan : 0.7) : 1
+        }
+      }, dropped: [.sentenceCosine: 2], kept: 1),
+    Case(
       id: "at most k a source", table: ["cat": (1...30).map { "c\($0)" }], dropped: [:], kept: 10),
   ]
 
@@ -147,6 +156,10 @@ import Testing
     #expect(report.classShare == 0.5)
     let synonyms = result.edits.filter { $0.source == "wordnet" }.count
     #expect(report.synonymShare == Double(synonyms) / 2)
+    let bySource = Dictionary(grouping: result.edits, by: \.source).mapValues {
+      Double($0.count) / 2
+    }
+    #expect(report.sourceShares == bySource)
     #expect(result.flags == (result.adversarial.contains("dog") ? [.labelChanging] : []))
     #expect(report.changedShare == 1)
     // A second class's name in the text is flagged, one's own is not.

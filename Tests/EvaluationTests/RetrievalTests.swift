@@ -11,7 +11,7 @@ import Training
 
 /// O10: a similarity table of 5 images and 25 captions whose every rank is known, ties included.
 @Suite struct RetrievalRankTests {
-  /// Image i owns captions 5i … 5i + 4. All foreign scores are 0.
+  /// Image i owns captions 5i … 5i + 4, and all foreign scores are 0.
   static let owners = (0..<25).map { $0 / 5 }
 
   /// The table as features: image rows against unit vectors.

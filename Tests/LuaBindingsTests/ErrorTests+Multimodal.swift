@@ -4,6 +4,9 @@ extension ErrorTests {
   private static let call =
     #"attack.multimodal(clip.create("tiny"), tensor.zeros{1, 3, 16, 16}, "#
 
+  private static let words =
+    #"attack.text(clip.create("tiny"), {"a cat"}, {method = "char", "#
+
   private static let retrieval =
     #"eval.retrieval{model = clip.create("tiny"), data = data.from(tensor.zeros{2, 3, 16, 16}, "#
     + #"{"a", "b"}), "#
@@ -83,5 +86,24 @@ extension ErrorTests {
     ErrorCase(
       retrieval + #"}:recall("clean", "tr", 0)"#,
       #"recall: k is 0, at least 1 is needed"#),
+    ErrorCase(
+      words + #"objective = "kll"})"#,
+      #"attack.text: option 'objective' is "kll" (did you mean 'kl'?)"#),
+    ErrorCase(
+      words + #"objective = function() return 1 end})"#,
+      #"attack.text: the objective function returned a number, not a tensor"#),
+    ErrorCase(
+      words + #"objective = function() return tensor.zeros{3} end})"#,
+      #"attack.text: the objective gave 3 values for 1 candidates"#),
+    ErrorCase(
+      words + #"kinds = {"swop"}})"#,
+      #"attack.text: option 'kinds' holds "swop" (there are swap, delete, insert, keyboard, "#
+        + #"homoglyph)"#),
+    ErrorCase(
+      words + #"max_change = 2})"#, #"attack.text: max_change is 2, outside 0 … 1"#),
+    ErrorCase(
+      words + #"min_sentence_cos = 0.5})"#,
+      #"attack.text: min_sentence_cos needs a sentence encoder (pass encoder = "#
+        + #"text.load_mlm(path))"#),
   ]
 }

@@ -165,7 +165,40 @@ import Testing
       """),
   ]
 
-  @Test(arguments: cases + evaluations) func prints(_ row: OutputCase) throws {
+  static let texts: [OutputCase] = [
+    OutputCase(
+      "an objective of one's own is increased",
+      """
+      local seen
+      local function away(clean, candidates)
+        seen = clean:ndim() == 1 and candidates:ndim() == 2
+        return -candidates:matmul(clean:unsqueeze(2)):squeeze(2)
+      end
+      local list = {"a red house", "cat"}
+      local options = {method = "char", sites = 3}
+      options.objective = away
+      local mine, report = attack.text(model, list, options)
+      options.objective = "cosine"
+      local theirs = attack.text(model, list, options)
+      print(seen, mine[1] == theirs[1], mine[2] == theirs[2], mine[1] ~= list[1])
+      local r = report.results[1]
+      print(r.objective_after > r.objective_before, report.source_shares.chars)
+      """, "true\ttrue\ttrue\ttrue\ntrue\t1.0\n"),
+    OutputCase(
+      "kinds of edits, shares of changed words",
+      """
+      local list = {"house"}
+      local adv, r = attack.text(model, list, {method = "char", kinds = {"delete"}, no_new_words = false})
+      print(#adv[1], r.attack.kinds[1])
+      adv, r = attack.text(model, list, {method = "char", kinds = "swap"})
+      print(adv[1], r.dropped_shares.edits)
+      local options = {method = "char", kinds = "delete", max_change = 0.4}
+      adv, r = attack.text(model, {"red house"}, options)
+      print(adv[1], r.dropped_shares.max_change)
+      """, "4\tdelete\nhouse\t1.0\nred house\t1.0\n"),
+  ]
+
+  @Test(arguments: cases + evaluations + texts) func prints(_ row: OutputCase) throws {
     #expect(try Script().run(Self.setUp + row.source) == row.output)
   }
 }

@@ -125,6 +125,29 @@ import Testing
     }
   }
 
+  /// B40: a word of any number of pieces has at most 24 combinations, not a power of them.
+  ///
+  /// B41: padding is no piece: company of other lengths changes nothing. B42: one word is enough.
+  @Test(arguments: MaskedMode.allCases) func manyPiecesAndPadding(mode: MaskedMode) throws {
+    var options = MaskedOptions()
+    options.mode = mode
+    options.threshold = nil
+    options.k = 50
+    let long = String(repeating: "dogcat", count: 8)
+    let texts = ["dog", long, "a " + long + " of a dog and a cat in the big old tree"]
+    let requests = texts.map { request($0, mode) }
+    let together = try MaskedLanguageModel.load(Self.folder).candidates(of: requests, options)
+    for (index, lists) in together.enumerated() {
+      let alone = try MaskedLanguageModel.load(Self.folder).candidates(
+        of: [requests[index]], options)[0]
+      #expect(lists.map { $0.map(\.word) } == alone.map { $0.map(\.word) })
+      #expect(lists.count == requests[index].words.count)
+      #expect(!lists.flatMap { $0 }.contains { $0.word.contains("[PAD]") && mode == .aligned })
+    }
+    let combined = together[1][0].filter { $0.pieces > 1 }
+    #expect(combined.count <= 24)
+  }
+
   @Test func specialTokensAreDroppedInAlignedModeOnly() throws {
     let model = try MaskedLanguageModel.load(Self.folder)
     var options = MaskedOptions()

@@ -874,10 +874,14 @@ function attack.probe(classifier, images, labels, options) end
 ---@field forbid_class_names? boolean # never put in the name of a class; default true
 ---@field forbid_antonyms? boolean # never put in an antonym (WordNet); default true
 ---@field no_new_words? boolean # char: an edit may not make another dictionary word; default true
+---@field max_change? number # largest share of changed words; no limit when not given
+---@field min_sentence_cos? number # least cosine of the sentences before and after, by `encoder`; no limit when not given
+---@field encoder? mlm # what text.load_mlm gave, for min_sentence_cos
+---@field kinds? string|string[] # char: only edits of these kinds, one a word: swap (two edits), delete, insert, keyboard, homoglyph
 ---@field sites? integer # char: sites kept after the first pass; default 20
 ---@field draws? integer # char: random sites and symbols drawn instead of all (the cheap form LEAF trains with)
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
----@field objective? "kl"|"cosine"|"l2"|"img"|"ce" # what is increased; default "kl"
+---@field objective? string|function # what is increased: kl, cosine, l2, img, ce, or a function (clean [D], candidates [K, D]) -> [K] of normalised features; default "kl"
 ---@field images? tensor # images of the objectives img and ce
 ---@field labels? tensor|integer[] # labels of the objective ce, from 1
 ---@field class_names? string|string[] # class names, to find class words in plain strings
@@ -954,6 +958,10 @@ function attack.text(model, prompts, options) end
 ---@field forbid_class_names? boolean # never put in the name of a class; default true
 ---@field forbid_antonyms? boolean # never put in an antonym (WordNet); default true
 ---@field no_new_words? boolean # char: an edit may not make another dictionary word; default true
+---@field max_change? number # largest share of changed words; no limit when not given
+---@field min_sentence_cos? number # least cosine of the sentences before and after, by `encoder`; no limit when not given
+---@field encoder? mlm # what text.load_mlm gave, for min_sentence_cos
+---@field kinds? string|string[] # char: only edits of these kinds, one a word: swap (two edits), delete, insert, keyboard, homoglyph
 ---@field sites? integer # char: sites kept after the first pass; default 20
 ---@field draws? integer # char: random sites and symbols drawn instead of all (the cheap form LEAF trains with)
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given

@@ -190,6 +190,12 @@ public struct TextAttack {
     if let share = constraints.maxChange {
       try require(share >= 0 && share <= 1, "max_change is \(share), outside 0 … 1")
     }
+    if let least = constraints.minSentenceCosine {
+      try require(least >= -1 && least <= 1, "min_sentence_cos is \(least), outside -1 … 1")
+      try require(
+        constraints.sentenceCosine != nil, "min_sentence_cos needs a sentence encoder",
+        "pass encoder = text.load_mlm(path)")
+    }
     switch search {
     case .beam(let width): try require(width >= 1, "width is \(width), outside 1 …")
     case .genetic(let population, let generations):

@@ -38,6 +38,8 @@ public enum TextConstraint: String, Sendable, CaseIterable {
   case antonyms = "forbid_antonyms"
   /// A dictionary word that the source text does not have.
   case newWords = "no_new_words"
+  /// A sentence less like the original than `min_sentence_cos`.
+  case sentenceCosine = "min_sentence_cos"
   /// Longer than the context.
   case length
   /// Decoding and tokenizing again gives other tokens.
@@ -61,6 +63,10 @@ public struct TextConstraints {
   /// Whether a word is in the dictionary: with it, character edits may not form words that the
   /// source text does not have (LEAF, arXiv:2506.03355, asks only that there be fewer of them).
   public var isDictionaryWord: ((String) -> Bool)?
+  /// The least cosine between the sentences before and after, of `sentenceCosine`; off by default.
+  public var minSentenceCosine: Double?
+  /// The cosine of two sentences' features; nil when nothing knows.
+  public var sentenceCosine: ((_ old: String, _ new: String) throws -> Double)?
   /// Whether only the budgets and the context count, as in released code: special tokens, several
   /// words, class names and texts that change when decoded and tokenized again are let through.
   public var isLenient = false
@@ -136,12 +142,21 @@ struct ConstraintChecker {
         if new.contains(where: { !originalWords.contains($0) && isWord($0) }) { return .newWords }
       }
     }
-    guard let tokens = constraints.tokens else { return nil }
+    guard let tokens = constraints.tokens else { return try sentenceObjection(to: text) }
     let ids = try tokens.ids(text)
     if ids == originalIDs { return .unchanged }
     if ids.count + 2 > tokens.context { return .length }
     if let decode = tokens.decode, try tokens.ids(decode(ids)) != ids { return .fixedPoint }
-    return nil
+    return try sentenceObjection(to: text)
+  }
+
+  /// Asked last, since a sentence encoder costs most.
+  private func sentenceObjection(to text: String) throws -> TextConstraint? {
+    guard let least = constraints.minSentenceCosine, let cosine = constraints.sentenceCosine else {
+      return nil
+    }
+    // NaN is no likeness.
+    return try cosine(original.text, text) >= least ? nil : .sentenceCosine
   }
 
   private func isTooLong(_ text: String) throws -> Bool {

@@ -23,10 +23,10 @@ public struct TextPrompt: Sendable, Equatable, Hashable {
     spans = []
   }
 
-  /// The prompt that a template makes for a class: every `{c}` becomes the name, whose place is
-  /// kept.
+  /// The prompt that a template makes for a class: every `{c}`, `{}` or `{class}` becomes the name,
+  /// whose place is kept.
   ///
-  /// - Throws: `KilpiError` when the template has no `{c}`.
+  /// - Throws: `KilpiError` when the template has none of them.
   public init(template: String, className: String) throws {
     var text = ""
     var spans: [Range<Int>] = []
@@ -85,8 +85,9 @@ public struct TextPrompt: Sendable, Equatable, Hashable {
   private static func place(in text: Substring) -> Range<Substring.Index>? {
     var start = text.startIndex
     while let brace = text[start...].firstIndex(of: "{") {
-      let end = text.index(brace, offsetBy: 3, limitedBy: text.endIndex)
-      if let end, text[brace..<end] == "{c}" { return brace..<end }
+      for name in ["{c}", "{}", "{class}"] where text[brace...].hasPrefix(name) {
+        return brace..<text.index(brace, offsetBy: name.count)
+      }
       start = text.index(after: brace)
     }
     return nil

@@ -47,6 +47,12 @@ public struct TextReport: Sendable {
   public var classShare: Double {
     share(results.reduce(0) { $0 + $1.edits.filter(\.hitsClass).count })
   }
+  /// The share of edits that each source brought; empty when there are no edits.
+  public var sourceShares: [String: Double] {
+    var counts: [String: Int] = [:]
+    for edit in results.flatMap(\.edits) { counts[edit.source, default: 0] += 1 }
+    return counts.mapValues(share)
+  }
   /// The share of prompts that changed.
   public var changedShare: Double {
     guard !results.isEmpty else { return 0 }

@@ -54,6 +54,10 @@ enum AttackRecords {
       "queries": ["encoded": report.queries.encoded, "cached": report.queries.cached] as LuaRecord,
       "changed_share": report.changedShare, "synonym_share": report.synonymShare,
       "class_share": report.classShare,
+      "source_shares": LuaRecord(
+        report.sourceShares.sorted { $0.key < $1.key }.map {
+          (key: $0.key, value: $0.value as any LuaConvertible)
+        }),
       "dropped_shares": LuaRecord(
         report.droppedShares.map { ($0.key.rawValue, $0.value as any LuaConvertible) }.sorted {
           $0.0 < $1.0

@@ -29,6 +29,16 @@ enum TextAttackOptions {
       .boolean("forbid_class_names", default: true, "never put in the name of a class"),
       .boolean("forbid_antonyms", default: true, "never put in an antonym (WordNet)"),
       .boolean("no_new_words", default: true, "char: an edit may not make another dictionary word"),
+      .number(
+        "max_change", range: 0...1, "largest share of changed words; no limit when not given"),
+      .number(
+        "min_sentence_cos", range: -1...1,
+        "least cosine of the sentences before and after, by `encoder`; no limit when not given"),
+      .handle("encoder", type: "mlm", "what text.load_mlm gave, for min_sentence_cos"),
+      .strings(
+        "kinds",
+        "char: only edits of these kinds, one a word: swap (two edits), delete, insert, keyboard, homoglyph"
+      ),
       .integer("sites", default: 20, range: 1...1000, "char: sites kept after the first pass"),
       .integer(
         "draws", range: 1...100_000,
@@ -50,13 +60,27 @@ enum TextAttackOptions {
     chosen.forbidsClassNames = try options.boolean("forbid_class_names")
     chosen.forbidsAntonyms = try options.boolean("forbid_antonyms")
     chosen.forbidsNewWords = try options.boolean("no_new_words")
+    chosen.maxChange = try options.numberIfGiven("max_change")
+    chosen.minSentenceCosine = try options.numberIfGiven("min_sentence_cos")
+    chosen.kinds = try (options.stringsIfGiven("kinds") ?? []).map { name in
+      guard let kind = CharacterEdits.Kind(rawValue: name) else {
+        throw options.problem(
+          "kinds", "holds \"\(name.prefix(40))\"",
+          advice: "there are "
+            + CharacterEdits.Kind.allCases.map(\.rawValue).joined(separator: ", "))
+      }
+      return kind
+    }
     chosen.sites = try options.integer("sites")
     chosen.draws = try options.integerIfGiven("draws")
     chosen.masked = try MaskedModelOptions.read(options)
     chosen.stopWords = try options.stringsIfGiven("stop_words")
     chosen.seed = try call.randomSource(options).seed
     let mlm = try options.handleIfGiven("mlm", as: MaskedLanguageModel.self)
-    return try TextAttackFactory.make(chosen, model: model, mlm: mlm, objective: objective)
+    return try TextAttackFactory.make(
+      chosen, model: model, mlm: mlm,
+      encoder: options.handleIfGiven("encoder", as: MaskedLanguageModel.self),
+      objective: objective)
   }
 }
 
@@ -74,8 +98,10 @@ extension AttackLibrary {
         hit a class word. Protocol: methods of arXiv:2004.09984 and arXiv:2405.04346.
         """,
       options: TextAttackOptions.table + [
-        .choice(
-          "objective", ["kl", "cosine", "l2", "img", "ce"], default: "kl", "what is increased"),
+        .any(
+          "objective", type: "string|function", default: "kl",
+          "what is increased: kl, cosine, l2, img, ce, or a function (clean [D], candidates [K, D]) -> [K] of normalised features"
+        ),
         .handle("images", type: "tensor", "images of the objectives img and ce"),
         .any("labels", type: "tensor|integer[]", "labels of the objective ce, from 1"),
         .strings("class_names", "class names, to find class words in plain strings"),
@@ -89,7 +115,7 @@ extension AttackLibrary {
       let options = try call.options(3)
       let model = try call.handle(1, as: ClipModel.self).frozen()
       let classifier = try call.handleIfPresent(2, as: ZeroShotClassifier.self)
-      let objective = try options.string("objective")
+      let objective = try objectiveName(options)
       if objective == "ce" { return try perImage(call, options, model, classifier) }
       var specification = try TextAttackOptions.specification(options, call, model: model)
       let names = try options.stringsIfGiven("class_names") ?? classifier?.classNames ?? []
@@ -115,6 +141,12 @@ extension AttackLibrary {
       case "img":
         specification.attack.objective = .images(
           try imageFeatures(options, model, prompts: prompts.count))
+      case "function":
+        if let function = options.value("objective").function {
+          specification.attack.objective = .custom {
+            try function.tensor([$0, $1], "objective").doubles()
+          }
+        }
       default: break
       }
       let isRaw = objective == "l2"
@@ -126,6 +158,19 @@ extension AttackLibrary {
       return [report.texts, record]
     }
   ]
+
+  private static func objectiveName(_ options: Options) throws -> String {
+    if options.value("objective").function != nil { return "function" }
+    let names = ["kl", "cosine", "l2", "img", "ce"]
+    let name = options.has("objective") ? try options.string("objective") : "kl"
+    guard names.contains(name) else {
+      throw options.problem(
+        "objective", "is \"\(name.prefix(40))\"",
+        advice: NearestName.suggestion(for: name, among: names).map { "did you mean '\($0)'?" }
+          ?? "there are kl, cosine, l2, img, ce, or a function")
+    }
+    return name
+  }
 
   private static func imageFeatures(
     _ options: Options, _ model: ClipModel, prompts: Int
