@@ -73,6 +73,15 @@ import Testing
           nesterov = true, scales = 2, variance = 2, smoothing = 3, diversity = 0.7})
         print((a - x):abs():max():item() <= 8 / 255 + 1e-7, r.attack)
         """, expected: "true\tdifgsm\n"),
+    // a.5: ordinary small CLIPs raise no flag.
+    Case(
+      source: """
+        for seed = 1, 4 do
+          local clip = clip.create("tiny", {seed = seed}):classifier{"cat", "dog", "car", "tree"}
+          local images = tensor.rand({16, 3, 16, 16}, {seed = seed})
+          print(#attack.probe(clip, images, clip:predict(images), {eps = "4/255"}))
+        end
+        """, expected: "0\n0\n0\n0\n"),
     Case(
       source: """
         local r = eval.robustness{model = model, data = ds, attacks = {image = {

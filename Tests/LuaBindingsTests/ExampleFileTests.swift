@@ -10,7 +10,7 @@ import Testing
 ///
 /// With `KILPI_RECORD=1` in the environment the expected output is written, and the test fails once.
 @Suite struct ExampleFileTests {
-  @Test(arguments: ["tour"])
+  @Test(arguments: ["tour", "attack_suite"])
   func prints(_ name: String) throws {
     let source = try FileReader.text(at: "\(CatalogTests.root)/examples/\(name).lua")
     let lines = source.split(separator: "\n")

@@ -757,6 +757,7 @@ function attack.ddn(classifier, images, labels, options) end
 ---@field steps? integer # gradient steps; default 10
 ---@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2 and l1
 ---@field random_start? boolean # start at a random point of the ball; default true
+---@field momentum? number # weight of the directions before; 0.9 in FARE; default 0
 ---@field away? tensor # features to leave; those of the clean images when neither is given
 ---@field toward? tensor # features to approach
 ---@field loss? string|function # "l2embed", "cosine", "kl_embed", or a function (features, images) -> [N] that is increased, with the raw features [N, D] of the images shown

@@ -17,8 +17,6 @@ extension EvaluationRun {
     settings.firstIndex = part.first + 1
     // The attacked model is the same in every batch: its passes are probed once.
     if part.first > 0 { settings.probedSamples = 0 }
-    // The model stays the same: probes of it look at the first samples only.
-    if part.first > 0 { settings.probedSamples = 0 }
     settings.progress = meter.handler(label, evaluation.progress)
     return try named(label) {
       try attack.attack.run(

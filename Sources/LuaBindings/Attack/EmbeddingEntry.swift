@@ -18,6 +18,9 @@ extension AttackLibrary {
         """,
       options: ImageAttackOptions.budget.filter { $0.name != "loss" } + [
         ImageAttackRow.steps, ImageAttackRow.step, ImageAttackRow.randomStart,
+        .number(
+          "momentum", default: 0, range: 0...Double.greatestFiniteMagnitude,
+          "weight of the directions before; 0.9 in FARE"),
         .handle(
           "away", type: "tensor",
           "features to leave; those of the clean images when neither is given"),
@@ -106,7 +109,8 @@ extension AttackLibrary {
     if try !options.boolean("progress") { settings.progress = nil }
     let attack = ProjectedGradientDescent(
       steps: try options.integer("steps"), step: try options.budgetIfGiven("step"),
-      startsAtRandom: try options.boolean("random_start"))
+      startsAtRandom: try options.boolean("random_start"),
+      momentum: try options.number("momentum"))
     let result = try attack.maximize(loss, images: images, settings: settings)
     return [
       isSingle ? try result.images.squeezed(0) : result.images, AttackRecords.record(result.report),
