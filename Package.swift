@@ -40,6 +40,9 @@ let cTargets: [Target] = [
   .target(
     name: "CKernels", dependencies: ["CInterrupt"], cSettings: optimised,
     linkerSettings: [.linkedLibrary("pthread"), .linkedLibrary("m")]),
+  .target(
+    name: "CMPI", dependencies: ["CInterrupt"], cSettings: optimised,
+    linkerSettings: [.linkedLibrary("dl")]),
   .target(name: "CLuaBridge", dependencies: ["CLua", "CInterrupt"], cSettings: optimised),
   .target(name: "CPNG", cSettings: optimised, linkerSettings: [.linkedLibrary("png16")]),
   .target(name: "CTurboJPEG", cSettings: optimised, linkerSettings: [.linkedLibrary("turbojpeg")]),
@@ -50,6 +53,8 @@ let cTargets: [Target] = [
 let library: [Target] = [
   swift("Diagnostics", ["CInterrupt"]),
   swift("Files", ["Diagnostics"]),
+  // Beside `Training` and `Evaluation`, which take a group as an argument and know no MPI.
+  swift("Processes", ["CMPI", "Diagnostics"]),
   swift("Kernels", ["CKernels", "COpenBLAS", "CInterrupt"], unchecked: true),
   swift("Archives", ["CArchive", "Diagnostics"]),
   swift("Tensors", ["Kernels", "CKernels", "Archives", "Files", "Diagnostics"]),
@@ -64,14 +69,14 @@ let library: [Target] = [
   swift(
     "Training",
     [
-      "ClipModels", "TextModels", "Attacks", "Datasets", "Networks", "Images", "Tensors", "Files",
-      "Diagnostics",
+      "ClipModels", "TextModels", "Attacks", "Datasets", "Networks", "Images", "Tensors",
+      "Processes", "Files", "Diagnostics",
     ]),
   swift(
     "Evaluation",
     [
       "Kernels", "Networks", "Training", "ClipModels", "TextModels", "Attacks", "Datasets",
-      "Images", "Tensors", "Files", "Diagnostics",
+      "Images", "Tensors", "Processes", "Files", "Diagnostics",
     ]),
 ]
 
@@ -82,14 +87,14 @@ let edge: [Target] = [
     "LuaBindings",
     [
       "LuaHost", "Evaluation", "Training", "ClipModels", "TextModels", "Attacks", "Datasets",
-      "Networks", "Images", "Tensors", "Kernels", "Files", "Diagnostics",
+      "Networks", "Images", "Tensors", "Kernels", "Processes", "Files", "Diagnostics",
     ]),
   swift("Notebook", ["LuaHost", "CEditLine", "CInterrupt", "Files", "Diagnostics"]),
   .executableTarget(
     name: "kilpi",
     dependencies: [
       "LuaBindings", "Notebook", "LuaHost", "Diagnostics", "Files", "Kernels", "Tensors",
-      .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      "Processes", .product(name: "ArgumentParser", package: "swift-argument-parser"),
     ],
     swiftSettings: strict),
 ]
@@ -97,9 +102,11 @@ let edge: [Target] = [
 /// One test target a tested target; `TestSupport` holds comparisons and fixtures.
 let tests: [Target] = [
   .target(
-    name: "TestSupport", dependencies: ["Tensors", "Diagnostics"], path: "Tests/TestSupport",
+    name: "TestSupport", dependencies: ["Tensors", "Processes", "Diagnostics"],
+    path: "Tests/TestSupport",
     swiftSettings: strict),
   test("DiagnosticsTests", ["Diagnostics"]),
+  test("ProcessesTests", ["Processes", "Diagnostics"]),
   test("FilesTests", ["Files", "Diagnostics"]),
   test("ArchivesTests", ["Archives", "Diagnostics"]),
   test(
@@ -116,14 +123,14 @@ let tests: [Target] = [
   test(
     "TrainingTests",
     [
-      "Training", "ClipModels", "TextModels", "Attacks", "Datasets", "Networks", "Tensors", "Files",
-      "Diagnostics",
+      "Training", "ClipModels", "TextModels", "Attacks", "Datasets", "Networks", "Tensors",
+      "Processes", "Files", "Diagnostics",
     ]),
   test(
     "EvaluationTests",
     [
-      "Evaluation", "Training", "ClipModels", "Attacks", "Datasets", "Images", "Tensors", "Files",
-      "Diagnostics",
+      "Evaluation", "Training", "ClipModels", "Attacks", "Datasets", "Images", "Tensors",
+      "Processes", "Files", "Diagnostics",
     ]),
   test("LuaHostTests", ["LuaHost", "CInterrupt", "Diagnostics"]),
   test(
