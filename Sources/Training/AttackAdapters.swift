@@ -96,6 +96,7 @@ public struct TextAttackSpecification {
     { encoder, texts, step in
       var attack = self.attack
       attack.progress = nil
+      attack.sampleIDs = texts.map(\.number)
       let prompts = try texts.map { text in
         guard let prompt = text.prompt else { return TextPrompt(text.text) }
         return try TextPrompt(template: prompt.template, className: prompt.className)

@@ -4,6 +4,7 @@ public import Diagnostics
 public import Files
 internal import Glibc
 internal import Networks
+public import Processes
 public import Tensors
 
 /// What a trainer asks of an image attack: adversarial images for a step's batch.
@@ -25,6 +26,8 @@ public struct TrainingText: Hashable, Sendable {
   public var text: String
   /// Template and class name of a class prompt.
   public var prompt: Prompt?
+  /// Its place among the distinct texts of its batch: what random draws for it are keyed by.
+  public var number: UInt64
 
   /// Where a class prompt came from.
   public struct Prompt: Hashable, Sendable {
@@ -57,6 +60,8 @@ public struct Trainer {
   public var textAttack: TextAttacker?
   /// Receives progress.
   public var progress: ProgressHandler?
+  /// Who shares the work; this process alone unless told otherwise.
+  public var processes = ProcessGroup()
   /// Called after each step with its row; throwing stops the run.
   public var onStep: (([JSONValue.Member]) throws -> Void)?
 
@@ -68,13 +73,28 @@ public struct Trainer {
   /// One step, in this order: batch, image attack and text attack on frozen weights, one forward over
   /// clean and adversarial inputs, loss, gradients of the trained weights, clipping, AdamW, clamp.
   ///
+  /// Several processes give the run of one, up to rounding: each attacks and encodes its share of a
+  /// batch, the features are joined so that the loss is that of the whole batch, and gradients are
+  /// summed. All call this with the same arguments and get the same result; the first alone writes.
+  ///
   /// - Throws: `KilpiError` when data and configuration do not fit, when the loss or a gradient is not
   ///   finite (before the update), when the run's folder cannot be written, and on interrupt; the
   ///   last checkpoint stays.
   public func run(_ model: ClipModel, data: Dataset) throws -> TrainingResult {
     try check(data)
-    let session = try TrainingSession(self, model: model, data: data)
-    return try session.run()
+    return try processes.together(processes.size > 1 ? fingerprint(model, data) : "") {
+      try TrainingSession(self, model: model, data: data).run()
+    }
+  }
+
+  /// What all processes must have in common, as a few digits.
+  private func fingerprint(_ model: ClipModel, _ data: Dataset) -> String {
+    let settings = configuration.record(total: configuration.steps ?? 0).serialized()
+    let parts = [
+      settings, String(configuration.epochs), String(configuration.accumulate), data.fingerprint,
+      String(model.parameters.elementCount),
+    ]
+    return "train " + String(SampleID.number(of: parts.joined(separator: "\n")), radix: 16)
   }
 
   private func check(_ data: Dataset) throws {

@@ -4,10 +4,15 @@ internal import Diagnostics
 public import Tensors
 
 /// One step's pairs: images, texts, and which of them match.
+///
+/// Where several processes share the work, each holds the images of its own samples and knows of all
+/// others what costs nothing to know.
 public struct TrainingBatch {
-  /// `[B, 3, H, W]`.
+  /// Which of the batch's `B` samples belong to this process; all of them where it is alone.
+  public var rows: Range<Int>
+  /// `[rows.count, 3, H, W]`.
   public var images: Tensor
-  /// One text an image.
+  /// One text a sample of the whole batch, as everything below.
   public var texts: [String]
   /// Items of one group match each other: the class, or one number a distinct caption.
   public var groups: [Int]
@@ -64,18 +69,25 @@ struct BatchSchedule {
   }
 
   /// The batch of a step, given its epoch's order.
-  func batch(step: Int, order: [Int]) throws -> TrainingBatch {
+  ///
+  /// - Parameters:
+  ///   - rows: whose images are decoded; nil for all.
+  func batch(step: Int, order: [Int], rows: Range<Int>? = nil) throws -> TrainingBatch {
     let epoch = step / stepsPerEpoch
     let start = step % stepsPerEpoch * configuration.batch
-    let drawn = try data.batch(Array(order[start..<start + configuration.batch]))
-    var texts: [String] = []
-    guard let labelTensor = drawn.labels else {
-      for (captions, id) in zip(drawn.captions, drawn.sampleIDs) {
+    let indices = Array(order[start..<start + configuration.batch])
+    let rows = rows ?? indices.indices
+    let images = try data.batch(Array(indices[rows])).images
+    let sampleIDs = try indices.map { try data.sampleID(at: $0) }
+    let labels = try indices.compactMap { try data.label(at: $0) }
+    guard labels.count == indices.count else {
+      let texts = try zip(indices, sampleIDs).map { index, id in
         var stream = source.stream(.trainingText, sample: id, step: epoch)
+        let captions = try data.captions(at: index)
         guard !captions.isEmpty else {
           throw KilpiError("", "a sample has neither label nor caption")
         }
-        texts.append(captions[stream.integer(below: captions.count)])
+        return captions[stream.integer(below: captions.count)]
       }
       var groups: [String: Int] = [:]
       let numbers = texts.map { text -> Int in
@@ -86,12 +98,12 @@ struct BatchSchedule {
           }()
       }
       return TrainingBatch(
-        images: drawn.images, texts: texts, groups: numbers, labels: nil,
-        sampleIDs: drawn.sampleIDs, templates: nil)
+        rows: rows, images: images, texts: texts, groups: numbers, labels: nil,
+        sampleIDs: sampleIDs, templates: nil)
     }
-    let labels = try labelTensor.integers().map { Int($0) }
+    var texts: [String] = []
     var chosen: [Int] = []
-    for (label, id) in zip(labels, drawn.sampleIDs) {
+    for (label, id) in zip(labels, sampleIDs) {
       var stream = source.stream(.trainingText, sample: id, step: epoch)
       let template = templates.count == 1 ? 0 : stream.integer(below: templates.count)
       chosen.append(template)
@@ -103,7 +115,7 @@ struct BatchSchedule {
       texts.append(text)
     }
     return TrainingBatch(
-      images: drawn.images, texts: texts, groups: labels, labels: labels,
-      sampleIDs: drawn.sampleIDs, templates: chosen)
+      rows: rows, images: images, texts: texts, groups: labels, labels: labels,
+      sampleIDs: sampleIDs, templates: chosen)
   }
 }

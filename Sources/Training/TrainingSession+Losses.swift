@@ -1,9 +1,11 @@
 internal import ClipModels
 internal import Diagnostics
 internal import Networks
+internal import Processes
 internal import Tensors
 
-/// What one step encodes: clean images and texts, adversarial ones, as far as the loss needs them.
+/// What one step encodes: clean images and texts, adversarial ones, as far as the loss needs them;
+/// where several processes share the batch, those of this process's samples.
 struct TrainingInputs {
   /// `[B, 3, H, W]` each, the adversarial ones last.
   var images: [Tensor] = []
@@ -16,8 +18,10 @@ struct TrainingInputs {
   ) {
     if plan.contains(where: { !$0.adversarialImages }) { images.append(batch.images) }
     if let adversarialImages { images.append(adversarialImages) }
-    if plan.contains(where: { !$0.adversarialTexts }) { texts.append(batch.texts) }
-    if let adversarialTexts { texts.append(adversarialTexts) }
+    if plan.contains(where: { !$0.adversarialTexts }) {
+      texts.append(Array(batch.texts[batch.rows]))
+    }
+    if let adversarialTexts { texts.append(Array(adversarialTexts[batch.rows])) }
   }
 }
 
@@ -35,31 +39,39 @@ extension TrainingSession {
   /// which the loss of the whole batch and its gradients with respect to the features follow; then
   /// each part again, whose weights get the product with those gradients (arXiv:2101.06983). Exact,
   /// since a sample's features do not depend on its batch; only one part's activations live at once.
+  ///
+  /// Several processes do the same with a part each: the features of all are joined, every process
+  /// has the loss of the whole batch, and the gradients of the weights are summed.
   func lossAndGradients(
     _ batch: TrainingBatch, _ inputs: TrainingInputs
   ) throws -> (value: Double, terms: [(name: String, loss: Double)], gradients: [Tensor]) {
     let weights = optimizer.parameters.map(\.tensor)
-    let size = batch.texts.count
-    guard configuration.accumulate > 1 else {
+    let size = batch.rows.count
+    let count = min(configuration.accumulate, size)
+    guard count > 1 || processes.size > 1 else {
       let (value, loss, terms) = try self.loss(features(inputs, 0..<size), batch)
       return (value, terms, try Tensor.gradients(of: loss, with: weights))
     }
-    let length = size / configuration.accumulate
-    let parts = (0..<configuration.accumulate).map { $0 * length..<($0 + 1) * length }
-    let cached = try Tensor.withoutGradients { try parts.map { try features(inputs, $0) } }
+    let parts = (0..<count).map { size * $0 / count..<size * ($0 + 1) / count }
+    // The features of one part need not be computed again: their tape is kept.
+    let kept = count == 1 ? try features(inputs, 0..<size) : nil
+    let cached =
+      try kept.map { [$0] }
+      ?? Tensor.withoutGradients { try parts.map { try features(inputs, $0) } }
     func joined(_ member: (TrainingFeatures) -> [Tensor]) throws -> [Tensor] {
       try (cached.first.map(member) ?? []).indices.map { kind in
-        try Tensor.concatenated(cached.map { member($0)[kind] }).setRequiresGradient(true)
+        let own = try Tensor.concatenated(cached.map { member($0)[kind].detached() })
+        return try processes.joined(own).setRequiresGradient(true)
       }
     }
     let whole = TrainingFeatures(
       images: try joined { $0.images }, texts: try joined { $0.texts })
     let (value, loss, terms) = try self.loss(whole, batch)
-    // The scale and the bias stand in the loss itself, behind the features.
+    // The scale and the bias stand in the loss itself, behind the features: they count once.
     let direct = optimizer.parameters.filter { $0.name.hasPrefix("logit_") }.map(\.tensor)
     let found = try Tensor.gradients(of: loss, with: whole.all + direct)
     var sums = try weights.map { try Tensor.zeros($0.shape, $0.dtype) }
-    for (place, weight) in optimizer.parameters.enumerated() {
+    for (place, weight) in optimizer.parameters.enumerated() where processes.isRoot {
       guard let index = direct.firstIndex(where: { $0.isIdentical(to: weight.tensor) }) else {
         continue
       }
@@ -67,9 +79,10 @@ extension TrainingSession {
     }
     for rows in parts {
       var product: Tensor?
-      for (feature, gradient) in zip(try features(inputs, rows).all, found)
+      for (feature, gradient) in zip(try (kept ?? features(inputs, rows)).all, found)
       where feature.requiresGradient {
-        let part = try gradient.narrowed(0, start: rows.lowerBound, length: rows.count)
+        let part = try gradient.narrowed(
+          0, start: batch.rows.lowerBound + rows.lowerBound, length: rows.count)
         let term = try (feature * part).sum()
         product = try product.map { try $0 + term } ?? term
       }
@@ -78,7 +91,7 @@ extension TrainingSession {
         sums[place] = try sums[place] + gradient
       }
     }
-    return (value, terms, sums)
+    return (value, terms, try processes.summed(sums))
   }
 
   /// Features of some of the batch's samples; each kind of input in one forward.

@@ -4,12 +4,14 @@ internal import Diagnostics
 internal import Files
 internal import Glibc
 internal import Networks
+internal import Processes
 internal import Tensors
 
 /// One run of a trainer: its model, optimiser, folder and position.
 final class TrainingSession {
   private let trainer: Trainer
   let configuration: TrainingConfiguration
+  let processes: ProcessGroup
   let schedule: BatchSchedule
   let model: ClipModel
   /// The same storage without gradients: what attacks see.
@@ -25,7 +27,13 @@ final class TrainingSession {
     self.trainer = trainer
     let configuration = trainer.configuration
     self.configuration = configuration
+    processes = trainer.processes
     schedule = try BatchSchedule(data, configuration)
+    guard configuration.batch >= processes.size else {
+      throw KilpiError(
+        "", "the batch of \(configuration.batch) cannot be split over \(processes.size) processes",
+        advice: "each needs a sample: a larger batch, or fewer processes")
+    }
     self.model = try model.copy()
     frozen = try self.model.frozen()
     classifier =
@@ -46,8 +54,10 @@ final class TrainingSession {
   }
 
   func run() throws -> TrainingResult {
-    try openFolder()
+    if processes.isRoot { try openFolder() }
+    try shareState()
     let resumedFrom = step
+    let rows = processes.share(of: configuration.batch)
     var epoch = -1
     var order: [Int] = []
     while step < schedule.total {
@@ -57,7 +67,8 @@ final class TrainingSession {
       }
       let row: [JSONValue.Member]
       do {
-        row = try oneStep(schedule.batch(step: step, order: order), epoch: epoch)
+        let batch = try schedule.batch(step: step, order: order, rows: rows)
+        row = try fromRoot(oneStep(batch, epoch: epoch))
       } catch let error as KilpiError where error.kind == .interrupted {
         throw interrupted(error)
       }
@@ -74,10 +85,11 @@ final class TrainingSession {
       if every > 0 && step % every == 0 || step == schedule.total { try saveCheckpoint() }
     }
     for (_, tensor) in model.parameters.entries { try tensor.setRequiresGradient(false) }
+    try shareWeights()
     model.recomputesActivations = false
     model.origin =
       configuration.output.map { $0 + "/model" } ?? "trained (\(configuration.method.rawValue))"
-    if let path = configuration.output { try model.save(path + "/model") }
+    if processes.isRoot, let path = configuration.output { try model.save(path + "/model") }
     return TrainingResult(
       model: model, history: history, steps: step, resumedFrom: resumedFrom)
   }
@@ -101,7 +113,7 @@ final class TrainingSession {
     let attackSeconds = Clock.seconds - start
     let inputs = TrainingInputs(batch, adversarialImages, adversarialTexts, terms())
     let (value, terms, gradients) = try lossAndGradients(batch, inputs)
-    let norm = try checkedNorm(gradients)
+    let norm = try processes.rootValue(checkedNorm(gradients))
     let clipped = try clip(gradients, norm: norm)
     let rate =
       configuration.optimizer.learningRate
@@ -134,21 +146,27 @@ final class TrainingSession {
     guard configuration.method.attacksImages || configuration.weights.bothAdversarial != 0,
       let attack = trainer.imageAttack
     else { return nil }
+    let rows = batch.rows
+    let sampleIDs = Array(batch.sampleIDs[rows])
     if let classifier, let labels = batch.labels {
-      let truth = try Tensor(labels.map { Int64($0) }, shape: [labels.count])
+      let truth = try Tensor(labels[rows].map { Int64($0) }, shape: [rows.count])
       return try attack(
-        { try classifier.logits($0) }, batch.images, truth, batch.sampleIDs, step
+        { try classifier.logits($0) }, batch.images, truth, sampleIDs, step
       ).detached()
     }
     // Captions: each image against the texts of its batch; its own text is the label.
-    let texts = try Tensor.withoutGradients { try frozen.encodeText(batch.texts) }
-    let own = try Tensor(batch.texts.indices.map { Int64($0) }, shape: [batch.texts.count])
+    let texts = try Tensor.withoutGradients {
+      try processes.joined(frozen.encodeText(Array(batch.texts[rows])))
+    }
+    let own = try Tensor(rows.map { Int64($0) }, shape: [rows.count])
     return try attack(
       { try self.frozen.logits(images: self.frozen.encodeImage($0), texts: texts) },
-      batch.images, own, batch.sampleIDs, step
+      batch.images, own, sampleIDs, step
     ).detached()
   }
 
+  /// An adversarial version of each text of the whole batch; each process attacks a part of the
+  /// distinct ones.
   func attackTexts(_ batch: TrainingBatch) throws -> [String]? {
     guard configuration.method.attacksTexts || configuration.weights.bothAdversarial != 0,
       let attack = trainer.textAttack
@@ -163,12 +181,17 @@ final class TrainingSession {
           template: schedule.templates[templates[index]],
           className: schedule.data.classNames[labels[index]])
       }
-      unique.append(TrainingText(text: text, prompt: prompt))
+      unique.append(TrainingText(text: text, prompt: prompt, number: UInt64(unique.count)))
     }
     let frozen = self.frozen
-    let attacked = try Tensor.withoutGradients {
-      try attack({ try frozen.encodeText($0) }, unique, step)
-    }
+    let share = processes.share(of: unique.count)
+    let own =
+      try share.isEmpty
+      ? []
+      : Tensor.withoutGradients {
+        try attack({ try frozen.encodeText($0) }, Array(unique[share]), step)
+      }
+    let attacked = try processes.joined(own)
     guard attacked.count == unique.count else {
       throw KilpiError("", "the text attack gave \(attacked.count) texts for \(unique.count)")
     }
@@ -210,6 +233,40 @@ final class TrainingSession {
   }
 
   // MARK: Files
+
+  /// Brings every process to the state of the first, which alone reads and writes the run's folder.
+  private func shareState() throws {
+    guard processes.size > 1 else { return }
+    step = Int(try processes.rootValue(Double(step)))
+    try shareWeights()
+    guard step > 0 else { return }
+    func shared(_ moments: [String: Tensor]) throws -> [String: Tensor] {
+      var result: [String: Tensor] = [:]
+      for (name, _) in optimizer.parameters {
+        if let tensor = moments[name] { result[name] = try processes.rootValues(tensor) }
+      }
+      return result
+    }
+    try optimizer.restore(
+      step: step, first: shared(optimizer.first), second: shared(optimizer.second))
+  }
+
+  /// The first process's weights, on all of them.
+  private func shareWeights() throws {
+    guard processes.size > 1 else { return }
+    try Tensor.withoutGradients {
+      for (_, tensor) in model.parameters.entries {
+        try tensor.assign(processes.rootValues(tensor.detached()))
+      }
+    }
+  }
+
+  /// The first process's row: times differ between the processes, and scripts decide by rows.
+  private func fromRoot(_ row: [JSONValue.Member]) throws -> [JSONValue.Member] {
+    guard processes.size > 1 else { return row }
+    let bytes = try processes.fromRoot(Array(JSONValue.object(row).serialized().utf8))
+    return try JSONValue.parse(bytes).object ?? row
+  }
 
   private func openFolder() throws {
     guard let path = configuration.output else { return }

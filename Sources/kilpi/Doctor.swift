@@ -2,6 +2,7 @@ internal import Files
 internal import Glibc
 internal import LuaHost
 internal import Notebook
+internal import Processes
 
 /// What this machine brings, for `kilpi doctor`.
 struct Doctor {
@@ -131,7 +132,11 @@ struct Doctor {
   private func partRows() -> [Row] {
     OptionalPart.all.map { part in
       let isThere = part.isThere(environment)
-      let text = isThere ? "found" : "missing: apt install \(part.package)"
+      let version = isThere ? part.version?() : nil
+      let text =
+        isThere
+        ? "found" + (version.map { ", version \($0)" } ?? "")
+        : "missing: apt install \(part.package)"
       let value = JSONValue.record([
         "found": .bool(isThere), "package": .string(part.package), "for": .string(part.purpose),
       ])
@@ -153,6 +158,8 @@ struct OptionalPart {
   var package: String
   var purpose: String
   var sign: Sign
+  /// Asks the part for its version, where it tells.
+  var version: (@Sendable () -> String?)?
 
   static let all = [
     OptionalPart(
@@ -165,7 +172,7 @@ struct OptionalPart {
       sign: .file("/usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz")),
     OptionalPart(
       name: "Open MPI", package: "openmpi-bin libopenmpi-dev", purpose: "several processes",
-      sign: .library("libmpi.so.40")),
+      sign: .library("libmpi.so.40"), version: { MessagePassing.version }),
     OptionalPart(
       name: "chafa", package: "libchafa-dev libglib2.0-dev", purpose: "sixel pictures",
       sign: .library("libchafa.so.0")),

@@ -32,13 +32,23 @@ enum Main {
       StandardStream.error.write("kilpi: \(text)\n")
       status = 64
     case .run(let plan):
-      status = Runner(plan: plan, environment: environment).run()
+      status = run(plan, environment)
     }
     // Straight to the system: everything is written and closed, and OpenBLAS's own farewell waits
     // for threads that still spin, which takes longer than all of `kilpi -e ''`.
     let last = finished(status)
     fflush(nil)
     _exit(last)
+  }
+
+  private static func run(_ plan: RunPlan, _ environment: [String: String]) -> Int32 {
+    do {
+      let team = try ProcessTeam()
+      return Runner(plan: plan, environment: environment, team: team).run()
+    } catch {
+      StandardStream.error.write("kilpi: \(error)\n")
+      return 1
+    }
   }
 
   private static func writeGeneratedFiles() -> Int32 {

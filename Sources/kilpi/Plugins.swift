@@ -3,6 +3,7 @@ internal import Kernels
 internal import LuaBindings
 internal import LuaHost
 internal import Notebook
+internal import Processes
 internal import Tensors
 
 /// The one place where the libraries meet the shell: what scripts see, how memory is counted, and
@@ -26,12 +27,13 @@ enum Plugins {
   /// Sets up the libraries for a state, before any script runs.
   ///
   /// - Parameters:
+  ///   - team: the processes that run the same script.
   ///   - progress: shows the progress of long work.
   ///   - show: shows a picture of RGB bytes, rows from the top; false when pictures are off.
   static func attach(
-    to state: LuaState, plan: RunPlan, progress: @escaping ProgressHandler,
+    to state: LuaState, plan: RunPlan, team: ProcessTeam, progress: @escaping ProgressHandler,
     show: @escaping (_ rgb: [UInt8], _ width: Int, _ height: Int) -> Bool
-  ) {
+  ) throws {
     let cap = memoryCap(plan)
     state.externalBytes = { MemoryMeter.liveBytes }
     state.releasePool = { MemoryMeter.trim() }
@@ -39,7 +41,17 @@ enum Plugins {
     // Tensors get what Lua's own blocks leave: past it a collection is tried, then the call fails.
     if let cap { MemoryMeter.limit = cap - cap / 20 }
     MemoryMeter.setReclaimer { [unowned state] in state.collect() }
-    if let threads = plan.threads { WorkerPool.threads = threads }
+    let fair = try team.threads()
+    if let threads = plan.threads ?? fair { WorkerPool.threads = threads }
+    if !team.isAlone {
+      state.installProcesses(team.group)
+      // Lua seeds `math.random` by the clock; scripts must take the same way everywhere.
+      let seed = UInt64.random(in: 0...UInt64.max)
+      let shared = try team.group.fromRoot(
+        (0..<8).map { UInt8(truncatingIfNeeded: seed >> (8 * $0)) })
+      let number = shared.reversed().reduce(Int64(0)) { $0 << 8 | Int64($1) }
+      try state.run("math.randomseed(\(number))", chunkName: "=processes")
+    }
     if plan.isDeterministic { BLAS.isDeterministic = true }
     state.installProgress(progress)
     state.installPictures { show($0.rgb, $0.width, $0.height) }

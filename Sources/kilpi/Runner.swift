@@ -2,6 +2,7 @@ internal import Diagnostics
 internal import Glibc
 internal import LuaHost
 internal import Notebook
+internal import Processes
 
 /// Runs a plan: modules, code, script, prompt.
 final class Runner {
@@ -11,9 +12,13 @@ final class Runner {
   private let errorPalette: Palette
   private let outputPalette: Palette
   private let progress: ProgressRenderer
+  private let team: ProcessTeam
+  /// The error that ended the run, for the other processes.
+  private var failure: KilpiError?
 
-  init(plan: RunPlan, environment: [String: String]) {
+  init(plan: RunPlan, environment: [String: String], team: ProcessTeam) {
     self.plan = plan
+    self.team = team
     self.environment = environment
     let terminal = Terminal(environment: environment)
     self.terminal = terminal
@@ -39,12 +44,13 @@ final class Runner {
     do {
       state = try openState()
     } catch {
-      return fail("\(error)")
+      let status = fail("\(error)")
+      return team.leave(status: status, failure: failure)
     }
     let status = runAll(state)
     Plugins.detach()
     state.close()
-    return status
+    return team.leave(status: status, failure: failure)
   }
 
   private func openState() throws -> LuaState {
@@ -63,12 +69,13 @@ final class Runner {
         bytes.withUnsafeBytes { target.write($0) }
       }
     }
-    state.leaving = { [progress] _ in
+    state.leaving = { [progress, team] status in
       progress.reset()
       ProcessSetup.restoreTerminal()
+      _ = team.leave(status: Int32(truncatingIfNeeded: status), failure: nil)
     }
-    Plugins.attach(
-      to: state, plan: plan, progress: { [progress] in progress.handle($0) },
+    try Plugins.attach(
+      to: state, plan: plan, team: team, progress: { [progress] in progress.handle($0) },
       show: pictures.show)
     if let folder = StandardFolder.path(environment: environment) {
       try state.prependSearchPath(folder)
@@ -88,6 +95,9 @@ final class Runner {
     let isPrompt =
       plan.isInteractive || (plan.script == nil && plan.code.isEmpty && terminal.inputIsTerminal)
     var status: Int32 = 0
+    if isPrompt, !team.isAlone {
+      return fail("the prompt runs in one process (give mpirun a script)", status: 64)
+    }
     do {
       try setArguments(state)
       try state.runInitialisation()
@@ -143,12 +153,17 @@ final class Runner {
       try state.prependSearchPath(folder.isEmpty ? "/" : folder)
       try state.run(bytes: bytes, chunkName: "@" + path, arguments: plan.scriptArguments)
     case .standardInput?:
-      let bytes = try ScriptSource.readStandardInput()
+      let bytes = try standardInput()
       try state.run(bytes: bytes, chunkName: "=stdin", arguments: plan.scriptArguments)
     case nil:
       guard !isPrompt, plan.code.isEmpty, plan.modules.isEmpty else { return }
-      try state.run(bytes: try ScriptSource.readStandardInput(), chunkName: "=stdin")
+      try state.run(bytes: try standardInput(), chunkName: "=stdin")
     }
+  }
+
+  /// A script from a pipe; mpirun hands it to the first process alone.
+  private func standardInput() throws -> [UInt8] {
+    try team.group.fromRoot(team.group.isRoot ? ScriptSource.readStandardInput() : [])
   }
 
   // MARK: Errors
@@ -159,6 +174,8 @@ final class Runner {
       let isInterrupt = (error as? KilpiError)?.kind == .interrupted
       return fail("\(error)", status: isInterrupt ? 130 : 1)
     }
+    failure = KilpiError(
+      "", "\(error)", kind: error.kind == .interrupted ? .interrupted : .host)
     let report = ErrorReport(palette: errorPalette, traceback: plan.traceback)
     StandardStream.output.flush()
     StandardStream.error.write(report.script(error))
@@ -166,6 +183,7 @@ final class Runner {
   }
 
   private func fail(_ text: String, status: Int32 = 1) -> Int32 {
+    failure = KilpiError("", text, kind: status == 130 ? .interrupted : .host)
     StandardStream.output.flush()
     StandardStream.error.write(errorPalette.error("kilpi:") + " " + text + "\n")
     return status

@@ -187,6 +187,7 @@ enum TrainLibrary {
     }
     var trainer = Trainer(configuration)
     trainer.progress = call.progress
+    trainer.processes = call.processes
     if let function = try options.functionIfGiven("on_step") {
       trainer.onStep = { row in _ = try function.call([JSONConversion.Pushed(value: .object(row))])
       }
