@@ -9,7 +9,7 @@ import Testing
 
 /// The append-only record of an evaluation: c.11, B54.
 @Suite("evaluation records") struct RecordTests {
-  private static func evaluation(
+  static func evaluation(
     _ folder: String, resumes: Bool = false
   ) throws -> RobustnessEvaluation {
     var evaluation = try RobustnessTests.evaluation()
@@ -22,7 +22,7 @@ import Testing
   }
 
   /// A result without its clocks: what must not depend on where the evaluation was cut.
-  private static func essence(_ report: RobustnessReport) throws -> [String] {
+  static func essence(_ report: RobustnessReport) throws -> [String] {
     func timeless(_ value: JSONValue) -> JSONValue {
       if let members = value.object {
         return .object(

@@ -8,6 +8,38 @@ struct EvaluationUnit {
   var seconds = 0.0
   var flags: [AttackFlag] = []
   var problems: [String] = []
+
+  /// All but the samples, as lines hold it.
+  var summary: [JSONValue.Member] {
+    [
+      .init("seconds", .number(seconds)), .init("flags", Self.json(flags)),
+      .init("problems", .array(problems.map { .string($0) })),
+    ]
+  }
+
+  static func json(_ flags: [AttackFlag]) -> JSONValue {
+    .array(
+      flags.map { .record(["kind": .string($0.kind.rawValue), "detail": .string($0.detail)]) })
+  }
+
+  static func flags(_ list: [JSONValue]) -> [AttackFlag] {
+    list.compactMap { flag in
+      guard let kind = flag["kind"]?.string.flatMap({ AttackFlag.Kind(rawValue: $0) }) else {
+        return nil
+      }
+      return AttackFlag(kind, flag["detail"]?.string ?? "")
+    }
+  }
+}
+
+extension EvaluationUnit {
+  /// Reads what `summary` wrote.
+  init(samples: [SampleRecord], _ line: JSONValue) {
+    self.init(
+      samples: samples, seconds: line["seconds"]?.anyDouble ?? 0,
+      flags: Self.flags(line["flags"]?.array ?? []),
+      problems: (line["problems"]?.array ?? []).compactMap(\.string))
+  }
 }
 
 /// The record of an evaluation under way, `record.jsonl` in its folder: what it evaluates, then a line
@@ -16,7 +48,10 @@ struct EvaluationUnit {
 /// A row of a batch is taken up again only as a whole, since the last bits of a result may depend on
 /// the batch. Samples that stand in the record of an unfinished one are kept, and computed once more.
 final class EvaluationRecord {
-  private let file: RecordFile
+  /// nil where another process writes.
+  private let file: RecordFile?
+  /// The lines that stood in the record when it was taken up.
+  let lines: [JSONValue]
   private var units: [String: [Int: EvaluationUnit]] = [:]
   private var samples: [String: [Int: SampleRecord]] = [:]
   private var pixels: [Int: String] = [:]
@@ -46,7 +81,9 @@ final class EvaluationRecord {
       }
       contents = try RecordFile.read(path)
     }
-    file = try RecordFile(path: path, keeping: contents.length)
+    let file = try RecordFile(path: path, keeping: contents.length)
+    self.file = file
+    lines = Array(contents.values.dropFirst())
     if contents.torn > 0 {
       notes.append(
         "the record's last line was torn (\(contents.torn) bytes): dropped, and computed again")
@@ -61,10 +98,19 @@ final class EvaluationRecord {
       throw KilpiError("", "'\(path)' is no record of an evaluation")
     }
     try compare(known, header)
-    for (index, line) in contents.values.dropFirst().enumerated() {
+    for (index, line) in lines.enumerated() {
       guard take(line) else {
         throw KilpiError("", "'\(path)' has another format in line \(index + 2)")
       }
+    }
+  }
+
+  /// What another process's record held when it was taken up; it alone writes on.
+  init(copying lines: [JSONValue]) throws {
+    file = nil
+    self.lines = lines
+    for line in lines where !take(line) {
+      throw KilpiError("", "the record of the first process cannot be read")
     }
   }
 
@@ -115,7 +161,7 @@ final class EvaluationRecord {
       return true
     }
     if let flags = line["probes"]?.array {
-      probed = (Self.flags(flags), line["note"]?.string)
+      probed = (EvaluationUnit.flags(flags), line["note"]?.string)
       return true
     }
     guard let row = line["row"]?.string else { return false }
@@ -130,31 +176,14 @@ final class EvaluationRecord {
     else { return false }
     let members = (0..<count).compactMap { samples[row]?[first + $0] }
     guard members.count == count else { return false }
-    units[row, default: [:]][first] = EvaluationUnit(
-      samples: members, seconds: line["seconds"]?.anyDouble ?? 0,
-      flags: Self.flags(line["flags"]?.array ?? []),
-      problems: (line["problems"]?.array ?? []).compactMap(\.string))
+    units[row, default: [:]][first] = EvaluationUnit(samples: members, line)
     return true
-  }
-
-  private static func flags(_ list: [JSONValue]) -> [AttackFlag] {
-    list.compactMap { flag in
-      guard let kind = flag["kind"]?.string.flatMap({ AttackFlag.Kind(rawValue: $0) }) else {
-        return nil
-      }
-      return AttackFlag(kind, flag["detail"]?.string ?? "")
-    }
-  }
-
-  private static func json(_ flags: [AttackFlag]) -> JSONValue {
-    .array(
-      flags.map { .record(["kind": .string($0.kind.rawValue), "detail": .string($0.detail)]) })
   }
 
   /// Appends what the probes found.
   func append(probes flags: [AttackFlag], note: String?) throws {
-    try file.append([
-      .init("probes", Self.json(flags)), .init("note", note.map { .string($0) } ?? .null),
+    try file?.append([
+      .init("probes", EvaluationUnit.json(flags)), .init("note", note.map { .string($0) } ?? .null),
     ])
   }
 
@@ -169,7 +198,7 @@ final class EvaluationRecord {
 
   /// Appends a finished text attack.
   func append(_ text: TextAttackRecord) throws {
-    try file.append([.init("text_attack", text.json)])
+    try file?.append([.init("text_attack", text.json)])
   }
 
   /// The images of a batch must be those of the record.
@@ -203,14 +232,13 @@ final class EvaluationRecord {
       var members = sample.members(row: row)
       members.append(.init("at", .integer(Int64(place))))
       if let digits { members.append(.init("pixels", .string(digits[index]))) }
-      try file.append(members)
+      try file?.append(members)
     }
-    try file.append([
-      .init("row", .string(row)), .init("finished", .integer(Int64(first))),
-      .init("count", .integer(Int64(unit.samples.count))), .init("seconds", .number(unit.seconds)),
-      .init("flags", Self.json(unit.flags)),
-      .init("problems", .array(unit.problems.map { .string($0) })),
-    ])
+    try file?.append(
+      [
+        .init("row", .string(row)), .init("finished", .integer(Int64(first))),
+        .init("count", .integer(Int64(unit.samples.count))),
+      ] + unit.summary)
     return unit
   }
 

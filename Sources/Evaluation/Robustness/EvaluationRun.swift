@@ -4,6 +4,7 @@ internal import Datasets
 internal import Diagnostics
 internal import Files
 internal import Images
+internal import Processes
 internal import Tensors
 
 /// One evaluation under way: rows that grow batch by batch.
@@ -17,15 +18,19 @@ final class EvaluationRun {
   var rows: [ScenarioResult]
   private let whole: Dataset
   private let start = ContinuousClock.now
-  private(set) var record: EvaluationRecord?
+  var record: EvaluationRecord?
+  let processes: ProcessGroup
+  /// What this process finished since the processes last told each other.
+  var finished: [FinishedPart] = []
   /// Prompts attacked so far, by the attack's name.
   private var texts: [String: (record: TextAttackRecord, classifier: Classifier)] = [:]
   private var textOrder: [String] = []
   /// Multimodal methods made so far, by row.
   var joint: [Int: EvaluatedMultimodalAttack.Joint.Perturb] = [:]
-  private var pictures: [PictureRow] = []
+  /// Pictures by their place in `pictured`; nil as long as the sample is not evaluated.
+  private var pictures: [PictureRow?]
   /// Which samples' pictures are kept, spread evenly: sets are often sorted by class.
-  private let pictured: [Int]
+  let pictured: [Int]
   private var resolution: (width: Int, height: Int) = (0, 0)
 
   init(
@@ -38,25 +43,35 @@ final class EvaluationRun {
     self.whole = whole
     plan = EvaluationPlan(evaluation)
     meter = EvaluationMeter(plan, samples: data.count, batch: evaluation.batch)
-    rows = plan.rows.map { ScenarioResult($0.kind, attack: $0.name) }
+    processes = evaluation.processes
+    let blank = SampleRecord(
+      id: "", label: 0, cleanPrediction: 0, prediction: nil, isCorrect: false)
+    rows = plan.rows.map {
+      var row = ScenarioResult($0.kind, attack: $0.name)
+      row.samples = [SampleRecord](repeating: blank, count: data.count)
+      return row
+    }
     let kept = min(evaluation.pictures, data.count)
     pictured = (0..<kept).map { $0 * data.count / kept }
+    pictures = [PictureRow?](repeating: nil, count: kept)
   }
 
   func report() throws -> RobustnessReport {
     let images = try placed(data.batch([0]).images)
     resolution = (images.shape[3], images.shape[2])
-    if let folder = evaluation.output {
-      record = try EvaluationRecord(folder, header: header(), resumes: evaluation.resumes)
-    }
+    try openRecord()
     meter.announce(plan.cost(samples: data.count), evaluation.progress)
     try attackTexts()
-    var first = 0
-    while first < data.count {
+    // Each process takes a batch of every round: whole ones, so that results are those of one process.
+    let starts = Array(stride(from: 0, to: data.count, by: evaluation.batch))
+    for round in stride(from: 0, to: starts.count, by: processes.size) {
       try Interrupts.poll()
-      let indices = Array(first..<min(first + evaluation.batch, data.count))
-      try evaluate(data.batch(indices), first: first)
-      first += evaluation.batch
+      if round + processes.rank < starts.count {
+        let first = starts[round + processes.rank]
+        let indices = Array(first..<min(first + evaluation.batch, data.count))
+        try evaluate(data.batch(indices), first: first)
+      }
+      try shareFinished()
     }
     describeRows()
     flagBlackBoxes()
@@ -66,13 +81,13 @@ final class EvaluationRun {
     return RobustnessReport(
       subject: subject, evaluation: evaluation, data: data, of: whole.count,
       resolution: resolution, scenarios: scenarios,
-      texts: textOrder.compactMap { texts[$0]?.record }, pictures: pictures,
+      texts: textOrder.compactMap { texts[$0]?.record }, pictures: pictures.compactMap { $0 },
       seconds: start.seconds, cost: plan.cost(samples: data.count), flags: flags,
       notes: (note.map { [$0] } ?? []) + (record?.finalNotes() ?? []))
   }
 
   /// Everything that fixes the result, as the record's first line holds it.
-  private func header() -> JSONValue {
+  func header() -> JSONValue {
     let about = RobustnessReport.record(
       subject, evaluation, data, of: whole.count, resolution: resolution,
       classNames: subject.classNames.isEmpty ? data.classNames : subject.classNames)
@@ -93,12 +108,11 @@ final class EvaluationRun {
   private func attackTexts() throws {
     guard let zeroShot = subject.zeroShot, let reprompted = subject.reprompted else { return }
     for attack in plan.rows.compactMap(\.text) where texts[attack.name] == nil {
-      let text: TextAttackRecord
-      if let known = record?.text(attack.name) {
-        text = known
-      } else {
-        text = try perturbed(attack, zeroShot)
+      let text = try fromRoot {
+        if let known = record?.text(attack.name) { return known }
+        let text = try perturbed(attack, zeroShot)
         try record?.append(text)
+        return text
       }
       texts[attack.name] = (text, try reprompted(text.prompts.map(\.adversarial)))
       textOrder.append(attack.name)
@@ -153,7 +167,7 @@ final class EvaluationRun {
       try commit(0, part, unit, pixels: pixels)
     }
     let clean = rows[0].samples[first..<first + part.count].map { Score($0) }
-    keepClean(part, clean)
+    try keepClean(part, clean)
 
     var attacked: [String: Tensor] = [:]
     for index in plan.rows.indices.dropFirst() where try !restored(index, part) {
@@ -248,8 +262,11 @@ final class EvaluationRun {
     guard let unit = record?.unit(label, first: part.first, count: part.count),
       unit.samples.map(\.id) == part.ids
     else { return false }
-    append(index, unit)
-    if index > 0 { restorePictures(part, index) }
+    append(index, part.first, unit)
+    if processes.size > 1 {
+      finished.append(FinishedPart(row: index, first: part.first, unit: unit, isRestored: true))
+    }
+    if index > 0 { try restorePictures(part, index) }
     meter.restored(label, part.count)
     return true
   }
@@ -258,12 +275,21 @@ final class EvaluationRun {
     _ index: Int, _ part: BatchPart, _ unit: EvaluationUnit, pixels: [String]? = nil
   ) throws {
     let label = rows[index].label
-    append(index, try record?.append(label, first: part.first, unit, pixels: pixels) ?? unit)
+    if processes.size > 1 {
+      // The first process writes it, in the order of the batches, when all have told.
+      append(index, part.first, unit)
+      finished.append(
+        FinishedPart(row: index, first: part.first, unit: unit, pixels: pixels))
+    } else {
+      append(
+        index, part.first,
+        try record?.append(label, first: part.first, unit, pixels: pixels) ?? unit)
+    }
     meter.finished(label, part.count, evaluation.progress)
   }
 
-  private func append(_ index: Int, _ unit: EvaluationUnit) {
-    rows[index].samples += unit.samples
+  func append(_ index: Int, _ first: Int, _ unit: EvaluationUnit) {
+    rows[index].samples.replaceSubrange(first..<first + unit.samples.count, with: unit.samples)
     rows[index].seconds += unit.seconds
     for problem in unit.problems where rows[index].problems.count < 8 {
       rows[index].problems.append(problem)
@@ -308,13 +334,12 @@ final class EvaluationRun {
 
   // MARK: Pictures
 
-  private func keepClean(_ part: BatchPart, _ scores: [Score]) {
-    for index in 0..<part.count where pictured.contains(part.first + index) {
-      guard let image = try? part.images.selected(0, index).cloned() else { continue }
-      pictures.append(
-        PictureRow(
-          id: part.ids[index], label: part.labels[index], image: image,
-          prediction: scores[index].prediction))
+  private func keepClean(_ part: BatchPart, _ scores: [Score]) throws {
+    for (place, sample) in places(in: part) {
+      let index = sample - part.first
+      let image = try part.images.selected(0, index).cloned()
+      try keep(
+        KeptPicture(place: place, row: 0, prediction: scores[index].prediction, image: image))
     }
   }
 
@@ -324,29 +349,51 @@ final class EvaluationRun {
   func keepPictures(
     _ part: BatchPart, _ index: Int, _ images: Tensor, _ samples: [SampleRecord]
   ) throws {
-    for (place, sample) in pictured.enumerated()
-    where (part.first..<part.first + part.count).contains(sample) {
+    for (place, sample) in places(in: part) {
       guard let position = samples.firstIndex(where: { $0.id == part.ids[sample - part.first] }),
         let prediction = samples[position].prediction
       else { continue }
       let image = try images.selected(0, position).cloned()
-      pictures[place].attacked.append((rows[index].label, image, prediction))
-      guard record != nil, let folder = evaluation.output else { continue }
-      try FileReader.makeDirectory(folder + "/pictures")
-      try Safetensors.save(["image": image], metadata: [:], to: picturePath(folder, index, sample))
+      try keep(KeptPicture(place: place, row: index, prediction: prediction, image: image))
     }
   }
 
-  private func restorePictures(_ part: BatchPart, _ index: Int) {
+  private func restorePictures(_ part: BatchPart, _ index: Int) throws {
     guard let folder = evaluation.output else { return }
-    for (place, sample) in pictured.enumerated()
-    where (part.first..<part.first + part.count).contains(sample) {
+    for (place, sample) in places(in: part) {
       let path = picturePath(folder, index, sample)
       guard let prediction = rows[index].samples[sample].prediction, FileReader.exists(path),
         let image = try? Safetensors.load(path).tensors["image"]
       else { continue }
-      pictures[place].attacked.append((rows[index].label, image, prediction))
+      try keep(
+        KeptPicture(
+          place: place, row: index, prediction: prediction, image: image, isRestored: true))
     }
+  }
+
+  private func places(in part: BatchPart) -> [(place: Int, sample: Int)] {
+    pictured.enumerated().filter { (part.first..<part.first + part.count).contains($0.element) }
+      .map { ($0.offset, $0.element) }
+  }
+
+  /// Takes a picture into the report; the first process writes it, too.
+  func keep(_ picture: KeptPicture, tells: Bool = true) throws {
+    let sample = pictured[picture.place]
+    if picture.row == 0 {
+      let clean = rows[0].samples[sample]
+      pictures[picture.place] = PictureRow(
+        id: clean.id, label: clean.label, image: picture.image, prediction: picture.prediction)
+    } else {
+      pictures[picture.place]?.attacked.append(
+        (rows[picture.row].label, picture.image, picture.prediction))
+      if record != nil, let folder = evaluation.output, processes.isRoot, !picture.isRestored {
+        try FileReader.makeDirectory(folder + "/pictures")
+        try Safetensors.save(
+          ["image": picture.image], metadata: [:],
+          to: picturePath(folder, picture.row, sample))
+      }
+    }
+    if tells, processes.size > 1 { finished.append(FinishedPart(picture: picture)) }
   }
 
   private func picturePath(_ folder: String, _ index: Int, _ sample: Int) -> String {

@@ -1,6 +1,7 @@
 internal import Attacks
 public import Datasets
 public import Diagnostics
+public import Processes
 internal import Tensors
 
 /// Which samples of a data set are evaluated.
@@ -71,6 +72,8 @@ public struct RobustnessEvaluation {
   public var pictures = 6
   /// How the images were prepared before the evaluation, as the record names it.
   public var preprocessing = "none"
+  /// Who shares the work; this process alone unless told otherwise.
+  public var processes = ProcessGroup()
   /// Told as samples are finished.
   public var progress: ProgressHandler?
 
@@ -78,6 +81,9 @@ public struct RobustnessEvaluation {
   public init() {}
 
   /// Runs the evaluation.
+  ///
+  /// Several processes take the batches in turn and give the report of one; all call this with the
+  /// same arguments, and the first alone writes the record.
   ///
   /// - Parameters:
   ///   - subject: the classifier.
@@ -92,7 +98,10 @@ public struct RobustnessEvaluation {
     guard chosen.count > 0 else {
       throw KilpiError("", "there is no sample to evaluate in \(data.name)")
     }
-    return try EvaluationRun(self, subject, chosen, whole: data).report()
+    let run = EvaluationRun(self, subject, chosen, whole: data)
+    return try processes.together(processes.size > 1 ? run.fingerprint : "") {
+      try run.report()
+    }
   }
 
   /// What the evaluation will cost, at most: nothing is attacked.

@@ -266,6 +266,7 @@ enum EvalLibrary {
     evaluation.perturbationPlace =
       PerturbationPlace(rawValue: try options.string("perturb_at")) ?? .native
     evaluation.progress = call.progress
+    evaluation.processes = call.processes
     return evaluation
   }
 }
