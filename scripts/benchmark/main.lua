@@ -69,7 +69,7 @@ local rows <const> = {
   { name = "image_fwd_bf16" }, { name = "text_fwd_full_bf16", peer = "text_fwd_bf16" },
   { name = "pgd_step_bf16" }, { name = "pgd_step_naive_bf16" }, { name = "mmcoa_step_bf16" },
   { name = "image_fwd_b16" }, { name = "evaluation" },
-  { name = "evaluation_bf16", peer = "evaluation" },
+  { name = "evaluation_8" },
   { name = "text_attack", peer = false }, { name = "product" }, { name = "png" },
   { name = "jpeg" }, { name = "tokenizer", peer = false }, { name = "startup" },
 }
@@ -97,7 +97,7 @@ end
 do
   local found, set = pcall(data.fashion_mnist, { split = "test" })
   if found then
-    local part = set:take(options.quick and 8 or 256, { seed = 1 })
+    local part = set:take(options.quick and 8 or 96, { seed = 1 })
     local images, labels
     for x, y in part:batches(#part) do images, labels = x, y end
     local model = clip.load("kilpi-tiny")
@@ -212,6 +212,15 @@ for _, row in ipairs(rows) do
       number("%.4f", theirs and theirs.seconds), number("%.2f", ratio),
       number("%.0f", ours.peak_mb), number("%.0f", theirs and theirs.peak_mb),
       number("%.0f %%", share and share * 100)):gsub("%s+$", "")))
+    if ours.accuracy then
+      local own, other = {}, {}
+      for _, label in ipairs { "clean", "image/pgd", "image/apgd" } do
+        own[#own + 1] = ("%s %.1f %%"):format(label, 100 * ours.accuracy[label])
+        other[#other + 1] = theirs and ("%.1f %%"):format(100 * theirs.accuracy[label])
+      end
+      print("  accuracies: " .. table.concat(own, ", ")
+        .. (theirs and "; peer " .. table.concat(other, ", ") or ""))
+    end
     report.cases[row.name] = { kilpi = ours, peer = theirs, share = share }
     report.ratios[row.name] = ratio
     if theirs and theirs.peak_mb and ours.peak_mb then

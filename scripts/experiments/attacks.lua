@@ -1,0 +1,76 @@
+-- Every image attack on one model and data set: accuracy, distances, passes and seconds.
+--   kilpi run scripts/experiments/attacks.lua MODEL DATA [SAMPLES]
+-- DATA is a folder that data.open reads (split "test"). L-infinity at 1/255, L2 at 0.25, L1 at 4;
+-- attacks that look for the nearest image are counted at the L2 budget and show their distances.
+-- Samples that are wrong when clean are not attacked, solved ones leave the batch.
+local path, folder, samples = arg[1], arg[2], math.tointeger(tonumber(arg[3] or 200))
+if not path or not folder then
+  io.stderr:write("usage: kilpi run scripts/experiments/attacks.lua MODEL DATA [SAMPLES]\n")
+  os.exit(64)
+end
+local set <const> = data.open(folder, { split = "test" }):take(samples, { seed = 1 })
+local model <const> = clip.load(path)
+local cls <const> = model:classifier(set.class_names, { templates = set.templates })
+local images, labels
+for x, y in set:batches(#set) do images, labels = x, y end
+
+local budgets <const> = { linf = "1/255", l2 = 0.25, l1 = 4 }
+local runs <const> = {
+  { "fgsm" }, { "rfgsm" }, { "bim", steps = 20 }, { "pgd", steps = 20 },
+  { "pgd", steps = 20, restarts = 5 }, { "pgd", steps = 20, lattice = 8 },
+  { "mifgsm", steps = 20 }, { "nifgsm", steps = 20 }, { "sifgsm", steps = 20 },
+  { "vmifgsm", steps = 20 }, { "vnifgsm", steps = 20 }, { "difgsm", steps = 20 },
+  { "tifgsm", steps = 20 }, { "apgd", loss = "ce" }, { "apgd", loss = "dlr" },
+  { "apgd", loss = "dlr-targeted" }, { "fab" }, { "square", steps = 1000 },
+  { "autoattack", version = "ce+t" },
+  { "pgd", norm = "l2", steps = 20 }, { "apgd", norm = "l2", loss = "ce" },
+  { "pgd", norm = "l1", steps = 20 }, { "apgd", norm = "l1", loss = "ce" },
+  { "deepfool", norm = "l2" }, { "ddn", norm = "l2" }, { "cw", norm = "l2", fast = true },
+}
+
+local function median(values)
+  table.sort(values)
+  return values[(#values + 1) // 2]
+end
+
+local function numbers(list) return type(list) == "table" and list or list:to_table() end
+
+print(("%s on %s: %d samples, %d classes, %d x %d pixels, clean %.1f %%"):format(
+  path:match("[^/]+$"), folder:match("[^/]+$"), #set, #set.class_names, images:size(4),
+  images:size(3), 100 * cls:accuracy(set)))
+print("| attack | norm | accuracy % | median L-inf x 255 | median L2 | forwards | backwards | s |")
+print("|---|---|---|---|---|---|---|---|")
+for _, run in ipairs(runs) do
+  local name <const>, norm <const> = run[1], run.norm or "linf"
+  if attack[name] then
+    local options = {
+      eps = budgets[norm], seed = 1, attack_all = false, early_stop = true, progress = true,
+      batch = 100,
+    }
+    local notes = {}
+    for key, value in pairs(run) do
+      if key ~= 1 then options[key] = value end
+      if key ~= 1 and key ~= "norm" then notes[#notes + 1] = key .. " = " .. tostring(value) end
+    end
+    table.sort(notes)
+    local text = name .. (#notes > 0 and " (" .. table.concat(notes, ", ") .. ")" or "")
+    local _, report = attack[name](cls, images, labels, options)
+    local right, linf, l2, forward, backward = 0, {}, {}, 0, 0
+    local success, correct = numbers(report.success), numbers(report.clean_correct)
+    for row = 1, #set do
+      local inside = not report.nearest or report.distance[norm][row] <= budgets[norm]
+      if correct[row] and not (success[row] and inside) then right = right + 1 end
+      if correct[row] and success[row] then
+        linf[#linf + 1], l2[#l2 + 1] = report.distance.linf[row], report.distance.l2[row]
+      end
+      forward = forward + report.queries.forward[row]
+      backward = backward + report.queries.backward[row]
+    end
+    local far, wide = median(linf), median(l2)
+    print(("| %s | %s | %.1f | %s | %s | %.0f | %.0f | %.1f |"):format(
+      text, norm, 100 * right / #set, far and ("%.2f"):format(255 * far) or "-",
+      wide and ("%.3f"):format(wide) or "-", forward / #set, backward / #set, report.seconds))
+  else
+    print(("| %s | %s | not built |"):format(name, norm))
+  end
+end
