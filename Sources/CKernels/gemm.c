@@ -4,11 +4,12 @@
    once a thread or panel; one pool of threads.
 
    Tall products (rows > GEMM_ROWS): B is packed into a slab by all threads, then tasks of rows pack
-   their part of A and walk over the slab. Others: tasks of columns pack both; a panel of B is used while
-   it is still in cache. */
+   their part of A and walk over the slab. Others: tasks of columns (and of rows, where there
+   are few columns) pack both; a panel of B is used while it is still in cache. */
 #include "CInterrupt.h"
 #include "CKernels.h"
 #include "gemm.h"
+#include <pthread.h>
 #include <stdlib.h>
 
 /* Units of B that a slab holds at most (16 MiB), and steps of k in it. */
@@ -30,28 +31,63 @@ typedef struct {
   /* the slab at hand: steps of k, columns, packed units */
   size_t first_step, steps, first_column, columns;
   float *slab;
-  size_t share; /* rows, or panels of columns, of a task */
+  size_t share;     /* rows, or panels of columns, of a task */
+  size_t row_share; /* rows of a task that has panels of columns */
 } product;
 
-/* Scratch of a thread: part of A, one panel of B. Pool threads live as long as the process. */
+/* Scratch of a thread: part of A, one panel of B, and the slab of the products it begins. */
 typedef struct {
   float a[GEMM_ROWS * GEMM_BLOCK + 32];
   float b[WIDEST * GEMM_BLOCK + 32];
+  float *slab;
+  size_t slab_units;
 } scratch;
-static scratch *own_scratch(void) {
-  static _Thread_local scratch *mine = NULL;
-  if (!mine) mine = aligned_alloc(64, (sizeof(scratch) + 63) / 64 * 64);
-  return mine;
+
+static pthread_key_t scratch_key;
+static pthread_once_t scratch_once = PTHREAD_ONCE_INIT;
+static void free_scratch(void *memory) {
+  scratch *own = memory;
+  free(own->slab);
+  free(own);
 }
+static void make_scratch_key(void) { pthread_key_create(&scratch_key, free_scratch); }
+
+/* NULL when there is no memory. */
+static scratch *own_scratch(void) {
+  pthread_once(&scratch_once, make_scratch_key);
+  scratch *own = pthread_getspecific(scratch_key);
+  if (own) return own;
+  own = aligned_alloc(64, (sizeof(scratch) + 63) / 64 * 64);
+  if (!own) return NULL;
+  own->slab = NULL;
+  own->slab_units = 0;
+  if (pthread_setspecific(scratch_key, own) == 0) return own;
+  free(own);
+  return NULL;
+}
+
+/* A task must not fail half-way through C: where a thread gets no scratch, threads share a spare one. */
+static pthread_mutex_t spare_lock = PTHREAD_MUTEX_INITIALIZER;
+static scratch spare __attribute__((aligned(64)));
+static scratch *borrow_scratch(void) {
+  scratch *own = own_scratch();
+  if (own) return own;
+  pthread_mutex_lock(&spare_lock);
+  return &spare;
+}
+static void return_scratch(scratch *borrowed) {
+  if (borrowed == &spare) pthread_mutex_unlock(&spare_lock);
+}
+
 static float *own_slab(size_t units) {
-  static _Thread_local float *mine = NULL;
-  static _Thread_local size_t held = 0;
-  if (units > held) {
-    free(mine);
-    mine = aligned_alloc(64, (units * sizeof(float) + 127) / 64 * 64);
-    held = mine ? units : 0;
+  scratch *own = own_scratch();
+  if (!own) return NULL;
+  if (units > own->slab_units) {
+    free(own->slab);
+    own->slab = aligned_alloc(64, (units * sizeof(float) + 127) / 64 * 64);
+    own->slab_units = own->slab ? units : 0;
   }
-  return mine;
+  return own->slab;
 }
 
 static size_t least(size_t a, size_t b) { return a < b ? a : b; }
@@ -114,8 +150,8 @@ static void slab_task(void *context, size_t panel) {
 
 static void rows_task(void *context, size_t index) {
   const product *p = context;
-  scratch *own = own_scratch();
-  if (kilpi_interrupt_pending() || !own) return;
+  if (kilpi_interrupt_pending()) return;
+  scratch *own = borrow_scratch();
   const size_t row = index * p->share, rows = least(p->share, p->m - row);
   const size_t width = p->kernel->tile_columns, panels = parts(p->columns, width);
   const size_t end = p->first_step + p->steps, block = block_steps(p);
@@ -127,22 +163,25 @@ static void rows_task(void *context, size_t index) {
                      slab_place(p, step, panel));
     }
   }
+  return_scratch(own);
 }
 
 static void columns_task(void *context, size_t index) {
   const product *p = context;
-  scratch *own = own_scratch();
-  if (kilpi_interrupt_pending() || !own) return;
+  scratch *own = borrow_scratch();
   const size_t width = p->kernel->tile_columns, block = block_steps(p);
-  const size_t first = index * p->share * width, end = least(p->n, first + p->share * width);
-  for (size_t step = 0; step < p->k; step += block) {
+  const size_t groups = parts(parts(p->n, width), p->share);
+  const size_t row = index / groups * p->row_share, rows = least(p->row_share, p->m - row);
+  const size_t first = index % groups * p->share * width, end = least(p->n, first + p->share * width);
+  for (size_t step = 0; step < p->k && !kilpi_interrupt_pending(); step += block) {
     const size_t steps = least(block, p->k - step);
-    pack_rows(p, 0, p->m, step, steps, own->a);
+    pack_rows(p, row, rows, step, steps, own->a);
     for (size_t column = first; column < end; column += width) {
       pack_panel(p, column, step, steps, own->b);
-      multiply_panel(p, 0, p->m, column, step, steps, own->a, own->b);
+      multiply_panel(p, row, rows, column, step, steps, own->a, own->b);
     }
   }
+  return_scratch(own);
 }
 
 /* The largest share that keeps tasks within `most` and even over the threads. */
@@ -181,8 +220,14 @@ static void multiply_wide(product *p) {
   const size_t width = p->kernel->tile_columns, panels = parts(p->n, width);
   const double work = (double)p->m * (double)p->k * (double)width;
   p->share = panels;
-  if (work * (double)panels > SMALL_WORK) p->share = even_share(panels, bounded(panels, work));
-  kilpi_parallel(parts(panels, p->share), columns_task, p);
+  p->row_share = p->m;
+  if (work * (double)panels > SMALL_WORK) {
+    p->share = even_share(panels, bounded(panels, work));
+    const size_t groups = parts(panels, p->share), threads = (size_t)kilpi_threads();
+    const size_t most = parts(p->m, p->kernel->tile_rows);
+    if (groups < threads) p->row_share = parts(p->m, least(parts(threads, groups), most));
+  }
+  kilpi_parallel(parts(panels, p->share) * parts(p->m, p->row_share), columns_task, p);
 }
 
 static const gemm_kernel *kernel_of(kilpi_gemm_kind kind) {
@@ -206,7 +251,7 @@ bool kilpi_gemm(kilpi_gemm_kind kind, bool transpose_a, bool transpose_b, size_t
   product p = {.kernel = kernel_of(kind), .transpose_a = transpose_a, .transpose_b = transpose_b,
                .m = m, .n = n, .k = k, .alpha = alpha, .beta = beta, .a = a, .b = b, .c = c,
                .lda = lda, .ldb = ldb, .ldc = ldc};
-  if (!p.kernel || k == 0 || !own_scratch()) return false;
+  if (!p.kernel || k == 0) return false;
   if (m == 0 || n == 0) return true;
   if (m > GEMM_ROWS) return multiply_tall(&p);
   multiply_wide(&p);

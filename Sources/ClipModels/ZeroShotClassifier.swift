@@ -18,6 +18,8 @@ public final class ZeroShotClassifier {
   /// Prompts, template by template within each class: `prompts[class][template]`.
   public let promptsByClass: [[String]]
   private var cache: (version: Int, features: Tensor)?
+  /// The same classifier in float32, for verdicts.
+  private var ownJudge: ZeroShotClassifier?
 
   /// The template of the published evaluations.
   public static let defaultTemplate = "This is a photo of a {c}"
@@ -100,23 +102,28 @@ public final class ZeroShotClassifier {
   }
 
   /// Logits of images `[N, 3, H, W]`: `[N, C]`.
+  ///
+  /// Of a bfloat16 model, passes that record a gradient (the steps of a search) are bfloat16; all
+  /// others are float32, so that every verdict is a float32 verdict.
   public func logits(_ images: Tensor) throws -> Tensor {
+    if model.precision != .float32, !(GradientMode.isRecording && images.requiresGradient) {
+      return try judge().logits(images)
+    }
     let features = try textFeatures()
     return try model.logits(images: model.encodeImage(images), texts: features)
   }
 
+  private func judge() throws -> ZeroShotClassifier {
+    if let ownJudge { return ownJudge }
+    let judge = try with(model: model.with(precision: .float32))
+    ownJudge = judge
+    return judge
+  }
+
   /// Images to logits for attacks and evaluations: the weights record no gradient.
-  ///
-  /// Of a bfloat16 model, passes that record a gradient (the steps of a search) are bfloat16; all
-  /// others are float32, so that every verdict is a float32 verdict.
   public func attackable() throws -> (Tensor) throws -> Tensor {
-    let search = try with(model: model.frozen())
-    guard model.precision != .float32 else { return { try search.logits($0) } }
-    let judge = try with(model: search.model.with(precision: .float32))
-    return { images in
-      let isStep = GradientMode.isRecording && images.requiresGradient
-      return try (isStep ? search : judge).logits(images)
-    }
+    let frozen = try with(model: model.frozen())
+    return { try frozen.logits($0) }
   }
 
   /// The best class of each image (0-based) and its probability.

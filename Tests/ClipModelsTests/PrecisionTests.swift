@@ -60,8 +60,11 @@ import Testing
     let exact = try ZeroShotClassifier(tiny.with(precision: .float32), classNames: names)
     let (classifier, x) = (try rounded.attackable(), try images())
     #expect(try classifier(x).doubles() == exact.logits(x).doubles())
+    #expect(try rounded.logits(x).doubles() == exact.logits(x).doubles())
+    #expect(try rounded.predict(x).scores.doubles() == exact.predict(x).scores.doubles())
     let step = try classifier(x.cloned().setRequiresGradient(true)).detached()
-    #expect(try step.doubles() == rounded.logits(x).doubles())
     #expect(try step.doubles() != exact.logits(x).doubles())
+    let own = try tiny.logits(images: tiny.encodeImage(x), texts: rounded.textFeatures())
+    #expect(try step.doubles() == own.doubles())
   }
 }

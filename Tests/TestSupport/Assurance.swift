@@ -1,4 +1,4 @@
-import Foundation
+internal import Foundation
 
 /// What a figure of `scripts/assure` was asked for; the same code runs at a small size in every test
 /// run, so that it cannot rot.

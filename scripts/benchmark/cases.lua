@@ -122,8 +122,8 @@ local function text_attack()
   end)
 end
 
--- A whole evaluation of the shipped model: clean, PGD-50 and APGD-CE on images of Fashion-MNIST that
--- main.lua wrote for both sides.
+-- A whole evaluation of the shipped model: clean, PGD-50 and APGD-CE on images of Fashion-MNIST
+-- that main.lua wrote for both sides.
 local function evaluation(levels)
   local eps <const>, step <const> = levels .. "/255", levels / 4 .. "/255"
   local stored <const> = tensor.load(folder .. "/evaluation.safetensors")

@@ -36,7 +36,7 @@ typedef enum {
 const char *kilpi_gemm_name(kilpi_gemm_kind kind);
 /* C = alpha op(A) op(B) + beta C, row-major, strides in elements; beta 0 never reads C. An element's bits
    depend on its row of A, its column of B and k alone. False: not computed (no kernel, no memory);
-   after an interrupt C is incomplete. */
+   after an interrupt C is incomplete. bfloat16 instructions take subnormal numbers for 0. */
 bool kilpi_gemm(kilpi_gemm_kind kind, bool transpose_a, bool transpose_b, size_t m, size_t n,
                 size_t k, float alpha, const float *a, size_t lda, const float *b, size_t ldb, float beta,
                 float *c, size_t ldc);

@@ -139,4 +139,23 @@ import Testing
       #expect(agrees, "\(count) rows")
     }
   }
+
+  @Test("a product of several slabs has the bits of its rows alone", arguments: kernels)
+  func slabs(kernel: Kernel) throws {
+    guard kilpi_gemm_name(kernel.kind) != nil else { return }
+    let (m, n, k) = (253, 300, 15_400)
+    let (a, b, c) = (Matrix(m, k, salt: 1), Matrix(k, n, salt: 2), Matrix(m, n, salt: 3))
+    for beta in [Float(0), 0.25] {
+      let whole = try #require(multiply(kernel.kind, a, b, c, stored: (false, false), beta: beta))
+      for row in [0, 100, 252] {
+        var (part, start) = (Matrix(1, k, salt: 0), Matrix(1, n, salt: 0))
+        part.values = Array(a.values[row * a.stride..<(row + 1) * a.stride])
+        start.values = Array(c.values[row * c.stride..<(row + 1) * c.stride])
+        let alone = try #require(
+          multiply(kernel.kind, part, b, start, stored: (false, false), beta: beta))
+        let agrees = (0..<n).allSatisfy { alone[0, $0].bitPattern == whole[row, $0].bitPattern }
+        #expect(agrees, "row \(row), beta \(beta)")
+      }
+    }
+  }
 }
