@@ -173,6 +173,11 @@ public final class ClipModel {
     try mapped { try $0.detached().converted(to: dtype) }
   }
 
+  /// The same weights in float32: what every verdict on an attacked image is made with.
+  public func judge() throws -> ClipModel {
+    precision == .float32 ? self : try with(precision: .float32)
+  }
+
   /// The same weights with other products: a model in bfloat16 and its float32 judge share storage.
   public func with(precision: ProductPrecision) throws -> ClipModel {
     try mapped(precision) { $0 }

@@ -115,7 +115,7 @@ public final class ZeroShotClassifier {
 
   private func judge() throws -> ZeroShotClassifier {
     if let ownJudge { return ownJudge }
-    let judge = try with(model: model.with(precision: .float32))
+    let judge = try with(model: model.judge())
     ownJudge = judge
     return judge
   }

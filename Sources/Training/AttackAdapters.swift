@@ -71,7 +71,7 @@ public struct TextAttackSpecification {
     var attack = self.attack
     attack.progress = progress
     attack.constraints.classNames = classifier.classNames
-    let model = try classifier.model.frozen()
+    let model = try classifier.model.frozen().judge()
     return try attack.perturb(Self.prompts(of: classifier), encoder: Self.encoder(model))
   }
 

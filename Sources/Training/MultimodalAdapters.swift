@@ -9,9 +9,14 @@ extension DualEncoder {
   /// A model's two encoders on frozen weights; texts are remembered.
   public init(_ model: ClipModel, templates: Int = 1) throws {
     let model = try model.frozen()
-    let memory = TextMemory(TextAttackSpecification.encoder(model))
+    // Steps in the model's precision, everything that judges in float32.
+    let judge = try model.judge()
+    let memory = TextMemory(TextAttackSpecification.encoder(judge))
     self.init(
-      image: { try model.encodeImage($0) }, text: { try memory($0) },
+      image: { images in
+        let isStep = GradientMode.isRecording && images.requiresGradient
+        return try (isStep ? model : judge).encodeImage(images)
+      }, text: { try memory($0) },
       scale: try model.logitScale.exp().item(),
       bias: model.configuration.score == .sigmoid
         ? try model.parameters.required("logit_bias").item() : 0, templates: templates)
@@ -134,8 +139,8 @@ public final class MultimodalSession {
   ) throws {
     self.specification = specification
     self.progress = progress
-    model = try classifier.model.frozen()
-    encoder = try DualEncoder(model, templates: classifier.templates.count)
+    model = try classifier.model.frozen().judge()
+    encoder = try DualEncoder(classifier.model, templates: classifier.templates.count)
     self.classifier = classifier
     known = Dictionary(
       try TextAttackSpecification.prompts(of: classifier).map { (Array($0.text.utf8), $0) },
@@ -148,8 +153,8 @@ public final class MultimodalSession {
   ) throws {
     self.specification = specification
     self.progress = progress
-    self.model = try model.frozen()
-    encoder = try DualEncoder(self.model)
+    self.model = try model.frozen().judge()
+    encoder = try DualEncoder(model)
     classifier = nil
     known = [:]
   }

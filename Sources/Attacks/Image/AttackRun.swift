@@ -209,7 +209,7 @@ final class AttackRun {
   private var needsCleanPass: Bool {
     guard let objective else { return false }
     if plan.isNearest { return true }
-    if objective.goal?.targets == nil, objective.criterion.isTargeted { return true }
+    if objective.choosesTargets { return true }
     let isVisitedFirst =
       plan.startsAtCleanImages && settings.startPoints == nil && settings.sources.isEmpty
       && !settings.isOnEightBitLevels && settings.budget.epsilon > 0

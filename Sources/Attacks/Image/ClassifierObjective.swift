@@ -140,15 +140,19 @@ final class ClassifierObjective {
 
   // MARK: Goals
 
+  /// True when targets depend on the clean logits, batch by batch.
+  var choosesTargets: Bool { criterion.targets == .random || criterion.targets == .leastLikely }
+
   /// Chooses targets that depend on the clean logits of samples `rows`.
   func chooseTargets(_ logits: [Double], _ rows: [Int], _ ids: [UInt64]) {
-    guard goal?.targets == nil, let choice = criterion.targets, let classes else { return }
+    guard choosesTargets, let choice = criterion.targets, let classes else { return }
     let random = RandomSource(seed: settings.seed)
-    for (position, row) in rows.enumerated() {
+    for (position, row) in rows.enumerated() where chosenTargets[row] == nil {
       let values = logits[position * classes..<(position + 1) * classes]
       if choice == .leastLikely {
-        chosenTargets[row] = values.indices.min { values[$0] < values[$1] }
-          .map { $0 - values.startIndex }
+        // Never the label: that target would repair a sample that is wrong already.
+        chosenTargets[row] = (0..<classes).filter { $0 != criterion.labels[row] }
+          .min { values[values.startIndex + $0] < values[values.startIndex + $1] }
       } else {
         var stream = random.stream(.attackStart, sample: ids[row], restart: -1)
         let draw = stream.integer(below: classes - 1)

@@ -126,6 +126,7 @@ public final class PixelSearch {
     var margins: [Double]?
     if let logits = visit.logits, let verdicts = try run.verdicts(logits, rows) {
       visit.solved = zip(verdicts.predictions, rows).map { isResult && run.isMet($0, row: $1) }
+      if isWanted { visit.solved = try confirmed(visit.solved, shown) }
       margins = verdicts.margins
     }
     if let logits = visit.logits { try run.noteFirstVisit(logits, rows) }
@@ -139,6 +140,23 @@ public final class PixelSearch {
     run.step(note: losses)
     solved = visit.solved
     return visit
+  }
+
+  /// Success by a pass without a gradient, where the settings ask for it.
+  private func confirmed(_ solved: [Bool], _ shown: Tensor) throws -> [Bool] {
+    let positions = solved.indices.filter { solved[$0] }
+    guard settings.confirmsSolved, settings.sources.isEmpty, !positions.isEmpty,
+      let objective = run.objective
+    else { return solved }
+    let asked = positions.map { rows[$0] }
+    run.count(forwards: asked)
+    let logits = try Tensor.withoutGradients { try objective.logits(shown.rows(positions)) }
+    guard let verdicts = try run.verdicts(logits, asked) else { return solved }
+    var confirmed = solved
+    for (index, position) in positions.enumerated() {
+      confirmed[position] = run.isMet(verdicts.predictions[index], row: asked[index])
+    }
+    return confirmed
   }
 
   /// What points are compared by: walks that aim at different classes are compared by the loss of

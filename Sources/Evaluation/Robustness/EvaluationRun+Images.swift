@@ -15,8 +15,9 @@ extension EvaluationRun {
     var settings = attack.settings
     settings.sampleIDs = part.sampleIDs
     settings.firstIndex = part.first + 1
-    // The attacked model is the same in every batch: its passes are probed once.
+    // The model stays the same: probes of it look at the first samples only.
     if part.first > 0 { settings.probedSamples = 0 }
+    settings.confirmsSolved = subject.precision != "float32"
     settings.progress = meter.handler(label, evaluation.progress)
     return try named(label) {
       try attack.attack.run(

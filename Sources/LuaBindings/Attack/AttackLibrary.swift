@@ -1,6 +1,7 @@
 internal import Attacks
 internal import ClipModels
 internal import Diagnostics
+internal import Kernels
 internal import LuaHost
 internal import Tensors
 
@@ -67,6 +68,7 @@ enum AttackLibrary {
     ) { call in
       let options = try call.options(4)
       let (classifier, classes) = try call.classifier(1)
+      let model = try call.handleIfPresent(1, as: ZeroShotClassifier.self)?.model
       let (images, isSingle) = try call.images(2, tolerance: 0)
       let labels = try call.labels(3, classes: classes)
       guard labels.count == images.shape[0] else {
@@ -83,6 +85,7 @@ enum AttackLibrary {
         UInt64(bitPattern: Int64($0))
       }
       settings.sources = try call.sources(options)
+      settings.confirmsSolved = model?.precision == .bfloat16
       if try !options.boolean("progress") { settings.progress = nil }
       let criterion = try criterion(labels, options, classes: classes)
       let attack = try row.make(options).attack

@@ -126,12 +126,21 @@ enum ImageAttackOptions {
   }
 
   /// The attack of a table `{method = "pgd", …}` of a trainer or an evaluation.
-  static func specification(_ options: Options, _ call: Call) throws -> ImageAttackSpecification {
+  ///
+  /// - Parameter evaluates: PGD and BIM then take 100 steps when none are given, not 10.
+  static func specification(
+    _ options: Options, _ call: Call, evaluates: Bool = false
+  ) throws -> ImageAttackSpecification {
     let name = try options.string("method")
     guard let row = ImageAttackRow.all.first(where: { $0.name == name }) else {
       throw KilpiError("", "there is no attack '\(name)'")
     }
-    let specs = budget(of: row) + row.options
+    var specs = budget(of: row) + row.options
+    if evaluates, name == "pgd" || name == "bim" {
+      let long = OptionSpec.integer(
+        "steps", default: 100, range: 1...1_000_000, "gradient steps; 100 in evaluations")
+      specs = specs.map { $0.name == "steps" ? long : $0 }
+    }
     let foreign = table.map(\.name).first { other in
       other != "method" && options.has(other) && !specs.contains { $0.name == other }
     }

@@ -113,7 +113,7 @@ extension AttackLibrary {
         """
     ) { call in
       let options = try call.options(3)
-      let model = try call.handle(1, as: ClipModel.self).frozen()
+      let model = try call.handle(1, as: ClipModel.self).frozen().judge()
       let classifier = try call.handleIfPresent(2, as: ZeroShotClassifier.self)
       let objective = try objectiveName(options)
       if objective == "ce" { return try perImage(call, options, model, classifier) }

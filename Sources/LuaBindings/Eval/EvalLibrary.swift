@@ -229,7 +229,7 @@ enum EvalLibrary {
       try TextAttackOptions.specification(options, call, model: classifier.model)
     }
     let images = try tables("image", ImageAttackOptions.table).map {
-      named(try ImageAttackOptions.specification($0, call))
+      named(try ImageAttackOptions.specification($0, call, evaluates: true))
     }
     let texts = try tables("text", TextAttackOptions.table).map(text)
     evaluation.images = images.map { EvaluatedImageAttack($0) }
