@@ -48,12 +48,10 @@ struct ProcessWideThreadTests {
     return try ([result] + gradients).map { try $0.floats().map(\.bitPattern) }
   }
 
-  /// With Kilpi's own products float32 needs no mode for it.
+  /// Deterministic mode, and with Kilpi's own products, which need no mode for it, the usual one.
   static let fixedModes = ProductKernels.areOwn ? [true, false] : [true]
 
-  @Test(
-    "the same bytes with 1, 2 and 4 threads, in deterministic mode and, where products are Kilpi's "
-      + "own, without it", arguments: programs.indices, fixedModes)
+  @Test("the same bytes with 1, 2 and 4 threads", arguments: programs.indices, fixedModes)
   func threadCounts(_ index: Int, isDeterministic: Bool) throws {
     let program = Self.programs[index]
     let threads = WorkerPool.threads
