@@ -23,7 +23,7 @@ public final class ClipModel {
   public var recomputesActivations = false
   /// How the transformer blocks' products round their operands, forward and backward.
   ///
-  /// The patch embedding, where a perturbation of 1/255 is less than one bfloat16 step, norms, attention's inner
+  /// The patch embedding, where a perturbation of 1/255 is of the size of one bfloat16 step, norms, attention's inner
   /// products, projections, scores and residual networks stay float32.
   public let precision: ProductPrecision
   private let vision: any ImageEncoder
