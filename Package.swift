@@ -115,7 +115,9 @@ let tests: [Target] = [
   test("ImagesTests", ["Images", "Tensors", "Files", "Diagnostics"]),
   test(
     "ClipModelsTests",
-    ["ClipModels", "Networks", "Images", "Archives", "Tensors", "Files", "Diagnostics"]),
+    [
+      "ClipModels", "Networks", "Images", "Archives", "Tensors", "Kernels", "Files", "Diagnostics",
+    ]),
   test(
     "TextModelsTests", ["TextModels", "Archives", "Networks", "Tensors", "Files", "Diagnostics"]),
   test("AttacksTests", ["Attacks", "Tensors", "Diagnostics"]),

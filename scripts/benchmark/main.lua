@@ -154,6 +154,11 @@ local function better(old, new)
   return new
 end
 
+local function wanted(name)
+  local list = options.only and "," .. options.only .. ","
+  return not list or list:find("," .. name .. ",", 1, true) ~= nil
+end
+
 local found = { kilpi = {}, peer = {} }
 for round = 1, options.rounds do
   local done = { kilpi = {}, peer = {} }
@@ -162,7 +167,7 @@ for round = 1, options.rounds do
     if options.peer and row.peer ~= false then sides.peer = row.peer or row.name end
     for _, side in ipairs { "kilpi", "peer" } do
       local case = sides[side]
-      if case and not done[side][case] and (not options.only or row.name == options.only) then
+      if case and not done[side][case] and wanted(row.name) then
         io.stderr:write(("round %d: %s %s"):format(round, side, case))
         done[side][case] = true
         local result = run(side, case)
