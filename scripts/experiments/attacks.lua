@@ -55,7 +55,7 @@ for _, run in ipairs(runs) do
     table.sort(notes)
     local text = name .. (#notes > 0 and " (" .. table.concat(notes, ", ") .. ")" or "")
     local _, report = attack[name](cls, images, labels, options)
-    local right, linf, l2, forward, backward = 0, {}, {}, 0, 0
+    local right, linf, l2 = 0, {}, {}
     local success, correct = numbers(report.success), numbers(report.clean_correct)
     for row = 1, #set do
       local inside = not report.nearest or report.distance[norm][row] <= budgets[norm]
@@ -63,13 +63,12 @@ for _, run in ipairs(runs) do
       if correct[row] and success[row] then
         linf[#linf + 1], l2[#l2 + 1] = report.distance.linf[row], report.distance.l2[row]
       end
-      forward = forward + report.queries.forward[row]
-      backward = backward + report.queries.backward[row]
     end
     local far, wide = median(linf), median(l2)
     print(("| %s | %s | %.1f | %s | %s | %.0f | %.0f | %.1f |"):format(
       text, norm, 100 * right / #set, far and ("%.2f"):format(255 * far) or "-",
-      wide and ("%.3f"):format(wide) or "-", forward / #set, backward / #set, report.seconds))
+      wide and ("%.3f"):format(wide) or "-", report.queries.forward / #set,
+      report.queries.backward / #set, report.seconds))
   else
     print(("| %s | %s | not built |"):format(name, norm))
   end
