@@ -29,20 +29,24 @@ public enum BLAS {
 ///
 /// Why own kernels: an element's bits depend neither on the batch nor on the thread count nor on how the
 /// operands are stored (OpenBLAS's depend on all three); B is packed once a product instead of once a
-/// panel; bfloat16 is a second set of leaf loops under the same driver. `KILPI_PRODUCTS=openblas` turns
-/// them off, to compare. Float64 and the small products inside attention stay with OpenBLAS.
+/// panel; bfloat16 is a second set of leaf loops under the same driver. To compare, `KILPI_PRODUCTS=openblas`
+/// turns them off, and `KILPI_PRODUCTS=avx2` takes those of processors without AVX-512. Float64 and the
+/// small products inside attention stay with OpenBLAS.
 public enum ProductKernels {
+  private static let wish = getenv("KILPI_PRODUCTS").map { String(cString: $0) } ?? ""
+
+  static let float32Kind = wish == "avx2" ? KILPI_GEMM_F32_AVX2 : KILPI_GEMM_F32
+
   /// True when float32 products are Kilpi's own; asked once.
-  public static let areOwn: Bool =
-    kilpi_gemm_name(KILPI_GEMM_F32) != nil
-    && getenv("KILPI_PRODUCTS").map { String(cString: $0) } != "openblas"
+  public static let areOwn: Bool = wish != "openblas" && kilpi_gemm_name(float32Kind) != nil
 
   /// True when the processor multiplies bfloat16 (AVX512-BF16).
-  public static let takeBFloat16: Bool = areOwn && kilpi_gemm_name(KILPI_GEMM_BF16) != nil
+  public static let takeBFloat16: Bool =
+    areOwn && wish != "avx2" && kilpi_gemm_name(KILPI_GEMM_BF16) != nil
 
   /// The kernels, for records: `Kilpi AVX-512`, `OpenBLAS Haswell`.
   public static var name: String {
-    areOwn ? "Kilpi " + text(kilpi_gemm_name(KILPI_GEMM_F32)) : "OpenBLAS " + BLAS.coreName
+    areOwn ? "Kilpi " + text(kilpi_gemm_name(float32Kind)) : "OpenBLAS " + BLAS.coreName
   }
 
   private static func text(_ name: UnsafePointer<CChar>?) -> String {

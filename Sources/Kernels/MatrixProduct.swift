@@ -26,7 +26,8 @@ extension Float: KernelScalar {
   ) -> Bool {
     guard ProductKernels.areOwn else { return false }
     let kind =
-      precision == .bfloat16 && ProductKernels.takeBFloat16 ? KILPI_GEMM_BF16 : KILPI_GEMM_F32
+      precision == .bfloat16 && ProductKernels.takeBFloat16
+      ? KILPI_GEMM_BF16 : ProductKernels.float32Kind
     return kilpi_gemm(kind, transposeA, transposeB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
   }
 

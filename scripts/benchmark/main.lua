@@ -236,25 +236,42 @@ end
 
 if options.json then write(options.json, report) end
 
--- The committed ratios, one set for each kind of BLAS kernels.
+-- The committed ratios: one set for each kind of products and BLAS kernels, and for each speed of
+-- the processor, since ratios of whole passes follow its product peak.
 local path <const> = folder .. "/ratios.json"
-local committed = {}
+local sets = {}
 do
   local file <close> = io.open(path)
-  if file then committed = json.decode(file:read("a")) end
+  if file then sets = json.decode(file:read("a")) end
+end
+local function fits(set)
+  return set.products == report.products and set.core == report.core
+    and set.batch == options.batch and set.threads == threads
+    and (not peak or not set.product_gflops or math.abs(math.log(peak / set.product_gflops)) < 0.25)
+end
+local reference
+for _, set in ipairs(sets) do
+  if fits(set) then reference = set end
 end
 if options.record then
-  committed[report.core] = {
-    machine = report.machine, peer = peer_version, threads = threads, batch = options.batch,
-    ratios = report.ratios,
-  }
-  write(path, committed)
+  if not reference then
+    reference = { ratios = {} }
+    sets[#sets + 1] = reference
+  end
+  reference.machine, reference.threads, reference.batch = report.machine, threads, options.batch
+  reference.products, reference.core = report.products, report.core
+  reference.product_gflops = peak and math.floor(peak + 0.5) or reference.product_gflops
+  reference.peer = peer_version or reference.peer
+  for name, ratio in pairs(report.ratios) do -- rows that were not run keep theirs
+    reference.ratios[name] = math.floor(ratio * 1000 + 0.5) / 1000
+  end
+  write(path, sets)
   print("recorded in " .. path)
 elseif options.check then
-  local reference = committed[report.core]
-  if not reference or reference.batch ~= options.batch then
-    io.stderr:write("bench: ", path, " has no ratios for ", report.core, " kernels and batch ",
-      options.batch, " (--record)\n")
+  if not reference then
+    io.stderr:write("bench: ", path, " has no ratios for products by ", report.products, ", ",
+      report.core, " kernels, batch ", options.batch, ", ", threads,
+      " threads and this processor's speed (--record)\n")
     os.exit(2)
   end
   local losses = 0
