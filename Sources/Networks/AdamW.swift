@@ -37,8 +37,8 @@ public final class AdamW {
     }
   }
 
-  /// Moves every weight by its gradient (same order as `parameters`).
-  public func update(gradients: [Tensor], learningRate: Double) throws {
+  /// Moves every weight by `scale` times its gradient (same order as `parameters`).
+  public func update(gradients: [Tensor], scale: Double = 1, learningRate: Double) throws {
     guard gradients.count == parameters.count else {
       throw KilpiError("", "\(gradients.count) gradients for \(parameters.count) weights")
     }
@@ -49,8 +49,8 @@ public final class AdamW {
     for ((name, tensor), gradient) in zip(parameters, gradients) {
       guard let m = first[name], let v = second[name] else { continue }
       try tensor.adamWStep(
-        gradient: gradient, first: m, second: v, learningRate: learningRate, betas: betas,
-        epsilon: epsilon, weightDecay: tensor.rank >= 2 ? weightDecay : 0,
+        gradient: gradient, scale: scale, first: m, second: v, learningRate: learningRate,
+        betas: betas, epsilon: epsilon, weightDecay: tensor.rank >= 2 ? weightDecay : 0,
         corrections: corrections)
     }
   }

@@ -114,13 +114,13 @@ final class TrainingSession {
     let inputs = TrainingInputs(batch, adversarialImages, adversarialTexts, terms())
     let (value, terms, gradients) = try lossAndGradients(batch, inputs)
     let norm = try processes.rootValue(checkedNorm(gradients))
-    let clipped = try clip(gradients, norm: norm)
     let rate =
       configuration.optimizer.learningRate
       * configuration.schedule.factor(
         step: step, total: schedule.total,
         warmup: configuration.warmupSteps(total: schedule.total))
-    try optimizer.update(gradients: clipped, learningRate: rate)
+    try optimizer.update(
+      gradients: gradients, scale: clippingFactor(norm: norm), learningRate: rate)
     if configuration.clampsScale { try clampScale() }
     var row: [JSONValue.Member] = [
       .init("step", .integer(Int64(step + 1))), .init("epoch", .integer(Int64(epoch + 1))),
@@ -216,9 +216,9 @@ final class TrainingSession {
     return total.squareRoot()
   }
 
-  private func clip(_ gradients: [Tensor], norm: Double) throws -> [Tensor] {
-    guard let limit = configuration.clipNorm, norm > limit, norm > 0 else { return gradients }
-    return try gradients.map { try $0 * (limit / norm) }
+  private func clippingFactor(norm: Double) -> Double {
+    guard let limit = configuration.clipNorm, norm > limit, norm > 0 else { return 1 }
+    return limit / norm
   }
 
   /// CLIP's bound on the scale; SigLIP has none, and its published scale lies above it.

@@ -112,8 +112,10 @@ typedef struct {
   void kilpi_bias_activation_##S(T *y, const T *bias, T *pre, size_t rows, size_t n, int activation); \
   void kilpi_normalize_##S(const T *x, T *y, T *norm, size_t rows, size_t n);                        \
   void kilpi_normalize_gradient_##S(const T *y, const T *norm, const T *g, T *out, size_t rows, size_t n); \
-  void kilpi_adamw_##S(T *w, const T *g, T *m, T *v, size_t n, double rate, double beta1, double beta2, \
-                       double epsilon, double decay, double correction1, double correction2);        \
+  /* g counts scale times */                                                                         \
+  void kilpi_adamw_##S(T *w, const T *g, T *m, T *v, size_t n, double scale, double rate,            \
+                       double beta1, double beta2, double epsilon, double decay, double correction1, \
+                       double correction2);                                                          \
   /* x = min(max(x + step * sign(g), lo), hi) */                                                     \
   void kilpi_sign_step_##S(T *x, const T *g, const T *lo, const T *hi, T step, size_t n);            \
   /* softmax(scale * s [+ causal mask]) in place, s [rows, n] with row stride ld */                  \

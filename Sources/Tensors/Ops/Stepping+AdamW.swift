@@ -4,9 +4,10 @@ internal import Diagnostics
 extension Tensor {
   /// One AdamW step in place, unseen by the tape; see `Networks.AdamW` for the formula.
   ///
-  /// `corrections` are `1/(1 − βⁿ)` of the two moments.
+  /// The gradient counts `scale` times (clipping needs no copy); `corrections` are `1/(1 − βⁿ)` of the
+  /// two moments.
   public func adamWStep(
-    gradient: Tensor, first: Tensor, second: Tensor, learningRate: Double,
+    gradient: Tensor, scale: Double = 1, first: Tensor, second: Tensor, learningRate: Double,
     betas: (Double, Double), epsilon: Double, weightDecay: Double, corrections: (Double, Double)
   ) throws {
     guard isContiguous, first.isContiguous, second.isContiguous, gradient.shape == shape,
@@ -18,12 +19,12 @@ extension Tensor {
     keeping(self, first, second, g) {
       if dtype == .float32 {
         kilpi_adamw_f32(
-          f32, g.f32, first.f32, second.f32, count, learningRate, betas.0, betas.1, epsilon,
-          weightDecay, corrections.0, corrections.1)
+          f32, g.f32, first.f32, second.f32, count, scale, learningRate, betas.0, betas.1,
+          epsilon, weightDecay, corrections.0, corrections.1)
       } else {
         kilpi_adamw_f64(
-          f64, g.f64, first.f64, second.f64, count, learningRate, betas.0, betas.1, epsilon,
-          weightDecay, corrections.0, corrections.1)
+          f64, g.f64, first.f64, second.f64, count, scale, learningRate, betas.0, betas.1,
+          epsilon, weightDecay, corrections.0, corrections.1)
       }
     }
   }

@@ -17,12 +17,12 @@ struct SteppingTests {
     let before = try [w, g, m, v].map { try $0.doubles() }
     let version = w.version
     try w.adamWStep(
-      gradient: g, first: m, second: v, learningRate: 0.1, betas: (0.9, 0.98), epsilon: 1e-3,
-      weightDecay: 0.2, corrections: (10, 50))
+      gradient: g, scale: 0.3, first: m, second: v, learningRate: 0.1, betas: (0.9, 0.98),
+      epsilon: 1e-3, weightDecay: 0.2, corrections: (10, 50))
     #expect(w.version > version)
     var expected: [[Double]] = [[], [], []]
     for index in 0..<count {
-      let gradient = before[1][index]
+      let gradient = 0.3 * before[1][index]
       let first = 0.9 * before[2][index] + 0.1 * gradient
       let second = 0.98 * before[3][index] + 0.02 * gradient * gradient
       let direction = first * 10 / ((second * 50).squareRoot() + 1e-3)
