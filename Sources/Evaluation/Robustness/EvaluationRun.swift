@@ -28,7 +28,7 @@ final class EvaluationRun {
   /// Multimodal methods made so far, by row.
   var joint: [Int: EvaluatedMultimodalAttack.Joint.Perturb] = [:]
   /// Pictures by their place in `pictured`; nil as long as the sample is not evaluated.
-  private var pictures: [PictureRow?]
+  var pictures: [PictureRow?]
   /// Which samples' pictures are kept, spread evenly: sets are often sorted by class.
   let pictured: [Int]
   private var resolution: (width: Int, height: Int) = (0, 0)
@@ -330,74 +330,6 @@ final class EvaluationRun {
     row.record = .array(scenarios.map { .string($0.label) })
     row.problems = scenarios.flatMap { row in row.problems.map { row.label + ": " + $0 } }
     return row
-  }
-
-  // MARK: Pictures
-
-  private func keepClean(_ part: BatchPart, _ scores: [Score]) throws {
-    for (place, sample) in places(in: part) {
-      let index = sample - part.first
-      let image = try part.images.selected(0, index).cloned()
-      try keep(
-        KeptPicture(place: place, row: 0, prediction: scores[index].prediction, image: image))
-    }
-  }
-
-  /// Keeps the pictured samples of a row, on disk too where a record does.
-  ///
-  /// - Parameter samples: what became of them, in the order of `images`.
-  func keepPictures(
-    _ part: BatchPart, _ index: Int, _ images: Tensor, _ samples: [SampleRecord]
-  ) throws {
-    for (place, sample) in places(in: part) {
-      guard let position = samples.firstIndex(where: { $0.id == part.ids[sample - part.first] }),
-        let prediction = samples[position].prediction
-      else { continue }
-      let image = try images.selected(0, position).cloned()
-      try keep(KeptPicture(place: place, row: index, prediction: prediction, image: image))
-    }
-  }
-
-  private func restorePictures(_ part: BatchPart, _ index: Int) throws {
-    guard let folder = evaluation.output else { return }
-    for (place, sample) in places(in: part) {
-      let path = picturePath(folder, index, sample)
-      guard let prediction = rows[index].samples[sample].prediction, FileReader.exists(path),
-        let image = try? Safetensors.load(path).tensors["image"]
-      else { continue }
-      try keep(
-        KeptPicture(
-          place: place, row: index, prediction: prediction, image: image, isRestored: true))
-    }
-  }
-
-  private func places(in part: BatchPart) -> [(place: Int, sample: Int)] {
-    pictured.enumerated().filter { (part.first..<part.first + part.count).contains($0.element) }
-      .map { ($0.offset, $0.element) }
-  }
-
-  /// Takes a picture into the report; the first process writes it, too.
-  func keep(_ picture: KeptPicture, tells: Bool = true) throws {
-    let sample = pictured[picture.place]
-    if picture.row == 0 {
-      let clean = rows[0].samples[sample]
-      pictures[picture.place] = PictureRow(
-        id: clean.id, label: clean.label, image: picture.image, prediction: picture.prediction)
-    } else {
-      pictures[picture.place]?.attacked.append(
-        (rows[picture.row].label, picture.image, picture.prediction))
-      if record != nil, let folder = evaluation.output, processes.isRoot, !picture.isRestored {
-        try FileReader.makeDirectory(folder + "/pictures")
-        try Safetensors.save(
-          ["image": picture.image], metadata: [:],
-          to: picturePath(folder, picture.row, sample))
-      }
-    }
-    if tells, processes.size > 1 { finished.append(FinishedPart(picture: picture)) }
-  }
-
-  private func picturePath(_ folder: String, _ index: Int, _ sample: Int) -> String {
-    "\(folder)/pictures/\(FileNames.plain(rows[index].label))-\(index)-\(sample).safetensors"
   }
 
   /// Puts a row's name in front of what went wrong in it.
