@@ -122,7 +122,7 @@ import Testing
     },
   ]
 
-  @Test(arguments: controls)
+  @Test("B58: what is known to be wrong is caught by the check made for it", arguments: controls)
   func isCaught(_ control: Control) throws {
     let rows = Combination.table([
       AttackCase(id: control.id, attack: control.attack, norms: [control.norm])
@@ -131,6 +131,38 @@ import Testing
       rows.contains { row in
         do { return try !control.check(Conformance(row: row)).isEmpty } catch { return true }
       })
+  }
+
+  private static func failing(
+    _ id: String, _ check: @escaping (Conformance) throws -> [String]
+  ) -> Control {
+    Control(id: id, attack: Broken(.fails), check: check)
+  }
+
+  /// Every check that needs the search to run; `notANumber` wants an error anyway.
+  static let failing: [Control] = [
+    failing("budgetAndRange") { try $0.budgetAndRange() },
+    failing("successAlone") { try $0.successAlone() },
+    failing("bestPoint") { try $0.bestPoint() }, failing("restarts") { try $0.restarts() },
+    failing("independence") { try $0.independence() }, failing("seeds") { try $0.seeds() },
+    failing("inputsUntouched") { try $0.inputsUntouched() },
+    failing("zeroAndTinyGradients") { try $0.zeroAndTinyGradients() },
+    failing("shiftedLogits") { try $0.shiftedLogits() },
+    failing("counters") { try $0.counters() },
+    failing("wrongWhenClean") { try $0.wrongWhenClean() },
+    failing("raisesLoss") { try $0.raisesLoss() },
+  ]
+
+  @Test("B58: no check passes an attack that cannot run", arguments: failing)
+  func errorsArePassedOn(_ control: Control) throws {
+    let row = AttackCase(id: control.id, attack: control.attack, norms: [control.norm])
+    for combination in Combination.table([row]) {
+      var isNoticed = false
+      do { isNoticed = try !control.check(Conformance(row: combination)).isEmpty } catch {
+        isNoticed = "\(error)".contains("it cannot run")
+      }
+      #expect(isNoticed, "\(combination)")
+    }
   }
 }
 
@@ -141,6 +173,8 @@ struct Broken: FixedBudgetAttack {
     case overshoots, sharedStream
     /// Goes far beyond the budget: whatever an oracle calls robust falls.
     case overstated
+    /// Throws at its first step.
+    case fails
   }
   var defect: Defect
   init(_ defect: Defect) { self.defect = defect }
@@ -152,6 +186,7 @@ struct Broken: FixedBudgetAttack {
   func perturb(_ search: PixelSearch) throws {
     let (ball, epsilon) = (search.ball, search.settings.budget.epsilon)
     let clean = ball.clean
+    if defect == .fails { throw KilpiError("", "it cannot run") }
     var point = clean
     if defect == .sharedStream {
       var stream = RandomSource(seed: search.settings.seed).stream(.attackStart)
@@ -161,7 +196,7 @@ struct Broken: FixedBudgetAttack {
     for _ in 0..<4 where defect != .identity {
       guard let g = try search.visit(point).gradient else { return }
       switch defect {
-      case .identity: break
+      case .identity, .fails: break
       case .plainClamp:
         let bounded = try (point + g.sign() * epsilon)
           .maximum(clean - epsilon).minimum(clean + epsilon)

@@ -57,7 +57,7 @@ import Testing
         return try model.classifier()(images + noise * 0.05)
       }
     },
-    Masked(id: "statistics of the batch", flag: .trainMode) {
+    Masked(id: "statistics of the batch (B28)", flag: .trainMode) {
       { images in
         let logits = try model.classifier()(images)
         return try logits - logits.mean(axes: [0], keepDimensions: true)

@@ -71,7 +71,7 @@ import Testing
     },
   ]
 
-  @Test(arguments: controls)
+  @Test("B58: what is known to be wrong is caught by the check made for it", arguments: controls)
   func isCaught(_ control: Control) throws {
     let attack = Careless(defect: control.defect)
     let rows = NearestCombination.table([

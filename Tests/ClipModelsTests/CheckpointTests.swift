@@ -108,7 +108,8 @@ import Testing
   }
 
   /// What contradicts the configuration is said or refused, never passed over.
-  @Test func activationsAreNeverDropped() throws {
+  @Test("B45: an activation that contradicts the configuration is said or refused")
+  func activationsAreNeverDropped() throws {
     var notes: [String] = []
     var options = CheckpointOptions()
     options.note = { notes.append($0) }

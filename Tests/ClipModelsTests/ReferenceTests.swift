@@ -17,7 +17,8 @@ import Testing
     )
   }
 
-  @Test(arguments: models) func agreesInFloat64(name: String) throws {
+  @Test("B45: either GELU agrees with transformers in float64", arguments: models)
+  func agreesInFloat64(name: String) throws {
     let (loaded, reference) = try open(name)
     let model = try loaded.converted(to: .float64)
     var seen = 0

@@ -62,7 +62,8 @@ import Testing
     }
   }
 
-  @Test func selections() throws {
+  @Test("B51: subsets are nested, and drawn alike every time")
+  func selections() throws {
     let set = try Self.numbered(30)
     #expect(try set.take(4).ids == ["n#0", "n#1", "n#2", "n#3"])
     let random = RandomSource(seed: 5)

@@ -105,6 +105,32 @@ import Testing
     }
   }
 
+  @Test("B49: the resolution stands in every result, and is compared")
+  func resolution() throws {
+    var evaluation = RobustnessEvaluation()
+    evaluation.samples = .ids(["sample-2", "sample-3"])
+    let data = try HandMade.data(RobustnessTests.samples())
+    let native = try evaluation.run(HandMade.subject(), data: data)
+    evaluation.perturbationPlace = .input
+    let input = try evaluation.run(HandMade.subject(), data: data)
+    for (report, side, place) in [(native, 2, "native"), (input, 8, "input")] {
+      #expect(report.record["threat"]?["width"]?.int == side)
+      #expect(report.record["threat"]?["height"]?.int == side)
+      #expect(report.record["threat"]?["perturb_at"]?.string == place)
+      #expect(report.csv.contains(",\(side),\(side),\(place),clean,"))
+      for text in [report.table(), report.markdown] {
+        #expect(text.contains("images of \(side) x \(side) pixels (\(place))"))
+      }
+    }
+    let error = #expect(throws: KilpiError.self) {
+      try RobustnessComparison([("a", native), ("b", input)])
+    }
+    #expect(
+      error?.description
+        == "'b' and 'a' differ in their threat model: images of 8 x 8 pixels (input), images of "
+        + "2 x 2 pixels (native) (evaluate both alike)")
+  }
+
   @Test func comparisonsOfPartsAndRefusals() throws {
     let before = try Self.report()
     var evaluation = try RobustnessTests.evaluation()

@@ -68,7 +68,7 @@ import Testing
     }
   }
 
-  /// I8: two attacks that break disjoint halves leave 0 %, not 50 %.
+  /// I8, B32: two attacks that break disjoint halves leave 0 %, not 50 %.
   @Test func worstIsPerSample() throws {
     let samples = (0..<8).map { HandMade.Sample(label: $0 % 4, group: 1 + $0 % 2) }
     var evaluation = RobustnessEvaluation()

@@ -45,7 +45,7 @@ import Testing
     )
   }
 
-  @Test(arguments: cases)
+  @Test("B30: the budget holds in the file, whose levels are rounded", arguments: cases)
   func budgetHolds(_ row: Case) throws {
     let (clean, adversarial) = try Self.pair(row)
     try withTemporaryDirectory { folder in

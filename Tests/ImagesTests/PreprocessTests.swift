@@ -47,7 +47,7 @@ import Testing
     }
   }
 
-  @Test(arguments: pictures)
+  @Test("B46: presets give the pixels of the reference, antialiasing included", arguments: pictures)
   func sameAsTheReference(_ picture: Picture) throws {
     let image = try ImageFile.decode(picture.file, name: picture.name)
     for row in picture.cases {

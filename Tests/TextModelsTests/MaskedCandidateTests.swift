@@ -125,10 +125,13 @@ import Testing
     }
   }
 
-  /// B40: a word of any number of pieces has at most 24 combinations, not a power of them.
+  /// A word of any number of pieces has at most 24 combinations, not a power of them.
   ///
-  /// B41: padding is no piece: company of other lengths changes nothing. B42: one word is enough.
-  @Test(arguments: MaskedMode.allCases) func manyPiecesAndPadding(mode: MaskedMode) throws {
+  /// Padding is no piece: company of other lengths changes nothing.
+  @Test(
+    "B40: combinations of pieces are capped; B41: padding is no piece; B42: one word is enough",
+    arguments: MaskedMode.allCases)
+  func manyPiecesAndPadding(mode: MaskedMode) throws {
     var options = MaskedOptions()
     options.mode = mode
     options.threshold = nil

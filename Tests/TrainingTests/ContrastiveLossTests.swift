@@ -42,7 +42,8 @@ import Training
     groupings.indices.map { (targets, $0) }
   }
 
-  @Test(arguments: rows.indices) func equalsItsDefinition(row: Int) throws {
+  @Test("B36: the loss is its definition, with the true temperature", arguments: rows.indices)
+  func equalsItsDefinition(row: Int) throws {
     let (targets, index) = Self.rows[row]
     let groups = Self.groupings[index]
     var stream = RandomSource(seed: 4).stream(.script)

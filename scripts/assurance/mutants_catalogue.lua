@@ -7,6 +7,15 @@ local text <const> = "Sources/Attacks/Text/"
 
 return {
   {
+    id = "B02", about = "images are normalised twice", tests = "ClipModelsTests",
+    file = "Sources/ClipModels/Encoders/VisionTransformer.swift",
+    old = "let factor = configuration.deviation.map { 1 / $0 }\n"
+      .. "    let offset = zip(configuration.mean, factor).map { -$0 * $1 }",
+    new = "let factor = configuration.deviation.map { 1 / $0 / $0 }\n"
+      .. "    let offset = zip(configuration.mean, configuration.deviation)\n"
+      .. "      .map { -$0 / $1 / $1 - $0 / $1 }",
+  },
+  {
     id = "B04", about = "a misspelt loss is taken for cross-entropy",
     file = image .. "AttackLoss.swift",
     old = 'case "margin": return .margin(clamp: nil)',
@@ -134,6 +143,16 @@ return {
     old = "    try refuseProbabilities(logits)\n", new = "",
   },
   {
+    id = "B27", about = "the mode at the call is not put back",
+    file = image .. "PixelSearch.swift",
+    old = "  defer { for _ in 0..<pauses { GradientMode.pause() } }\n", new = "",
+  },
+  {
+    id = "B28", about = "statistics of the batch are not noticed",
+    file = "Sources/Attacks/Flags/ModelProbes.swift",
+    old = "if moved > 1e-3 {", new = "if moved > 1e9 {",
+  },
+  {
     id = "B29", about = "success of the search, not of what is returned",
     file = image .. "AttackRun+Verdicts.swift",
     old = "report.success[row] = verdict.isMet",
@@ -158,6 +177,14 @@ return {
     new = "prediction: nil, isCorrect: breaking.count < scenarios.count - 1)",
   },
   {
+    id = "B35", about = "KL is summed where cross-entropy is averaged", tests = "TensorsTests",
+    file = "Sources/Tensors/Ops/Losses.swift",
+    old = "let terms = try logP.exp() * (logP - q.logSoftmax())\n"
+      .. "    return try terms.sum(axes: [-1]).reduced(reduction)",
+    new = "let terms = try logP.exp() * (logP - q.logSoftmax())\n"
+      .. "    return try terms.sum(axes: [-1]).reduced(reduction == .mean ? .sum : reduction)",
+  },
+  {
     id = "B36", about = "the loss counts one side of the similarities twice",
     tests = "TrainingTests",
     file = "Sources/Training/ContrastiveLoss.swift",
@@ -176,6 +203,11 @@ return {
     old = "words.contains(isExact ? word : word.lowercased())", new = "words.contains(word)",
   },
   {
+    id = "B40", about = "thousands of combinations of pieces", tests = "TextModelsTests",
+    file = "Sources/TextModels/Bert/MaskedLanguageModel+Candidates.swift",
+    old = "static let count = 24", new = "static let count = 4096",
+  },
+  {
     id = "B43", about = "antonyms accepted as synonyms", tests = "TextModelsTests",
     file = "Sources/TextModels/WordNet.swift",
     old = "    barred.formUnion(try antonyms(of: word).map { $0.lowercased() })\n", new = "",
@@ -185,6 +217,30 @@ return {
     file = text .. "TextPrompt.swift",
     old = "spans = [first..<words.words[best.start + best.count - 1].coreRange.upperBound]",
     new = "spans = [first..<words.words[min(best.start, 0)].coreRange.upperBound]",
+  },
+  {
+    id = "B45", about = "an unknown activation is taken for GELU", tests = "ClipModelsTests",
+    file = "Sources/ClipModels/Configuration/ConfigurationFields.swift",
+    old = "let activation = Activation(rawValue: text), activation != .none else {",
+    new = "let activation = Optional(Activation(rawValue: text) ?? .gelu),\n"
+      .. "      activation != Activation.none\n    else {",
+  },
+  {
+    id = "B46", about = "pictures are made smaller without antialiasing", tests = "ImagesTests",
+    file = "Sources/Images/Resizing/PillowResize.swift",
+    old = "let widening = max(scale, 1)", new = "let widening = max(scale * 0, 1)",
+  },
+  {
+    id = "B47", about = "a text ends at its largest token", tests = "ClipModelsTests",
+    file = "Sources/ClipModels/Encoders/TextTransformer.swift",
+    old = "found = row.firstIndex(of: Int64(end))",
+    new = "found = row.firstIndex(of: max(Int64(end), row.max() ?? 0))",
+  },
+  {
+    id = "B49", about = "results of different resolutions are compared", tests = "EvaluationTests",
+    file = "Sources/Evaluation/Robustness/RobustnessComparison.swift",
+    old = '("threat model", report.threatTitle, first.report.threatTitle)',
+    new = '("threat model", first.report.threatTitle, first.report.threatTitle)',
   },
   {
     id = "B50", about = "a subset keeps positions for ids", tests = "EvaluationTests",
@@ -221,6 +277,19 @@ return {
     file = "Sources/Files/RecordFile.swift",
     old = "      end == mark + Checksum.digits(Checksum.crc32(String(body))) + \"\\\"}\",\n",
     new = "      !end.isEmpty || body.isEmpty,\n",
+  },
+  {
+    id = "B55", about = "text passes for a number", tests = "LuaBindingsTests",
+    file = "Sources/LuaHost/Options.swift",
+    old = 'guard let number = value.double else { throw mismatch(name, "a number", value) }',
+    new = "guard let number = value.double ?? value.string.flatMap({ Double($0) }) else {\n"
+      .. '      throw mismatch(name, "a number", value)\n    }',
+  },
+  {
+    id = "B56", about = "a misspelt option is passed over", tests = "LuaBindingsTests",
+    file = "Sources/LuaHost/Options.swift",
+    old = "throw ErrorText.unknownOption(name.display, known: specs.map(\\.name))",
+    new = "continue",
   },
   {
     id = "B57", about = "decay of AdamW grows with the square of the rate", tests = "TrainingTests",

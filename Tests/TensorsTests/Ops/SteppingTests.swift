@@ -6,7 +6,8 @@ import Testing
 
 @Suite("steps in place")
 struct SteppingTests {
-  @Test("AdamW's step is its formula", arguments: [DType.float64, .float32])
+  @Test(
+    "B57: AdamW's step is its formula, the decay decoupled", arguments: [DType.float64, .float32])
   func adamW(_ dtype: DType) throws {
     var stream = RandomSource(seed: 31).stream(.script)
     let count = 40_001  // more than two tasks of the pool
