@@ -104,10 +104,83 @@ import Testing
     }
   }
 
-  @Test("rand averages over 20 passes")
-  func averages() throws {
-    let report = try Self.run(AutoAttack(.rand, steps: 2), classes: 3).report
-    #expect(report.backwards[0] == 2 * 2 * 20)
+  /// Gradients of two steps that a sample costs which nothing breaks: walks x steps x draws.
+  static let gradients: [(version: AutoAttack.Version, norm: Norm, classes: Int, count: Int)] = [
+    (.rand, .linf, 3, 2 * 2 * 20), (.rand, .l1, 3, 2 * 2 * 20),
+    (.ceDLR, .linf, 3, 2 * 2), (.ceDLR, .l1, 3, 2 * 2),
+    (.ceT, .linf, 12, (1 + 9) * 2), (.ceT, .l1, 12, (1 + 9) * 2),
+  ]
+
+  @Test(
+    "rand averages over 20 passes; one restart in every norm but in standard's L1",
+    arguments: gradients)
+  func averages(
+    _ row: (version: AutoAttack.Version, norm: Norm, classes: Int, count: Int)
+  ) throws {
+    let report = try Self.run(
+      AutoAttack(row.version, steps: 2), classes: row.classes, norm: row.norm
+    ).report
+    #expect(report.backwards[0] == row.count)
+  }
+
+  @Test("L1: standard walks through wider balls, the other versions do not")
+  func wideBalls() throws {
+    let (images, _) = try Self.model(5).samples(4)
+    for (version, widest) in [
+      (AutoAttack.Version.ceDLR, 1.0), (.ceT, 1), (.rand, 1), (.standard, 3),
+    ] {
+      let spy = Spy(Self.model(5).classifier())
+      let attack = AutoAttack(version, steps: 10, queries: 2)
+      _ = try Self.run(attack, classes: 5, 0.3, norm: .l1, spy)
+      // The last sample is wrong when clean, and not walked; the first walk begins on the surface.
+      let start = try #require(spy.batches.first { $0.shape[0] == 3 })
+      let own = try images.narrowed(0, start: 0, length: 3)
+      for distance in try Distances(from: own, to: start).l1 {
+        #expect(abs(distance / 0.3 - widest) < 0.01, "\(version)")
+      }
+    }
+  }
+
+  @Test("a gradient that only the loss of a later stage loses is told")
+  func laterStages() throws {
+    // The three strongest logits stand still: cross-entropy sees the fourth, DLR does not.
+    let classifier: Classifier = { images in
+      let mean = try images.mean(axes: [1, 2, 3]).unsqueezed(1)
+      let still = try mean * 0.0
+      return try Tensor.concatenated([still + 3.0, still + 2.0, still + 1.0, mean - 1.0], axis: 1)
+    }
+    let (images, _) = try Self.model(4).samples(8)
+    let labels = [Int](repeating: 0, count: 8)
+    func flags(_ version: AutoAttack.Version, probes: Bool) throws -> [AttackFlag] {
+      var settings = AttackSettings(budget: try Budget(.linf, 0.05), seed: 3)
+      settings.probes = probes
+      return try AutoAttack(version, steps: 8, queries: 8).run(
+        classifier, images: images, criterion: .misclassified(labels), settings: settings
+      ).report.flags.filter { $0.kind == .zeroGradient }
+    }
+    let found = try flags(.ceDLR, probes: true)
+    #expect(
+      found == [
+        AttackFlag(
+          .zeroGradient, "apgd-dlr: 8 of 8 unbroken samples have no input gradient")
+      ])
+    #expect(try flags(.ceDLR, probes: false) == [])
+    #expect(try flags(.ceT, probes: true) == [])
+  }
+
+  @Test(
+    "no stage tells of vanished gradients or flat losses on ordinary models",
+    arguments: FlagTests.ordinary.prefix(6))
+  func silent(_ model: ToyModel) throws {
+    let (images, labels) = try model.samples(16)
+    for (norm, epsilon) in [(Norm.linf, 0.02), (.l2, 0.1), (.l1, 0.3)] {
+      let report = try AutoAttack(.plus, steps: 12, queries: 60).run(
+        model.classifier(), images: images, criterion: .misclassified(labels),
+        settings: AttackSettings(budget: Budget(norm, epsilon), seed: 1)
+      ).report
+      #expect(
+        report.flags.filter { [.zeroGradient, .lossFlat].contains($0.kind) } == [], "\(norm)")
+    }
   }
 
   @Test("flags: Square beats rounded inputs' gradients; few classes; nothing on an ordinary model")

@@ -12,14 +12,16 @@ public import Tensors
 /// | `ce+t` | APGD-CE, APGD-T |
 ///
 /// APGD and FAB take 100 steps, Square 5,000 queries, targeted stages the nine strongest classes, or all
-/// others where there are fewer. In L1 APGD begins in wider balls, APGD-CE has five restarts, and APGD-T
-/// takes five classes. DLR needs three classes and its targeted form four: with fewer, these stages fall
-/// away, and the name says so (`AA/standard-C2`).
+/// others where there are fewer. In L1 APGD of `standard` begins in wider balls, its APGD-CE has five
+/// restarts, and its APGD-T takes five classes, as in the released code; the other versions are in L1
+/// what they are elsewhere. DLR needs three classes and its targeted form four: with fewer, these stages
+/// fall away, and the name says so (`AA/standard-C2`).
 ///
 /// The version is part of the name, since published numbers mean different ones. Stages choose their
-/// losses, restarts and which point is kept.
+/// losses, restarts and which point is kept. All of them are watched for gradients that vanish and losses
+/// that do not grow; the passes that other flags cost are spent once, in the first stage.
 ///
-/// Paper: Croce and Hein, arXiv:2003.01690.
+/// Papers: Croce and Hein, arXiv:2003.01690; L1: arXiv:2103.01208.
 public struct AutoAttack: ImageAttack {
   /// Which stages there are.
   public enum Version: String, Sendable, CaseIterable {
@@ -78,7 +80,7 @@ public struct AutoAttack: ImageAttack {
 
   /// The stages for a number of classes.
   func stages(_ norm: Norm, classes: Int) -> [Stage] {
-    let isSparse = norm == .l1
+    let isSparse = self.isSparse(norm)
     let others = max(1, classes - 1)
     func gradient(_ name: String, _ loss: AttackLoss, restarts: Int, needs: Int) -> Stage {
       Stage(
@@ -112,6 +114,9 @@ public struct AutoAttack: ImageAttack {
     }
     return all.filter { $0.needsClasses <= classes }
   }
+
+  /// The published L1 attack: other versions have no L1 form of their own.
+  private func isSparse(_ norm: Norm) -> Bool { norm == .l1 && version == .standard }
 
   private func changed(_ settings: AttackSettings, for stage: Stage) -> AttackSettings {
     var settings = settings
@@ -156,7 +161,7 @@ public struct AutoAttack: ImageAttack {
       let part = try run(
         stage, index, classifier, images.rows(rows), rows.map { criterion.labels[$0] },
         ids: rows.map { ids[$0] }, settings)
-      result = try merged(result, part, rows)
+      result = try merged(result, part, rows, stage.name)
       let broken = Self.broken(part.report)
       result.report.stages.append(
         AttackStage(name: stage.name, attacked: rows.count, broken: broken))
@@ -172,7 +177,7 @@ public struct AutoAttack: ImageAttack {
     if let classes {
       result.report.forwards[0] += 1  // the pass that told the number of classes
       let isTargeted = stages.contains { $0.name.hasSuffix("-t") } || classes < 4
-      let targets = settings.budget.norm == .l1 ? 5 : 9
+      let targets = isSparse(settings.budget.norm) ? 5 : 9
       if settings.probes, isTargeted, version != .rand, version != .ceDLR,
         let flag = AttackFlag.fewClasses(classes, targets: targets)
       {
@@ -194,7 +199,8 @@ public struct AutoAttack: ImageAttack {
     var changed = changed(settings, for: stage)
     changed.seed = settings.seed &+ UInt64(index)
     changed.sampleIDs = ids
-    changed.probes = settings.probes && index == 0
+    // Later stages tell what their own gradients and losses show, without a pass more.
+    if index > 0 { changed.probedSamples = 0 }
     let title = "\(name) \(stage.name)"
     changed.progress = settings.progress.map { progress in
       { event in
@@ -209,7 +215,7 @@ public struct AutoAttack: ImageAttack {
 
   /// What earlier stages and the last one found: its successes replace the survivors.
   private func merged(
-    _ old: AttackResult, _ new: AttackResult, _ rows: [Int]
+    _ old: AttackResult, _ new: AttackResult, _ rows: [Int], _ stage: String
   ) throws -> AttackResult {
     var result = old
     result.images = try old.images.cloned()
@@ -223,7 +229,7 @@ public struct AutoAttack: ImageAttack {
     }
     for flag in new.report.flags
     where !result.report.flags.contains(where: { $0.kind == flag.kind }) {
-      result.report.flags.append(flag)
+      result.report.flags.append(AttackFlag(flag.kind, "\(stage): \(flag.detail)"))
     }
     result.report.seconds += new.report.seconds
     return result

@@ -126,7 +126,8 @@ extension ImageAttackRow {
       samples that are left. "standard": APGD-CE, APGD-T, FAB-T, Square; "plus": more restarts; "rand": \
       for stochastic models; "ce+dlr" and "ce+t": what TeCoA and FARE call AutoAttack. Stages have their \
       own losses and restarts. report.attack names the version (AA/standard; AA/standard-C2 where too few \
-      classes leave stages out), report.stages what each did.
+      classes leave stages out), report.stages what each did. In L1 "standard" begins in wider balls, with \
+      five restarts of APGD-CE and five classes of APGD-T (arXiv:2103.01208).
       """,
     options: [
       .choice(
