@@ -141,4 +141,35 @@ import Testing
     #expect((widest.max() ?? 0) > 2.3 && (widest.max() ?? 9) <= 2.4 * (1 + 1e-6))
     #expect((widest.suffix(9).max() ?? 9) <= 0.8 * (1 + 1e-6))
   }
+
+  @Test("L1: the second and third ball begin as sparse as the best point before them")
+  func sparseContinuation() throws {
+    // A linear model: a step adds the same to the entries it moves and the projection shortens all alike,
+    // so that just those which were moved get larger.
+    let model = ToyModel(kind: .linear, shape: [1, 10, 10], classes: 2)
+    let (images, labels) = try model.samples(3, .float64, margin: 0.45)
+    var settings = AttackSettings(budget: try Budget(.l1, 0.05), seed: 2)
+    settings.probes = false
+    settings.loss = .margin(clamp: nil)
+    let spy = Spy(model.classifier())
+    _ = try AutoProjectedGradientDescent(steps: 20, beginsWide: true).run(
+      spy.see, images: images, criterion: .misclassified(labels), settings: settings)
+    let walk = Array(
+      spy.batches.filter { $0.shape[0] == 3 }.drop { batch in
+        // The pass over the clean images comes first.
+        (try? bits(batch)) == (try? bits(images))
+      })
+    // A start and six steps in either wide ball.
+    for first in [7, 14] {
+      let before = try (walk[first] - images).doubles()
+      let after = try (walk[first + 1] - images).doubles()
+      for sample in 0..<3 {
+        let own = sample * 100..<(sample + 1) * 100
+        let support = own.count { abs(before[$0]) > 1e-9 }
+        let moved = own.count { abs(after[$0]) > abs(before[$0]) + 1e-12 }
+        #expect(support < 30, "\(first)")
+        #expect(moved <= max(1, support * 2 / 3), "\(first): \(moved) of \(support)")
+      }
+    }
+  }
 }

@@ -100,7 +100,8 @@ public struct AutoProjectedGradientDescent: FixedBudgetAttack {
     for (radius, share) in zip([3.0, 2], shares) where share > 0 {
       let wide = try Ball(search.ball.clean, Budget(.l1, radius * budget.epsilon))
       let start = try point ?? wide.farPoints(search.streams(.attackStart))
-      point = try best(search, within: wide, from: wide.projected(start), steps: share)
+      point = try best(
+        search, within: wide, from: wide.projected(start), steps: share, isGiven: point != nil)
     }
     let start = try point ?? search.ball.farPoints(search.streams(.attackStart))
     try climb(
@@ -110,10 +111,10 @@ public struct AutoProjectedGradientDescent: FixedBudgetAttack {
 
   /// The best points of a walk through a ball larger than the budget, which are no results.
   private func best(
-    _ search: PixelSearch, within ball: Ball, from start: Tensor, steps: Int
+    _ search: PixelSearch, within ball: Ball, from start: Tensor, steps: Int, isGiven: Bool
   ) throws -> Tensor {
     var result = start
-    try climb(search, within: ball, from: start, steps: steps) { result = $0 }
+    try climb(search, within: ball, from: start, steps: steps, isGiven: isGiven) { result = $0 }
     return result
   }
 
