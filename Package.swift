@@ -64,7 +64,7 @@ let library: [Target] = [
     "ClipModels",
     ["Networks", "Images", "Archives", "Tensors", "Kernels", "Files", "Diagnostics"]),
   swift("TextModels", ["Networks", "Tensors", "Files", "Diagnostics"]),
-  swift("Attacks", ["Tensors", "Diagnostics"]),
+  swift("Attacks", ["Tensors", "Kernels", "Diagnostics"]),
   swift("Datasets", ["Images", "Archives", "Tensors", "Files", "Diagnostics"]),
   swift(
     "Training",

@@ -138,6 +138,44 @@ import Testing
     #expect(try !Self.kinds(Self.model.classifier()).contains(.lossFlat))
   }
 
+  @Test("a capped loss is flat although the images lie on the border of the ball")
+  func cappedLoss() throws {
+    let (images, labels) = try Self.model.samples(12)
+    func report(_ cap: Double?) throws -> AttackReport {
+      var settings = AttackSettings(budget: try Budget(.linf, 0.01), seed: 1)
+      settings.loss = .margin(clamp: cap)
+      return try ProjectedGradientDescent(steps: 10, step: 0.01).run(
+        Self.model.classifier(), images: images, criterion: .misclassified(labels),
+        settings: settings
+      ).report
+    }
+    let free = try report(nil)
+    #expect(free.flags == [])
+    // A cap that the survivors would pass, before the class changes.
+    let survivors = labels.indices.filter { !free.success[$0] }
+    let cap = try #require(survivors.map { free.loss[$0] }.min()) - 1e-3
+    #expect(cap < 0)
+    let capped = try report(cap).flags.first { $0.kind == .lossFlat }
+    #expect(capped?.detail.hasSuffix("have no gradient left") == true)
+  }
+
+  @Test("randomised_output: with --deterministic passes may not differ at all")
+  func sameBits() throws {
+    let (images, labels) = try Self.model.samples(12)
+    var passes = 0
+    func flags(_ expectsSameBits: Bool, _ change: Double) throws -> [AttackFlag.Kind] {
+      var probes = ModelProbes(
+        { images in
+          passes += 1
+          return try Self.model.classifier()(images) * (passes % 2 == 0 ? 1 + change : 1)
+        }, labels: labels)
+      probes.expectsSameBits = expectsSameBits
+      return try probes.outputFlags(images).map(\.kind)
+    }
+    #expect(try flags(false, 3e-6) == [] && flags(false, 1e-3) == [.randomisedOutput])
+    #expect(try flags(true, 0) == [] && flags(true, 3e-6) == [.randomisedOutput])
+  }
+
   @Test("a model that takes gradients to classify")
   func inferenceGradient() throws {
     let defence: Classifier = { images in
@@ -168,6 +206,8 @@ import Testing
     #expect(AttackFlag.lossFlat(half: [1, 1], full: [1.0005, 1], used: 0.5) != nil)
     #expect(AttackFlag.lossFlat(half: [1, 1], full: [1.01, 1], used: 0.5) == nil)
     #expect(AttackFlag.lossFlat(half: [1, 1], full: [1, 1], used: 0.9) == nil)
+    #expect(AttackFlag.lossFlat(half: [1, 1], full: [1, 1], used: 0.9, vanished: 1) != nil)
+    #expect(AttackFlag.lossFlat(half: [1, 1], full: [1.01, 1], used: 0.9, vanished: 1) == nil)
     let zero = AttackFlag.zeroGradient([1, 1, 0, nil], isBroken: [false, true, false, false])
     #expect(zero?.detail == "1 of 2 unbroken samples have no input gradient")
     #expect(AttackFlag.zeroGradient([1, 1, 0], isBroken: [false, false, true]) == nil)

@@ -17,9 +17,27 @@ struct Row: CustomTestStringConvertible, Sendable {
 }
 
 @Suite struct InvocationTests {
+  /// A classifier whose passes differ by three millionths, and whether its report says so.
+  private static let unsteady = """
+    local n = 0
+    local function f(x)
+      n = n + 1
+      local m = x:mean{axis = {2, 3, 4}}:reshape{-1, 1}
+      return tensor.cat({m, 0.4 - m}, 2) * (1 + (n % 2) * 3e-6)
+    end
+    local _, report = attack.fgsm(f, tensor.full({2, 3, 2, 2}, 0.25), {1, 1}, {progress = false})
+    local found = "steady"
+    for _, flag in ipairs(report.flags) do
+      found = flag:match("^randomised_output") or found
+    end
+    print(found)
+    """
+
   @Test(
     arguments: [
       Row(arguments: ["-e", ""]),
+      Row(arguments: ["-e", unsteady], output: "steady\n"),
+      Row(arguments: ["--deterministic", "-e", unsteady], output: "randomised_output\n"),
       Row(arguments: ["-e", "print(1 + 1)"], output: "2\n"),
       Row(
         arguments: ["-e", "1 + 1"], error: "kilpi: (command line):1: unexpected symbol near '1'\n",

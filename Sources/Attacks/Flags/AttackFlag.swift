@@ -97,17 +97,24 @@ extension AttackFlag {
   }
 
   /// `loss_flat`: between half the steps and all of them the best loss of the survivors rose by under
-  /// 0.1 %, although they did not use their budget.
+  /// 0.1 %, and the attack has no good reason to stand still.
   ///
-  /// An attack that has converged on the border of the ball is flat, too, and in order: hence the
-  /// budget. A random start alone uses half of it.
+  /// A good reason is to have converged: an ordinary model's loss is flat, too, once the images lie on
+  /// the border of the ball and their gradients push outwards. So nothing is said where the survivors
+  /// used 60 % of their budget (a random start alone uses half of it), unless their last gradients are
+  /// gone, as those of a capped loss are.
   ///
   /// - Parameters:
   ///   - half: best loss of each survivor after half the steps.
   ///   - full: after all of them.
   ///   - used: mean share of the budget that they used, in `0 ... 1`.
-  public static func lossFlat(half: [Double], full: [Double], used: Double) -> AttackFlag? {
-    guard !half.isEmpty, half.count == full.count, used < 0.6 else { return nil }
+  ///   - vanished: how many of them have no gradient left at the end.
+  public static func lossFlat(
+    half: [Double], full: [Double], used: Double, vanished: Int = 0
+  ) -> AttackFlag? {
+    guard !half.isEmpty, half.count == full.count else { return nil }
+    let isGone = Double(vanished) > 0.01 * Double(half.count)
+    guard used < 0.6 || isGone else { return nil }
     let (before, after) = (half.reduce(0, +), full.reduce(0, +))
     guard after - before < 1e-3 * abs(before) else { return nil }
     let share = (used * 1000).rounded() / 10
@@ -115,6 +122,7 @@ extension AttackFlag {
       .lossFlat,
       "twice the steps raised the loss of \(half.count) survivors from "
         + "\(Float(before / Double(half.count))) to \(Float(after / Double(half.count))), using "
-        + "\(share) % of the budget")
+        + "\(share) % of the budget"
+        + (isGone ? "; \(vanished) have no gradient left" : ""))
   }
 }

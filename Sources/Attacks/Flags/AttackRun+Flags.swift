@@ -111,8 +111,11 @@ extension AttackRun {
       norm == .linf
         ? report.distance.l1[row] / pixels / epsilon : report.distance[norm][row] / epsilon
     }
+    let first = gradientSizes.compactMap { $0 }.sorted()
+    let median = first.isEmpty ? 0 : first[first.count / 2]
     return AttackFlag.lossFlat(
       half: survivors.map { halfLosses[$0] }, full: survivors.map { fullLosses[$0] },
-      used: used.reduce(0, +) / Double(used.count))
+      used: used.reduce(0, +) / Double(used.count),
+      vanished: survivors.count { row in lastSizes[row].map { $0 <= 1e-12 * median } ?? false })
   }
 }

@@ -15,6 +15,7 @@ final class AttackRun {
   private let start = ContinuousClock.now
   var report: AttackReport
   var gradientSizes: [Double?] = []
+  var lastSizes: [Double?] = []
   var halfLosses: [Double] = []
   var fullLosses: [Double] = []
   private var stepsDone = 0
@@ -75,8 +76,9 @@ final class AttackRun {
 
   /// Sizes of the first gradients, for the flag `zero_gradient`.
   func noteGradients(_ sizes: [Double], _ rows: [Int]) {
-    for (size, row) in zip(sizes, rows) where gradientSizes[row] == nil {
-      gradientSizes[row] = size
+    for (size, row) in zip(sizes, rows) {
+      if gradientSizes[row] == nil { gradientSizes[row] = size }
+      lastSizes[row] = size
     }
   }
 
@@ -167,6 +169,7 @@ final class AttackRun {
     report.backwards = report.forwards
     report.loss = [Double](repeating: .nan, count: samples)
     gradientSizes = [Double?](repeating: nil, count: samples)
+    lastSizes = gradientSizes
     if objective != nil, settings.judging == .alone {
       report.isJudged = true
       report.success = [Bool](repeating: false, count: samples)
