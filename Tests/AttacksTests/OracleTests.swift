@@ -197,6 +197,43 @@ import Testing
     #expect(breakable > 30 && robust > 30, "\(breakable) breakable, \(robust) robust")
     #expect(Double(reached) >= 0.95 * Double(breakable), "\(reached) of \(breakable)")
   }
+
+  /// Two pixels at level 100, broken at one point of 25, `(+1, 0)`: steps of a level in both pixels at
+  /// once go to and fro beside it.
+  @Test("O4: level by level an attack gets where steps of all pixels do not")
+  func levelByLevel() throws {
+    let classifier: Classifier = { images in
+      let levels = try images.flattened(from: 1) * 255.0 - 100.0
+      let a = try (levels.narrowed(1, start: 0, length: 1) - 1.2).abs()
+      let b = try (levels.narrowed(1, start: 1, length: 1) + 0.2).abs()
+      return try Tensor.concatenated([a * 0.0, (a + b * 2.0) * -1.0 + 0.9], axis: 1)
+    }
+    let images = try Tensor.full([2, 1, 1, 2], Double(Float(100) / 255))
+    var settings = AttackSettings(budget: try Budget(.linf, 2.0 / 255), seed: 3)
+    settings.loss = .margin(clamp: nil)
+    settings.probes = false
+    settings.isOnEightBitLevels = true
+    let attack = ProjectedGradientDescent(steps: 10, step: 1.0 / 255, startsAtRandom: false)
+    func run(_ keep: Keep?, _ images: Tensor, ids: [UInt64]) throws -> AttackResult {
+      settings.keep = keep
+      settings.sampleIDs = ids
+      let spy = Spy(classifier)
+      let result = try attack.run(
+        spy.see, images: images, criterion: .misclassified(ids.map { _ in 0 }), settings: settings)
+      #expect(result.report.forwards.reduce(0, +) == spy.images)
+      let cost = attack.plannedCost(settings)
+      for (forwards, backwards) in zip(result.report.forwards, result.report.backwards) {
+        #expect(forwards <= cost.forwards && backwards <= cost.backwards)
+      }
+      return result
+    }
+    #expect(try run(.last, images, ids: [1, 2]).report.success == [false, false])
+    let found = try run(nil, images, ids: [1, 2])
+    #expect(found.report.success == [true, true])
+    #expect(try found.images.floats() == [101, 100, 101, 100].map { Float($0) / 255 })
+    let alone = try run(nil, images.narrowed(0, start: 1, length: 1), ids: [2])
+    #expect(try bits(alone.images) == Array(bits(found.images).suffix(2)))
+  }
 }
 
 /// Ten random points of the ball, the best of which is the result.

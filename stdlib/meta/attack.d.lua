@@ -12,7 +12,7 @@ attack = {}
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 ---@field keep? "best"|"last" # which iterate is returned; the attack's own habit when not given
 ---@field eot? integer # passes a gradient is averaged over; default 1
----@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it
+---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it; gradient attacks in linf end with moves from level to level
 ---@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
@@ -48,7 +48,7 @@ function attack.fgsm(classifier, images, labels, options) end
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 ---@field keep? "best"|"last" # which iterate is returned; the attack's own habit when not given
 ---@field eot? integer # passes a gradient is averaged over; default 1
----@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it
+---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it; gradient attacks in linf end with moves from level to level
 ---@field random_step? number|string # length of the random step; eps / 2 when not given
 ---@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
@@ -85,7 +85,7 @@ function attack.rfgsm(classifier, images, labels, options) end
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 ---@field keep? "best"|"last" # which iterate is returned; the attack's own habit when not given
 ---@field eot? integer # passes a gradient is averaged over; default 1
----@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it
+---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it; gradient attacks in linf end with moves from level to level
 ---@field steps? integer # gradient steps; default 10
 ---@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2 and l1
 ---@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn
@@ -123,7 +123,7 @@ function attack.bim(classifier, images, labels, options) end
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 ---@field keep? "best"|"last" # which iterate is returned; the attack's own habit when not given
 ---@field eot? integer # passes a gradient is averaged over; default 1
----@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it
+---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it; gradient attacks in linf end with moves from level to level
 ---@field steps? integer # gradient steps; default 10
 ---@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2 and l1
 ---@field random_start? boolean # start at a random point of the ball; default true
@@ -163,7 +163,7 @@ function attack.pgd(classifier, images, labels, options) end
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 ---@field keep? "best"|"last" # which iterate is returned; the attack's own habit when not given
 ---@field eot? integer # passes a gradient is averaged over; default 1
----@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it
+---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it; gradient attacks in linf end with moves from level to level
 ---@field steps? integer # gradient steps; default 10
 ---@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2 and l1
 ---@field momentum? number # weight of the gradients before; default 1
@@ -209,7 +209,7 @@ function attack.mifgsm(classifier, images, labels, options) end
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 ---@field keep? "best"|"last" # which iterate is returned; the attack's own habit when not given
 ---@field eot? integer # passes a gradient is averaged over; default 1
----@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it
+---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it; gradient attacks in linf end with moves from level to level
 ---@field steps? integer # gradient steps; default 10
 ---@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2 and l1
 ---@field momentum? number # weight of the gradients before; default 1
@@ -254,7 +254,7 @@ function attack.nifgsm(classifier, images, labels, options) end
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 ---@field keep? "best"|"last" # which iterate is returned; the attack's own habit when not given
 ---@field eot? integer # passes a gradient is averaged over; default 1
----@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it
+---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it; gradient attacks in linf end with moves from level to level
 ---@field steps? integer # gradient steps; default 10
 ---@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2 and l1
 ---@field momentum? number # weight of the gradients before; default 1
@@ -300,7 +300,7 @@ function attack.sifgsm(classifier, images, labels, options) end
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 ---@field keep? "best"|"last" # which iterate is returned; the attack's own habit when not given
 ---@field eot? integer # passes a gradient is averaged over; default 1
----@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it
+---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it; gradient attacks in linf end with moves from level to level
 ---@field steps? integer # gradient steps; default 10
 ---@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2 and l1
 ---@field momentum? number # weight of the gradients before; default 1
@@ -346,7 +346,7 @@ function attack.vmifgsm(classifier, images, labels, options) end
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 ---@field keep? "best"|"last" # which iterate is returned; the attack's own habit when not given
 ---@field eot? integer # passes a gradient is averaged over; default 1
----@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it
+---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it; gradient attacks in linf end with moves from level to level
 ---@field steps? integer # gradient steps; default 10
 ---@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2 and l1
 ---@field momentum? number # weight of the gradients before; default 1
@@ -391,7 +391,7 @@ function attack.vnifgsm(classifier, images, labels, options) end
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 ---@field keep? "best"|"last" # which iterate is returned; the attack's own habit when not given
 ---@field eot? integer # passes a gradient is averaged over; default 1
----@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it
+---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it; gradient attacks in linf end with moves from level to level
 ---@field steps? integer # gradient steps; default 10
 ---@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2 and l1
 ---@field momentum? number # weight of the gradients before; default 0
@@ -437,7 +437,7 @@ function attack.difgsm(classifier, images, labels, options) end
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 ---@field keep? "best"|"last" # which iterate is returned; the attack's own habit when not given
 ---@field eot? integer # passes a gradient is averaged over; default 1
----@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it
+---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it; gradient attacks in linf end with moves from level to level
 ---@field steps? integer # gradient steps; default 10
 ---@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2 and l1
 ---@field momentum? number # weight of the gradients before; default 0
@@ -483,7 +483,7 @@ function attack.tifgsm(classifier, images, labels, options) end
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 ---@field keep? "best"|"last" # which iterate is returned; the attack's own habit when not given
 ---@field eot? integer # passes a gradient is averaged over; default 1
----@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it
+---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it; gradient attacks in linf end with moves from level to level
 ---@field steps? integer # gradient steps of one walk; default 100
 ---@field rho? number # share of increases below which a step is halved; default 0.75
 ---@field n_targets? integer # classes that loss = "dlr-targeted" takes; 9, or all others where there are fewer
@@ -525,7 +525,7 @@ function attack.apgd(classifier, images, labels, options) end
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 ---@field keep? "best"|"last" # which iterate is returned; the attack's own habit when not given
 ---@field eot? integer # passes a gradient is averaged over; default 1
----@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it
+---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it; gradient attacks in linf end with moves from level to level
 ---@field queries? integer # images that the model is asked about; default 5000
 ---@field p? number # share of the pixels in the first windows; default 0.8
 ---@field rescale? boolean # stretch the schedule of window sides, made for 10,000 queries, to queries; default false
@@ -563,7 +563,7 @@ function attack.square(classifier, images, labels, options) end
 ---@field restarts? integer # random starts; the best counts; default 1
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 ---@field eot? integer # passes a gradient is averaged over; default 1
----@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it
+---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it; gradient attacks in linf end with moves from level to level
 ---@field steps? integer # steps towards one class; default 100
 ---@field alpha_max? number # largest weight of the clean image; default 0.1
 ---@field eta? number # overshoot across the boundary; default 1.05
@@ -605,7 +605,7 @@ function attack.fab(classifier, images, labels, options) end
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 ---@field keep? "best"|"last" # which iterate is returned; the attack's own habit when not given
 ---@field eot? integer # passes a gradient is averaged over; default 1
----@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it
+---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it; gradient attacks in linf end with moves from level to level
 ---@field version? "standard"|"plus"|"rand"|"ce+dlr"|"ce+t" # which stages; default "standard"
 ---@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
@@ -639,7 +639,7 @@ function attack.autoattack(classifier, images, labels, options) end
 ---@field norm? "linf"|"l2"|"l1" # norm of the budget; default "linf"
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 ---@field eot? integer # passes a gradient is averaged over; default 1
----@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it
+---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it; gradient attacks in linf end with moves from level to level
 ---@field steps? integer # steps; default 50
 ---@field overshoot? number # share by which the change is lengthened; default 0.02
 ---@field candidates? integer # classes looked at, by their rank on the clean image; default 10
@@ -675,7 +675,7 @@ function attack.deepfool(classifier, images, labels, options) end
 ---@field norm? "linf"|"l2"|"l1" # norm of the budget; default "l2"
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 ---@field eot? integer # passes a gradient is averaged over; default 1
----@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it
+---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it; gradient attacks in linf end with moves from level to level
 ---@field steps? integer # Adam's steps for each c; 10000, or 200 with fast = true
 ---@field search_steps? integer # values of c tried; 9, or 5 with fast = true
 ---@field lr? number # Adam's step size; default 0.01
@@ -715,7 +715,7 @@ function attack.cw(classifier, images, labels, options) end
 ---@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; default "ce"
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 ---@field eot? integer # passes a gradient is averaged over; default 1
----@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it
+---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it; gradient attacks in linf end with moves from level to level
 ---@field steps? integer # gradient steps; default 100
 ---@field init_norm? number # the first norm, in pixel units; default 1
 ---@field gamma? number # share by which the norm changes, between 0 and 1; default 0.05
@@ -753,7 +753,7 @@ function attack.ddn(classifier, images, labels, options) end
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 ---@field keep? "best"|"last" # which iterate is returned; the attack's own habit when not given
 ---@field eot? integer # passes a gradient is averaged over; default 1
----@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it
+---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it; gradient attacks in linf end with moves from level to level
 ---@field steps? integer # gradient steps; default 10
 ---@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2 and l1
 ---@field random_start? boolean # start at a random point of the ball; default true
@@ -910,7 +910,7 @@ function attack.text(model, prompts, options) end
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 ---@field keep? "best"|"last" # which iterate is returned; the attack's own habit when not given
 ---@field eot? integer # passes a gradient is averaged over; default 1
----@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it
+---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it; gradient attacks in linf end with moves from level to level
 ---@field random_step? number|string # length of the random step; eps / 2 when not given
 ---@field steps? integer # gradient steps
 ---@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2 and l1

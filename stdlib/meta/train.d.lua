@@ -54,7 +54,7 @@ function train.contrastive(options) end
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 ---@field keep? "best"|"last" # which iterate is returned; the attack's own habit when not given
 ---@field eot? integer # passes a gradient is averaged over; default 1
----@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it
+---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it; gradient attacks in linf end with moves from level to level
 ---@field random_step? number|string # length of the random step; eps / 2 when not given
 ---@field steps? integer # gradient steps
 ---@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2 and l1

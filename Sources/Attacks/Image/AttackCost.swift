@@ -51,6 +51,7 @@ extension SearchAttack {
     let run = AttackCost(forwards: plannedVisits, backwards: plannedVisits)
     let visits = (run + AttackCost(forwards: 1, backwards: 0)) * settings.restarts
     return (visits + AttackCost(forwards: 2, backwards: 0)) * settings.draws
+      + LevelRefinement.plannedCost(settings)
   }
 }
 

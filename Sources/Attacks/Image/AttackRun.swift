@@ -74,7 +74,7 @@ final class AttackRun {
   func count(forwards rows: [Int]) { for row in rows { report.forwards[row] += 1 } }
   func count(backwards rows: [Int]) { for row in rows { report.backwards[row] += 1 } }
 
-  /// Sizes of the first gradients, for the flag `zero_gradient`.
+  /// Sizes of the first gradients, for the flag `zero_gradient`, and of the last, for `loss_flat`.
   func noteGradients(_ sizes: [Double], _ rows: [Int]) {
     for (size, row) in zip(sizes, rows) {
       if gradientSizes[row] == nil { gradientSizes[row] = size }
@@ -233,6 +233,26 @@ final class AttackRun {
         try attack.approach(
           NearestSearch(self, ball: ball, rows: left, restart: restart, best: best))
       }
+    }
+    if case .within(let attack) = plan, LevelRefinement.fits(attack, keep, settings) {
+      try refineLevels(whole, first, rows, best)
+    }
+  }
+
+  /// Level by level from the best points of the samples that no run has solved.
+  private func refineLevels(
+    _ whole: Ball, _ first: Int, _ rows: [Int], _ best: BestPoints
+  ) throws {
+    var left = rows.filter { !best.isSolved($0) }
+    guard objective?.goal != nil, !left.isEmpty else { return }
+    var points = try best.images(left)
+    for round in 0..<LevelRefinement.rounds where !left.isEmpty {
+      let search = PixelSearch(
+        self, ball: try whole.rows(left.map { $0 - first }), rows: left,
+        restart: settings.restarts + round, best: best)
+      let next = try LevelRefinement.round(search, from: points)
+      left = next.positions.map { left[$0] }
+      points = next.points
     }
   }
 }

@@ -48,6 +48,9 @@ public struct AttackSettings {
   /// Forward passes that gradients, losses and logits are averaged over, for stochastic models (EOT).
   public var draws = 1
   /// The model sees, and the attack returns, pixels on 8-bit levels within the budget.
+  ///
+  /// In L∞, attacks that follow gradients to their best point end with moves from level to level of the
+  /// samples that are left.
   public var isOnEightBitLevels = false
   /// Where gradients and losses come from instead of the attacked classifier (their mean logits);
   /// success is judged on the attacked one, which the search itself then never asks.

@@ -77,6 +77,7 @@ public struct MomentumIterative: FixedBudgetAttack, Sendable {
     let step = gradients + AttackCost(forwards: diversity == nil ? 0 : 1, backwards: 0)
     let run = step * steps + AttackCost(forwards: 1, backwards: 0)
     return (run * settings.restarts + AttackCost(forwards: 2, backwards: 0)) * settings.draws
+      + LevelRefinement.plannedCost(settings)
   }
 
   /// Checks all parameters.

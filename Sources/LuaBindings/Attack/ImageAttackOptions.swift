@@ -25,7 +25,9 @@ enum ImageAttackOptions {
       "keep", ["best", "last"], "which iterate is returned; the attack's own habit when not given"),
     .integer("eot", default: 1, range: 1...100_000, "passes a gradient is averaged over"),
     .integer(
-      "lattice", "8: the result lies on 8-bit levels, as a PNG can hold it"
+      "lattice",
+      "8: the result lies on 8-bit levels, as a PNG can hold it; gradient attacks in linf end with moves "
+        + "from level to level"
     ).ranged(8...8),
   ]
 

@@ -29,10 +29,14 @@ struct IntervalNet {
     }
   }
 
-  /// True when another class than `label` is on top.
+  /// True when another class than `label` is on top; a tie goes to the lower class, as in every verdict.
+  ///
+  /// Ties are no rarity: where all hidden units are off, every logit is 0.
   func isBroken(_ pixels: [Double], _ label: Int) -> Bool {
     let values = logits(pixels)
-    return values.indices.contains { $0 != label && values[$0] > values[label] }
+    return values.indices.contains {
+      values[$0] > values[label] || $0 < label && values[$0] == values[label]
+    }
   }
 
   /// True when interval bounds prove that `label` stays on top in the whole box.
