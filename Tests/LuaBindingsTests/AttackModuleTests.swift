@@ -73,6 +73,32 @@ import Testing
           nesterov = true, scales = 2, variance = 2, smoothing = 3, diversity = 0.7})
         print((a - x):abs():max():item() <= 8 / 255 + 1e-7, r.attack)
         """, expected: "true\tdifgsm\n"),
+    // Without a random start the seed changes nothing.
+    Case(
+      source: """
+        for _, name in ipairs{"mifgsm", "nifgsm", "sifgsm", "vmifgsm", "vnifgsm", "difgsm", "tifgsm"} do
+          local function start(random, seed)
+            local first
+            attack[name](function(z) first = first or z:clone(); return cls:logits(z) end, x,
+              {1, 2, 1, 2}, {eps = "8/255", steps = 1, probes = false, random_start = random, seed = seed})
+            return first
+          end
+          -- The clean pass comes before a random start.
+          local a, b = {}, {}
+          for index, list in ipairs{a, b} do
+            attack[name](function(z) list[#list + 1] = z:clone(); return cls:logits(z) end, x,
+              {1, 2, 1, 2}, {eps = "8/255", steps = 1, probes = false, seed = index,
+                diversity = false, random_start = true})
+          end
+          local apart = (a[2] - b[2]):abs():max():item()
+          local far = (a[2] - x):abs():max():item()
+          print(name, (start(false, 1) - x):abs():max():item() == 0 or name == "difgsm",
+            apart > 1 / 255, far > 7 / 255 and far <= 8 / 255 + 1e-7)
+        end
+        """,
+      expected: ["mifgsm", "nifgsm", "sifgsm", "vmifgsm", "vnifgsm", "difgsm", "tifgsm"].map {
+        $0 + "\ttrue\ttrue\ttrue\n"
+      }.joined()),
     // a.5: ordinary small CLIPs raise no flag.
     Case(
       source: """

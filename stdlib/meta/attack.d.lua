@@ -171,6 +171,7 @@ function attack.pgd(classifier, images, labels, options) end
 ---@field variance? boolean|integer # neighbours that correct the next gradient; true: 5; off by default
 ---@field beta? number # how far neighbours lie, in budgets; default 1.5
 ---@field diversity? boolean|number # probability that an image is resized; true: 0.5; off by default
+---@field random_start? boolean # start at a random point of the ball; default false
 ---@field resize? number # smallest side of a resized image, as a share; default 0.9
 ---@field smoothing? boolean|integer # side of the kernel that smooths gradients, odd; true: 5 up to 32 pixels, 7 up to 64, else 15; off by default
 ---@field nesterov? boolean # take gradients ahead; default false
@@ -218,6 +219,7 @@ function attack.mifgsm(classifier, images, labels, options) end
 ---@field beta? number # how far neighbours lie, in budgets; default 1.5
 ---@field diversity? boolean|number # probability that an image is resized; true: 0.5; off by default
 ---@field resize? number # smallest side of a resized image, as a share; default 0.9
+---@field random_start? boolean # start at a random point of the ball; default false
 ---@field smoothing? boolean|integer # side of the kernel that smooths gradients, odd; true: 5 up to 32 pixels, 7 up to 64, else 15; off by default
 ---@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
@@ -264,6 +266,7 @@ function attack.nifgsm(classifier, images, labels, options) end
 ---@field diversity? boolean|number # probability that an image is resized; true: 0.5; off by default
 ---@field resize? number # smallest side of a resized image, as a share; default 0.9
 ---@field smoothing? boolean|integer # side of the kernel that smooths gradients, odd; true: 5 up to 32 pixels, 7 up to 64, else 15; off by default
+---@field random_start? boolean # start at a random point of the ball; default false
 ---@field nesterov? boolean # take gradients ahead; default false
 ---@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
@@ -311,6 +314,7 @@ function attack.sifgsm(classifier, images, labels, options) end
 ---@field resize? number # smallest side of a resized image, as a share; default 0.9
 ---@field smoothing? boolean|integer # side of the kernel that smooths gradients, odd; true: 5 up to 32 pixels, 7 up to 64, else 15; off by default
 ---@field nesterov? boolean # take gradients ahead; default false
+---@field random_start? boolean # start at a random point of the ball; default false
 ---@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
@@ -358,6 +362,7 @@ function attack.vmifgsm(classifier, images, labels, options) end
 ---@field smoothing? boolean|integer # side of the kernel that smooths gradients, odd; true: 5 up to 32 pixels, 7 up to 64, else 15; off by default
 ---@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
+---@field random_start? boolean # start at a random point of the ball; default false
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
 ---@field probes? boolean # look for signs of masked gradients with a few more passes; default true
@@ -404,6 +409,7 @@ function attack.vnifgsm(classifier, images, labels, options) end
 ---@field nesterov? boolean # take gradients ahead; default false
 ---@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
+---@field random_start? boolean # start at a random point of the ball; default false
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
 ---@field probes? boolean # look for signs of masked gradients with a few more passes; default true
@@ -451,6 +457,7 @@ function attack.difgsm(classifier, images, labels, options) end
 ---@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
+---@field random_start? boolean # start at a random point of the ball; default false
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
 ---@field probes? boolean # look for signs of masked gradients with a few more passes; default true
 ---@field trace? boolean # record loss and margin of every iterate; default false
@@ -914,7 +921,7 @@ function attack.text(model, prompts, options) end
 ---@field random_step? number|string # length of the random step; eps / 2 when not given
 ---@field steps? integer # gradient steps
 ---@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2 and l1
----@field random_start? boolean # start at a random point of the ball; default true
+---@field random_start? boolean # start at a random point of the ball
 ---@field momentum? number # decay of an accumulated direction; 0.9 in FARE
 ---@field scales? integer # copies x / 2^i of the image; 1: it alone
 ---@field variance? boolean|integer # neighbours that correct the next gradient; true: 5; off by default

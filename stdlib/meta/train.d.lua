@@ -58,7 +58,7 @@ function train.contrastive(options) end
 ---@field random_step? number|string # length of the random step; eps / 2 when not given
 ---@field steps? integer # gradient steps
 ---@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2 and l1
----@field random_start? boolean # start at a random point of the ball; default true
+---@field random_start? boolean # start at a random point of the ball
 ---@field momentum? number # decay of an accumulated direction; 0.9 in FARE
 ---@field scales? integer # copies x / 2^i of the image; 1: it alone
 ---@field variance? boolean|integer # neighbours that correct the next gradient; true: 5; off by default

@@ -47,6 +47,7 @@ extension ImageAttackRow {
     func isOn(_ isOwn: Bool) -> String { isOwn ? ", the default" : "; off by default" }
     var options = [
       steps, step,
+      .boolean("random_start", default: false, "start at a random point of the ball"),
       .number(
         "momentum", default: usual.decay, range: 0...Double.greatestFiniteMagnitude,
         "weight of the gradients before"),
@@ -83,6 +84,7 @@ extension ImageAttackRow {
     var attack = usual
     attack.steps = try options.integer("steps")
     attack.step = try options.budgetIfGiven("step")
+    attack.startsAtRandom = try options.boolean("random_start")
     attack.decay = try options.number("momentum")
     attack.scales = try options.integer("scales")
     if !usual.looksAhead { attack.looksAhead = try options.boolean("nesterov") }
@@ -118,6 +120,7 @@ extension ImageAttackRow {
 
   private static func record(_ attack: MomentumIterative) -> [JSONValue.Member] {
     record(attack.steps, attack.step) + [
+      .init("random_start", .bool(attack.startsAtRandom)),
       .init("momentum", .number(attack.decay)), .init("nesterov", .bool(attack.looksAhead)),
       .init("scales", .integer(Int64(attack.scales))),
       .init("variance", attack.variance.map { .integer(Int64($0.neighbours)) } ?? .bool(false)),
