@@ -99,6 +99,20 @@ import Testing
       expected: ["mifgsm", "nifgsm", "sifgsm", "vmifgsm", "vnifgsm", "difgsm", "tifgsm"].map {
         $0 + "\ttrue\ttrue\ttrue\n"
       }.joined()),
+    // κ: the margin grows to it, and its gradient ends there.
+    Case(
+      source: """
+        local w = tensor.from{{1, -1}, {2, 0}, {0, 1}}:reshape{3, 2}
+        local function f(z) return z:mean{axis = {3, 4}}:matmul(w) end
+        local z = tensor.full({1, 3, 2, 2}, 0.5)
+        local function loss(kappa)
+          local _, r = attack.pgd(f, z, {1}, {eps = 0.5, step = 0.05, steps = 40, loss = "margin",
+            kappa = kappa, random_start = false, probes = false})
+          return r.loss[1], r.success[1]
+        end
+        local free, hinge, zero = loss(), loss(0.25), loss(0)
+        print(free > 0.6, hinge == 0.25, zero == 0)
+        """, expected: "true\ttrue\ttrue\n"),
     // a.5: ordinary small CLIPs raise no flag.
     Case(
       source: """

@@ -18,6 +18,14 @@ extension ErrorTests {
       #"attack.apgd: option 'n_targets' goes with loss = "dlr-targeted" (give that loss, or "#
         + #"leave it out)"#),
     ErrorCase(
+      #"attack.pgd"# + call + #"{kappa = 1})"#,
+      #"attack.pgd: option 'kappa' goes with loss = "margin" (give that loss, or leave it out)"#),
+    ErrorCase(
+      #"attack.pgd"# + call + #"{loss = "margin", kappa = -1})"#,
+      #"attack.pgd: kappa is -1, outside 0 … 1.7976931348623157e+308"#),
+    ErrorCase(
+      #"attack.square"# + call + #"{kappa = 1})"#, #"attack.square: unknown option 'kappa'"#),
+    ErrorCase(
       #"attack.apgd"# + call + #"{loss = "dlr-targeted"})"#,
       #"attack.apgd: the targeted dlr loss needs 4 classes, the classifier has 3 (use loss = "#
         + #""ce" or "margin")"#),

@@ -8,6 +8,7 @@ attack = {}
 ---@field eps? number|string # budget in pixel units of [0, 1], or a fraction such as "8/255"; 1/255 for linf, no default for l2 and l1
 ---@field norm? "linf"|"l2"|"l1" # norm of the budget; default "linf"
 ---@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; default "ce"
+---@field kappa? number # loss = "margin": how far the loss is increased, 50 in TeCoA's CW-PGD; without end when not given
 ---@field restarts? integer # random starts; the best counts; default 1
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 ---@field keep? "best"|"last" # which iterate is returned; the attack's own habit when not given
@@ -44,6 +45,7 @@ function attack.fgsm(classifier, images, labels, options) end
 ---@field eps? number|string # budget in pixel units of [0, 1], or a fraction such as "8/255"; 1/255 for linf, no default for l2 and l1
 ---@field norm? "linf"|"l2"|"l1" # norm of the budget; default "linf"
 ---@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; default "ce"
+---@field kappa? number # loss = "margin": how far the loss is increased, 50 in TeCoA's CW-PGD; without end when not given
 ---@field restarts? integer # random starts; the best counts; default 1
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 ---@field keep? "best"|"last" # which iterate is returned; the attack's own habit when not given
@@ -81,6 +83,7 @@ function attack.rfgsm(classifier, images, labels, options) end
 ---@field eps? number|string # budget in pixel units of [0, 1], or a fraction such as "8/255"; 1/255 for linf, no default for l2 and l1
 ---@field norm? "linf"|"l2"|"l1" # norm of the budget; default "linf"
 ---@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; default "ce"
+---@field kappa? number # loss = "margin": how far the loss is increased, 50 in TeCoA's CW-PGD; without end when not given
 ---@field restarts? integer # random starts; the best counts; default 1
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 ---@field keep? "best"|"last" # which iterate is returned; the attack's own habit when not given
@@ -119,6 +122,7 @@ function attack.bim(classifier, images, labels, options) end
 ---@field eps? number|string # budget in pixel units of [0, 1], or a fraction such as "8/255"; 1/255 for linf, no default for l2 and l1
 ---@field norm? "linf"|"l2"|"l1" # norm of the budget; default "linf"
 ---@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; default "ce"
+---@field kappa? number # loss = "margin": how far the loss is increased, 50 in TeCoA's CW-PGD; without end when not given
 ---@field restarts? integer # random starts; the best counts; default 1
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 ---@field keep? "best"|"last" # which iterate is returned; the attack's own habit when not given
@@ -159,6 +163,7 @@ function attack.pgd(classifier, images, labels, options) end
 ---@field eps? number|string # budget in pixel units of [0, 1], or a fraction such as "8/255"; 1/255 for linf, no default for l2 and l1
 ---@field norm? "linf"|"l2"|"l1" # norm of the budget; default "linf"
 ---@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; default "ce"
+---@field kappa? number # loss = "margin": how far the loss is increased, 50 in TeCoA's CW-PGD; without end when not given
 ---@field restarts? integer # random starts; the best counts; default 1
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 ---@field keep? "best"|"last" # which iterate is returned; the attack's own habit when not given
@@ -166,12 +171,12 @@ function attack.pgd(classifier, images, labels, options) end
 ---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it; gradient attacks in linf end with moves from level to level
 ---@field steps? integer # gradient steps; default 10
 ---@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2 and l1
+---@field random_start? boolean # start at a random point of the ball; default false
 ---@field momentum? number # weight of the gradients before; default 1
 ---@field scales? integer # copies x / 2^i of the image; 1: it alone; default 1
 ---@field variance? boolean|integer # neighbours that correct the next gradient; true: 5; off by default
 ---@field beta? number # how far neighbours lie, in budgets; default 1.5
 ---@field diversity? boolean|number # probability that an image is resized; true: 0.5; off by default
----@field random_start? boolean # start at a random point of the ball; default false
 ---@field resize? number # smallest side of a resized image, as a share; default 0.9
 ---@field smoothing? boolean|integer # side of the kernel that smooths gradients, odd; true: 5 up to 32 pixels, 7 up to 64, else 15; off by default
 ---@field nesterov? boolean # take gradients ahead; default false
@@ -206,6 +211,7 @@ function attack.mifgsm(classifier, images, labels, options) end
 ---@field eps? number|string # budget in pixel units of [0, 1], or a fraction such as "8/255"; 1/255 for linf, no default for l2 and l1
 ---@field norm? "linf"|"l2"|"l1" # norm of the budget; default "linf"
 ---@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; default "ce"
+---@field kappa? number # loss = "margin": how far the loss is increased, 50 in TeCoA's CW-PGD; without end when not given
 ---@field restarts? integer # random starts; the best counts; default 1
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 ---@field keep? "best"|"last" # which iterate is returned; the attack's own habit when not given
@@ -213,13 +219,13 @@ function attack.mifgsm(classifier, images, labels, options) end
 ---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it; gradient attacks in linf end with moves from level to level
 ---@field steps? integer # gradient steps; default 10
 ---@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2 and l1
+---@field random_start? boolean # start at a random point of the ball; default false
 ---@field momentum? number # weight of the gradients before; default 1
 ---@field scales? integer # copies x / 2^i of the image; 1: it alone; default 1
 ---@field variance? boolean|integer # neighbours that correct the next gradient; true: 5; off by default
 ---@field beta? number # how far neighbours lie, in budgets; default 1.5
 ---@field diversity? boolean|number # probability that an image is resized; true: 0.5; off by default
 ---@field resize? number # smallest side of a resized image, as a share; default 0.9
----@field random_start? boolean # start at a random point of the ball; default false
 ---@field smoothing? boolean|integer # side of the kernel that smooths gradients, odd; true: 5 up to 32 pixels, 7 up to 64, else 15; off by default
 ---@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
@@ -252,6 +258,7 @@ function attack.nifgsm(classifier, images, labels, options) end
 ---@field eps? number|string # budget in pixel units of [0, 1], or a fraction such as "8/255"; 1/255 for linf, no default for l2 and l1
 ---@field norm? "linf"|"l2"|"l1" # norm of the budget; default "linf"
 ---@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; default "ce"
+---@field kappa? number # loss = "margin": how far the loss is increased, 50 in TeCoA's CW-PGD; without end when not given
 ---@field restarts? integer # random starts; the best counts; default 1
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 ---@field keep? "best"|"last" # which iterate is returned; the attack's own habit when not given
@@ -259,6 +266,7 @@ function attack.nifgsm(classifier, images, labels, options) end
 ---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it; gradient attacks in linf end with moves from level to level
 ---@field steps? integer # gradient steps; default 10
 ---@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2 and l1
+---@field random_start? boolean # start at a random point of the ball; default false
 ---@field momentum? number # weight of the gradients before; default 1
 ---@field scales? integer # copies x / 2^i of the image; 1: it alone; default 5
 ---@field variance? boolean|integer # neighbours that correct the next gradient; true: 5; off by default
@@ -266,7 +274,6 @@ function attack.nifgsm(classifier, images, labels, options) end
 ---@field diversity? boolean|number # probability that an image is resized; true: 0.5; off by default
 ---@field resize? number # smallest side of a resized image, as a share; default 0.9
 ---@field smoothing? boolean|integer # side of the kernel that smooths gradients, odd; true: 5 up to 32 pixels, 7 up to 64, else 15; off by default
----@field random_start? boolean # start at a random point of the ball; default false
 ---@field nesterov? boolean # take gradients ahead; default false
 ---@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
@@ -299,6 +306,7 @@ function attack.sifgsm(classifier, images, labels, options) end
 ---@field eps? number|string # budget in pixel units of [0, 1], or a fraction such as "8/255"; 1/255 for linf, no default for l2 and l1
 ---@field norm? "linf"|"l2"|"l1" # norm of the budget; default "linf"
 ---@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; default "ce"
+---@field kappa? number # loss = "margin": how far the loss is increased, 50 in TeCoA's CW-PGD; without end when not given
 ---@field restarts? integer # random starts; the best counts; default 1
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 ---@field keep? "best"|"last" # which iterate is returned; the attack's own habit when not given
@@ -306,6 +314,7 @@ function attack.sifgsm(classifier, images, labels, options) end
 ---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it; gradient attacks in linf end with moves from level to level
 ---@field steps? integer # gradient steps; default 10
 ---@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2 and l1
+---@field random_start? boolean # start at a random point of the ball; default false
 ---@field momentum? number # weight of the gradients before; default 1
 ---@field scales? integer # copies x / 2^i of the image; 1: it alone; default 1
 ---@field variance? boolean|integer # neighbours that correct the next gradient; true: 5, the default
@@ -314,7 +323,6 @@ function attack.sifgsm(classifier, images, labels, options) end
 ---@field resize? number # smallest side of a resized image, as a share; default 0.9
 ---@field smoothing? boolean|integer # side of the kernel that smooths gradients, odd; true: 5 up to 32 pixels, 7 up to 64, else 15; off by default
 ---@field nesterov? boolean # take gradients ahead; default false
----@field random_start? boolean # start at a random point of the ball; default false
 ---@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
@@ -346,6 +354,7 @@ function attack.vmifgsm(classifier, images, labels, options) end
 ---@field eps? number|string # budget in pixel units of [0, 1], or a fraction such as "8/255"; 1/255 for linf, no default for l2 and l1
 ---@field norm? "linf"|"l2"|"l1" # norm of the budget; default "linf"
 ---@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; default "ce"
+---@field kappa? number # loss = "margin": how far the loss is increased, 50 in TeCoA's CW-PGD; without end when not given
 ---@field restarts? integer # random starts; the best counts; default 1
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 ---@field keep? "best"|"last" # which iterate is returned; the attack's own habit when not given
@@ -353,6 +362,7 @@ function attack.vmifgsm(classifier, images, labels, options) end
 ---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it; gradient attacks in linf end with moves from level to level
 ---@field steps? integer # gradient steps; default 10
 ---@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2 and l1
+---@field random_start? boolean # start at a random point of the ball; default false
 ---@field momentum? number # weight of the gradients before; default 1
 ---@field scales? integer # copies x / 2^i of the image; 1: it alone; default 1
 ---@field variance? boolean|integer # neighbours that correct the next gradient; true: 5, the default
@@ -362,7 +372,6 @@ function attack.vmifgsm(classifier, images, labels, options) end
 ---@field smoothing? boolean|integer # side of the kernel that smooths gradients, odd; true: 5 up to 32 pixels, 7 up to 64, else 15; off by default
 ---@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
----@field random_start? boolean # start at a random point of the ball; default false
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
 ---@field probes? boolean # look for signs of masked gradients with a few more passes; default true
@@ -392,6 +401,7 @@ function attack.vnifgsm(classifier, images, labels, options) end
 ---@field eps? number|string # budget in pixel units of [0, 1], or a fraction such as "8/255"; 1/255 for linf, no default for l2 and l1
 ---@field norm? "linf"|"l2"|"l1" # norm of the budget; default "linf"
 ---@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; default "ce"
+---@field kappa? number # loss = "margin": how far the loss is increased, 50 in TeCoA's CW-PGD; without end when not given
 ---@field restarts? integer # random starts; the best counts; default 1
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 ---@field keep? "best"|"last" # which iterate is returned; the attack's own habit when not given
@@ -399,6 +409,7 @@ function attack.vnifgsm(classifier, images, labels, options) end
 ---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it; gradient attacks in linf end with moves from level to level
 ---@field steps? integer # gradient steps; default 10
 ---@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2 and l1
+---@field random_start? boolean # start at a random point of the ball; default false
 ---@field momentum? number # weight of the gradients before; default 0
 ---@field scales? integer # copies x / 2^i of the image; 1: it alone; default 1
 ---@field variance? boolean|integer # neighbours that correct the next gradient; true: 5; off by default
@@ -409,7 +420,6 @@ function attack.vnifgsm(classifier, images, labels, options) end
 ---@field nesterov? boolean # take gradients ahead; default false
 ---@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
----@field random_start? boolean # start at a random point of the ball; default false
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
 ---@field probes? boolean # look for signs of masked gradients with a few more passes; default true
@@ -439,6 +449,7 @@ function attack.difgsm(classifier, images, labels, options) end
 ---@field eps? number|string # budget in pixel units of [0, 1], or a fraction such as "8/255"; 1/255 for linf, no default for l2 and l1
 ---@field norm? "linf"|"l2"|"l1" # norm of the budget; default "linf"
 ---@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; default "ce"
+---@field kappa? number # loss = "margin": how far the loss is increased, 50 in TeCoA's CW-PGD; without end when not given
 ---@field restarts? integer # random starts; the best counts; default 1
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 ---@field keep? "best"|"last" # which iterate is returned; the attack's own habit when not given
@@ -446,6 +457,7 @@ function attack.difgsm(classifier, images, labels, options) end
 ---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it; gradient attacks in linf end with moves from level to level
 ---@field steps? integer # gradient steps; default 10
 ---@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2 and l1
+---@field random_start? boolean # start at a random point of the ball; default false
 ---@field momentum? number # weight of the gradients before; default 0
 ---@field scales? integer # copies x / 2^i of the image; 1: it alone; default 1
 ---@field variance? boolean|integer # neighbours that correct the next gradient; true: 5; off by default
@@ -457,7 +469,6 @@ function attack.difgsm(classifier, images, labels, options) end
 ---@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
----@field random_start? boolean # start at a random point of the ball; default false
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
 ---@field probes? boolean # look for signs of masked gradients with a few more passes; default true
 ---@field trace? boolean # record loss and margin of every iterate; default false
@@ -486,6 +497,7 @@ function attack.tifgsm(classifier, images, labels, options) end
 ---@field eps? number|string # budget in pixel units of [0, 1], or a fraction such as "8/255"; 1/255 for linf, no default for l2 and l1
 ---@field norm? "linf"|"l2"|"l1" # norm of the budget; default "linf"
 ---@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; default "ce"
+---@field kappa? number # loss = "margin": how far the loss is increased, 50 in TeCoA's CW-PGD; without end when not given
 ---@field restarts? integer # random starts; the best counts; default 1
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 ---@field keep? "best"|"last" # which iterate is returned; the attack's own habit when not given
@@ -720,6 +732,7 @@ function attack.cw(classifier, images, labels, options) end
 ---@field eps? number|string # budget that report.within_eps counts in; no limit when not given
 ---@field norm? "linf"|"l2"|"l1" # norm of the budget; default "l2"
 ---@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; default "ce"
+---@field kappa? number # loss = "margin": how far the loss is increased, 50 in TeCoA's CW-PGD; without end when not given
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 ---@field eot? integer # passes a gradient is averaged over; default 1
 ---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it; gradient attacks in linf end with moves from level to level
@@ -913,6 +926,7 @@ function attack.text(model, prompts, options) end
 ---@field eps? number|string # budget in pixel units of [0, 1], or a fraction such as "8/255"; 1/255 for linf, no default for l2 and l1
 ---@field norm? "linf"|"l2"|"l1" # norm of the budget
 ---@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; default "ce"
+---@field kappa? number # loss = "margin": how far the loss is increased, 50 in TeCoA's CW-PGD; without end when not given
 ---@field restarts? integer # random starts; the best counts; default 1
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 ---@field keep? "best"|"last" # which iterate is returned; the attack's own habit when not given
@@ -946,7 +960,6 @@ function attack.text(model, prompts, options) end
 ---@field search_steps? integer # values of c tried; 9, or 5 with fast = true
 ---@field lr? number # Adam's step size; default 0.01
 ---@field c? number # the first c; default 0.001
----@field kappa? number # margin of the logits that a result must have; default 0
 ---@field fast? boolean # a short search, for a first look; default false
 ---@field init_norm? number # the first norm, in pixel units; default 1
 ---@field gamma? number # share by which the norm changes, between 0 and 1; default 0.05

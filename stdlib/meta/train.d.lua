@@ -50,6 +50,7 @@ function train.contrastive(options) end
 ---@field eps? number|string # budget in pixel units of [0, 1], or a fraction such as "8/255"; 1/255 for linf, no default for l2 and l1
 ---@field norm? "linf"|"l2"|"l1" # norm of the budget
 ---@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; default "ce"
+---@field kappa? number # loss = "margin": how far the loss is increased, 50 in TeCoA's CW-PGD; without end when not given
 ---@field restarts? integer # random starts; the best counts; default 1
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 ---@field keep? "best"|"last" # which iterate is returned; the attack's own habit when not given
@@ -83,7 +84,6 @@ function train.contrastive(options) end
 ---@field search_steps? integer # values of c tried; 9, or 5 with fast = true
 ---@field lr? number # Adam's step size; default 0.01
 ---@field c? number # the first c; default 0.001
----@field kappa? number # margin of the logits that a result must have; default 0
 ---@field fast? boolean # a short search, for a first look; default false
 ---@field init_norm? number # the first norm, in pixel units; default 1
 ---@field gamma? number # share by which the norm changes, between 0 and 1; default 0.05

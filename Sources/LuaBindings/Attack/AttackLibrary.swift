@@ -75,7 +75,7 @@ enum AttackLibrary {
         throw KilpiError("", "there are \(labels.count) labels for \(images.shape[0]) images")
       }
       var (settings, _) = try ImageAttackOptions.settings(
-        options, call, isUnlimited: row.isNearest)
+        options, call, isUnlimited: row.isNearest, takesLoss: !row.ignored.contains("loss"))
       settings.attacksAll = try options.boolean("attack_all")
       settings.stopsEarly = try options.boolean("early_stop")
       settings.recordsTrace = try options.boolean("trace")

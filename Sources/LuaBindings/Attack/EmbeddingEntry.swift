@@ -16,7 +16,7 @@ extension AttackLibrary {
         features as in Co-Attack, or a function. Away from the clean images' own features it needs a \
         random start: there the gradient is zero. arXiv:2402.12336, arXiv:2206.09391.
         """,
-      options: ImageAttackOptions.budget.filter { $0.name != "loss" } + [
+      options: ImageAttackOptions.budget.filter { !["loss", "kappa"].contains($0.name) } + [
         ImageAttackRow.steps, ImageAttackRow.step, ImageAttackRow.randomStart,
         .number(
           "momentum", default: 0, range: 0...Double.greatestFiniteMagnitude,

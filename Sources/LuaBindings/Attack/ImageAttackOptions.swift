@@ -19,6 +19,10 @@ enum ImageAttackOptions {
       "loss", type: "string|function", default: "ce",
       "\"ce\", \"margin\", \"dlr\", \"dlr-targeted\", or a function (logits, labels) -> [N] that is "
         + "increased"),
+    .number(
+      "kappa", range: 0...Double.greatestFiniteMagnitude,
+      "loss = \"margin\": how far the loss is increased, 50 in TeCoA's CW-PGD; without end when not given"
+    ),
     .integer("restarts", default: 1, range: 1...10_000, "random starts; the best counts"),
     .seed,
     .choice(
@@ -39,6 +43,7 @@ enum ImageAttackOptions {
       case "eps" where row.isNearest:
         return .budget("eps", "budget that report.within_eps counts in; no limit when not given")
       case "keep" where row.isNearest: return nil
+      case "kappa" where row.ignored.contains("loss"): return nil
       case let name where row.ignored.contains(name): return nil
       default: return spec
       }
@@ -83,9 +88,11 @@ enum ImageAttackOptions {
   ///
   /// - Parameters:
   ///   - isUnlimited: without `eps` there is no limit, instead of the norm's default.
-  ///   - loss: what is increased; nil means what the option `loss` says.
+  ///   - loss: what is increased; nil means what the options `loss` and `kappa` say.
+  ///   - takesLoss: false for attacks without these options.
   static func settings(
-    _ options: Options, _ call: Call, isUnlimited: Bool = false, loss: AttackLoss? = nil
+    _ options: Options, _ call: Call, isUnlimited: Bool = false, loss: AttackLoss? = nil,
+    takesLoss: Bool = true
   ) throws -> (settings: AttackSettings, record: [JSONValue.Member]) {
     let norm = try Norm.named(options.string("norm"))
     let epsilon = try options.budgetIfGiven("eps", limit: norm == .linf ? 1 : nil)
@@ -104,9 +111,18 @@ enum ImageAttackOptions {
     settings.progress = call.progress
     var lossName = "own"
     if let loss { settings.loss = loss } else { (settings.loss, lossName) = try self.loss(options) }
+    var kappa: [JSONValue.Member] = []
+    if loss == nil, takesLoss, let value = try options.numberIfGiven("kappa") {
+      guard lossName == "margin" else {
+        throw options.problem(
+          "kappa", "goes with loss = \"margin\"", advice: "give that loss, or leave it out")
+      }
+      settings.loss = .margin(clamp: value)
+      kappa = [.init("kappa", .number(value))]
+    }
     return (
       settings,
-      [
+      kappa + [
         .init("norm", .string(norm.rawValue)), .init("eps", .number(value)),
         .init("eps_255", .number((value * 255 * 1e6).rounded() / 1e6)),
         .init("loss", .string(lossName)), .init("restarts", .integer(Int64(settings.restarts))),
@@ -148,7 +164,8 @@ enum ImageAttackOptions {
     }
     if let foreign { throw ErrorText.unknownOption(foreign, known: specs.map(\.name)) }
     let options = try options.narrowed(to: specs)
-    var (settings, common) = try settings(options, call)
+    var (settings, common) = try settings(
+      options, call, takesLoss: !row.ignored.contains("loss"))
     settings.isWithinBudgetOnly = true
     let (attack, own) = try row.make(options)
     return ImageAttackSpecification(

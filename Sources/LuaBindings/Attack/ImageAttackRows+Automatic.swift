@@ -62,6 +62,7 @@ extension ImageAttackRow {
       Square: random search with square windows, which asks for logits alone (arXiv:1912.00049). The loss \
       is always the margin.
       """,
+    ignored: ["kappa"],
     options: [
       .integer(
         "queries", default: 5000, range: 1...100_000_000, "images that the model is asked about"),
@@ -89,7 +90,7 @@ extension ImageAttackRow {
       Fast adaptive boundary attack: walks along the decision boundary towards the image, class by class \
       (arXiv:1907.02044), and bisects the last stretch.
       """,
-    isNearest: true,
+    isNearest: true, ignored: ["kappa"],
     options: [
       .integer("steps", default: 100, range: 1...1_000_000, "steps towards one class"),
       .number("alpha_max", default: 0.1, range: 0...1, "largest weight of the clean image"),
@@ -129,6 +130,7 @@ extension ImageAttackRow {
       classes leave stages out), report.stages what each did. In L1 "standard" begins in wider balls, with \
       five restarts of APGD-CE and five classes of APGD-T (arXiv:2103.01208).
       """,
+    ignored: ["kappa"],
     options: [
       .choice(
         "version", AutoAttack.Version.allCases.map(\.rawValue), default: "standard",

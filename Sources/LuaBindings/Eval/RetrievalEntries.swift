@@ -17,7 +17,7 @@ final class RetrievalHandle: LuaObject {
 /// `eval.retrieval`.
 enum RetrievalEntries {
   private static let image: [OptionSpec] =
-    ImageAttackOptions.table.filter { $0.name != "loss" } + [
+    ImageAttackOptions.table.filter { !["loss", "kappa"].contains($0.name) } + [
       .choice(
         "objective", ImageObjective.allCases.map(\.rawValue), default: "kl",
         "what is increased: kl or cosine of clean and moved features, or the distance from the image's captions"
