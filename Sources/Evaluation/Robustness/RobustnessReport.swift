@@ -107,9 +107,13 @@ extension RobustnessReport {
         "classes share a name (\(twice.joined(separator: ", "))): ties go to the lower index")
     }
     if let last = scenarios.last(where: \.isOnSurvivors) {
+      let wrong = last.samples.count { $0.wasNotAttacked && !$0.wasBrokenBefore }
+      let broken = last.samples.count(where: \.wasBrokenBefore)
       notes.append(
-        "image attacks run cheapest first on what the ones before left (\(last.label): "
-          + "\(last.attackedCount) of \(last.samples.count) samples); each = true runs all on all")
+        "image attacks run cheapest first on what the ones before left (\(last.label): on "
+          + "\(last.attackedCount) of \(last.samples.count) samples; "
+          + (wrong > 0 ? "\(wrong) were wrong when clean, " : "")
+          + "\(broken) broken before); each = true runs all on all")
     }
     for row in scenarios {
       for (flag, batches) in row.flags {

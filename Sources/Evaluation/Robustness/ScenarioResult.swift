@@ -81,6 +81,9 @@ public struct SampleRecord: Equatable, Sendable {
   /// An earlier attack of the set had broken it: this one did not run.
   public var wasBrokenBefore: Bool { flags.contains { $0.hasPrefix(Self.brokenBefore) } }
 
+  /// It was wrong when clean, and no attack ran on it.
+  public var wasNotAttacked: Bool { flags.contains(Self.notAttacked) }
+
   /// A record without measurements.
   public init(id: String, label: Int, cleanPrediction: Int, prediction: Int?, isCorrect: Bool) {
     self.id = id
@@ -145,8 +148,14 @@ public struct ScenarioResult {
     return Proportion(initially.map { !$0.isCorrect }).value
   }
 
-  /// Samples that the attack ran on.
-  public var attackedCount: Int { samples.count { !$0.wasBrokenBefore } }
+  /// Samples that the row's attack ran on; 0 in `clean` and `worst`, which have none of their own.
+  ///
+  /// Neither those that were wrong when clean and therefore left alone count, nor those that an earlier
+  /// attack of the set had broken.
+  public var attackedCount: Int {
+    if kind == .clean || kind == .worst { return 0 }
+    return samples.count { !$0.wasBrokenBefore && !$0.wasNotAttacked }
+  }
 
   /// Images that the model was given, over all samples.
   public var forwards: Int { samples.reduce(0) { $0 + ($1.forwards ?? 0) } }
