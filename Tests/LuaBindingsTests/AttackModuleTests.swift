@@ -113,6 +113,41 @@ import Testing
         local free, hinge, zero = loss(), loss(0.25), loss(0)
         print(free > 0.6, hinge == 0.25, zero == 0)
         """, expected: "true\ttrue\ttrue\n"),
+    // A comparison that stops in its second model goes on where it stopped, and ends as if it had not.
+    Case(
+      source: """
+        local other = clip.create("tiny", {seed = 9})
+        local left = math.huge
+        local fragile = ds:map(function(image)
+          left = left - 1
+          if left < 0 then error("stop", 0) end
+          return image
+        end)
+        local function compare(out, resume)
+          return eval.compare{{name = "a b", model = model}, {name = "c", model = other}, data = fragile,
+            attacks = {image = {eps = "8/255", steps = 2}}, batch = 1, probes = false, seed = 1,
+            out = out, resume = resume}
+        end
+        local function lines(path)
+          local file = io.open(path)
+          if not file then return 0 end
+          local _, count = file:read("a"):gsub("\\n", "")
+          file:close()
+          return count
+        end
+        local whole, out = os.tmpname() .. ".whole", os.tmpname() .. ".out"
+        local unbroken = compare(whole):table()
+        left = 8
+        print(tostring(select(2, pcall(compare, out))):match("stop"))
+        local first, second = lines(out .. "/1-a_b/record.jsonl"), lines(out .. "/2-c/record.jsonl")
+        print(first > 0, second > 0 and second < first, lines(out .. "/comparison.txt"))
+        left = math.huge
+        print(tostring(select(2, pcall(compare, out))):match("an evaluation exists in"))
+        print(compare(out, true):table() == unbroken)
+        print(lines(out .. "/1-a_b/record.jsonl") == first, lines(out .. "/2-c/record.jsonl") == first)
+        print(lines(out .. "/1-a_b/report.json") > 0, lines(out .. "/comparison.txt") > 0)
+        """,
+      expected: "stop\ntrue\ttrue\t0\nan evaluation exists in\ntrue\ntrue\ttrue\ntrue\ttrue\n"),
     // a.5: ordinary small CLIPs raise no flag.
     Case(
       source: """

@@ -78,6 +78,9 @@ extension ErrorTests {
       #"attack.embedding: the loss has shape [1, 8], one value a sample is needed: [1] (do not "#
         + #"reduce over the batch)"#),
     ErrorCase(
+      set + #"eval.compare{{model = m}, {model = m}, data = ds, resume = true}"#,
+      #"eval.compare: resume needs out (name the evaluation's folder)"#),
+    ErrorCase(
       set + #"attack.embedding(m, tensor.rand{1, 3, 16, 16}, {loss = "l1"})"#,
       #"attack.embedding: unknown loss 'l1' (losses are "l2embed", "cosine", "kl_embed", or a "#
         + #"function)"#),

@@ -292,8 +292,9 @@ function eval.cost(options) end
 ---@field probes? boolean # look for masked gradients on up to 64 samples, once; default true
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default false
 ---@field out? string # folder for report.json, tables and one line a sample
+---@field resume? boolean # go on with the record in out; default false
 
---- Several models on the same samples under the same attacks: one table with the paired differences to the first. The list part holds {name = …, model = …} entries, or {name = …, report = …} with reports that eval.robustness has made on the same samples.
+--- Several models on the same samples under the same attacks: one table with the paired differences to the first. The list part holds {name = …, model = …} entries, or {name = …, report = …} with reports that eval.robustness has made on the same samples. With out, every model has a folder of its own in it (1-NAME, 2-NAME, …), where its record grows and its report is written: after a crash or Ctrl-C the same call with resume = true goes on.
 ---
 ---```lua
 ---local model = clip.create("tiny")

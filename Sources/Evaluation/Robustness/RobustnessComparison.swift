@@ -203,6 +203,11 @@ public struct RobustnessComparison {
     ])
   }
 
+  /// Where a model's own record and report stand in a comparison's folder, `1-NAME`.
+  public static func folder(of name: String, number: Int, in folder: String) -> String {
+    "\(folder)/\(number)-\(FileNames.plain(name))"
+  }
+
   /// Writes `comparison.json`, `comparison.txt`, `comparison.md` and `comparison.csv` to a folder.
   public func save(_ folder: String) throws {
     try FileReader.makeDirectory(folder)

@@ -55,8 +55,11 @@ enum EvalLibrary {
     .string("out", "folder for report.json, tables and one line a sample"),
   ]
 
+  private static let resume = OptionSpec.boolean(
+    "resume", default: false, "go on with the record in out")
+
   private static let kept: [OptionSpec] = [
-    .boolean("resume", default: false, "go on with the record in out"),
+    resume,
     .choice(
       "save_images", SavedImages.allCases.map(\.rawValue),
       "write attacked images to out, read them back and judge the files: png (linf) or float"),
@@ -139,10 +142,12 @@ enum EvalLibrary {
     doc: """
       Several models on the same samples under the same attacks: one table with the paired differences \
       to the first. The list part holds {name = …, model = …} entries, or {name = …, report = …} with \
-      reports that eval.robustness has made on the same samples.
+      reports that eval.robustness has made on the same samples. With out, every model has a folder of \
+      its own in it (1-NAME, 2-NAME, …), where its record grows and its report is written: after a crash \
+      or Ctrl-C the same call with resume = true goes on.
       """,
     options: [.handle("data", type: "dataset", "labelled images; not needed with reports")]
-      + common.dropFirst(),
+      + common.dropFirst() + [resume],
     example: example + """
       local r = eval.robustness{model = model, data = ds}
       local c = eval.compare{{name = "before", report = r}, {name = "after", report = r}}
@@ -157,8 +162,9 @@ enum EvalLibrary {
     let table = try call.state.makeTable()
     for (key, value) in named { if let name = key.string { try table.set(name, value) } }
     let specs: [OptionSpec] =
-      [.handle("data", type: "dataset", "labelled images")] + common.dropFirst()
+      [.handle("data", type: "dataset", "labelled images")] + common.dropFirst() + [resume]
     let options = try call.options(table, specs: specs)
+    let out = try options.pathIfGiven("out", writing: true)
     let reports = try list.enumerated().map {
       index, entry -> (name: String, report: RobustnessReport) in
       let item = try call.options(
@@ -176,14 +182,17 @@ enum EvalLibrary {
         throw KilpiError("", "data is missing", advice: "or give reports")
       }
       let classifier = try classifier(item.value("model"), data, options)
-      return (
-        name,
-        try evaluation(options, call, classifier).run(
-          EvaluationSubject(classifier, name: name), data: data)
-      )
+      var evaluation = try evaluation(options, call, classifier)
+      evaluation.output = out.map {
+        RobustnessComparison.folder(of: name, number: index + 1, in: $0)
+      }
+      evaluation.resumes = try options.boolean("resume")
+      let report = try evaluation.run(EvaluationSubject(classifier, name: name), data: data)
+      if let folder = evaluation.output { try report.save(folder) }
+      return (name, report)
     }
     let comparison = try RobustnessComparison(reports)
-    if let folder = try options.pathIfGiven("out", writing: true) { try comparison.save(folder) }
+    if let out { try comparison.save(out) }
     return [ComparisonHandle(comparison)]
   }
 
