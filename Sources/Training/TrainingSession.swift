@@ -21,6 +21,8 @@ final class TrainingSession {
   private let record: JSONValue
   private var folder: RunFolder?
   private var step = 0
+  /// The step of the newest checkpoint that can be gone on from.
+  private var savedStep: Int?
   private var history: [[JSONValue.Member]] = []
 
   init(_ trainer: Trainer, model: ClipModel, data: Dataset) throws {
@@ -95,13 +97,19 @@ final class TrainingSession {
   }
 
   private func interrupted(_ error: KilpiError) -> KilpiError {
-    guard let path = configuration.output else {
-      return KilpiError(
-        error.function, "interrupted at step \(step) of \(schedule.total)", kind: .interrupted)
+    KilpiError(
+      error.function, "interrupted at step \(step) of \(schedule.total)", advice: wayOn,
+      kind: .interrupted)
+  }
+
+  /// How a run that was ended goes on; nil where nothing was to be kept.
+  private var wayOn: String? {
+    guard let folder else { return nil }
+    guard let savedStep else {
+      return "'\(folder.path)' holds no checkpoint yet: remove it and start again; "
+        + "checkpoint_every saves on the way"
     }
-    return KilpiError(
-      error.function, "interrupted at step \(step) of \(schedule.total)",
-      advice: "resume = true goes on from the last checkpoint in '\(path)'", kind: .interrupted)
+    return "resume = true goes on from step \(savedStep) in '\(folder.path)'"
   }
 
   // MARK: One step
@@ -279,6 +287,7 @@ final class TrainingSession {
       try checkpoint.check(against: record)
       try checkpoint.restore(parameters: model.parameters, optimizer: optimizer)
       step = checkpoint.step
+      savedStep = step
       folder = try RunFolder(path, keeping: checkpoint.lengths)
       for problem in damaged { try folder?.note("passed over a damaged checkpoint: \(problem)") }
       try folder?.note("resumed at step \(step)")
@@ -310,6 +319,7 @@ final class TrainingSession {
       configuration: record)
     do {
       try checkpoint.save(in: folder.path)
+      savedStep = step
     } catch let error as KilpiError where error.kind == .host && step < schedule.total {
       try folder.note("the checkpoint of step \(step) could not be saved: \(error)")
     }
