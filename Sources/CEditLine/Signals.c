@@ -15,7 +15,10 @@ static void on_broken_pipe(int number) {
   errno = saved;
 }
 
+static bool (*is_to_end)(int);
+
 static void on_termination(int number) {
+  if (!is_to_end(number)) return;
   kilpi_terminal_restore();
   _exit(128 + number);
 }
@@ -27,7 +30,8 @@ static void install(int number, void (*handler)(int)) {
   sigaction(number, &action, NULL);
 }
 
-void kilpi_signals_install(void) {
+void kilpi_signals_install(bool (*may_end)(int)) {
+  is_to_end = may_end;
   /* A program that starts us from a thread with blocked signals passes the mask on. */
   sigset_t ours;
   sigemptyset(&ours);

@@ -104,3 +104,20 @@ void kilpi_interrupt_uninstall(void) {
   sigemptyset(&action.sa_mask);
   sigaction(SIGINT, &action, NULL);
 }
+
+static atomic_int holds = 0;
+static atomic_int requested = 0;
+
+void kilpi_termination_hold(void) { atomic_fetch_add(&holds, 1); }
+
+void kilpi_termination_release(void) {
+  if (atomic_fetch_sub(&holds, 1) == 1 && atomic_load(&requested) != 0) kilpi_interrupt_raise();
+}
+
+bool kilpi_termination_request(int signal_number) {
+  int none = 0;
+  bool is_first = atomic_compare_exchange_strong(&requested, &none, signal_number);
+  return !is_first || atomic_load(&holds) == 0;
+}
+
+int kilpi_termination_requested(void) { return atomic_load(&requested); }

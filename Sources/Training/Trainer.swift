@@ -79,7 +79,8 @@ public struct Trainer {
   ///
   /// - Throws: `KilpiError` when data and configuration do not fit, when the loss or a gradient is not
   ///   finite (before the update), when the run's folder cannot be written, and on interrupt; the
-  ///   last checkpoint stays.
+  ///   last checkpoint stays. A run with a folder that is asked to end (SIGTERM) finishes its step,
+  ///   saves it and throws.
   public func run(_ model: ClipModel, data: Dataset) throws -> TrainingResult {
     try check(data)
     return try processes.together(processes.size > 1 ? fingerprint(model, data) : "") {

@@ -58,6 +58,14 @@ final class TrainingSession {
   func run() throws -> TrainingResult {
     if processes.isRoot { try openFolder() }
     try shareState()
+    // Under mpirun SIGTERM is an interrupt of all processes.
+    guard folder != nil, processes.size == 1 else { return try train() }
+    let result = try Termination.held { try train() }
+    if Termination.isRequested { throw ended }
+    return result
+  }
+
+  private func train() throws -> TrainingResult {
     let resumedFrom = step
     let rows = processes.share(of: configuration.batch)
     var epoch = -1
@@ -84,7 +92,11 @@ final class TrainingSession {
           name: configuration.method.rawValue, completed: step, total: schedule.total,
           note: "loss \((loss * 1000).rounded() / 1000)"))
       let every = configuration.checkpointEvery
-      if every > 0 && step % every == 0 || step == schedule.total { try saveCheckpoint() }
+      let isEnding = folder != nil && Termination.isRequested
+      if isEnding || every > 0 && step % every == 0 || step == schedule.total {
+        try saveCheckpoint()
+      }
+      if isEnding && step < schedule.total { throw ended }
     }
     for (_, tensor) in model.parameters.entries { try tensor.setRequiresGradient(false) }
     try shareWeights()
@@ -100,6 +112,11 @@ final class TrainingSession {
     KilpiError(
       error.function, "interrupted at step \(step) of \(schedule.total)", advice: wayOn,
       kind: .interrupted)
+  }
+
+  private var ended: KilpiError {
+    KilpiError(
+      "", "terminated after step \(step) of \(schedule.total)", advice: wayOn, kind: .interrupted)
   }
 
   /// How a run that was ended goes on; nil where nothing was to be kept.

@@ -21,7 +21,8 @@ struct MainOptions: ParsableCommand {
       The environment variables KILPI_GRAPHICS, KILPI_MEMORY, KILPI_THREADS, KILPI_DETERMINISTIC \
       and KILPI_STDLIB stand for options of the same name; KILPI_HISTORY is the history file, \
       KILPI_MODELS and KILPI_DATA are folders of models and data sets.
-      Exit codes: 0 ok, 1 uncaught error, 64 wrong usage, 130 interrupted, 141 reader gone.
+      Exit codes: 0 ok, 1 uncaught error, 64 wrong usage, 130 interrupted, 141 reader gone,
+      143 terminated (a training with a folder saves its step first).
       """)
 
   @Option(

@@ -47,7 +47,8 @@ final class Runner {
       let status = fail("\(error)")
       return team.leave(status: status, failure: failure)
     }
-    let status = runAll(state)
+    let ran = runAll(state)
+    let status = Termination.exitStatus ?? ran
     Plugins.detach()
     state.close()
     return team.leave(status: status, failure: failure)
@@ -111,7 +112,7 @@ final class Runner {
     }
     progress.reset()
     ProcessSetup.clearInterrupt()
-    guard isPrompt else { return status }
+    guard isPrompt, !Termination.isRequested else { return status }
     do {
       try Prompt(
         plan: plan, environment: environment, terminal: terminal, outputPalette: outputPalette,

@@ -1,6 +1,6 @@
 ---@meta
 
---- Training of CLIP models: plain contrastive training, and fine-tuning against adversarial images, texts and both (MMCoA, arXiv:2404.19287). The model given stays as it was; the result holds the trained copy. With `out`, a run writes run.json, metrics.jsonl, metrics.csv, log.txt, checkpoints and model/, and can be resumed to the very same weights.
+--- Training of CLIP models: plain contrastive training, and fine-tuning against adversarial images, texts and both (MMCoA, arXiv:2404.19287). The model given stays as it was; the result holds the trained copy. With `out`, a run writes run.json, metrics.jsonl, metrics.csv, log.txt, checkpoints and model/, and can be resumed to the very same weights; SIGTERM then finishes the step, saves a checkpoint and ends the program with status 143 (a second one ends it at once).
 ---@class trainlib
 train = {}
 

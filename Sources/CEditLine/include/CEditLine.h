@@ -91,6 +91,7 @@ void kilpi_terminal_restore(void);
 /* Stops the process as Ctrl-Z does, with the terminal restored meanwhile. */
 void kilpi_terminal_suspend(void);
 /* Installs the handlers of SIGPIPE (141 when standard output is the broken pipe), SIGTERM (143) and
-   SIGHUP; each leaves the terminal restored. */
-void kilpi_signals_install(void);
+   SIGHUP; each leaves the terminal restored. The last two end the process if `may_end`, called with
+   the signal's number, says so (async-signal-safe). */
+void kilpi_signals_install(bool (*may_end)(int));
 #endif

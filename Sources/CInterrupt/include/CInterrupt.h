@@ -1,4 +1,4 @@
-/* The process-wide interrupt flag. Any thread may read it; the signal handler and tests raise it. */
+/* The process-wide interrupt flag, and the request to end. Any thread may read it; the signal handler and tests raise it. */
 #ifndef KILPI_INTERRUPT_H
 #define KILPI_INTERRUPT_H
 #include <stdbool.h>
@@ -31,4 +31,16 @@ void kilpi_interrupt_explain(bool on);
 
 /* Restores the default action of SIGINT. */
 void kilpi_interrupt_uninstall(void);
+
+/* Work that saves itself holds termination back: a first SIGTERM (or SIGHUP) is then only noted. The
+   last release raises the interrupt flag when one was noted, so that no script goes on. */
+void kilpi_termination_hold(void);
+void kilpi_termination_release(void);
+
+/* For handlers: notes a request to end; true when the process has to end at once, since nothing
+   holds it back or it is not the first request. Async-signal-safe. */
+bool kilpi_termination_request(int signal_number);
+
+/* The signal that was noted; 0 for none. */
+int kilpi_termination_requested(void);
 #endif

@@ -9,7 +9,7 @@ public enum ProcessSetup {
   public static func install() {
     // Wide characters need UTF-8 even where the environment says nothing of it.
     if setlocale(LC_CTYPE, "") == nil || !isUTF8 { setlocale(LC_CTYPE, "C.UTF-8") }
-    kilpi_signals_install()
+    kilpi_signals_install(kilpi_termination_request)
     kilpi_interrupt_install(kilpi_terminal_restore)
   }
 

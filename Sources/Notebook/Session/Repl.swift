@@ -76,9 +76,9 @@ public final class Repl {
   /// Columns that results may use.
   var width: Int { settings.width ?? max(20, columns()) }
 
-  /// Reads and runs until the end of the input or `:quit`.
+  /// Reads and runs until the end of the input, `:quit`, or a request to end that a command held back.
   public func run() {
-    while !isLeaving {
+    while !isLeaving, !Termination.isRequested {
       switch source.readBlock() {
       case .end:
         return
