@@ -53,10 +53,13 @@ public final class SafetensorsFile {
     guard bytes.count >= 8 else {
       throw failure("a safetensors file has at least 8 bytes, this one \(bytes.count)")
     }
-    if let other = Self.recognised(bytes) {
+    let length = UInt64(littleEndian: bytes.loadUnaligned(as: UInt64.self))
+    // The first bytes are a length and may be any: 123 looks like "{".
+    let isPlausible =
+      length <= UInt64(Limit.headerBytes) && bytes.count > 8 && bytes[8] == UInt8(ascii: "{")
+    if !isPlausible, let other = Self.recognised(bytes) {
       throw failure("it is \(other.kind), not safetensors", advice: other.advice)
     }
-    let length = UInt64(littleEndian: bytes.loadUnaligned(as: UInt64.self))
     guard length <= UInt64(Limit.headerBytes) else {
       throw failure(
         "its header has \(length) bytes, the limit is \(Limit.headerBytes)",

@@ -31,6 +31,18 @@ struct SafetensorsTests {
     }
   }
 
+  /// 123 is "{", 35,615 begins a gzip file.
+  @Test("a header of any length is read", arguments: [120, 123, 379, 891, 8315, 35_615, 559_903])
+  func headerLengths(_ length: Int) throws {
+    let header = "{\"a\":{\"dtype\":\"U8\",\"shape\":[3],\"data_offsets\":[0,3]}}"
+    let padding = String(repeating: " ", count: length - header.utf8.count)
+    try withTemporaryDirectory { directory in
+      let path = directory + "/x.safetensors"
+      try writeQuickly(safetensorsFile(header + padding, values: 3), to: path)
+      #expect(try Safetensors.load(path).tensors["a"]?.shape == [3])
+    }
+  }
+
   @Test("what is saved is loaded again, bytes do not depend on the order of a dictionary")
   func roundTrip() throws {
     let tensors: [String: Tensor] = [
