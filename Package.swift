@@ -44,7 +44,9 @@ let cTargets: [Target] = [
     name: "CMPI", dependencies: ["CInterrupt"], cSettings: optimised,
     linkerSettings: [.linkedLibrary("dl")]),
   .target(name: "CLuaBridge", dependencies: ["CLua", "CInterrupt"], cSettings: optimised),
-  .target(name: "CPNG", cSettings: optimised, linkerSettings: [.linkedLibrary("png16")]),
+  .target(
+    name: "CPNG", dependencies: ["CInterrupt"], cSettings: optimised,
+    linkerSettings: [.linkedLibrary("png16")]),
   .target(name: "CTurboJPEG", cSettings: optimised, linkerSettings: [.linkedLibrary("turbojpeg")]),
   .target(name: "CEditLine", cSettings: optimised, linkerSettings: [.linkedLibrary("edit")]),
 ]
@@ -136,7 +138,8 @@ let tests: [Target] = [
     ]),
   test("LuaHostTests", ["LuaHost", "CInterrupt", "Diagnostics"]),
   test(
-    "LuaBindingsTests", ["LuaBindings", "LuaHost", "Tensors", "Files", "Diagnostics"],
+    "LuaBindingsTests",
+    ["LuaBindings", "LuaHost", "Tensors", "Files", "Diagnostics", "CInterrupt"],
     exclude: ["specs"]),
   test("NotebookTests", ["Notebook", "LuaHost", "Files", "Diagnostics"]),
   test("CommandLineTests", ["Files", "Diagnostics"]),

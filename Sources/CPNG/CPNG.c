@@ -3,6 +3,7 @@
    below 8 bits): the pixels are spread to RGB here, where each index is seen to lie inside, so the
    classic overflow of palette + tRNS cannot arise. The simplified interface is out of the question,
    since it applies gamma and composites. */
+#include "CInterrupt.h"
 #include "CPNG.h"
 
 #include <png.h>
@@ -32,6 +33,11 @@ static void fail(png_structp png, png_const_charp text) {
 static void ignore(png_structp png, png_const_charp text) {
   (void)png;
   (void)text;
+}
+
+/* Between rows: a large picture takes many seconds. */
+static void look(png_structp png) {
+  if (kilpi_interrupt_pending()) png_error(png, "interrupted");
 }
 
 static void take(png_structp png, png_bytep data, size_t length) {
@@ -189,6 +195,7 @@ static int read_pixels(const uint8_t *bytes, size_t count, uint8_t *rgb8, uint16
       dy = PNG_PASS_ROW_OFFSET(pass);
     }
     for (size_t y = 0; y < rows; y++) {
+      look(c.png);
       png_read_row(c.png, c.row, NULL);
       size_t at = (y0 + y * dy) * info.width + x0;
       for (size_t x = 0; x < columns; x++, at += dx) {
@@ -245,8 +252,10 @@ int kilpi_png_write(const void *rgb, uint32_t width, uint32_t height, int depth,
   if (depth == 16) png_set_swap(c.png);
 #endif
   size_t row = (size_t)width * 3 * (size_t)(depth / 8);
-  for (uint32_t y = 0; y < height; y++)
+  for (uint32_t y = 0; y < height; y++) {
+    look(c.png);
     png_write_row(c.png, (png_const_bytep)rgb + row * y);
+  }
   png_write_end(c.png, NULL);
   png_destroy_write_struct(&c.png, &c.info);
   *out = c.out;

@@ -55,7 +55,7 @@ public final class BatchIterator {
     }
     self.dataset = dataset
     self.options = options
-    order = dataset.order(options)
+    order = try dataset.order(options)
     count =
       options.dropLast
       ? order.count / options.size : (order.count + options.size - 1) / options.size
@@ -82,10 +82,12 @@ extension Dataset {
   }
 
   /// The order of the samples in one epoch: a function of seed and epoch alone.
-  public func order(_ options: BatchOptions) -> [Int] {
+  ///
+  /// - Throws: `KilpiError` on interrupt.
+  public func order(_ options: BatchOptions) throws -> [Int] {
     guard options.shuffle else { return Array(0..<count) }
     var stream = options.random.stream(.shuffle, step: options.epoch)
-    return stream.permutation(count)
+    return try stream.permutation(count)
   }
 
   /// The samples at `indices` as one batch; of `options`, the augmentation and its key are used.

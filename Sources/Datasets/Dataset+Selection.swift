@@ -63,7 +63,7 @@ extension Dataset {
     }
     guard let random else { return with(rows: Array(rows[..<n])) }
     var stream = random.stream(.subset, sample: UInt64.max)
-    return with(rows: stream.permutation(count)[..<n].sorted().map { rows[$0] })
+    return with(rows: try stream.permutation(count)[..<n].sorted().map { rows[$0] })
   }
 
   /// `n` random samples of each class, in ascending order.
@@ -86,7 +86,7 @@ extension Dataset {
           "", "class '\(classNames[label])' has \(rows.count) samples, fewer than \(n)")
       }
       var stream = random.stream(.subset, sample: UInt64(label))
-      chosen += stream.permutation(rows.count)[..<n].map { rows[$0] }
+      chosen += try stream.permutation(rows.count)[..<n].map { rows[$0] }
     }
     let order = Dictionary(uniqueKeysWithValues: zip(rows, 0...))
     return with(rows: chosen.sorted { (order[$0] ?? 0) < (order[$1] ?? 0) })

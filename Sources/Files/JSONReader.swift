@@ -18,7 +18,7 @@ extension JSONValue {
   /// The value of a JSON text (RFC 8259), read strictly.
   ///
   /// - Throws: `KilpiError` with the byte offset for anything that is not JSON, for duplicate keys,
-  ///   for numbers out of range, for invalid UTF-8, and beyond `limits`.
+  ///   for numbers out of range, for invalid UTF-8, and beyond `limits`; on interrupt.
   public static func parse(_ text: String, limits: JSONLimits = JSONLimits()) throws -> JSONValue {
     try parse(Array(text.utf8), limits: limits)
   }
@@ -41,6 +41,8 @@ private struct JSONReader {
   let bytes: UnsafeBufferPointer<UInt8>
   let limits: JSONLimits
   var position = 0
+  /// Where the interrupt flag is looked at next.
+  private var nextLook = 0
 
   init(bytes: UnsafeBufferPointer<UInt8>, limits: JSONLimits) {
     self.bytes = bytes
@@ -49,6 +51,12 @@ private struct JSONReader {
 
   func failure(_ problem: String) -> KilpiError {
     KilpiError("", "not valid JSON at byte \(position): \(problem)")
+  }
+
+  private mutating func look() throws {
+    guard position >= nextLook else { return }
+    try Interrupts.poll()
+    nextLook = position + 65_536
   }
 
   mutating func document() throws -> JSONValue {
@@ -75,6 +83,7 @@ private struct JSONReader {
   }
 
   mutating func value(depth: Int) throws -> JSONValue {
+    try look()
     skipSpace()
     guard depth <= limits.depth else { throw failure("nested deeper than \(limits.depth)") }
     switch current {
@@ -139,6 +148,7 @@ private struct JSONReader {
     position += 1
     var characters: [UInt8] = []
     while let byte = current {
+      try look()
       position += 1
       switch byte {
       case UInt8(ascii: "\""):

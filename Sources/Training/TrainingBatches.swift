@@ -60,12 +60,12 @@ struct BatchSchedule {
   }
 
   /// The samples' order in an epoch.
-  func order(epoch: Int) -> [Int] {
+  func order(epoch: Int) throws -> [Int] {
     var options = BatchOptions(size: configuration.batch)
     options.shuffle = true
     options.random = source
     options.epoch = epoch
-    return data.order(options)
+    return try data.order(options)
   }
 
   /// The batch of a step, given its epoch's order.

@@ -73,7 +73,7 @@ final class TrainingSession {
     while step < schedule.total {
       if step / schedule.stepsPerEpoch != epoch {
         epoch = step / schedule.stepsPerEpoch
-        order = schedule.order(epoch: epoch)
+        order = try schedule.order(epoch: epoch)
       }
       let row: [JSONValue.Member]
       do {

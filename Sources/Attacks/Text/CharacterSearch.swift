@@ -159,7 +159,7 @@ extension TextRun {
     var sites = draft.sites
     if case .training(let draws) = search.form, draws < sites.count {
       // Without replacement; where there are not more sites than draws, all of them.
-      sites = stream.permutation(sites.count).prefix(draws).map { sites[$0] }
+      sites = try stream.permutation(sites.count).prefix(draws).map { sites[$0] }
     }
     return try sites.compactMap { site in
       guard let scalars = CharacterEditing.marked(draft.scalars, site: site) else { return nil }
@@ -181,7 +181,7 @@ extension TextRun {
   ) throws -> [Draft] {
     var symbols: [Unicode.Scalar?] = [nil] + CharacterEditing.symbols.map(Optional.some)
     if case .training(let draws) = search.form {
-      symbols = stream.permutation(symbols.count).prefix(draws).map { symbols[$0] }
+      symbols = try stream.permutation(symbols.count).prefix(draws).map { symbols[$0] }
     }
     let subject = subjects[index]
     var seen: Set<String> = [CharacterEditing.string(draft.scalars)]

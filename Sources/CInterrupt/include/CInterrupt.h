@@ -10,6 +10,9 @@ bool kilpi_interrupt_pending(void);
 /* Raises the flag as one press of Ctrl-C does; returns the presses counted so far. */
 int kilpi_interrupt_raise(void);
 
+/* For tests: the press comes at that look at the flag, counted from 1, whatever the clock says. */
+void kilpi_interrupt_raise_at_look(int looks);
+
 /* Lowers the flag and forgets all presses. Only the session does this, after a cell. */
 void kilpi_interrupt_clear(void);
 

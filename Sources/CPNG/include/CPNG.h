@@ -1,5 +1,6 @@
 /* PNG through libpng's low-level interface. Called by `Images` alone, from any thread: no function
-   keeps state between calls, and libpng's longjmp never leaves one. */
+   keeps state between calls, and libpng's longjmp never leaves one. A pending interrupt ends reading
+   and writing between rows. */
 #ifndef KILPI_CPNG_H
 #define KILPI_CPNG_H
 

@@ -33,7 +33,10 @@ enum PNGCodec {
       try withMessage { message, size in
         guard
           kilpi_png_read8(bytes, bytes.count, buffer.baseAddress, samples, message, size) == 0
-        else { throw unreadable(name, message) }
+        else {
+          try Interrupts.poll()
+          throw unreadable(name, message)
+        }
       }
       count = samples
     }
@@ -47,7 +50,10 @@ enum PNGCodec {
       try withMessage { message, size in
         guard
           kilpi_png_read16(bytes, bytes.count, buffer.baseAddress, samples, message, size) == 0
-        else { throw unreadable(name, message) }
+        else {
+          try Interrupts.poll()
+          throw unreadable(name, message)
+        }
       }
       count = samples
     }
@@ -67,7 +73,10 @@ enum PNGCodec {
         kilpi_png_write(
           pixels.baseAddress, UInt32(width), UInt32(height), depth, Int32(compression), &block,
           &count, message, size) == 0
-      else { throw KilpiError("", "cannot encode a PNG: \(String(cString: message))") }
+      else {
+        try Interrupts.poll()
+        throw KilpiError("", "cannot encode a PNG: \(String(cString: message))")
+      }
     }
     defer { kilpi_png_free(block) }
     return Array(UnsafeBufferPointer(start: block, count: count))

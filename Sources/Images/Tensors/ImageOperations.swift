@@ -21,7 +21,7 @@ public enum ImageOperations {
   ) throws -> Tensor {
     _ = try ImageSize.samples(width: width, height: height)
     return try mapped(image) { values in
-      if antialias || filter == .nearest, let pixels = PixelImage(exactly: values) {
+      if antialias || filter == .nearest, let pixels = try PixelImage(exactly: values) {
         return try pixels.resized(width: width, height: height, filter: filter).tensor()
       }
       return try FloatResize(filter: filter, antialias: antialias)
@@ -149,7 +149,7 @@ struct FloatResize {
     let rows = axis(from: image.height, to: height)
     var wide = [Float](repeating: 0, count: 3 * image.height * width)
     for line in 0..<(3 * image.height) {
-      if line & 63 == 0 { try Interrupts.poll() }
+      if line & 15 == 0 { try Interrupts.poll() }
       for i in 0..<width {
         var sum = 0.0
         for k in 0..<columns.counts[i] {
@@ -163,8 +163,8 @@ struct FloatResize {
     }
     return try Tensor.make([3, height, width]) { result in
       for channel in 0..<3 {
-        try Interrupts.poll()
         for i in 0..<height {
+          if i & 15 == 0 { try Interrupts.poll() }
           for x in 0..<width {
             var sum = 0.0
             for k in 0..<rows.counts[i] {
@@ -191,6 +191,7 @@ struct FloatResize {
       var to = 0
       for channel in 0..<3 {
         for y in rows {
+          try Interrupts.poll()
           for x in columns {
             result[to] = image.planes[(channel * image.height + y) * image.width + x]
             to += 1

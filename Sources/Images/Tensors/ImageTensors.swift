@@ -61,17 +61,20 @@ extension PixelImage {
   /// - Throws: `KilpiError` when the shape is another, or a value is not in `[0, 1]`.
   public init(_ tensor: Tensor) throws {
     let values = try ImageValues(tensor)
-    self.init(unchecked: values.width, values.height, values.interleaved { UInt8($0 * 255 + 0.5) })
+    let pixels = try values.interleaved { UInt8($0 * 255 + 0.5) }
+    self.init(unchecked: values.width, values.height, pixels)
   }
 
   /// The image whose tensor is exactly `tensor`, or nil when a value is not a multiple of 1/255.
-  init?(exactly values: ImageValues) {
-    for value in values.planes {
+  init?(exactly values: ImageValues) throws {
+    for (index, value) in values.planes.enumerated() {
+      if index & 0xFFFFF == 0 { try Interrupts.poll() }
       guard value >= 0, value <= 1, Levels.eight[Int(value * 255 + 0.5)] == value else {
         return nil
       }
     }
-    self.init(unchecked: values.width, values.height, values.interleaved { UInt8($0 * 255 + 0.5) })
+    let pixels = try values.interleaved { UInt8($0 * 255 + 0.5) }
+    self.init(unchecked: values.width, values.height, pixels)
   }
 }
 
@@ -93,7 +96,7 @@ extension DeepImage {
     let values = try ImageValues(tensor)
     try self.init(
       width: values.width, height: values.height,
-      pixels: values.interleaved { UInt16($0 * 65_535 + 0.5) })
+      pixels: try values.interleaved { UInt16($0 * 65_535 + 0.5) })
   }
 
   /// What a reader of 8 bits makes of it: the high bytes.
@@ -133,7 +136,8 @@ struct ImageValues {
   private static func checkRange(_ values: [Float]) throws {
     var low = Float.infinity
     var high = -Float.infinity
-    for value in values {
+    for (index, value) in values.enumerated() {
+      if index & 0xFFFFF == 0 { try Interrupts.poll() }
       guard !value.isNaN else { throw KilpiError("", "the image holds nan") }
       low = min(low, value)
       high = max(high, value)
@@ -146,10 +150,11 @@ struct ImageValues {
   }
 
   /// The values in the order `[height, width, 3]`, each through `convert`.
-  func interleaved<Sample>(_ convert: (Double) -> Sample) -> [Sample] {
+  func interleaved<Sample>(_ convert: (Double) -> Sample) throws -> [Sample] {
     let plane = width * height
-    return [Sample](unsafeUninitializedCapacity: 3 * plane) { buffer, count in
+    return try [Sample](unsafeUninitializedCapacity: 3 * plane) { buffer, count in
       for i in 0..<plane {
+        if i & 0xFFFF == 0 { try Interrupts.poll() }
         for channel in 0..<3 {
           (buffer.baseAddress.map { $0 + 3 * i + channel })?.initialize(
             to: convert(Double(planes[channel * plane + i])))

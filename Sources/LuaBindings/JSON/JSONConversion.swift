@@ -69,11 +69,15 @@ enum JSONConversion {
       case .array(let values):
         try stack.makeTable(list: values.count)
         for (index, value) in values.enumerated() {
+          if index & 1023 == 1023 { try Interrupts.poll() }
           try stack.setElement(index + 1, Pushed(value: value))
         }
       case .object(let members):
         try stack.makeTable(fields: members.count)
-        for member in members { try stack.setField(member.key, Pushed(value: member.value)) }
+        for (index, member) in members.enumerated() {
+          if index & 1023 == 1023 { try Interrupts.poll() }
+          try stack.setField(member.key, Pushed(value: member.value))
+        }
       }
     }
   }

@@ -78,7 +78,7 @@ enum RandomLibrary {
       ) { generator, call in
         let count = try call.size(1)
         guard count <= 1 << 31 else { throw call.badArgument(1, "\(count) is too many") }
-        let order = generator.stream.permutation(count).map { Int64($0) + 1 }
+        let order = try generator.stream.permutation(count).map { Int64($0) + 1 }
         return [try Tensor(order, shape: [count])]
       },
       Method(

@@ -8,7 +8,9 @@ extension Tensor {
       throw KilpiError("", "indices are \(indices.dtype.rawValue), int64 is needed")
     }
     let ordered = try indices.detached().ordered()
-    for position in 0..<ordered.count where !(0..<Int64(size)).contains(ordered.i64[position]) {
+    for position in 0..<ordered.count {
+      if position & 0xFFFFF == 0 { try Interrupts.poll() }
+      if (0..<Int64(size)).contains(ordered.i64[position]) { continue }
       throw KilpiError(
         "", "index \(ordered.i64[position]) at position \(position) lies outside 0 ..< \(size)")
     }
@@ -86,8 +88,9 @@ extension Tensor {
       let (outer, column) = (position / (along * inner), position % inner)
       return (outer * length + Int(picks.i64[position])) * inner + column
     }
-    keeping(source, picks) {
+    try keeping(source, picks) {
       for position in 0..<result.count {
+        if position & 0xFFFF == 0 { try Interrupts.poll() }
         switch dtype {
         case .float32: result.f32[position] = source.f32[place(position)]
         case .float64: result.f64[position] = source.f64[place(position)]

@@ -28,16 +28,17 @@ extension Tensor {
     let moved = try detached().transposed(axis, rank - 1)
     let values = try moved.doubles()
     var indices: [Int64] = []
-    indices.reserveCapacity(values.count)
-    for start in stride(from: 0, to: values.count, by: Swift.max(n, 1)) {
-      try Interrupts.poll()
-      let order = (0..<n).sorted { left, right in
-        let (a, b) = (values[start + left], values[start + right])
-        if a.isNaN || b.isNaN { return a.isNaN == b.isNaN ? left < right : b.isNaN }
-        if a == b { return left < right }
-        return descending ? a > b : a < b
+    indices.reserveCapacity(n == 0 ? 0 : values.count / n * keep)
+    try values.withUnsafeBufferPointer { values in
+      for start in stride(from: 0, to: values.count, by: Swift.max(n, 1)) {
+        let order = try MergeSort.order(n) { left, right in
+          let (a, b) = (values[start + Int(left)], values[start + Int(right)])
+          if a.isNaN || b.isNaN { return a.isNaN == b.isNaN ? left < right : b.isNaN }
+          if a == b { return left < right }
+          return descending ? a > b : a < b
+        }
+        indices.append(contentsOf: order.prefix(keep))
       }
-      indices.append(contentsOf: order.prefix(keep).map { Int64($0) })
     }
     let picks = try Tensor(indices, shape: Array(moved.shape.dropLast()) + [keep])
       .transposed(axis, rank - 1).ordered()
@@ -66,6 +67,64 @@ extension Tensor {
     }
     return Tensor.record("cumsum", result, from: [self]) { g, _ in
       [try g.cumulated(axis, reverse: !reverse)]
+    }
+  }
+}
+
+/// Sorting in pieces that are merged, with looks at the interrupt flag between them.
+enum MergeSort {
+  /// Entries sorted, or merged, between two looks.
+  private static let piece = 1 << 15
+
+  /// The numbers `0 ..< count` in the order of `precedes`, which must leave none of them equal.
+  ///
+  /// - Throws: `KilpiError` on interrupt.
+  static func order(
+    _ count: Int, by precedes: (Int64, Int64) -> Bool
+  ) throws -> [Int64] {
+    try Interrupts.poll()
+    var order = (0..<Int64(count)).map { $0 }
+    guard count > piece else {
+      order.sort(by: precedes)
+      return order
+    }
+    for start in stride(from: 0, to: count, by: piece) {
+      try Interrupts.poll()
+      order[start..<min(start + piece, count)].sort(by: precedes)
+    }
+    var merged = [Int64](repeating: 0, count: count)
+    var width = piece
+    while width < count {
+      try order.withUnsafeBufferPointer { from in
+        try merged.withUnsafeMutableBufferPointer { into in
+          for start in stride(from: 0, to: count, by: 2 * width) {
+            let middle = min(start + width, count)
+            try merge(
+              from, start..<middle, middle..<min(middle + width, count), into: into, by: precedes)
+          }
+        }
+      }
+      swap(&order, &merged)
+      width *= 2
+    }
+    return order
+  }
+
+  /// Merges two neighbouring sorted ranges of `from` to the same places of `into`.
+  private static func merge(
+    _ from: UnsafeBufferPointer<Int64>, _ left: Range<Int>, _ right: Range<Int>,
+    into: UnsafeMutableBufferPointer<Int64>, by precedes: (Int64, Int64) -> Bool
+  ) throws {
+    var (a, b) = (left.lowerBound, right.lowerBound)
+    for place in left.lowerBound..<right.upperBound {
+      if place & (piece - 1) == 0 { try Interrupts.poll() }
+      if b == right.upperBound || a < left.upperBound && !precedes(from[b], from[a]) {
+        into[place] = from[a]
+        a += 1
+      } else {
+        into[place] = from[b]
+        b += 1
+      }
     }
   }
 }

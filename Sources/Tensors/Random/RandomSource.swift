@@ -1,3 +1,4 @@
+internal import Diagnostics
 internal import Glibc
 
 /// What random numbers are drawn for; each purpose has a fixed number and streams of its own.
@@ -111,9 +112,12 @@ public struct RandomStream: Sendable {
   }
 
   /// A random order of `0 ..< n` (Fisher–Yates).
-  public mutating func permutation(_ n: Int) -> [Int] {
+  ///
+  /// - Throws: `KilpiError` on interrupt.
+  public mutating func permutation(_ n: Int) throws -> [Int] {
     var order = Array(0..<max(n, 0))
     for index in stride(from: order.count - 1, to: 0, by: -1) {
+      if index & 0xFFFF == 0 { try Interrupts.poll() }
       order.swapAt(index, integer(below: index + 1))
     }
     return order

@@ -44,7 +44,7 @@ struct Input: Sendable {
     let count = shape.reduce(1, *)
     var values: [Double] = []
     if isDistinct {
-      values = stream.permutation(count).map {
+      values = try stream.permutation(count).map {
         low + (high - low) * (Double($0) + 0.4 * stream.uniform()) / Double(max(count, 1))
       }
     } else {

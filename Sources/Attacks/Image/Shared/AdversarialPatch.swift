@@ -37,7 +37,7 @@ public struct AdversarialPatch {
     let run = try SharedRun("patch", classifier, source, .unlimited(.linf), settings)
     var patch: Tensor?
     for done in 0..<steps {
-      let rows = run.next()
+      let rows = try run.next()
       let images = try run.images(rows)
       let before = try patch ?? Self.grey(images, area)
       let places = rows.map { Self.place(images, before, run, row: $0, step: done + 1) }

@@ -113,7 +113,7 @@ final class SharedRun {
     report.backwards = report.forwards
     report.targets = objective.goal?.targets
     var stream = RandomSource(seed: settings.seed).stream(.subset)
-    let shuffled = stream.permutation(labels.count)
+    let shuffled = try stream.permutation(labels.count)
     let count = Int(settings.heldOut * Double(labels.count))
     heldOut = shuffled.prefix(count).sorted()
     fitted = shuffled.dropFirst(count).sorted()
@@ -139,10 +139,10 @@ final class SharedRun {
   var batches: Int { (fitted.count + settings.batch - 1) / settings.batch }
 
   /// The next batch: every pass over the samples has an order of its own.
-  func next() -> [Int] {
+  func next() throws -> [Int] {
     if order.isEmpty {
       var stream = RandomSource(seed: settings.seed).stream(.shuffle, step: epoch)
-      order = stream.permutation(fitted.count).map { fitted[$0] }
+      order = try stream.permutation(fitted.count).map { fitted[$0] }
       epoch += 1
     }
     let batch = Array(order.prefix(settings.batch))

@@ -40,7 +40,7 @@ public struct UniversalPerturbation {
     var change: Tensor?
     let total = epochs * run.batches
     for done in 0..<total {
-      let rows = run.next()
+      let rows = try run.next()
       let images = try run.images(rows)
       let before = try change ?? Tensor.zeros([1] + images.shape.dropFirst(), images.dtype)
       let ball = try Ball(images, budget)
