@@ -16,6 +16,13 @@ public struct LuaStack {
     lua_createtable(lua, Int32(clamping: list), Int32(clamping: fields))
   }
 
+  /// Pushes an empty table that `LuaTree` knows as a list; a mark alone, without effect in Lua.
+  public func makeEmptyList() throws {
+    try makeTable()
+    lua_rawgeti(lua, kilpi_lua_registry(), Int64(state.listMark))
+    lua_setmetatable(lua, -2)
+  }
+
   /// Sets a field of the table on top.
   public func setField(_ key: String, _ value: any LuaConvertible) throws {
     state.push(key, on: lua)

@@ -49,6 +49,9 @@ public final class LuaState {
   var typesByAddress: [UnsafeRawPointer: RegisteredType] = [:]
   var weakSlots: Int32 = 0
   var weakTable: Int32 = 0
+  /// Registry slot and address of the metatable that marks an empty table as a list.
+  var listMark: Int32 = 0
+  var listMarkAddress: UnsafeRawPointer?
   /// The Lua value of the last error that reached Swift, so that it can go back unchanged.
   var lastError: (serial: Int, value: LuaReference)?
   var errorCount = 0

@@ -11,6 +11,8 @@ public indirect enum LuaTree: LuaConvertible {
   case string(LuaString)
   /// A table whose keys are 1 … n, or an empty one.
   case list([LuaTree])
+  /// An empty table that is marked as a list; see `LuaStack.makeEmptyList`.
+  case emptyList
   /// Every other table, keys in Lua's order.
   case map([(key: LuaTree, value: LuaTree)])
   /// A handle's object.
@@ -27,6 +29,7 @@ public indirect enum LuaTree: LuaConvertible {
     case .number(let value): try value.push(onto: stack)
     case .string(let value): try value.push(onto: stack)
     case .object(let value): try value.push(onto: stack)
+    case .emptyList: try stack.makeEmptyList()
     case .list(let values):
       try stack.makeTable(list: values.count)
       for (index, value) in values.enumerated() { try stack.setElement(index + 1, value) }
@@ -86,6 +89,7 @@ extension LuaState {
       pairs.append((key, value))
       kilpi_lua_pop(lua, 1)
     }
+    if pairs.isEmpty, isMarkedList(lua, table) { return .emptyList }
     if isList { return .list(pairs.map(\.value)) }
     return Self.list(pairs) ?? .map(pairs)
   }

@@ -9,6 +9,7 @@ extension LuaState {
   func register() throws {
     try reserve(40)
     makeWeakTable()
+    makeListMark()
     guardLongFunctions()
     register(ErrorObject.handleType)
     register(HandleType(ClosureBox.self, name: "function", doc: ""))
@@ -29,6 +30,19 @@ extension LuaState {
   private func makeWeakTable() {
     pushNewWeakTable(main)
     weakTable = luaL_ref(main, kilpi_lua_registry())
+  }
+
+  private func makeListMark() {
+    kilpi_lua_new_table(main)
+    listMarkAddress = lua_topointer(main, -1)
+    listMark = luaL_ref(main, kilpi_lua_registry())
+  }
+
+  /// True for a table that `LuaStack.makeEmptyList` made.
+  func isMarkedList(_ lua: OpaquePointer, _ index: Int32) -> Bool {
+    guard lua_getmetatable(lua, index) != 0 else { return false }
+    defer { kilpi_lua_pop(lua, 1) }
+    return lua_topointer(lua, -1) == listMarkAddress
   }
 
   /// Pushes a function that runs `callable`.

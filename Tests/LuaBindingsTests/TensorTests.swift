@@ -189,13 +189,17 @@ struct OutputCase: CustomTestStringConvertible, Sendable {
       """
       local value = json.decode('{"a": [1, 2.5, null, {"b": true}], "c": "\\\\u00e9\\\\n"}')
       print(value.a[3] == json.null, value.c, json.encode(value))
-      print(json.encode({}), json.encode({x = {1, {y = 2}}}, {indent = 2}))
+      print(json.encode({}), json.encode(json.decode('{"a": [], "b": {}, "c": [[]]}')))
+      print(json.encode({x = json.decode("[]")}), #json.decode("[]"))
+      print(json.encode({x = {1, {y = 2}}}, {indent = 2}))
       print(math.type(json.decode("9007199254740993")), json.encode(tensor.eye(2)))
       """,
       """
       true	é
       	{"a":[1,2.5,null,{"b":true}],"c":"é\\n"}
-      []	{
+      {}	{"a":[],"b":{},"c":[[]]}
+      {"x":[]}	0
+      {
         "x": [
           1,
           {

@@ -108,6 +108,9 @@ local function swift_outcome(figure, asked)
   return outcome
 end
 
+-- For JSON: an empty table is an object unless it was decoded from a list.
+local function list(values) return #values > 0 and values or json.decode("[]") end
+
 -- Runs a figure, prints and keeps its result; gives the exit status.
 local function run(figure, asked)
   asked.size = asked.size or "full"
@@ -138,8 +141,8 @@ local function run(figure, asked)
   result.size, result.seed = asked.size, asked.seed
   result.target, result.measured, result.met = figure.target, measured, met
   result.samples, result.counts = outcome.samples, outcome.counts
-  result.violations, result.violation_count = outcome.violations, outcome.violation_count
-  result.skips = outcome.skips
+  result.violations, result.violation_count = list(outcome.violations), outcome.violation_count
+  result.skips = list(outcome.skips)
   result.controls = { total = #outcome.controls, caught = #outcome.controls - #loose }
   result.claimed = asked.size == "full" and not asked.only
   result.seconds = os.time() - start

@@ -18,7 +18,7 @@ json.null = nil
 ---@class json.encodeOptions
 ---@field indent? integer # spaces a level, for text over several lines
 
---- The JSON text of a value. Tables with the keys 1 … n become lists (an empty one too), others objects with sorted keys; tensors become nested lists.
+--- The JSON text of a value. Tables with the keys 1 … n become lists, others objects with sorted keys, an empty one too, unless it was decoded from a list: `json.decode("[]")` makes an empty list. Tensors become nested lists.
 ---
 ---```lua
 ---print(json.encode{name = "pgd", eps = {1, 2}})  --> {"eps":[1,2],"name":"pgd"}
@@ -28,7 +28,7 @@ json.null = nil
 ---@return string
 function json.encode(value, options) end
 
---- The value that a JSON text stands for; `null` becomes `json.null`.
+--- The value that a JSON text stands for; `null` becomes `json.null`. Empty lists carry a mark, by which `json.encode` knows them from empty objects.
 ---
 ---```lua
 ---print(json.decode('{"a": [1, 2.5]}').a[2])  --> 2.5

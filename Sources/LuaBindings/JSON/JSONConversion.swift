@@ -5,7 +5,7 @@ internal import Tensors
 
 /// Between Lua's values and JSON's.
 enum JSONConversion {
-  /// The JSON value of a Lua value.
+  /// The JSON value of a Lua value; an empty table is an object unless it is marked as a list.
   ///
   /// - Throws: `KilpiError` for functions, strings that are no UTF-8, and tables whose keys are
   ///   neither 1 … n nor strings.
@@ -18,6 +18,8 @@ enum JSONConversion {
     case .string(let value):
       guard let text = value.text else { throw KilpiError("", "\(path) is not valid UTF-8") }
       return .string(text)
+    case .emptyList: return .array([])
+    case .list(let values) where values.isEmpty: return .object([])
     case .list(let values):
       return .array(
         try values.enumerated().map { try self.value($1, path: "\(path)[\($0 + 1)]") })
@@ -66,6 +68,7 @@ enum JSONConversion {
       case .integer(let value): try value.push(onto: stack)
       case .number(let value): try value.push(onto: stack)
       case .string(let value): try value.push(onto: stack)
+      case .array(let values) where values.isEmpty: try stack.makeEmptyList()
       case .array(let values):
         try stack.makeTable(list: values.count)
         for (index, value) in values.enumerated() {

@@ -14,8 +14,9 @@ enum JSONLibrary {
       Entry(
         "encode", "(value: any [, options]) -> string",
         doc: """
-          The JSON text of a value. Tables with the keys 1 … n become lists (an empty one too), others \
-          objects with sorted keys; tensors become nested lists.
+          The JSON text of a value. Tables with the keys 1 … n become lists, others objects with sorted \
+          keys, an empty one too, unless it was decoded from a list: `json.decode("[]")` makes an empty \
+          list. Tensors become nested lists.
           """,
         options: [.integer("indent", range: 0...16, "spaces a level, for text over several lines")],
         example:
@@ -26,7 +27,10 @@ enum JSONLibrary {
       },
       Entry(
         "decode", "(text: string) -> any",
-        doc: "The value that a JSON text stands for; `null` becomes `json.null`.",
+        doc: """
+          The value that a JSON text stands for; `null` becomes `json.null`. Empty lists carry a mark, by \
+          which `json.encode` knows them from empty objects.
+          """,
         example: "print(json.decode('{\"a\": [1, 2.5]}').a[2])  --> 2.5"
       ) { call in
         [JSONConversion.Pushed(value: try JSONValue.parse(call.bytes(1).bytes))]

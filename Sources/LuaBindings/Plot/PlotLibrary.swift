@@ -80,7 +80,8 @@ enum PlotLibrary {
   ) { call in
     let options = try call.options(1)
     var plot = PlotSpecification(.heatmap)
-    guard case .array(let rows) = try JSONConversion.value(options.tree("matrix")) else {
+    let matrix = try JSONConversion.value(options.tree("matrix"))
+    guard let rows = matrix.array ?? (matrix.object?.isEmpty == true ? [] : nil) else {
       throw options.problem("matrix", "must be a list of rows")
     }
     plot.matrix = try rows.map { row in

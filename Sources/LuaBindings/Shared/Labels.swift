@@ -58,6 +58,7 @@ extension Options {
 extension LuaTree {
   /// The integers of a list.
   func integers(_ name: String) throws -> [Int] {
+    if case .emptyList = self { return [] }
     guard case .list(let values) = self else { throw KilpiError("", "\(name) is not a list") }
     return try values.enumerated().map { position, value in
       if case .integer(let integer) = value { return Int(integer) }
