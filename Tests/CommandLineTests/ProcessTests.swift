@@ -131,6 +131,26 @@ import Testing
     #expect(result.status == 0)
   }
 
+  /// One press ends a value's own `__tostring`, be it asked for `Out` or for the echo; no value is
+  /// shown then.
+  @Test(arguments: [1, 2]) func anInterruptEndsTheEcho(call: Int) throws {
+    let source = """
+      local calls = 0
+      return setmetatable({}, {__tostring = function()
+        calls = calls + 1
+        if calls < \(call) then return "early" end
+        if calls == \(call) then io.popen("kill -INT $PPID"):close() while true do end end
+        return "late"
+      end})
+      """
+    _ = try Executable.file("value\(call).lua", Array(source.utf8))
+    let result = try Executable.run(
+      ["-i", "--quiet"], input: "dofile('value\(call).lua')\n40 + 2\n")
+    #expect(result.output == "> > 42\n> \n")
+    #expect(result.error.contains("interrupted\n"))
+    #expect(result.status == 0)
+  }
+
   @Test func thePromptComesAfterAFailedScript() throws {
     _ = try Executable.file("fails.lua", Array("x = 1 error('stop', 0)".utf8))
     let result = try Executable.run(["-i", "--quiet", "fails.lua"], input: "x\n")

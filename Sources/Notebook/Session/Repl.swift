@@ -134,7 +134,9 @@ public final class Repl {
       output.remark(report.cell(error, in: session))
     } else if !outcome.values.isEmpty {
       let printer = ValuePrinter(state: session.state, width: width, palette: resultPalette)
-      result(printer.echo(outcome.values))
+      let text = printer.echo(outcome.values)
+      // What a value said about itself was cut short, then.
+      if Interrupts.isPending { complain("interrupted") } else { result(text) }
     }
     showTime(outcome.seconds)
   }

@@ -118,7 +118,7 @@ public final class Session {
     do {
       let function = try plan(promotion.source, original: text)
       let values = try function.call()
-      if remembers { remember(values) }
+      if remembers { try remember(values) }
       outcome.values = LuaSource(text).endsInSemicolon ? [] : values
     } catch let error as LuaError {
       outcome.error = error
@@ -174,13 +174,18 @@ public final class Session {
   }
 
   /// Keeps the last value in `_`, and in `Out` what holds no storage: plain values, texts of others.
-  private func remember(_ values: [LuaValue]) {
+  ///
+  /// - Throws: `LuaError` when a press of Ctrl-C ended a value's own `__tostring`.
+  private func remember(_ values: [LuaValue]) throws {
     guard let first = values.first else { return }
     try? variables.set("_", first)
     switch first {
     case .nil: break
     case .boolean, .integer, .number, .string: try? outTable.set(inputs.count, first)
-    default: try? outTable.set(inputs.count, summary(first))
+    default:
+      let text = summary(first)
+      if Interrupts.isPending { throw LuaError(kind: .interrupted, message: "interrupted") }
+      try? outTable.set(inputs.count, text)
     }
   }
 
