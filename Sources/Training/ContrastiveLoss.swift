@@ -101,8 +101,10 @@ public enum ContrastiveLoss {
   public static func floor(
     groups: [Int], targets: ContrastiveTargets, score: ClipConfiguration.Score = .softmax
   ) -> Double {
+    // Sorted, since a dictionary's order differs from call to call and the sum's last bit with it.
     let counts = groups.reduce(into: [Int: Int]()) { $0[$1, default: 0] += 1 }.values.map(
-      Double.init)
+      Double.init
+    ).sorted()
     if score == .sigmoid {
       guard targets == .identity else { return 0 }
       let total = counts.filter { $0 > 1 }.reduce(0) { sum, n in

@@ -1,3 +1,4 @@
+import ClipModels
 import Foundation
 import Tensors
 import TestSupport
@@ -80,6 +81,21 @@ import Training
       let (value, other) = try result(targets)
       #expect(abs(value - identity) < 1e-5 * abs(identity))
       try expectClose(other, gradient, rtol: 1e-5, atol: 1e-9)
+    }
+  }
+
+  /// The floor depends on the sizes of the groups alone, to the last bit.
+  @Test func floorIsReproducible() {
+    let sizes = [1, 2, 3, 5, 7, 11, 13, 17, 19, 23]
+    for targets in [ContrastiveTargets.identity, .label, .labelMean] {
+      for score in [ClipConfiguration.Score.softmax, .sigmoid] {
+        let floors = (0..<40).map { shift in
+          ContrastiveLoss.floor(
+            groups: sizes.flatMap { Array(repeating: $0 &* (2 * shift + 1), count: $0) },
+            targets: targets, score: score)
+        }
+        #expect(Set(floors.map(\.bitPattern)).count == 1, "\(targets) \(score): \(floors)")
+      }
     }
   }
 
