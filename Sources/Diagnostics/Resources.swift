@@ -2,8 +2,8 @@ internal import Glibc
 
 /// Finds the files that Kilpi ships beside its code: `stdlib/` with its `data` and `models`.
 ///
-/// Looked for in this order: the folder named by `KILPI_STDLIB`; `stdlib` beside the executable or
-/// in a folder above it; `stdlib` of the repository that this source file belongs to (development
+/// Looked for in this order: the folder named by `KILPI_STDLIB`; `stdlib` or `share/kilpi/stdlib`
+/// beside the executable or in a folder above it; `stdlib` of the repository that this source file belongs to (development
 /// builds). A folder named by the environment must exist: it is never passed over silently.
 public enum ResourceLocator {
   /// Which rule found the folder.
@@ -60,8 +60,11 @@ public enum ResourceLocator {
       return Location(path: path, origin: .environment)
     }
     if let executable {
-      for folder in ancestors(of: executable) where isFolder(folder + "/stdlib/data") {
-        return Location(path: folder + "/stdlib", origin: .executable)
+      for folder in ancestors(of: executable) {
+        for path in [folder + "/stdlib", folder + "/share/kilpi/stdlib"]
+        where isFolder(path + "/data") {
+          return Location(path: path, origin: .executable)
+        }
       }
     }
     for folder in ancestors(of: source) where isFolder(folder + "/stdlib/data") {

@@ -1,3 +1,4 @@
+internal import Diagnostics
 internal import Files
 internal import Glibc
 internal import LuaHost
@@ -71,9 +72,17 @@ struct Doctor {
     [
       Row("kilpi", Version.kilpi), Row("lua", String(LuaState.version.dropFirst(4))),
       Row("swift", Version.swift),
-      Row("standard library", StandardFolder.path(environment: environment) ?? "not found"),
+      Row("standard library", standardFolder),
       Row("history", HistoryFile.path(environment: environment) ?? "off"),
     ]
+  }
+
+  private var standardFolder: String {
+    do {
+      return try ResourceLocator.stdlib().path
+    } catch {
+      return "not found: \(error)"
+    }
   }
 
   /// Configuration and digest of a model, asked as a script would.

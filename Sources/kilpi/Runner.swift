@@ -78,9 +78,8 @@ final class Runner {
     try Plugins.attach(
       to: state, plan: plan, team: team, progress: { [progress] in progress.handle($0) },
       show: pictures.show)
-    if let folder = StandardFolder.path(environment: environment) {
-      try state.prependSearchPath(folder)
-    }
+    // Without it scripts run as well, until one asks for a file of it.
+    if let folder = try? ResourceLocator.stdlib() { try state.prependSearchPath(folder.path) }
     return state
   }
 

@@ -225,6 +225,20 @@ struct Row: CustomTestStringConvertible, Sendable {
     #expect(result.status == 1)
   }
 
+  /// The program in another clone: its own files, not those of the place where it was built.
+  @Test func aMovedCloneHasItsStandardFolder() throws {
+    let result = try Executable.shell(
+      """
+      mkdir -p moved/.build/release moved/stdlib/data; cp -L $KILPI moved/.build/release/kilpi
+      echo 'return 1' > moved/stdlib/here.lua
+      unset KILPI_STDLIB; moved/.build/release/kilpi -e 'print((require "here"))'
+      moved/.build/release/kilpi doctor | grep -c "standard library *$PWD/moved/stdlib$"
+      KILPI_STDLIB=/nowhere moved/.build/release/kilpi doctor | grep -o "not found: .*"
+      """)
+    #expect(
+      result.output == "1\n1\nnot found: KILPI_STDLIB names '/nowhere', which is no folder\n")
+  }
+
   @Test func theStandardFolderIsOnThePath() throws {
     _ = try Executable.file("lib/mine.lua", Array("return 'mine'".utf8))
     let result = try Executable.run(

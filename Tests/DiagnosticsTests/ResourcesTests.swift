@@ -1,3 +1,4 @@
+import Foundation
 import TestSupport
 import Testing
 
@@ -26,6 +27,22 @@ import Testing
     }
     #expect(throws: KilpiError.self) {
       try ResourceLocator.locate(environment: "/nowhere/at/all", executable: nil, source: source)
+    }
+  }
+
+  /// As in a clone that was moved after it was built, and under a prefix.
+  @Test func filesAreFoundWhereverTheExecutableIs() throws {
+    try withTemporaryDirectory { root in
+      for (files, program) in [
+        ("clone/stdlib", "clone/.build/x86_64/release/kilpi"),
+        ("usr/share/kilpi/stdlib", "usr/bin/kilpi"),
+      ] {
+        try FileManager.default.createDirectory(
+          atPath: "\(root)/\(files)/data", withIntermediateDirectories: true)
+        let found = try ResourceLocator.locate(
+          environment: nil, executable: "\(root)/\(program)", source: "/nowhere/x.swift")
+        #expect(found == .init(path: "\(root)/\(files)", origin: .executable))
+      }
     }
   }
 
