@@ -96,6 +96,9 @@ extension ErrorTests {
       #"eval.robustness{}"#,
       #"eval.robustness: option 'model' is missing (it is: what to evaluate)"#),
     ErrorCase(
+      #"eval.robustness{model = clip.create("tiny"), data = data.from(tensor.zeros{1, 3, 4, 4}, {{"a cat"}}), attacks = {clean = true}}"#,
+      #"eval.robustness: memory has captions, not classes (evaluate it with eval.retrieval)"#),
+    ErrorCase(
       #"eval.robustness{model = clip.create("tiny"), data = data.from(tensor.zeros{1, 3, 4, 4}, {1}, {"a", "b"}), resume = true}"#,
       #"eval.robustness: resume needs out (name the evaluation's folder)"#),
     ErrorCase(

@@ -110,13 +110,18 @@ public struct RobustnessEvaluation {
     return EvaluationPlan(self).cost(samples: try choose(data).count)
   }
 
-  private func check(_ subject: EvaluationSubject, _ data: Dataset) throws {
-    guard batch >= 1 else { throw KilpiError("", "batch is \(batch), at least 1 is needed") }
-    guard pictures >= 0 else { throw KilpiError("", "pictures is \(pictures), below 0") }
+  /// Refuses a set with captions; who makes a classifier of the set's classes asks before.
+  public static func requireClasses(_ data: Dataset) throws {
     guard !data.hasCaptions, !data.classNames.isEmpty else {
       throw KilpiError(
         "", "\(data.name) has captions, not classes", advice: "evaluate it with eval.retrieval")
     }
+  }
+
+  private func check(_ subject: EvaluationSubject, _ data: Dataset) throws {
+    guard batch >= 1 else { throw KilpiError("", "batch is \(batch), at least 1 is needed") }
+    guard pictures >= 0 else { throw KilpiError("", "pictures is \(pictures), below 0") }
+    try Self.requireClasses(data)
     if !subject.classNames.isEmpty, subject.classNames.count != data.classNames.count {
       throw KilpiError(
         "",

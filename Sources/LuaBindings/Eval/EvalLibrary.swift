@@ -203,6 +203,7 @@ enum EvalLibrary {
     guard let model = value.object(as: ClipModel.self) else {
       throw KilpiError("", "model is a \(value.typeName), a clip model or classifier is needed")
     }
+    try RobustnessEvaluation.requireClasses(data)
     let templates = try options.stringsIfGiven("templates") ?? data.templates
     return try ZeroShotClassifier(model, classNames: data.classNames, templates: templates)
   }
