@@ -6,11 +6,19 @@ public struct JSONLimits: Sendable {
   public var bytes: Int
   /// Nesting of arrays and objects.
   public var depth: Int
+  /// Bytes of one string, as it is written.
+  public var string: Int
+  /// Values built by `JSONReader.value()`, those inside others counted too.
+  public var values: Int
 
   /// Creates limits; the defaults are those of `assurance.md` c.6.
-  public init(bytes: Int = 64 << 20, depth: Int = 64) {
+  public init(
+    bytes: Int = 64 << 20, depth: Int = 64, string: Int = .max, values: Int = .max
+  ) {
     self.bytes = bytes
     self.depth = depth
+    self.string = string
+    self.values = values
   }
 }
 
@@ -26,30 +34,46 @@ extension JSONValue {
   /// The value of a JSON text given as UTF-8 bytes; see `parse(_:limits:)` for strings.
   public static func parse(_ bytes: [UInt8], limits: JSONLimits = JSONLimits()) throws -> JSONValue
   {
-    guard bytes.count <= limits.bytes else {
-      throw KilpiError("", "the JSON text has \(bytes.count) bytes, the limit is \(limits.bytes)")
-    }
-    return try bytes.withUnsafeBufferPointer { buffer in
-      var reader = JSONReader(bytes: buffer, limits: limits)
-      return try reader.document()
-    }
+    try bytes.withUnsafeBytes { try JSONReader.read($0, limits: limits) { try $0.value() } }
   }
 }
 
-/// A recursive-descent reader; `limits.depth` bounds the recursion.
-private struct JSONReader {
-  let bytes: UnsafeBufferPointer<UInt8>
-  let limits: JSONLimits
-  var position = 0
+/// Reads a JSON text strictly and piece by piece, so that what will be refused is never built.
+///
+/// By recursive descent; `limits.depth` bounds the recursion.
+public struct JSONReader {
+  private let bytes: UnsafeRawBufferPointer
+  private let limits: JSONLimits
+  private var position = 0
+  private var depth = 0
+  private var values = 0
   /// Where the interrupt flag is looked at next.
   private var nextLook = 0
 
-  init(bytes: UnsafeBufferPointer<UInt8>, limits: JSONLimits) {
+  private init(bytes: UnsafeRawBufferPointer, limits: JSONLimits) {
     self.bytes = bytes
     self.limits = limits
   }
 
-  func failure(_ problem: String) -> KilpiError {
+  /// Calls `body` with a reader in front of the only value of a text, and checks that nothing
+  /// follows what `body` has read.
+  ///
+  /// - Throws: `KilpiError` with the byte offset, or on interrupt, and what `body` throws.
+  public static func read<Result>(
+    _ bytes: UnsafeRawBufferPointer, limits: JSONLimits = JSONLimits(),
+    _ body: (inout JSONReader) throws -> Result
+  ) throws -> Result {
+    guard bytes.count <= limits.bytes else {
+      throw KilpiError("", "the JSON text has \(bytes.count) bytes, the limit is \(limits.bytes)")
+    }
+    var reader = JSONReader(bytes: bytes, limits: limits)
+    let result = try body(&reader)
+    reader.skipSpace()
+    guard reader.position == bytes.count else { throw reader.failure("text after the value") }
+    return result
+  }
+
+  private func failure(_ problem: String) -> KilpiError {
     KilpiError("", "not valid JSON at byte \(position): \(problem)")
   }
 
@@ -59,22 +83,50 @@ private struct JSONReader {
     nextLook = position + 65_536
   }
 
-  mutating func document() throws -> JSONValue {
-    let value = try value(depth: 0)
-    skipSpace()
-    guard position == bytes.count else { throw failure("text after the value") }
-    return value
-  }
-
-  mutating func skipSpace() {
-    while position < bytes.count, [0x20, 0x09, 0x0A, 0x0D].contains(bytes[position]) {
-      position += 1
+  private mutating func skipSpace() {
+    while position < bytes.count {
+      switch bytes[position] {
+      case 0x20, 0x09, 0x0A, 0x0D: position += 1
+      default: return
+      }
     }
   }
 
-  var current: UInt8? { position < bytes.count ? bytes[position] : nil }
+  private var current: UInt8? { position < bytes.count ? bytes[position] : nil }
 
-  mutating func expect(_ word: String, _ value: JSONValue) throws -> JSONValue {
+  /// True when the next value is an object.
+  public mutating func isAtObject() -> Bool {
+    skipSpace()
+    return current == UInt8(ascii: "{")
+  }
+
+  /// True when the next value is a list.
+  public mutating func isAtArray() -> Bool {
+    skipSpace()
+    return current == UInt8(ascii: "[")
+  }
+
+  /// True when the next value is a string.
+  public mutating func isAtString() -> Bool {
+    skipSpace()
+    return current == UInt8(ascii: "\"")
+  }
+
+  /// The byte of the text that is read next.
+  public var offset: Int { position }
+
+  /// Reads the next value; nil unless it is an integer from 0 on, written without point or exponent.
+  public mutating func wholeNumber() throws -> Int? {
+    skipSpace()
+    guard let byte = current, (0x30...0x39).contains(byte) else {
+      _ = try value()
+      return nil
+    }
+    guard case .integer(let number) = try number() else { return nil }
+    return Int(exactly: number)
+  }
+
+  private mutating func expect(_ word: String, _ value: JSONValue) throws -> JSONValue {
     for byte in word.utf8 {
       guard current == byte else { throw failure("expected '\(word)'") }
       position += 1
@@ -82,13 +134,23 @@ private struct JSONReader {
     return value
   }
 
-  mutating func value(depth: Int) throws -> JSONValue {
-    try look()
+  /// Reads the next value as a whole.
+  public mutating func value() throws -> JSONValue {
     skipSpace()
-    guard depth <= limits.depth else { throw failure("nested deeper than \(limits.depth)") }
+    try checkDepth()
+    values += 1
+    guard values <= limits.values else { throw failure("more than \(limits.values) values") }
     switch current {
-    case UInt8(ascii: "{"): return try object(depth: depth)
-    case UInt8(ascii: "["): return try array(depth: depth)
+    case UInt8(ascii: "{"):
+      var members: [JSONValue.Member] = []
+      try eachMember { reader, key in
+        members.append(JSONValue.Member(key, try reader.value()))
+      }
+      return .object(members)
+    case UInt8(ascii: "["):
+      var elements: [JSONValue] = []
+      try eachElement { elements.append(try $0.value()) }
+      return .array(elements)
     case UInt8(ascii: "\""): return .string(try string())
     case UInt8(ascii: "t"): return try expect("true", .bool(true))
     case UInt8(ascii: "f"): return try expect("false", .bool(false))
@@ -98,14 +160,26 @@ private struct JSONReader {
     }
   }
 
-  mutating func object(depth: Int) throws -> JSONValue {
+  private mutating func checkDepth() throws {
+    try look()
+    guard depth <= limits.depth else { throw failure("nested deeper than \(limits.depth)") }
+  }
+
+  /// Reads the next value, an object: `body` gets each key and must read the value after it.
+  public mutating func eachMember(
+    _ body: (inout JSONReader, String) throws -> Void
+  ) throws {
+    skipSpace()
+    try checkDepth()
+    guard current == UInt8(ascii: "{") else { throw failure("expected an object") }
     position += 1
-    var members: [JSONValue.Member] = []
+    depth += 1
+    defer { depth -= 1 }
     var seen: Set<String> = []
     skipSpace()
     if current == UInt8(ascii: "}") {
       position += 1
-      return .object([])
+      return
     }
     while true {
       skipSpace()
@@ -117,57 +191,83 @@ private struct JSONReader {
       skipSpace()
       guard current == UInt8(ascii: ":") else { throw failure("expected ':'") }
       position += 1
-      members.append(JSONValue.Member(key, try value(depth: depth + 1)))
+      try body(&self, key)
       skipSpace()
       guard let next = current else { throw failure("it ends inside an object") }
       position += 1
-      if next == UInt8(ascii: "}") { return .object(members) }
+      if next == UInt8(ascii: "}") { return }
       guard next == UInt8(ascii: ",") else { throw failure("expected ',' or '}'") }
     }
   }
 
-  mutating func array(depth: Int) throws -> JSONValue {
+  /// Reads the next value, a list: `body` must read each element.
+  public mutating func eachElement(_ body: (inout JSONReader) throws -> Void) throws {
+    skipSpace()
+    try checkDepth()
+    guard current == UInt8(ascii: "[") else { throw failure("expected a list") }
     position += 1
-    var elements: [JSONValue] = []
+    depth += 1
+    defer { depth -= 1 }
     skipSpace()
     if current == UInt8(ascii: "]") {
       position += 1
-      return .array([])
+      return
     }
     while true {
-      elements.append(try value(depth: depth + 1))
+      try body(&self)
       skipSpace()
       guard let next = current else { throw failure("it ends inside an array") }
       position += 1
-      if next == UInt8(ascii: "]") { return .array(elements) }
+      if next == UInt8(ascii: "]") { return }
       guard next == UInt8(ascii: ",") else { throw failure("expected ',' or ']'") }
     }
   }
 
-  mutating func string() throws -> String {
+  /// Reads the next value, a string.
+  public mutating func string() throws -> String {
+    skipSpace()
+    guard current == UInt8(ascii: "\"") else { throw failure("expected a string") }
     position += 1
-    var characters: [UInt8] = []
+    let start = position
+    // Up to the end or the first escape nothing has to be copied byte by byte.
+    while let byte = current, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\") {
+      position += 1
+      if byte < 0x20 { throw failure("a control character in a string") }
+      try checkLength(from: start)
+    }
+    if current == UInt8(ascii: "\"") {
+      position += 1
+      return try text(UnsafeRawBufferPointer(rebasing: bytes[start..<position - 1]))
+    }
+    var characters = Array(bytes[start..<position])
     while let byte = current {
-      try look()
       position += 1
       switch byte {
-      case UInt8(ascii: "\""):
-        guard let text = String(validating: characters, as: UTF8.self) else {
-          throw failure("a string is not valid UTF-8")
-        }
-        return text
-      case UInt8(ascii: "\\"):
-        try escape(into: &characters)
-      case 0..<0x20:
-        throw failure("a control character in a string")
-      default:
-        characters.append(byte)
+      case UInt8(ascii: "\""): return try characters.withUnsafeBytes { try text($0) }
+      case UInt8(ascii: "\\"): try escape(into: &characters)
+      case 0..<0x20: throw failure("a control character in a string")
+      default: characters.append(byte)
       }
+      try checkLength(from: start)
     }
     throw failure("it ends inside a string")
   }
 
-  mutating func escape(into characters: inout [UInt8]) throws {
+  private mutating func checkLength(from start: Int) throws {
+    try look()
+    guard position - start <= limits.string else {
+      throw failure("a string of more than \(limits.string) bytes")
+    }
+  }
+
+  private func text(_ bytes: UnsafeRawBufferPointer) throws -> String {
+    guard let text = String(validating: bytes, as: UTF8.self) else {
+      throw failure("a string is not valid UTF-8")
+    }
+    return text
+  }
+
+  private mutating func escape(into characters: inout [UInt8]) throws {
     guard let byte = current else { throw failure("it ends inside a string") }
     position += 1
     switch byte {
@@ -194,7 +294,7 @@ private struct JSONReader {
     }
   }
 
-  mutating func hexadecimal() throws -> UInt32 {
+  private mutating func hexadecimal() throws -> UInt32 {
     var value: UInt32 = 0
     for _ in 0..<4 {
       guard let byte = current, let digit = Character(Unicode.Scalar(byte)).hexDigitValue else {
@@ -206,12 +306,12 @@ private struct JSONReader {
     return value
   }
 
-  mutating func digits() throws {
+  private mutating func digits() throws {
     guard let byte = current, (0x30...0x39).contains(byte) else { throw failure("not a value") }
     while let byte = current, (0x30...0x39).contains(byte) { position += 1 }
   }
 
-  mutating func number() throws -> JSONValue {
+  private mutating func number() throws -> JSONValue {
     let start = position
     var isInteger = true
     if current == UInt8(ascii: "-") { position += 1 }
@@ -228,6 +328,9 @@ private struct JSONReader {
       position += 1
       if current == UInt8(ascii: "+") || current == UInt8(ascii: "-") { position += 1 }
       try digits()
+    }
+    guard position - start <= limits.string else {
+      throw failure("a number of more than \(limits.string) digits")
     }
     let text = String(decoding: bytes[start..<position], as: UTF8.self)
     if isInteger, let value = Int64(text) { return .integer(value) }

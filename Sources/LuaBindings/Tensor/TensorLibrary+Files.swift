@@ -33,10 +33,11 @@ extension TensorLibrary {
     Entry(
       "load", "(path: string) -> tensor|table",
       doc: """
-        The tensor in a .npy file, or the named tensors of a .safetensors or .npz file as a table. Half \
-        precision arrives as float32, integers and booleans as int64. From PyTorch's files (.pt, .pth, \
+        The tensor in a .npy file, or the named tensors of a .safetensors or .npz file as a table \
+        (safetensors under any name). Half precision arrives as float32, integers and booleans as int64. From PyTorch's files (.pt, .pth, \
         .pth.tar, .ckpt, .bin) comes what was saved: dictionaries, lists and modules as tables, None as nil, \
-        numbers and strings as they are; they are read by a list of allowed names, and nothing in them is run.
+        numbers and strings as they are; tensors that share memory there share it here. They are read by a list \
+        of allowed names, and nothing in them is run.
         """,
       example: """
         local path = os.tmpname() .. ".npz"
@@ -46,6 +47,8 @@ extension TensorLibrary {
         """
     ) { call in
       let path = try call.path(1)
+      // Told by the content, whatever the file is called: weights in `pytorch_model.bin` often are.
+      if SafetensorsFile.matches(path: path) { return [try Safetensors.load(path).tensors] }
       switch try TensorFormat(of: path, among: TensorFormat.allCases) {
       case .npy: return [try Npy.load(path)]
       case .npz: return [try Npz.load(path)]

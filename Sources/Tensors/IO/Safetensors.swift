@@ -29,11 +29,11 @@ public enum Safetensors {
     _ tensors: [String: Tensor], metadata: [String: String] = [:], to path: String,
     half: Bool = false
   ) throws {
-    guard tensors.count <= SafetensorsFile.Limit.tensors else {
+    guard tensors.count <= SafetensorsHeader.Limit.tensors else {
       throw KilpiError(
         "",
         "\(tensors.count) tensors are too many for one file (at most "
-          + "\(SafetensorsFile.Limit.tensors))")
+          + "\(SafetensorsHeader.Limit.tensors))")
     }
     let sorted = tensors.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
     var members: [JSONValue.Member] = []
@@ -49,11 +49,11 @@ public enum Safetensors {
       guard name != "__metadata__" else {
         throw KilpiError("", "a tensor cannot be called '__metadata__': the format reserves it")
       }
-      guard tensor.rank <= SafetensorsFile.Limit.rank else {
+      guard tensor.rank <= SafetensorsHeader.Limit.rank else {
         throw KilpiError(
           "",
           "'\(name.prefix(40))' has \(tensor.rank) axes, a file holds at most "
-            + "\(SafetensorsFile.Limit.rank)")
+            + "\(SafetensorsHeader.Limit.rank)")
       }
       let narrow = half && tensor.dtype.isFloatingPoint
       let source = try tensor.detached().ordered()

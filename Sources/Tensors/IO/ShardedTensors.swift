@@ -25,10 +25,10 @@ public final class ShardedTensors: TensorSource {
       guard let members = try JSONValue.parse(text)["weight_map"]?.object else {
         throw KilpiError("", "it has no weight_map", advice: "is it an index of a checkpoint?")
       }
-      guard members.count <= SafetensorsFile.Limit.tensors else {
+      guard members.count <= SafetensorsHeader.Limit.tensors else {
         throw KilpiError(
           "",
-          "it has \(members.count) tensors, the limit is \(SafetensorsFile.Limit.tensors)")
+          "it has \(members.count) tensors, the limit is \(SafetensorsHeader.Limit.tensors)")
       }
       return try members.map { member in
         guard let file = member.value.string, !file.isEmpty, file != ".", file != "..",

@@ -27,6 +27,7 @@ private func entry(_ type: String, _ shape: String, _ from: Int, _ to: Int) -> S
 @Suite("hostile safetensors files")
 struct HostileSafetensorsTests {
   static let again = " (copy or download it again)"
+  static let size = " (its sizes without zeros may have a product of 2^46)"
   static let rows: [HostileFile] = [
     HostileFile("empty file", [], "a safetensors file has at least 8 bytes, this one 0" + again),
     HostileFile(
@@ -75,43 +76,52 @@ struct HostileSafetensorsTests {
       "'a' at byte 62 leaves a hole before it" + again),
     HostileFile(
       "beyond the end", "{\"a\":\(entry("U8", "[4]", 0, 4))}", values: 3,
-      "'a' has data_offsets [0, 4], the file has 3 bytes of values"),
+      "'a' at byte 13 has data_offsets [0, 4], the file has 3 bytes of values"),
     HostileFile(
       "offsets reversed", "{\"a\":\(entry("U8", "[0]", 4, 0))}", values: 4,
-      "'a' has data_offsets [4, 0], the file has 4 bytes of values"),
+      "'a' at byte 13 has data_offsets [4, 0], the file has 4 bytes of values"),
     HostileFile(
       "offset below zero", "{\"a\":\(entry("U8", "[4]", -4, 0))}",
-      "'a' has no two data_offsets from 0 on"),
+      "'a' at byte 13 has no two data_offsets from 0 on"),
     HostileFile(
       "three offsets",
       "{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1,1]}}", values: 1,
-      "'a' has no two data_offsets from 0 on"),
+      "'a' at byte 13 has no two data_offsets from 0 on"),
     HostileFile(
       "wrong length", "{\"a\":\(entry("F32", "[2]", 0, 4))}", values: 4,
-      "'a' is F32 [2] of 8 bytes, its data_offsets span 4"),
+      "'a' at byte 13 is F32 [2] of 8 bytes, its data_offsets span 4"),
     HostileFile(
       "product wraps to four",
       "{\"a\":\(entry("U8", "[4194305, 4194305, 211106198978564]", 0, 4))}", values: 4,
-      "'a' has the shape [4194305, 4194305, 211106198978564], too large"),
+      "'a' at byte 13 has the shape [4194305, 4194305, 211106198978564], too large"
+        + Self.size),
+    HostileFile(
+      "no elements, but strides beyond 64 bits",
+      "{\"a\":\(entry("F32", "[0, 4611686018427387904, 4611686018427387904]", 0, 0))}",
+      "'a' at byte 13 has the shape [0, 4611686018427387904, 4611686018427387904], too large"
+        + Self.size),
     HostileFile(
       "unknown type", "{\"a\":\(entry("F8_E4M3", "[1]", 0, 1))}", values: 1,
-      "'a' has the unknown element type 'F8_E4M3' "
+      "'a' at byte 13 has the unknown element type 'F8_E4M3' "
         + "(known: F64 F32 F16 BF16 I64 I32 I16 I8 U8 BOOL)"),
-    HostileFile("no type", "{\"a\":{\"shape\":[],\"data_offsets\":[0,0]}}", "'a' has no dtype"),
+    HostileFile(
+      "no type", "{\"a\":{\"shape\":[],\"data_offsets\":[0,0]}}", "'a' at byte 13 has no dtype"),
     HostileFile(
       "negative size", "{\"a\":\(entry("U8", "[-1]", 0, 1))}", values: 1,
-      "'a' has no shape of whole numbers from 0 on"),
+      "'a' at byte 13 has no shape of whole numbers from 0 on"),
     HostileFile(
       "a size with a point", "{\"a\":\(entry("U8", "[1.0]", 0, 1))}", values: 1,
-      "'a' has no shape of whole numbers from 0 on"),
+      "'a' at byte 13 has no shape of whole numbers from 0 on"),
     HostileFile(
       "nine axes", "{\"a\":\(entry("U8", "[1,1,1,1,1,1,1,1,1]", 0, 1))}", values: 1,
-      "'a' has 9 axes, the limit is 8"),
-    HostileFile("a list for a tensor", "{\"a\":[]}", "'a' is not an object"),
+      "'a' at byte 13 has more than 8 axes, the limit"),
+    HostileFile("a list for a tensor", "{\"a\":[]}", "'a' at byte 13 is not an object"),
     HostileFile(
       "metadata with a number", "{\"__metadata__\":{\"n\":1}}",
-      "'__metadata__' holds 'n', which is not a string"),
-    HostileFile("metadata as text", "{\"__metadata__\":\"x\"}", "'__metadata__' is not an object"),
+      "'__metadata__' at byte 24 holds 'n', which is not a string"),
+    HostileFile(
+      "metadata as text", "{\"__metadata__\":\"x\"}",
+      "'__metadata__' at byte 24 is not an object"),
   ]
 
   @Test("is refused with place and reason", arguments: rows)
@@ -126,6 +136,65 @@ struct HostileSafetensorsTests {
       }
     }
   }
+
+  /// Headers whose length starts as files of another kind do: `\u{80}\u{2}` a pickle of protocol 2,
+  /// `{` JSON, gzip, zip.
+  @Test(
+    "a length that looks like another format's mark",
+    arguments: [0x280, 0x380, 0x480, 0x580, 0x17B, 0x8B1F, 0x10280, 0x1_0B1F, 0x4B50])
+  func lookAlikes(_ length: Int) throws {
+    var header = "{\"a\":\(entry("U8", "[3]", 0, 3))"
+    header += String(repeating: " ", count: length - header.utf8.count - 1) + "}"
+    #expect(header.utf8.count == length)
+    try withTemporaryDirectory { directory in
+      let path = directory + "/x.bin"
+      try writeQuickly(safetensorsFile(header, values: 3), to: path)
+      #expect(SafetensorsFile.matches(path: path))
+      #expect(!PyTorchFile.matches(path: path))
+      #expect(try Safetensors.load(path).tensors["a"]?.shape == [3])
+      // Cut short it is still told as what it is.
+      try writeQuickly(Array(safetensorsFile(header).prefix(100)), to: path)
+      #expect {
+        _ = try SafetensorsFile(path: path)
+      } throws: {
+        "\($0)" == "cannot read '\(path)': it ends after 100 bytes, the header after "
+          + "\(8 + length)" + Self.again
+      }
+    }
+  }
+
+  /// Rows that would take far more memory as values than as text: each is refused where the limit
+  /// is passed, with most of the header unread (which is no JSON there).
+  static let endless: [HostileFile] = [
+    HostileFile(
+      "axes", "{\"a\":{\"dtype\":\"U8\",\"shape\":[1,1,1,1,1,1,1,1,1,?]}}",
+      "'a' at byte 13 has more than 8 axes, the limit"),
+    HostileFile(
+      "axes that are no integers", "{\"a\":{\"shape\":[1.5,1.5,1.5,1.5,1.5,1.5,1.5,1.5,?]}}",
+      "'a' at byte 13 has more than 8 axes, the limit"),
+    HostileFile(
+      "data_offsets", "{\"a\":{\"data_offsets\":[1,1,1,?]}}",
+      "'a' at byte 13 has no two data_offsets from 0 on"),
+    HostileFile(
+      "entries of metadata",
+      "{\"__metadata__\":{" + (0...100_000).map { "\"\($0)\":\"\"," }.joined() + "?}}",
+      "'__metadata__' at byte 24 has more than 100000 entries, the limit"),
+    HostileFile(
+      "a long key", "{\"" + String(repeating: "a", count: 16 << 20 + 1) + "?\"}",
+      "its header is not valid JSON at byte 16777219: a string of more than 16777216 bytes"
+        + again),
+    HostileFile(
+      "long metadata",
+      "{\"__metadata__\":{\"a\":\"" + String(repeating: "a", count: 9 << 20) + "\",\"b\":\""
+        + String(repeating: "a", count: 9 << 20) + "\",?}}",
+      "its names and metadata have more than 16777216 bytes, the limit"),
+    HostileFile(
+      "other members", "{\"a\":{\"x\":[" + String(repeating: "0,", count: 100_000) + "?]}}",
+      "its header is not valid JSON at byte 200009: more than 100000 values" + again),
+  ]
+
+  @Test("is refused at the limit, not at the end", arguments: endless)
+  func unread(_ row: HostileFile) throws { try refused(row) }
 
   @Test("a file cut at any byte is refused")
   func truncated() throws {
@@ -166,11 +235,11 @@ struct HostileSafetensorsTests {
     }
     try withTemporaryDirectory { directory in
       let path = directory + "/x.safetensors"
-      try writeQuickly(file(100_002), to: path)
+      try writeQuickly(file(100_001), to: path)
       #expect {
         _ = try SafetensorsFile(path: path)
       } throws: {
-        "\($0)" == "cannot read '\(path)': it has 100002 tensors, the limit is 100000"
+        "\($0)" == "cannot read '\(path)': it has more than 100000 tensors, the limit"
       }
     }
   }

@@ -39,7 +39,9 @@ public final class PyTorchFile {
 
   /// True when the file at `path` starts as one of PyTorch's does, today's or an older one.
   public static func matches(path: String) -> Bool {
-    guard let file = try? MappedFile(path: path), file.count > 4 else { return false }
+    guard let file = try? MappedFile(path: path), file.count > 4,
+      !SafetensorsFile.matches(file.bytes)
+    else { return false }
     return file.bytes.starts(with: [0x50, 0x4B, 3, 4])
       || file.bytes[0] == 0x80 && (2...5).contains(file.bytes[1])
   }
