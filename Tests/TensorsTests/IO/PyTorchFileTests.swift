@@ -1,8 +1,9 @@
 import Diagnostics
 import Files
 import TestSupport
-import Tensors
 import Testing
+
+@testable import Tensors
 
 @Suite("PyTorch files")
 struct PyTorchFileTests {
@@ -101,6 +102,80 @@ struct PyTorchFileTests {
       #expect(try source.shape(of: name) == [12, 4])
       #expect(source.others.contains { $0.name == "visual.transformer.training" })
       #expect(file.root["mask"]?.tensor?.storedType == "float16")
+    }
+  }
+
+  /// A list of tensors in the same six elements, of which `times` are the matrix, and the matrix
+  /// once more by the memo.
+  static func shared(times: Int, storage: [UInt8]) throws -> [UInt8] {
+    func body(_ sizes: [PicklePart], _ strides: [PicklePart]) -> [UInt8] {
+      Array(HostilePickleTests.tensor(sizes: sizes, strides: strides).dropFirst(2).dropLast())
+    }
+    let matrix = body(["K", 2, "K", 3, 0x86], ["K", 3, "K", 1, 0x86])
+    var pickle: [UInt8] = [0x80, 2, 0x5D, 0x28]
+    pickle += body(["K", 3, "K", 2, 0x86], ["K", 1, "K", 3, 0x86])
+    pickle += body(["K", 4, "K", 3, 0x86], ["K", 0, "K", 1, 0x86])
+    for _ in 0..<times { pickle += matrix }
+    pickle += PicklePart.joined(["q", 0, "h", 0, "e."])
+    return try pytorchArchive(pickle, storages: ["0": storage])
+  }
+
+  @Test("tensors with elements in common share their memory, weights of a model do not")
+  func sharedStorages() throws {
+    let values: [Float] = [1, 2, 3, 4, 5, 6]
+    let bytes = values.flatMap { value in
+      withUnsafeBytes(of: value.bitPattern.littleEndian) { Array($0) }
+    }
+    try Self.open(Self.shared(times: 3, storage: bytes)) { file in
+      let tensors = try (file.root.elements ?? []).map { try #require($0.tensor).load() }
+      #expect(tensors.count == 6)
+      #expect(Set(tensors.map { ObjectIdentifier($0.storage) }).count == 1)
+      #expect(try tensors[0].doubles() == [1, 4, 2, 5, 3, 6])
+      #expect(try tensors[1].doubles() == [1, 2, 3, 1, 2, 3, 1, 2, 3, 1, 2, 3])
+      for tensor in tensors.dropFirst(2) {
+        #expect(tensor.shape == [2, 3])
+        #expect(try tensor.doubles() == values.map { Double($0) })
+      }
+      let source = try file.tensors(at: file.root)
+      let weights = try source.names.map { try source.tensor($0) }
+      #expect(Set(weights.map { ObjectIdentifier($0.storage) }).count == 6)
+      for (weight, tensor) in zip(weights, tensors) {
+        #expect(weight.isContiguous && weight.shape == tensor.shape)
+        #expect(try weight.doubles() == tensor.doubles())
+      }
+    }
+  }
+
+  @Test("a hundred copies of one large storage are refused as weights and views when loaded")
+  func manyViews() throws {
+    let count = 1 << 20
+    let sizes: [PicklePart] = ["J", 0, 0, 16, 0, 0x85]
+    let storage: [PicklePart] = [
+      "(X", 7, 0, 0, 0, "storagectorch\nFloatStorage\nX", 1, 0, 0, 0, "0X", 3, 0, 0, 0, "cpuJ", 0,
+      0, 16, 0, "tQ",
+    ]
+    let one = Array(
+      HostilePickleTests.tensor(
+        storage: storage, sizes: sizes, strides: ["K", 1, 0x85]
+      ).dropFirst(2).dropLast())
+    var pickle: [UInt8] = [0x80, 2, 0x5D, 0x28]
+    for _ in 0..<100 { pickle += one }
+    pickle += [0x65, 0x2E]
+    let archive = try pytorchArchive(
+      pickle, storages: ["0": [UInt8](repeating: 0, count: 4 * count)])
+    try Self.open(archive) { file in
+      let tensors = try (file.root.elements ?? []).map { try #require($0.tensor).load() }
+      #expect(tensors.count == 100 && tensors.allSatisfy { $0.shape == [count] })
+      #expect(Set(tensors.map { ObjectIdentifier($0.storage) }).count == 1)
+      let source = try file.tensors(at: file.root)
+      let limit = 8 * archive.count + 256 << 20
+      #expect {
+        for name in source.names { _ = try source.tensor(name) }
+      } throws: {
+        "\($0)" == "cannot read '\(file.path)': its tensors share their storages so often that "
+          + "they would take more than \(limit) bytes (save the weights that are needed alone, each "
+          + "with .clone())"
+      }
     }
   }
 

@@ -12,6 +12,10 @@ final class PyTorchArchive {
   private let folder: String
   /// Members whose checksum was found right, or that have none.
   private var checked: Set<String> = []
+  /// Tensors of one storage that together have more elements than it: they share memory, too.
+  private var uses: [PyTorchStorage.Use: Int] = [:]
+  private var blocks: [PyTorchStorage.Use: Tensor] = [:]
+  private var copiedBytes = 0
 
   /// Opens what `file`, mapped from `path`, holds.
   init(_ file: MappedFile, path: String) throws {
@@ -105,5 +109,43 @@ final class PyTorchArchive {
         advice: "copy or download it again")
     }
     checked.insert(member.name)
+  }
+
+  /// Notes that a tensor of `count` elements lies in a storage.
+  func noteUse(_ use: PyTorchStorage.Use, count: Int) {
+    let (sum, overflow) = uses[use, default: 0].addingReportingOverflow(count)
+    uses[use] = overflow ? .max : sum
+  }
+
+  /// True when tensors of this storage have elements in common, so that copies would take more memory
+  /// than the storage itself.
+  func isShared(_ use: PyTorchStorage.Use) -> Bool {
+    uses[use, default: 0] > use.member.size / use.type.size
+  }
+
+  /// All elements of a storage, read once for the tensors that share it.
+  func block(_ use: PyTorchStorage.Use) throws -> Tensor {
+    if let block = blocks[use] { return block }
+    try check(use.member)
+    let block = try Tensor(uninitialized: [use.member.size / use.type.size], use.type.dtype)
+    if let base = bytes(of: use.member).baseAddress {
+      try MappedWalk.decode(use.type, base, count: block.count, into: block.raw, file: file)
+    }
+    blocks[use] = block
+    return block
+  }
+
+  /// Notes bytes of a copy of what is in memory already, before it is made.
+  ///
+  /// - Throws: `KilpiError` when copies take far more than the file: 8 times its size and 256 MiB.
+  func noteCopy(of byteCount: Int) throws {
+    copiedBytes += byteCount
+    guard copiedBytes <= 8 * file.count + 256 << 20 else {
+      throw KilpiError(
+        "",
+        "its tensors share their storages so often that they would take more than "
+          + "\(8 * file.count + 256 << 20) bytes",
+        advice: "save the weights that are needed alone, each with .clone()")
+    }
   }
 }

@@ -129,6 +129,8 @@ public final class PyTorchTensors: TensorSource {
   /// The element type that `tensor(_:)` gives a tensor.
   public func dtype(of name: String) throws -> DType { try entry(name).dtype }
 
-  /// A tensor: half precision as float32, integers and booleans as int64.
-  public func tensor(_ name: String) throws -> Tensor { try entry(name).load() }
+  /// A tensor in memory of its own: half precision as float32, integers and booleans as int64.
+  ///
+  /// Tied weights arrive as copies, as they do in a module that loads a state dictionary.
+  public func tensor(_ name: String) throws -> Tensor { try entry(name).loadApart() }
 }

@@ -3,6 +3,21 @@ internal import Diagnostics
 
 /// A stretch of bytes that tensors of a PyTorch file share.
 final class PyTorchStorage {
+  /// A storage as elements of one type.
+  struct Use: Hashable {
+    let member: ZipIndex.Member
+    let type: ElementDecoding
+
+    static func == (a: Use, b: Use) -> Bool {
+      a.member.name == b.member.name && a.type == b.type
+    }
+
+    func hash(into hasher: inout Hasher) {
+      hasher.combine(member.name)
+      hasher.combine(type)
+    }
+  }
+
   let archive: PyTorchArchive
   let member: ZipIndex.Member
   /// nil: the tensors say what the bytes are.
@@ -35,6 +50,11 @@ public final class PyTorchTensor {
   private let storage: PyTorchStorage
   private let offset: Int
   private let strides: [Int]
+  private let use: PyTorchStorage.Use
+  /// What `load()` gave, as long as somebody has it: the same tensor may stand in many places.
+  private weak var loaded: Tensor?
+  /// True when `loadApart()` gave it before.
+  private var wasLoaded = false
 
   /// A tensor whose every element lies inside the storage.
   init(
@@ -69,14 +89,43 @@ public final class PyTorchTensor {
     self.offset = offset
     self.shape = shape
     self.strides = strides
+    use = PyTorchStorage.Use(member: storage.member, type: type)
+    storage.archive.noteUse(use, count: count)
   }
 
-  /// The tensor, in order: half precision as float32, integers and booleans as int64.
+  /// The tensor: half precision as float32, integers and booleans as int64.
   ///
-  /// The storage's checksum is verified when it is first read.
+  /// Tensors with elements in common share their memory, as in PyTorch: then this is a view, with the
+  /// file's strides. The storage's checksum is verified when it is first read.
   ///
   /// - Throws: `KilpiError` with the path when the checksum is wrong.
   public func load() throws -> Tensor {
+    if let loaded { return loaded }
+    let isView = try storage.archive.isShared(use) && Shape.count(shape) > 0
+    let result =
+      isView
+      ? try reading(storage.archive.path) {
+        try storage.archive.block(use).view(shape: shape, strides: strides, offset: offset)
+      } : try read()
+    loaded = result
+    return result
+  }
+
+  /// The tensor, in order, in memory that it shares with no other one of the file.
+  ///
+  /// - Throws: as `load()`, and when such copies take far more memory than the file.
+  func loadApart() throws -> Tensor {
+    if wasLoaded || storage.archive.isShared(use) {
+      try reading(storage.archive.path) {
+        try storage.archive.noteCopy(of: Shape.count(shape) * dtype.size)
+      }
+    }
+    wasLoaded = true
+    return try read()
+  }
+
+  /// Reads the elements, in order, into a new tensor.
+  private func read() throws -> Tensor {
     let result = try Tensor(uninitialized: shape, dtype)
     guard result.count > 0 else { return result }
     let archive = storage.archive
