@@ -15,7 +15,8 @@ int kilpi_jpeg_header(const uint8_t *bytes, size_t count, kilpi_jpeg_info *info,
   tjhandle handle = tjInitDecompress();
   if (handle == NULL) return fail(handle, message, message_size);
   if (tjDecompressHeader3(handle, bytes, count, &info->width, &info->height, &subsampling,
-                          &colorspace) != 0)
+                          &colorspace) != 0
+      && tjGetErrorCode(handle) != TJERR_WARNING) /* the decoder meets and tells it again */
     return fail(handle, message, message_size);
   info->components = colorspace == TJCS_GRAY                              ? 1
                      : colorspace == TJCS_CMYK || colorspace == TJCS_YCCK ? 4

@@ -53,16 +53,20 @@ public enum DatasetFormats {
 
   /// Opens a data set by path or name.
   ///
-  /// - Parameter path: a folder; else the name of a folder in `KILPI_DATA`; else `fashion-mnist`.
+  /// - Parameters:
+  ///   - path: a folder; else the name of a folder in `KILPI_DATA`; else `fashion-mnist`.
+  ///   - onWarning: receives what a decoder finds odd but not wrong in an image, once for each.
   /// - Throws: `KilpiError` when there is no such folder, its format is not recognised, or it
   ///   cannot be read.
   public static func open(
-    _ path: String, options: DatasetOptions = DatasetOptions()
+    _ path: String, options: DatasetOptions = DatasetOptions(),
+    onWarning: @escaping (String) -> Void = { _ in }
   ) throws -> Dataset {
     if let size = options.size, size < 1 {
       throw KilpiError("", "size is \(size), less than 1")
     }
     let dataset = try opened(path, options)
+    (dataset.source as? any DecodingSource)?.warnings.handler = onWarning
     guard options.preset != nil || options.size != nil else { return dataset }
     return dataset.preprocessed(options.preset ?? .openai, size: options.size ?? 224)
   }

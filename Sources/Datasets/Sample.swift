@@ -128,3 +128,18 @@ struct PixelCache {
     return image
   }
 }
+
+/// A source that decodes images, of which some are odd.
+protocol DecodingSource: AnyObject {
+  var warnings: DecodingWarnings { get set }
+}
+
+/// What decoders find odd but not wrong, told once for each image, however often it is decoded.
+struct DecodingWarnings {
+  var handler: (String) -> Void = { _ in }
+  private var told: Set<Int> = []
+
+  mutating func add(_ text: String, at index: Int) {
+    if told.insert(index).inserted { handler(text) }
+  }
+}

@@ -108,6 +108,13 @@ extension LuaState {
     return Array(text)
   }
 
+  /// A warning of Kilpi's own, shown like a script's `warn`: with `-W`, or after `warn("@on")`.
+  public func warn(_ text: String) {
+    guard !isClosed else { return }
+    // A text that starts with `@` would be an order.
+    lua_warning(main, text.hasPrefix("@") ? " " + text : text, 0)
+  }
+
   /// Shows the warnings that arrived while Lua ran; each text of a finalizer once.
   func flushWarnings() {
     while !pendingWarnings.isEmpty {

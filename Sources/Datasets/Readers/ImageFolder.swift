@@ -168,7 +168,7 @@ private struct LinkGuard {
 }
 
 /// Image files on disk.
-final class FileSource: SampleSource {
+final class FileSource: SampleSource, DecodingSource {
   struct File {
     let path: String
     let label: Int
@@ -177,6 +177,7 @@ final class FileSource: SampleSource {
   private let files: [File]
   private let prefix: Int
   private var cache: PixelCache
+  var warnings = DecodingWarnings()
 
   init(_ files: [File], under folder: String) {
     self.files = files
@@ -189,6 +190,9 @@ final class FileSource: SampleSource {
   func label(at index: Int) -> Int? { files[index].label }
 
   func image(at index: Int) throws -> SampleImage {
-    .pixels(try cache.image(at: index) { try ImageFile.load(files[index].path) })
+    .pixels(
+      try cache.image(at: index) {
+        try ImageFile.load(files[index].path) { warnings.add($0, at: index) }
+      })
   }
 }

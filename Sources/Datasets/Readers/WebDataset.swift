@@ -84,7 +84,7 @@ public enum WebDataset {
 }
 
 /// The members of all shards of a split.
-private final class ShardSource: SampleSource {
+private final class ShardSource: SampleSource, DecodingSource {
   private struct Entry {
     let key: String
     let image: [UInt8]
@@ -98,6 +98,7 @@ private final class ShardSource: SampleSource {
   private var bytes = 0
   private var cache = PixelCache(count: 0)
   private(set) var hasJPEG = false
+  var warnings = DecodingWarnings()
 
   init(split: String) { self.split = split }
 
@@ -110,7 +111,9 @@ private final class ShardSource: SampleSource {
   func image(at index: Int) throws -> SampleImage {
     .pixels(
       try cache.image(at: index) {
-        try ImageFile.decode(entries[index].image, name: id(at: index))
+        try ImageFile.decode(entries[index].image, name: id(at: index)) {
+          warnings.add($0, at: index)
+        }
       })
   }
 

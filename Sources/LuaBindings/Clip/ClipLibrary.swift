@@ -258,7 +258,7 @@ enum ClipLibrary {
       let rule = try CropRule(rawValue: options.string("crop")) ?? .torchvision
       let size = try options.integer("size")
       if call.kind(1) == .string {
-        let image = try ImageFile.load(call.path(1))
+        let image = try ImageFile.load(call.path(1), onWarning: call.warning)
         return [try image.preprocessed(preset, size: size, crop: rule).tensor()]
       }
       let tensor = try call.handle(1, as: Tensor.self)

@@ -37,7 +37,8 @@ enum DataLibrary {
         choice.format = try options.string("format")
         choice.preset = try options.preset()
         choice.size = try options.integerIfGiven("size")
-        return [try DatasetFormats.open(path, options: choice)]
+        let warn = call.warning
+        return [try DatasetFormats.open(path, options: choice, onWarning: warn)]
       },
       Entry(
         "fashion_mnist", "([options]) -> dataset",

@@ -18,7 +18,8 @@ enum ImageLibrary {
       "load", "(path: string [, options]) -> tensor",
       doc: """
         The image in a PNG, JPEG or PPM file, `[3, H, W]`, with the same pixels as Pillow's \
-        `convert("RGB")`: gray becomes RGB, alpha is dropped. `depth = "full"` keeps all 16 bits.
+        `convert("RGB")`: gray becomes RGB, alpha is dropped. `depth = "full"` keeps all 16 bits. What a decoder finds odd but not wrong in a \
+        JPEG is a warning, shown with `kilpi -W` or after `warn("@on")`.
         """,
       options: [.any("depth", type: "8|\"full\"", "bits a channel: 8, or \"full\"")],
       example: """
@@ -31,11 +32,13 @@ enum ImageLibrary {
       let path = try call.path(1)
       let options = try call.options(2)
       let depth = options.value("depth")
-      if depth.string == "full" { return [try ImageFile.loadDeep(path).tensor()] }
+      if depth.string == "full" {
+        return [try ImageFile.loadDeep(path, onWarning: call.warning).tensor()]
+      }
       guard depth.isNil || depth.int == 8 else {
         throw options.problem("depth", "must be 8 or \"full\"")
       }
-      return [try ImageFile.load(path).tensor()]
+      return [try ImageFile.load(path, onWarning: call.warning).tensor()]
     },
     Entry(
       "save", "(path: string, image: tensor [, options])",

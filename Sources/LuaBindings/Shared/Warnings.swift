@@ -1,0 +1,10 @@
+internal import LuaHost
+
+extension Call {
+  /// Takes what a reader finds odd but not wrong, as a warning that starts with this function's name;
+  /// also after the call, as long as the state lives.
+  var warning: (String) -> Void {
+    let name = name
+    return { [weak state] in state?.warn("\(name): \($0)") }
+  }
+}
