@@ -103,8 +103,10 @@ extension ClipModel {
       do {
         let json = try JSONValue.parse(FileReader.bytes(at: path, limit: 16 << 20))
         var result = try ClipConfiguration(
-          json: json, activation: options.activation ?? file.activation)
-        if json["vision_config"] != nil, json["kilpi"] == nil, let other = place.preprocessor {
+          json: json, activation: options.activation ?? file.activation,
+          passOver: options.isStrict ? nil : options.note)
+        // What transformers reads, also where Kilpi's own field says something else.
+        if json["vision_config"] != nil, let other = place.preprocessor {
           try result.readNormalisation(
             JSONValue.parse(FileReader.bytes(at: other, limit: 16 << 20)), mean: "image_mean",
             deviation: "image_std")
@@ -129,6 +131,7 @@ extension ClipModel {
         "", "there is no config.json beside the weights",
         advice: "SigLIP's number of heads is known from its configuration alone")
     }
+    noteArchive(file, options)
     return try .inferred(reader, activation: activation)
   }
 
@@ -144,6 +147,7 @@ extension ClipModel {
       ? [configuration.vision.activation, configuration.text.activation]
       : [configuration.text.activation]
     if let asked = options.activation {
+      noteArchive(file, options)
       guard let other = towers.first(where: { $0 != asked }) else { return configuration }
       options.note("\(source) says \(other.rawValue), \(asked.rawValue) is used as asked")
       var result = configuration
@@ -158,6 +162,13 @@ extension ClipModel {
         advice: "pass activation = \"\(own.rawValue)\", or the other")
     }
     return configuration
+  }
+
+  /// Says that an OpenAI archive's own activation is not the one that was asked for.
+  private static func noteArchive(_ file: CheckpointFile, _ options: CheckpointOptions) {
+    guard let own = file.activation, let asked = options.activation, own != asked else { return }
+    options.note(
+      "the archive is OpenAI's, of \(own.rawValue), \(asked.rawValue) is used as asked")
   }
 
   /// Fills in what the file lacks: from the base, else, when not strict, at random.

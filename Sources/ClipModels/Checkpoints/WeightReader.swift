@@ -102,15 +102,22 @@ struct KeyProblems {
       Self.list("missing keys", missing), Self.list("unexpected keys", unexpected),
       Self.list("mis-shaped keys", misshaped),
     ].compactMap { $0 }
-    return parts.isEmpty ? nil : parts.joined(separator: "; ")
+    guard var result = parts.first else { return nil }
+    for part in parts.dropFirst() { result += (result.contains("\n") ? "\n" : "; ") + part }
+    return result + (parts.last?.contains("\n") == true ? "\n" : "")
   }
 
-  /// Keys of a kind that a message names.
-  private static let limit = 20
+  /// Keys of a kind that stand in one line; more of them have a line each.
+  private static let inLine = 5
+  /// Keys of a kind that a message names: more than any model has, fewer than a file may have.
+  private static let limit = 10_000
 
   private static func list(_ title: String, _ keys: [String]) -> String? {
     guard !keys.isEmpty else { return nil }
-    let shown = keys.prefix(limit).joined(separator: ", ")
-    return "\(title): \(shown)" + (keys.count > limit ? " and \(keys.count - limit) more" : "")
+    let shown = keys.prefix(limit).map { $0.prefix(400) }
+    if shown.count <= inLine { return "\(title): " + shown.joined(separator: ", ") }
+    let rest = keys.count - shown.count
+    return "\(keys.count) \(title):" + shown.map { "\n  " + $0 }.joined()
+      + (rest > 0 ? "\n  and \(rest) more" : "")
   }
 }

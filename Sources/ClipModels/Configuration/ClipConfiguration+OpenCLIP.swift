@@ -5,11 +5,20 @@ internal import Tensors
 /// open_clip's model configurations: `open_clip_config.json`, or the part `model_cfg` alone.
 extension ClipConfiguration {
   static func openCLIP(
-    _ json: JSONValue, preprocessing: JSONValue?, activation: Activation?
+    _ json: JSONValue, preprocessing: JSONValue?, activation: Activation?,
+    passOver: ((String) -> Void)?
   ) throws -> ClipConfiguration {
     let top = try ConfigurationFields(json, "model_cfg")
     let vision = try ConfigurationFields(json["vision_cfg"], "vision_cfg")
     let text = try ConfigurationFields(json["text_cfg"], "text_cfg")
+    try top.checkKeys(OpenCLIPKeys.top, passOver: passOver)
+    try vision.checkKeys(OpenCLIPKeys.vision, passOver: passOver)
+    try text.checkKeys(OpenCLIPKeys.text, passOver: passOver)
+    for fields in [vision, text] {
+      for key in OpenCLIPKeys.variants where fields.has(key) && fields.value[key] != false {
+        throw KilpiError("", "configuration: '\(fields.name).\(key)' is not built here")
+      }
+    }
     let standard: Activation = try top.flag("quick_gelu") ? .quickGELU : .gelu
     for key in ["hf_model_name", "timm_text_name"] where text.has(key) {
       throw KilpiError(
@@ -84,10 +93,6 @@ extension ClipConfiguration {
     _ fields: ConfigurationFields, _ standard: Activation
   ) throws {
     let width = try fields.integer("width", default: 768)
-    for key in ["attentional_pool", "ls_init_value"] where fields.has(key) {
-      if fields.value[key]?.bool == false { continue }
-      throw KilpiError("", "configuration: 'vision_cfg.\(key)' is not built here")
-    }
     imageSize = try fields.side("image_size", default: 224)
     patchSize = try fields.side("patch_size", default: 16)
     vision = Tower(

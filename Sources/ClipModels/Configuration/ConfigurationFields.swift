@@ -16,6 +16,23 @@ struct ConfigurationFields {
     self.name = name
   }
 
+  /// Refuses keys that are not `known`; those that say null or false are passed over.
+  ///
+  /// - Parameter passOver: takes the message in place of the error.
+  func checkKeys(_ known: [String], passOver: ((String) -> Void)?) throws {
+    for member in value.object ?? [] where !known.contains(member.key) {
+      if member.value == .null || member.value == false { continue }
+      let problem = "configuration: '\(name).\(member.key.prefix(60))' is not known"
+      let near = NearestName.suggestion(for: member.key, among: known)
+      guard let passOver else {
+        throw KilpiError(
+          "", problem,
+          advice: near.map { "did you mean '\($0)'?" } ?? "open_clip has no such key")
+      }
+      passOver(problem + (near.map { " (did you mean '\($0)'?)" } ?? ""))
+    }
+  }
+
   func has(_ key: String) -> Bool { value[key].map { $0 != .null } ?? false }
 
   func integer(_ key: String, default standard: Int? = nil) throws -> Int {
@@ -93,16 +110,23 @@ struct ConfigurationFields {
 extension ClipConfiguration {
   /// Reads a Hugging Face `config.json` or an open_clip model configuration.
   ///
-  /// - Parameter activation: used where the configuration names none; it is never guessed.
+  /// - Parameters:
+  ///   - activation: used where the configuration names none; it is never guessed.
+  ///   - passOver: takes the names of keys that open_clip does not know; without it they are an
+  ///     error. Hugging Face's configurations hold many keys that say nothing about the model, so
+  ///     others than Kilpi's are ignored there.
   /// - Throws: `KilpiError` naming the field that is missing, unknown or out of range.
-  public init(json: JSONValue, activation: Activation? = nil) throws {
+  public init(
+    json: JSONValue, activation: Activation? = nil, passOver: ((String) -> Void)? = nil
+  ) throws {
     if json["vision_config"] != nil || json["text_config"] != nil {
       self = try Self.huggingFace(json, activation: activation)
     } else if let inner = json["model_cfg"] {
       self = try Self.openCLIP(
-        inner, preprocessing: json["preprocess_cfg"], activation: activation)
+        inner, preprocessing: json["preprocess_cfg"], activation: activation, passOver: passOver)
     } else if json["vision_cfg"] != nil {
-      self = try Self.openCLIP(json, preprocessing: nil, activation: activation)
+      self = try Self.openCLIP(
+        json, preprocessing: json["preprocess_cfg"], activation: activation, passOver: passOver)
     } else {
       throw KilpiError(
         "", "this is no CLIP configuration: it has neither vision_config nor vision_cfg")
