@@ -1,5 +1,6 @@
 import Diagnostics
 import Files
+import Glibc
 import Networks
 import Tensors
 import TestSupport
@@ -18,6 +19,9 @@ import Testing
     var needsActivation = true
     /// Largest difference of a weight: bfloat16 rounds.
     var tolerance = 0.0
+    /// The model whose weights these are.
+    var whole = "open_clip-vit"
+    var activation = Activation.quickGELU
     var testDescription: String { file }
   }
 
@@ -30,18 +34,19 @@ import Testing
     Row(file: "fare.pt", needsBase: true, needsActivation: false),
     Row(file: "float32.safetensors"),
     Row(file: "bfloat16.safetensors", tolerance: 0.01),
+    Row(file: "openai-resnet-jit.pt", whole: "open_clip-resnet", activation: .gelu),
   ]
 
-  static func whole() throws -> ClipModel {
-    try ClipModel.load(ArchitectureTests.folder("open_clip-vit"))
+  static func whole(_ name: String = "open_clip-vit") throws -> ClipModel {
+    try ClipModel.load(ArchitectureTests.folder(name))
   }
 
   @Test(arguments: rows) func sameWeights(row: Row) throws {
-    let whole = try Self.whole()
+    let whole = try Self.whole(row.whole)
     var options = CheckpointOptions()
     // Heads and the end token are not in the shapes: the base or its configuration gives them.
     options.base = whole
-    if row.needsActivation { options.activation = .quickGELU }
+    if row.needsActivation { options.activation = row.activation }
     let model = try ClipModel.load(
       ArchitectureTests.folder("wrapped") + "/" + row.file, options: options)
     #expect(model.configuration == whole.configuration)
@@ -50,6 +55,26 @@ import Testing
         model.parameters.required(name), weight, rtol: row.tolerance, atol: row.tolerance)
     }
     #expect(model.parameters.names == whole.parameters.names)
+  }
+
+  /// What transformers and PyTorch write around the weights of `clip-quick_gelu`
+  /// (`scripts/reference/checkpoint_formats.py`), rounded as they are stored.
+  @Test(arguments: ["hf-shards", "hf-bin", "hf-bin-shards", "hf-bfloat16"])
+  func huggingFaceFormats(name: String) throws {
+    let whole = try ClipModel.load(TestFiles.fixture("clip-quick_gelu"))
+    let model = try ClipModel.load(ArchitectureTests.folder(name))
+    #expect(model.configuration == whole.configuration)
+    #expect(model.parameters.names == whole.parameters.names)
+    for (key, weight) in whole.parameters.entries {
+      let stored = try weight.floats().map { value -> Float in
+        let half = Float(Float16(value))
+        guard name == "hf-bfloat16" else { return half }
+        // To nearest, ties to even, in the upper 16 bits.
+        let bits = half.bitPattern
+        return Float(bitPattern: (bits + 0x7FFF + (bits >> 16 & 1)) & 0xFFFF_0000)
+      }
+      #expect(try model.parameters.required(key).floats() == stored, "\(key)")
+    }
   }
 
   /// Widths that 64 divides tell the heads; others need a configuration or a base.
@@ -90,8 +115,8 @@ import Testing
     let header =
       "{"
       + [
-        row("visual.conv1.weight", "[0, 3, 1, 2305843009213693952]"),
-        row("visual.positional_embedding", "[1152921504606846976, 0]"),
+        row("visual.conv1.weight", "[0, 3, 1, 1099511627776]"),
+        row("visual.positional_embedding", "[1099511627776, 0]"),
         row("ln_final.weight", "[0]"), row("text_projection", "[0, 0]"),
         row("positional_embedding", "[0, 0]"), row("token_embedding.weight", "[0, 0]"),
       ].joined(separator: ", ") + "}"
@@ -130,26 +155,16 @@ import Testing
       #expect(
         error?.description.contains(
           "the archive is OpenAI's, of quick_gelu, the configuration says gelu") == true)
+      // Without a configuration the archive alone tells it.
+      try FileReader.remove(folder + "/open_clip_config.json")
+      notes = []
+      #expect(throws: KilpiError.self) { try ClipModel.load(folder, options: options) }
+      #expect(notes == ["the archive is OpenAI's, of quick_gelu, gelu is used as asked"])
       // On top of a base another model's configuration beside the file counts for nothing.
       var based = CheckpointOptions()
       based.base = try Self.whole()
       let loaded = try ClipModel.load(folder + "/a.pt", options: based)
       #expect(loaded.configuration.text.activation == .quickGELU)
-    }
-  }
-
-  @Test func meanAndDeviationOfThePreprocessorCount() throws {
-    try withTemporaryDirectory { folder in
-      let model = try ClipModel.load(TestFiles.fixture("clip-gelu"))
-      try model.save(folder)
-      let json = try JSONValue.parse(FileReader.bytes(at: folder + "/config.json"))
-      let plain = JSONValue.object((json.object ?? []).filter { $0.key != "kilpi" })
-      try AtomicFile.write(plain.serialized(), to: folder + "/config.json")
-      try AtomicFile.write(
-        #"{"image_mean": [0.5, 0.4, 0.3], "image_std": [0.2, 0.3, 0.4]}"#,
-        to: folder + "/preprocessor_config.json")
-      let loaded = try ClipModel.load(folder).configuration
-      #expect(loaded.mean == [0.5, 0.4, 0.3] && loaded.deviation == [0.2, 0.3, 0.4])
     }
   }
 
@@ -295,6 +310,14 @@ import Testing
       #expect(
         try based.parameters.required("visual.proj").floats()
           == whole.parameters.required("visual.proj").floats())
+      // Many have a line each, and none is left out.
+      for index in 10..<40 { tensors["more.\(index)"] = try Tensor.zeros([1]) }
+      try Safetensors.save(tensors, to: file)
+      #expect(
+        message(CheckpointOptions())
+          == "cannot load 'F': missing keys: visual.proj; 31 unexpected keys:\n  extra"
+          + (10..<40).map { "\n  more.\($0)" }.joined() + "\n (strict = false loads what fits)")
+      for index in 10..<40 { tensors["more.\(index)"] = nil }
       tensors["visual.proj"] = try Tensor.zeros([24, 21])
       try Safetensors.save(tensors, to: file)
       #expect(
@@ -302,6 +325,45 @@ import Testing
           == "cannot load 'F': unexpected keys: extra; mis-shaped keys: visual.proj: [24, 21] in "
           + "the file, [24, 20] needed (is the base the model that these weights were trained "
           + "from?)")
+    }
+  }
+
+  /// Small files of every kind that loading reads, cut at every byte; the readers' own tests do the
+  /// same for npy, npz, tar, gzip and small PyTorch archives.
+  @Test(arguments: [
+    ("open_clip-vit", "open_clip_config.json"),
+    ("hf-shards", "model-00003-of-00003.safetensors"), ("hf-shards", "small.index.json"),
+  ])
+  func cutAtEveryByte(name: String, file: String) throws {
+    try withTemporaryDirectory { folder in
+      for other in try FileReader.names(in: ArchitectureTests.folder(name))
+      where other != "reference.safetensors" {
+        try AtomicFile.write(
+          FileReader.bytes(at: ArchitectureTests.folder(name) + "/" + other),
+          to: folder + "/" + other)
+      }
+      let path = folder + "/" + file
+      if file.hasPrefix("small") {
+        try AtomicFile.write(
+          #"{"weight_map": {"visual_projection.weight": "model-00003-of-00003.safetensors"}}"#,
+          to: path)
+      }
+      let opened = file.hasSuffix("config.json") ? folder : path
+      let count = try FileReader.bytes(at: path).count
+      func problem() -> String? {
+        do {
+          _ = try ClipModel.load(opened)
+          return nil
+        } catch { return error is KilpiError ? "\(error)" : nil }
+      }
+      // Whole, a part of a model is refused for what it lacks.
+      let whole = problem()
+      #expect(whole == nil || whole?.hasPrefix("cannot load") == true, "\(whole ?? "")")
+      for length in (0..<count).reversed() {
+        try #require(truncate(path, length) == 0)
+        let problem = problem()
+        #expect(problem?.hasPrefix("cannot ") == true && problem != whole, "cut at \(length)")
+      }
     }
   }
 

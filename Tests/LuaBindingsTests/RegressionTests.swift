@@ -27,6 +27,45 @@ import Testing
       "print(select(2, pcall(tensor.zeros, {0, 1 << 40, 1 << 40})))",
       "tensor.zeros: the shape [0, 1099511627776, 1099511627776] is too large\n"
     ),
+    // What the JPEG decoder finds odd was swallowed, or in front of the picture refused.
+    (
+      """
+      local path = os.tmpname() .. ".jpg"
+      image.save(path, tensor.full({3, 8, 8}, 0.5))
+      local file <close> = io.open(path, "rb")
+      local bytes = file:read("a")
+      local odd <close> = io.open(path, "wb")
+      odd:write(bytes:sub(1, 20), "\\0\\0\\0", bytes:sub(21))
+      odd:flush()
+      image.load(path)
+      warn("@on")
+      print(image.load(path):size(3), image.load(path, {depth = "full"}):size(3))
+      print(clip.preprocess(path, {size = 8}):size(3))
+      warn("@off")
+      os.remove(path)
+      """,
+      "8\t8\n8\n"
+        + ["image.load", "image.load", "clip.preprocess"].map {
+          "Lua warning: \($0): 'PATH': Corrupt JPEG data: 3 extraneous bytes before marker 0xdb\n"
+        }.joined()
+    ),
+    // A misspelt key of a configuration was ignored, and a model of another size made.
+    (
+      "print(select(2, pcall(clip.create, {embed_dim = 8, vision_cfg = {image_sise = 32}, text_cfg = {}})))",
+      "clip.create: configuration: 'vision_cfg.image_sise' is not known (did you mean 'image_size'?)\n"
+    ),
+    // A safetensors file whose header's length looks like a pickle was refused as one.
+    (
+      """
+      local path = os.tmpname() .. ".bin"
+      local header = '{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}'
+      local file <close> = io.open(path, "wb")
+      file:write(string.pack("<I8", 0x280), header, (" "):rep(0x280 - #header), "\\7")
+      file:flush()
+      print(tensor.load(path).a:item())
+      os.remove(path)
+      """, "7\n"
+    ),
     // The exact per-image attack refused method = "char" with a message meant for Swift.
     (
       """
@@ -71,6 +110,7 @@ import Testing
   ]
 
   @Test(arguments: rows.indices) func staysMended(row: Int) throws {
-    #expect(try Script().run(Self.rows[row].source) == Self.rows[row].output)
+    let output = try Script().run(Self.rows[row].source)
+    #expect(output.replacing(/'\/tmp\/lua_\w+\.jpg'/, with: "'PATH'") == Self.rows[row].output)
   }
 }

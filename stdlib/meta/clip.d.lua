@@ -64,7 +64,7 @@ function clip_model:logit_scale() end
 function clip_model:tokenize(text, options) end
 
 ---@class clip_model.saveOptions
----@field layout? "hf"|"open_clip" # when not given, the first that holds the model; hf: model.safetensors and config.json; open_clip: open_clip_model.safetensors and open_clip_config.json
+---@field layout? "hf"|"open_clip" # when not given, the first that holds the model; hf: model.safetensors, config.json and preprocessor_config.json; open_clip: open_clip_model.safetensors and open_clip_config.json
 ---@field half? boolean # store float16, half the size; default false
 
 --- Writes a folder of weights and configuration that transformers loads (layout hf), or open_clip: a residual network fits open_clip alone, a SigLIP hf alone.
@@ -202,7 +202,7 @@ function classifier:release() end
 clip = {}
 
 ---@class clip.loadOptions
----@field strict? boolean # refuse missing and unexpected keys; false takes missing weights from the base, else draws them, and says so; default true
+---@field strict? boolean # refuse missing and unexpected keys, and keys that open_clip's configurations do not have; false takes missing weights from the base, else draws them, and says so; default true
 ---@field activation? "quick_gelu"|"gelu"|"gelu_pytorch_tanh"|"relu" # of the MLPs, where neither a configuration nor the format tells it
 ---@field base? clip_model|string # the model, or its path or name, that gives what a file of one tower lacks
 ---@field precision? "float32"|"bfloat16" # of the operands in the transformer blocks' products, also in their gradients; weights, sums and every verdict on an attacked image stay float32; without the processor's bfloat16 instructions it says so and is float32; default "float32"

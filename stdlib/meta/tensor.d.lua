@@ -1032,7 +1032,7 @@ function tensor.gradcheck(f, inputs) end
 ---@param tensors tensor|table
 function tensor.save(path, tensors) end
 
---- The tensor in a .npy file, or the named tensors of a .safetensors or .npz file as a table. Half precision arrives as float32, integers and booleans as int64. From PyTorch's files (.pt, .pth, .pth.tar, .ckpt, .bin) comes what was saved: dictionaries, lists and modules as tables, None as nil, numbers and strings as they are; they are read by a list of allowed names, and nothing in them is run.
+--- The tensor in a .npy file, or the named tensors of a .safetensors or .npz file as a table (safetensors under any name). Half precision arrives as float32, integers and booleans as int64. From PyTorch's files (.pt, .pth, .pth.tar, .ckpt, .bin) comes what was saved: dictionaries, lists and modules as tables, None as nil, numbers and strings as they are; tensors that share memory there share it here. They are read by a list of allowed names, and nothing in them is run.
 ---
 ---```lua
 ---local path = os.tmpname() .. ".npz"

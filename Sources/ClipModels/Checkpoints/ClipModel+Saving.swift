@@ -5,7 +5,8 @@ public import Tensors
 
 /// Layouts in which weights are written.
 public enum CheckpointLayout: String, Sendable, CaseIterable {
-  /// Hugging Face's `CLIPModel` or `SiglipModel`: `model.safetensors` and `config.json`.
+  /// Hugging Face's `CLIPModel` or `SiglipModel`: `model.safetensors`, `config.json` and
+  /// `preprocessor_config.json`.
   case huggingFace = "hf"
   /// open_clip's: `open_clip_model.safetensors` and `open_clip_config.json`.
   case openCLIP = "open_clip"
@@ -43,6 +44,9 @@ extension ClipModel {
         metadata: ["format": "pt"], to: folder + "/model.safetensors", half: half)
       try AtomicFile.write(
         configuration.huggingFaceJSON.serialized(indent: 2) + "\n", to: folder + "/config.json")
+      try AtomicFile.write(
+        configuration.preprocessorJSON.serialized(indent: 2) + "\n",
+        to: folder + "/preprocessor_config.json")
     case .openCLIP:
       try Safetensors.save(
         WeightLayout.openCLIP(hasProjectionBias: configuration.textStyle.hasProjectionBias)

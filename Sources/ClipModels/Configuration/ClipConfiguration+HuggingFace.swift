@@ -68,6 +68,29 @@ extension ClipConfiguration {
         || imageStyle == .siglip && textStyle == .siglip && score == .sigmoid)
   }
 
+  /// A `preprocessor_config.json` as transformers' `CLIPImageProcessor` and `SiglipImageProcessor`
+  /// read it: bicubic to the model's side, for CLIP the short one and then the centre; mean and
+  /// deviation.
+  public var preprocessorJSON: JSONValue {
+    let isSiglip = score == .sigmoid
+    let side = JSONValue.integer(Int64(imageSize))
+    let square = JSONValue.record(["height": side, "width": side])
+    var members: [JSONValue.Member] = []
+    if !isSiglip { members += [.init("crop_size", square), .init("do_center_crop", true)] }
+    members += [
+      .init("do_convert_rgb", true), .init("do_normalize", true), .init("do_rescale", true),
+      .init("do_resize", true), .init("image_mean", .array(mean.map { .number($0) })),
+      .init(
+        "image_processor_type",
+        .string(isSiglip ? "SiglipImageProcessor" : "CLIPImageProcessor")),
+      .init("image_std", .array(deviation.map { .number($0) })),
+      // Pillow's number of bicubic.
+      .init("resample", 3), .init("rescale_factor", .number(1.0 / 255)),
+      .init("size", isSiglip ? square : .record(["shortest_edge": side])),
+    ]
+    return .object(members)
+  }
+
   /// The configuration as a Hugging Face `config.json`; mean and deviation under `kilpi`.
   public var huggingFaceJSON: JSONValue {
     let isSiglip = score == .sigmoid

@@ -30,8 +30,8 @@ enum ClipLibrary {
       options: [
         .boolean(
           "strict", default: true,
-          "refuse missing and unexpected keys; false takes missing weights from the base, else draws "
-            + "them, and says so"),
+          "refuse missing and unexpected keys, and keys that open_clip's configurations do not have; "
+            + "false takes missing weights from the base, else draws them, and says so"),
         .choice(
           "activation", ["quick_gelu", "gelu", "gelu_pytorch_tanh", "relu"],
           "of the MLPs, where neither a configuration nor the format tells it"),

@@ -95,7 +95,8 @@ extension ClipLibrary {
       options: [
         .choice(
           "layout", ["hf", "open_clip"],
-          "when not given, the first that holds the model; hf: model.safetensors and config.json; open_clip: open_clip_model.safetensors and "
+          "when not given, the first that holds the model; hf: model.safetensors, config.json and "
+            + "preprocessor_config.json; open_clip: open_clip_model.safetensors and "
             + "open_clip_config.json"),
         .boolean("half", default: false, "store float16, half the size"),
       ],
