@@ -16,20 +16,52 @@ public enum TextAttackMethod: String, Sendable, CaseIterable {
   case embedding
   /// Character edits: all sites, then all symbols (arXiv:2405.04346).
   case char
-  /// Synonyms and neighbours, beam search.
+  /// Beam search over the sources that greedy has when no method is named.
   case beam
-  /// Synonyms and neighbours, a genetic search.
+  /// A genetic search over them.
   case genetic
-  /// Synonyms and neighbours, every combination.
+  /// Every combination of them.
   case exhaustive
+
+  /// The sources that the method stands for; nil where it names a search alone.
+  var sources: [TextCandidateSource]? {
+    switch self {
+    case .bert: return [.mlm]
+    case .synonym: return [.wordnet]
+    case .embedding: return [.embed]
+    case .char: return [.chars]
+    case .beam, .genetic, .exhaustive: return nil
+    }
+  }
+
+  /// The search that the method stands for.
+  var search: TextSearch {
+    switch self {
+    case .beam: return .beam()
+    case .genetic: return .genetic()
+    case .exhaustive: return .exhaustive()
+    case .bert, .synonym, .embedding, .char: return .greedy
+    }
+  }
+}
+
+/// Where candidates come from (methods.md 3.5).
+public enum TextCandidateSource: String, Sendable, CaseIterable {
+  /// A masked language model.
+  case mlm
+  /// Synonyms of WordNet.
+  case wordnet
+  /// Nearest tokens in an embedding.
+  case embed
+  /// Character edits.
+  case chars
 }
 
 /// Builds text attacks from a model, its tokenizer and WordNet.
 public enum TextAttackFactory {
   /// What scripts may set.
   public struct Options: Sendable {
-    /// The method; nil: `bert` where a masked language model is given, else synonyms and neighbours
-    /// where WordNet is there, else character edits.
+    /// The method; nil: greedy over `defaultSources`.
     public var method: TextAttackMethod?
     /// Words that may change.
     public var words: Int? = 1
@@ -70,89 +102,101 @@ public enum TextAttackFactory {
     public init() {}
   }
 
-  /// The attack that `options` describe, for texts of `model`; `mlm` is what `bert` asks for words.
+  /// The attack that `options` describe, for texts of `model`; `mlm` is what the source `mlm` asks
+  /// for words.
   ///
-  /// - Parameter encoder: tells how alike sentences are, for `minSentenceCosine`.
-  /// - Throws: `KilpiError` when a source that the method needs is not there.
+  /// - Parameters:
+  ///   - encoder: tells how alike sentences are, for `minSentenceCosine`.
+  ///   - wordNetFolder: where WordNet's files are.
+  /// - Throws: `KilpiError` when a source that is asked for is not there.
   public static func make(
     _ options: Options, model: ClipModel, mlm: MaskedLanguageModel? = nil,
-    encoder: MaskedLanguageModel? = nil, objective: TextObjective = .kl
+    encoder: MaskedLanguageModel? = nil, objective: TextObjective = .kl,
+    wordNetFolder: String = WordNet.defaultFolder
   ) throws -> TextAttackSpecification {
+    let tokenizer = try tokenizer(of: model)
     var attack = TextAttack()
     if let words = options.stopWords { attack.stopWords = StopWords(words) }
     attack.objective = objective
     attack.k = options.k
     attack.scope = options.scope
     attack.random = RandomSource(seed: options.seed)
-    attack.constraints.words = options.words
-    attack.constraints.edits = options.edits
-    attack.constraints.forbidsClassNames = options.forbidsClassNames
-    attack.constraints.maxChange = options.maxChange
-    attack.constraints.minSentenceCosine = options.minSentenceCosine
-    attack.constraints.sentenceCosine = encoder.map { SentenceLikeness($0).cosine }
+    attack.search = options.method?.search ?? .greedy
+    attack.constraints = constraints(options, encoder)
+    // `TextTokens` counts a start and an end token.
+    attack.constraints.tokens = TextTokens(
+      context: model.configuration.context + 2 - tokenizer.specialCount,
+      ids: { try tokenizer.plainIDs(of: $0) }, decode: { try tokenizer.plainText(of: $0) })
+    let wordNet = Result { try WordNet(folder: wordNetFolder) }
+    let found = try? wordNet.get()
+    let sources = options.method?.sources ?? defaultSources(mlm: mlm != nil, wordNet: found != nil)
+    if let found {
+      attack.isSynonym = { found.areSynonyms($0, $1) }
+      if options.forbidsAntonyms {
+        attack.constraints.isAntonym = { found.areAntonyms($0, $1) }
+      }
+    }
+    for source in sources {
+      switch source {
+      case .mlm:
+        let source = try masked(&attack, mlm, options)
+        attack.sources.append(source)
+      case .wordnet: attack.sources.append(synonyms(try wordNet.get()))
+      case .embed: attack.sources.append(try neighbours(model, tokenizer, k: options.k))
+      case .chars: addCharacters(&attack, alone: sources.count == 1, options, found)
+      }
+    }
+    let name = options.method?.rawValue ?? defaultName(sources)
+    return TextAttackSpecification(
+      name: name, attack: attack,
+      record: record(
+        options, name, sources, sources.contains(.mlm) ? mlm : nil, encoder: encoder))
+  }
+
+  /// What candidates come from when nothing else is said: the masked language model where one is
+  /// given, else synonyms and neighbours where WordNet is there, else character edits.
+  private static func defaultSources(mlm: Bool, wordNet: Bool) -> [TextCandidateSource] {
+    mlm ? [.mlm] : wordNet ? [.wordnet, .embed] : [.chars]
+  }
+
+  /// The name of an attack without a method: those of the methods that have its sources.
+  private static func defaultName(_ sources: [TextCandidateSource]) -> String {
+    sources.map { source in
+      TextAttackMethod.allCases.first { $0.sources == [source] }?.rawValue ?? source.rawValue
+    }.joined(separator: "+")
+  }
+
+  private static func tokenizer(of model: ClipModel) throws -> any TextTokenizer {
     guard let tokenizer = model.tokenizer else {
       throw KilpiError(
         "", "the model has no tokenizer for its texts", advice: "load it with its tokenizer's files"
       )
     }
-    // `TextTokens` counts a start and an end token.
-    attack.constraints.tokens = TextTokens(
-      context: model.configuration.context + 2 - tokenizer.specialCount,
-      ids: { try tokenizer.plainIDs(of: $0) }, decode: { try tokenizer.plainText(of: $0) })
-    let method =
-      options.method ?? (mlm != nil ? .bert : (try? WordNet()) == nil ? .char : nil)
-    let wordNet = method == .char || method == .bert ? try? WordNet() : try WordNet()
-    if let wordNet {
-      attack.isSynonym = { wordNet.areSynonyms($0, $1) }
-      if options.forbidsAntonyms {
-        attack.constraints.isAntonym = { wordNet.areAntonyms($0, $1) }
-      }
-    }
-    switch method {
-    case .bert:
-      guard let mlm else {
-        throw KilpiError(
-          "", "method = \"bert\" needs a masked language model",
-          advice: "pass mlm = text.load_mlm(path)")
-      }
-      prepare(&attack, for: mlm, options)
-    case .char:
-      if options.kinds.isEmpty {
-        attack.characters = CharacterSearch(
-          options.draws.map { .training(draws: $0) } ?? .test(sites: options.sites))
-      } else {
-        attack.sources = [edits(options.kinds)]
-      }
-      if options.forbidsNewWords, let wordNet {
-        attack.constraints.isDictionaryWord = {
-          wordNet.isWord($0) || StopWords.english.contains($0)
-        }
-      }
-    case .synonym:
-      if let wordNet { attack.sources = [synonyms(wordNet)] }
-    case .embedding:
-      attack.sources = [try neighbours(model, tokenizer, k: options.k)]
-    default:
-      if let wordNet {
-        attack.sources = [synonyms(wordNet), try neighbours(model, tokenizer, k: options.k)]
-      }
-      switch method {
-      case .beam: attack.search = .beam(width: 8)
-      case .genetic: attack.search = .genetic(population: 20, generations: 20)
-      case .exhaustive: attack.search = .exhaustive(limit: 1_000_000)
-      default: break
-      }
-    }
-    let name = method?.rawValue ?? "synonym+embedding"
-    return TextAttackSpecification(
-      name: name, attack: attack,
-      record: record(options, name, method == .bert ? mlm : nil, encoder: encoder))
+    return tokenizer
   }
 
-  /// Makes an attack BERT-Attack's in one of its modes.
-  private static func prepare(
-    _ attack: inout TextAttack, for mlm: MaskedLanguageModel, _ options: Options
-  ) {
+  private static func constraints(
+    _ options: Options, _ encoder: MaskedLanguageModel?
+  ) -> TextConstraints {
+    var constraints = TextConstraints()
+    constraints.words = options.words
+    constraints.edits = options.edits
+    constraints.forbidsClassNames = options.forbidsClassNames
+    constraints.maxChange = options.maxChange
+    constraints.minSentenceCosine = options.minSentenceCosine
+    constraints.sentenceCosine = encoder.map { SentenceLikeness($0).cosine }
+    return constraints
+  }
+
+  /// The masked language model as a source; makes the attack BERT-Attack's in the mode asked for.
+  private static func masked(
+    _ attack: inout TextAttack, _ mlm: MaskedLanguageModel?, _ options: Options
+  ) throws -> CandidateSource {
+    guard let mlm else {
+      throw KilpiError(
+        "", "method = \"bert\" needs a masked language model",
+        advice: "pass mlm = text.load_mlm(path)")
+    }
     var masked = options.masked
     masked.k = options.k
     // The attack's constraints drop and count what is unusable.
@@ -165,7 +209,26 @@ public enum TextAttackFactory {
       attack.constraints.isLenient = true
       attack.scoredText = { try mlm.tokenizer.decode(mlm.tokenizer.ids(of: $0), tidies: true) }
     }
-    attack.sources = [candidates(mlm, masked)]
+    return candidates(mlm, masked)
+  }
+
+  /// Character edits: LEAF's search where they are alone and greedy, else candidates as words are.
+  private static func addCharacters(
+    _ attack: inout TextAttack, alone: Bool, _ options: Options, _ wordNet: WordNet?
+  ) {
+    if !options.kinds.isEmpty {
+      attack.sources.append(edits(options.kinds))
+    } else if alone, attack.search == .greedy {
+      attack.characters = CharacterSearch(
+        options.draws.map { .training(draws: $0) } ?? .test(sites: options.sites))
+    } else {
+      attack.sources.append(.allCharacterEdits)
+    }
+    if options.forbidsNewWords, let wordNet {
+      attack.constraints.isDictionaryWord = {
+        wordNet.isWord($0) || StopWords.english.contains($0)
+      }
+    }
   }
 
   /// Words that a masked language model suggests, all prompts together.
@@ -228,10 +291,11 @@ public enum TextAttackFactory {
   }
 
   private static func record(
-    _ options: Options, _ name: String, _ mlm: MaskedLanguageModel?,
-    encoder: MaskedLanguageModel?
+    _ options: Options, _ name: String, _ sources: [TextCandidateSource],
+    _ mlm: MaskedLanguageModel?, encoder: MaskedLanguageModel?
   ) -> JSONValue {
     var members = common(options, name)
+    members.append(.init("sources", .array(sources.map { .string($0.rawValue) })))
     if let encoder { members.append(.init("encoder_hash", .string(encoder.fingerprint))) }
     if let mlm {
       members += [

@@ -12,10 +12,11 @@ enum TextAttackOptions {
     [
       .choice(
         "method", TextAttackMethod.allCases.map(\.rawValue),
-        "bert (a masked language model, `mlm`), synonym (WordNet), embedding (nearest tokens), char (edits), or a search over both word sources: "
-          + "beam, genetic, exhaustive; without it bert if there is an mlm, else both word sources, greedily"
+        "bert (a masked language model, `mlm`), synonym (WordNet), embedding (nearest tokens), char (edits), or a search over the sources that "
+          + "there are: beam, genetic, exhaustive; without it the same sources greedily: the mlm where one is given, else WordNet and "
+          + "neighbours, without WordNet character edits"
       ),
-      .handle("mlm", type: "mlm", "bert: what text.load_mlm gave"),
+      .handle("mlm", type: "mlm", "what text.load_mlm gave: suggests words, for bert and the searches"),
       .strings(
         "stop_words",
         "words left alone, Kilpi's own list when not given; coattack compares them with case"),
