@@ -68,7 +68,8 @@ import Testing
       let prompt = try TextPrompt(template: "This is a photo of a {c}.", className: "ankle boot")
       let result = try attack(form, whole: false, edits: edits)
         .perturb([prompt], encoder: ToyEncoder().encode).results[0]
-      #expect(NearestName.distance(prompt.text, result.adversarial) <= edits)
+      #expect(result.levenshtein <= edits)
+      #expect((result.levenshtein == 0) == result.edits.isEmpty)
       #expect(result.adversarial.hasPrefix("This is a photo of a "))
       #expect(result.adversarial.hasSuffix("."))
       #expect(result.edits.allSatisfy { $0.hitsClass && $0.source == "chars" })
@@ -83,10 +84,66 @@ import Testing
       attack.constraints.words = words
       let text = "small red cat"
       let result = try attack.perturb([TextPrompt(text)], encoder: ToyEncoder().encode).results[0]
-      let alignment = WordAlignment(TextWords(text).cores, TextWords(result.adversarial).cores)
+      let alignment = WordAlignment(
+        TextWords(text).pieces, TextWords(result.adversarial).pieces, matchesCase: true)
       #expect(alignment.count <= words)
       #expect(result.edits.count == alignment.count)
     }
+  }
+
+  /// An encoder that sees nothing but the kinds of scalars given: the search can only edit those.
+  struct Kind: Sendable, CustomTestStringConvertible {
+    var testDescription: String
+    var text = "a red cat"
+    /// Whether each edit of the budget has something to win.
+    var gains = true
+    /// What the encoder counts.
+    var counts: @Sendable (Unicode.Scalar) -> Bool
+  }
+
+  /// Edits that leave every word's letters as they are are edits all the same.
+  @Test(arguments: [
+    Kind(testDescription: "punctuation behind words") { $0 == "." },
+    Kind(testDescription: "punctuation of its own", text: "cat") { $0 == "-" || $0 == "!" },
+    Kind(testDescription: "capitals") { ("A"..."Z").contains($0) },
+    Kind(testDescription: "digits") { ("0"..."9").contains($0) },
+    Kind(testDescription: "spaces", text: "one", gains: false) { $0 == " " },
+  ])
+  func whateverIsEditedCounts(kind: Kind) throws {
+    let encode = { (texts: [String]) in
+      try Tensor(
+        texts.flatMap { text -> [Float] in
+          let counted = text.unicodeScalars.enumerated().filter { kind.counts($1) }
+          return [1, Float(counted.count), Float(counted.reduce(0) { $0 + $1.offset }) / 100]
+        }, shape: [texts.count, 3])
+    }
+    for words in [nil, 0, 1] as [Int?] {
+      var attack = attack(.test(sites: 40), whole: true, edits: 3)
+      attack.constraints.words = words
+      let result = try attack.perturb([TextPrompt(kind.text)], encoder: encode).results[0]
+      let changed = zip(
+        kind.text.split(separator: " "), result.adversarial.split(separator: " "))
+      #expect(result.levenshtein <= 3)
+      #expect(result.edits.isEmpty == (result.adversarial == kind.text))
+      #expect(result.flags.contains(.noEdit) == (result.adversarial == kind.text))
+      if let words {
+        #expect(result.edits.count <= words)
+        #expect(changed.filter { $0 != $1 }.count <= words, "\(result.adversarial)")
+      }
+      if words != 0, kind.gains {
+        #expect(result.levenshtein == 3, "\(result.adversarial)")
+      }
+      for edit in result.edits { #expect(edit.old != edit.new) }
+    }
+  }
+
+  @Test(arguments: [
+    ("", "", 0), ("", "abc", 3), ("abc", "", 3), ("cat", "cat.", 1), ("cat", "act", 2),
+    ("kitten", "sitting", 3), ("a cat", "A cat", 1), ("e\u{301}", "\u{E9}", 2),
+  ])
+  func levenshteinIsKnown(a: String, b: String, distance: Int) {
+    #expect(CharacterEditing.distance(a, b) == distance)
+    #expect(CharacterEditing.distance(b, a) == distance)
   }
 
   @Test func stopWordsAndEmptyTextsAreLeftAlone() throws {

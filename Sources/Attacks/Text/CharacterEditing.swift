@@ -59,6 +59,25 @@ public enum CharacterEditing {
     return result
   }
 
+  /// The Levenshtein distance: the fewest scalars put in, left out or replaced that turn `a` into
+  /// `b`; a swap of neighbours is two.
+  ///
+  /// Cost `O(a.count · b.count)`.
+  public static func distance(_ a: String, _ b: String) -> Int {
+    let b = Array(b.unicodeScalars)
+    var row = Array(0...b.count)
+    for (i, scalar) in a.unicodeScalars.enumerated() {
+      var diagonal = row[0]
+      row[0] = i + 1
+      for j in b.indices {
+        let replaced = diagonal + (scalar == b[j] ? 0 : 1)
+        diagonal = row[j + 1]
+        row[j + 1] = min(replaced, row[j] + 1, diagonal + 1)
+      }
+    }
+    return row[b.count]
+  }
+
   static func string(_ scalars: [Unicode.Scalar]) -> String {
     var view = String.UnicodeScalarView()
     view.append(contentsOf: scalars)

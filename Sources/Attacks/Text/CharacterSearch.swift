@@ -191,9 +191,10 @@ extension TextRun {
         guard let next = draft.edited(site, symbol) else { continue }
         let text = CharacterEditing.string(next.scalars)
         guard seen.insert(text).inserted else { continue }
-        let changed = WordAlignment(subject.words.cores, TextWords(text).cores).count
+        let changed = alignment(subject, text).count
+        // Without a changed word the edit is whitespace beside whitespace, which is none.
         let objection =
-          text.lowercased() == subject.words.text.lowercased()
+          changed == 0 || text.lowercased() == subject.words.text.lowercased()
           ? .unchanged
           : try subject.checker.objection(to: text, changed: changed, cost: next.cost)
         if let objection {
@@ -207,14 +208,26 @@ extension TextRun {
     return result
   }
 
-  /// The changed words of a text, by alignment.
+  /// How words correspond; an edit may put in punctuation or change case, so the words are taken
+  /// with all that they are written with.
+  private func alignment(_ subject: TextSubject, _ text: String) -> WordAlignment {
+    WordAlignment(subject.words.pieces, TextWords(text).pieces, matchesCase: true)
+  }
+
+  /// The changed words of a text, by alignment; with their punctuation where that changed.
   private func edits(_ subject: TextSubject, _ text: String) -> [TextEdit] {
-    let new = TextWords(text).cores
-    return WordAlignment(subject.words.cores, new).changes.map { change in
-      TextEdit(
-        word: change.old.lowerBound,
-        old: change.old.map { subject.words.words[$0].core }.joined(separator: " "),
-        new: new[change.new].joined(separator: " "), source: "chars", rank: 0,
+    let old = subject.words
+    let new = TextWords(text)
+    return alignment(subject, text).changes.map { change in
+      let around = change.old.first.map { old.words[$0] }
+      let isCoreAlone =
+        change.old.count == 1 && change.new.count == 1
+        && around?.prefix == new.words[change.new.lowerBound].prefix
+        && around?.suffix == new.words[change.new.lowerBound].suffix
+      let (before, after) = isCoreAlone ? (old.cores, new.cores) : (old.pieces, new.pieces)
+      return TextEdit(
+        word: change.old.lowerBound, old: before[change.old].joined(separator: " "),
+        new: after[change.new].joined(separator: " "), source: "chars", rank: 0,
         hitsClass: change.old.contains { subject.classWords.contains($0) })
     }
   }

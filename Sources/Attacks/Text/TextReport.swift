@@ -14,6 +14,8 @@ public struct TextAttackResult: Sendable {
   public var adversarial: String
   /// The changed words, in order.
   public var edits: [TextEdit]
+  /// Levenshtein distance of the adversarial text from the original, in Unicode scalars.
+  public var levenshtein: Int { CharacterEditing.distance(original, adversarial) }
   /// The objective of the original.
   public var objectiveBefore: Double
   /// The objective of the adversarial text, of exactly this string.

@@ -72,6 +72,8 @@ public struct TextWords: Sendable, Equatable {
   public var count: Int { words.count }
   /// The cores in order.
   public var cores: [String] { words.map(\.core) }
+  /// The words in order with the punctuation around them: all that whitespace separates.
+  public var pieces: [String] { words.map { $0.prefix + $0.core + $0.suffix } }
 
   /// The text with other cores at some words; all else keeps its bytes.
   public func replacing(_ cores: [Int: String]) -> String {

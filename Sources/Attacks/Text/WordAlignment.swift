@@ -2,7 +2,6 @@
 ///
 /// A word replaced, split, lost or gained counts one, and so does a pair of words merged into one;
 /// a split or a merger keeps at least half of the letters, else it is several other words.
-/// Comparison ignores case.
 struct WordAlignment {
   /// One changed place.
   struct Change: Equatable {
@@ -18,9 +17,10 @@ struct WordAlignment {
   /// The number of changed words.
   var count: Int { changes.count }
 
-  init(_ first: [String], _ second: [String]) {
-    let a = first.map { $0.lowercased() }
-    let b = second.map { $0.lowercased() }
+  /// - Parameter matchesCase: whether words that differ in case alone are different words.
+  init(_ first: [String], _ second: [String], matchesCase: Bool = false) {
+    let a = matchesCase ? first : first.map { $0.lowercased() }
+    let b = matchesCase ? second : second.map { $0.lowercased() }
     var start = 0
     while start < min(a.count, b.count), a[start] == b[start] { start += 1 }
     var tail = 0

@@ -39,7 +39,8 @@ enum AttackRecords {
       [
         "original": result.original, "adversarial": result.adversarial,
         "objective_before": result.objectiveBefore, "objective_after": result.objectiveAfter,
-        "candidates": result.candidates, "flags": result.flags.map(\.rawValue).sorted(),
+        "candidates": result.candidates, "levenshtein": result.levenshtein,
+        "flags": result.flags.map(\.rawValue).sorted(),
         "edits": LuaList(
           result.edits.map { edit -> LuaRecord in
             [
