@@ -1,7 +1,8 @@
 internal import Diagnostics
+internal import Networks
 public import Tensors
 
-/// The words nearest to a word among a model's token embeddings.
+/// Words by their rows in a model's token embedding: the nearest to a word, the cosine of two.
 ///
 /// Cosine of mean-centred rows: without centring all embeddings share a direction, and everything
 /// is near everything. Near words need not mean the same; antonyms are near as a rule.
@@ -47,5 +48,33 @@ public final class TokenNeighbours {
     let near = cosines.indices.filter { $0 != index && Double(cosines[$0]) >= minimumCosine }
     return near.sorted { (cosines[$1], $0) < (cosines[$0], $1) }.prefix(max(k, 0))
       .map { (words[$0], Double(cosines[$0])) }
+  }
+
+  /// The cosine of two words, without regard to case; nil when one of them is no single token.
+  public func cosine(of word: String, and other: String) throws -> Double? {
+    guard let first = row[word.lowercased()], let second = row[other.lowercased()] else {
+      return nil
+    }
+    return try Tensor.withoutGradients {
+      let pair = try [first, second].map { try features.narrowed(0, start: $0, length: 1) }
+      return try Double((pair[0] * pair[1]).sum().item())
+    }
+  }
+}
+
+extension MaskedLanguageModel {
+  /// Words near each other in the model's own word embedding; an encoder without a head has it too.
+  ///
+  /// Words are the pieces that letters alone make up and that do not continue a word.
+  /// - Throws: `KilpiError` when the vocabulary has none.
+  public func neighbours() throws -> TokenNeighbours {
+    let table = try parameters.required("embeddings.word_embeddings.weight").detached()
+    let words = (0..<table.shape[0]).map { id -> String? in
+      guard let piece = tokenizer.piece(of: id), !piece.isEmpty,
+        piece.unicodeScalars.allSatisfy(\.properties.isAlphabetic)
+      else { return nil }
+      return piece
+    }
+    return try TokenNeighbours(embeddings: table, words: words)
   }
 }

@@ -12,7 +12,7 @@ public enum TextAttackMethod: String, Sendable, CaseIterable {
   case bert
   /// Synonyms of WordNet.
   case synonym
-  /// Nearest tokens in CLIP's token embedding.
+  /// Nearest tokens in the masked language model's embedding where one is given, else in CLIP's.
   case embedding
   /// Character edits: all sites, then all symbols (arXiv:2405.04346).
   case char
@@ -51,7 +51,7 @@ public enum TextCandidateSource: String, Sendable, CaseIterable {
   case mlm
   /// Synonyms of WordNet.
   case wordnet
-  /// Nearest tokens in an embedding.
+  /// Nearest tokens in an embedding: the masked language model's where one is given, else CLIP's.
   case embed
   /// Character edits.
   case chars
@@ -142,15 +142,16 @@ public enum TextAttackFactory {
         let source = try masked(&attack, mlm, options)
         attack.sources.append(source)
       case .wordnet: attack.sources.append(synonyms(try wordNet.get()))
-      case .embed: attack.sources.append(try neighbours(model, tokenizer, k: options.k))
+      case .embed:
+        let words = try mlm?.neighbours() ?? embedding(model, tokenizer)
+        attack.sources.append(neighbours(words, k: options.k))
       case .chars: addCharacters(&attack, alone: sources.count == 1, options, found)
       }
     }
     let name = options.method?.rawValue ?? defaultName(sources)
     return TextAttackSpecification(
       name: name, attack: attack,
-      record: record(
-        options, name, sources, sources.contains(.mlm) ? mlm : nil, encoder: encoder))
+      record: record(options, name, sources, mlm, encoder: encoder))
   }
 
   /// What candidates come from when nothing else is said: the masked language model where one is
@@ -267,20 +268,24 @@ public enum TextAttackFactory {
     CandidateSource("wordnet", substitutes: { try wordNet.synonyms(of: $0) })
   }
 
-  /// Nearest whole-word tokens of the model's own token embedding.
-  private static func neighbours(
-    _ model: ClipModel, _ tokenizer: any TextTokenizer, k: Int
-  ) throws -> CandidateSource {
-    let table = try model.parameters.required("token_embedding.weight").detached()
-    let words = (0..<table.shape[0]).map { tokenizer.word(of: $0) }
-    let near = try TokenNeighbours(embeddings: table, words: words)
-    return CandidateSource(
+  /// Nearest whole words.
+  private static func neighbours(_ words: TokenNeighbours, k: Int) -> CandidateSource {
+    CandidateSource(
       "embed",
       word: { word in
-        try near.neighbours(of: word, k: k, minimumCosine: 0.5).map {
+        try words.neighbours(of: word, k: k, minimumCosine: 0.5).map {
           TextCandidate($0.word, score: $0.cosine)
         }
       })
+  }
+
+  /// The whole words of the attacked model's own token embedding.
+  private static func embedding(
+    _ model: ClipModel, _ tokenizer: any TextTokenizer
+  ) throws -> TokenNeighbours {
+    let table = try model.parameters.required("token_embedding.weight").detached()
+    return try TokenNeighbours(
+      embeddings: table, words: (0..<table.shape[0]).map { tokenizer.word(of: $0) })
   }
 
   /// The mode as records give it: without the released list of stop words it is not the released
@@ -297,10 +302,17 @@ public enum TextAttackFactory {
     var members = common(options, name)
     members.append(.init("sources", .array(sources.map { .string($0.rawValue) })))
     if let encoder { members.append(.init("encoder_hash", .string(encoder.fingerprint))) }
-    if let mlm {
+    if sources.contains(.embed) {
+      members.append(.init("embedding", .string(mlm == nil ? "clip" : "mlm")))
+    }
+    if let mlm, sources.contains(.mlm) || sources.contains(.embed) {
       members += [
-        .init("mode", .string(mode(options))), .init("mlm", .string(mlm.origin)),
-        .init("mlm_hash", .string(mlm.fingerprint)),
+        .init("mlm", .string(mlm.origin)), .init("mlm_hash", .string(mlm.fingerprint)),
+      ]
+    }
+    if sources.contains(.mlm) {
+      members += [
+        .init("mode", .string(mode(options))),
         .init("threshold", options.masked.threshold.map { .number($0) } ?? .null),
         .init("max_length", options.masked.maxLength.map { .integer(Int64($0)) } ?? .null),
         .init("context", .string(options.masked.masks ? "masked" : "unmasked")),

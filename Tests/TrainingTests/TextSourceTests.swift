@@ -2,6 +2,7 @@ import Attacks
 import ClipModels
 import Diagnostics
 import Files
+import Networks
 import Tensors
 import TestSupport
 import TextModels
@@ -46,12 +47,17 @@ import Testing
       }
     } + [
       Row(method: .embedding, stock: [], sources: ["embed"], name: "embedding"),
+      Row(method: .embedding, stock: .mlm, sources: ["embed"], name: "embedding"),
       Row(method: .synonym, stock: [.mlm, .wordNet], sources: ["wordnet"], name: "synonym"),
       Row(method: .char, stock: [.mlm, .wordNet], sources: nil, name: "char"),
     ]
 
+  /// Random weights over the first 2500 tokens of CLIP's vocabulary, common words among them.
   static func model() throws -> ClipModel {
-    let model = try ClipModel.load(TestFiles.fixture("clip-gelu"))
+    let model = try ClipModel.random(
+      ClipConfiguration(
+        embedding: 8, imageSize: 8, patchSize: 4, vision: .init(width: 8, layers: 1, heads: 2),
+        text: .init(width: 8, layers: 1, heads: 2), vocabulary: 2500, endToken: nil), seed: 5)
     model.tokenizer = try BytePairTokenizer.standard()
     return model
   }
@@ -95,7 +101,8 @@ import Testing
     #expect((specification.attack.characters == nil) == (row.sources != nil))
     #expect(
       specification.record["sources"]?.array?.compactMap(\.string) == row.sources ?? ["chars"])
-    #expect((specification.record["mlm_hash"] != nil) == (row.sources == ["mlm"]))
+    let asksModel = row.stock.contains(.mlm) && (row.sources == ["mlm"] || row.sources == ["embed"])
+    #expect((specification.record["mlm_hash"] != nil) == asksModel)
     // The sources named are those that the edits come from.
     let prompts = ["a red dog", "cat"].map { TextPrompt($0) }
     let report = try specification.attack.perturb(prompts, encoder: Self.features)
@@ -124,6 +131,33 @@ import Testing
       }
     }
     #expect(zip(greedy, exact).contains { $0 < $1 }, "the row must be able to tell them apart")
+  }
+
+  /// 3.5: the masked language model's embedding where one is given, else CLIP's.
+  @Test func neighboursAreThoseOfTheNamedEmbedding() throws {
+    let (model, mlm) = (try Self.model(), try Self.mlm())
+    let tokenizer = try #require(model.tokenizer)
+    let tokens = (0..<2500).map { tokenizer.word(of: $0) }
+    let table = try model.parameters.required("token_embedding.weight")
+    let clip = try TokenNeighbours(embeddings: table, words: tokens).neighbours(of: "dog")
+    #expect(clip.count == 10)
+    // Computed by NumPy in float64 from the fixture's weights: whole words at 0.5 or above.
+    let bert = [("big", 0.6327232603505422), ("sits", 0.5090099717618259)]
+    for (stock, expected) in [(Stock.mlm, bert), (Stock(), clip.map { ($0.word, $0.cosine) })] {
+      let specification = try Self.make(stock, mlm: mlm) { $0.method = .embedding }
+      #expect(specification.record["embedding"]?.string == (stock == .mlm ? "mlm" : "clip"))
+      #expect((specification.record["mlm_hash"]?.string == mlm.fingerprint) == (stock == .mlm))
+      #expect(specification.record["mode"] == nil)
+      let list = try specification.attack.sources[0].candidates(TextWords("a Dog."), [1])[0]
+      #expect(list.map(\.word) == expected.map(\.0))
+      for (candidate, known) in zip(list, expected) {
+        #expect(abs(try #require(candidate.score) - known.1) < 1e-6)
+      }
+    }
+    let near = try mlm.neighbours()
+    #expect(abs(try #require(near.cosine(of: "BIG", and: "dog")) - bert[0].1) < 1e-6)
+    #expect(try near.cosine(of: "dog", and: "no word") == nil)
+    #expect(try near.cosine(of: "##ed", and: "dog") == nil)
   }
 
   struct Refusal: Sendable, CustomTestStringConvertible {

@@ -16,7 +16,10 @@ enum TextAttackOptions {
           + "there are: beam, genetic, exhaustive; without it the same sources greedily: the mlm where one is given, else WordNet and "
           + "neighbours, without WordNet character edits"
       ),
-      .handle("mlm", type: "mlm", "what text.load_mlm gave: suggests words, for bert and the searches"),
+      .handle(
+        "mlm", type: "mlm",
+        "what text.load_mlm gave: suggests words, and its embedding is that of the nearest tokens, CLIP's when not given"
+      ),
       .strings(
         "stop_words",
         "words left alone, Kilpi's own list when not given; coattack compares them with case"),
