@@ -1,68 +1,29 @@
 public import Attacks
 public import ClipModels
 internal import Diagnostics
-internal import Files
 internal import Networks
 internal import Tensors
 public import TextModels
-
-/// Where a text attack takes its candidate words from, and how it searches (methods.md 3.1).
-public enum TextAttackMethod: String, Sendable, CaseIterable {
-  /// A masked language model (BERT-Attack, arXiv:2004.09984).
-  case bert
-  /// Synonyms of WordNet.
-  case synonym
-  /// Nearest tokens in the masked language model's embedding where one is given, else in CLIP's.
-  case embedding
-  /// Character edits: all sites, then all symbols (arXiv:2405.04346).
-  case char
-  /// Beam search over the sources that greedy has when no method is named.
-  case beam
-  /// A genetic search over them.
-  case genetic
-  /// Every combination of them.
-  case exhaustive
-
-  /// The sources that the method stands for; nil where it names a search alone.
-  var sources: [TextCandidateSource]? {
-    switch self {
-    case .bert: return [.mlm]
-    case .synonym: return [.wordnet]
-    case .embedding: return [.embed]
-    case .char: return [.chars]
-    case .beam, .genetic, .exhaustive: return nil
-    }
-  }
-
-  /// The search that the method stands for.
-  var search: TextSearch {
-    switch self {
-    case .beam: return .beam()
-    case .genetic: return .genetic()
-    case .exhaustive: return .exhaustive()
-    case .bert, .synonym, .embedding, .char: return .greedy
-    }
-  }
-}
-
-/// Where candidates come from (methods.md 3.5).
-public enum TextCandidateSource: String, Sendable, CaseIterable {
-  /// A masked language model.
-  case mlm
-  /// Synonyms of WordNet.
-  case wordnet
-  /// Nearest tokens in an embedding: the masked language model's where one is given, else CLIP's.
-  case embed
-  /// Character edits.
-  case chars
-}
 
 /// Builds text attacks from a model, its tokenizer and WordNet.
 public enum TextAttackFactory {
   /// What scripts may set.
   public struct Options: Sendable {
-    /// The method; nil: greedy over `defaultSources`.
+    /// Source or search by one name; nil: what `sources` and `search` say.
     public var method: TextAttackMethod?
+    /// Where candidates come from, asked in this order; nil: the masked language model where one is
+    /// given, else synonyms and neighbours where WordNet is there, else character edits.
+    public var sources: [TextCandidateSource]?
+    /// How combinations are searched; nil: greedily.
+    public var search: TextSearchKind?
+    /// `beam`: partial edits kept at each depth.
+    public var width = 8
+    /// `genetic`: members of a generation.
+    public var population = 20
+    /// `genetic`: generations after the first.
+    public var generations = 20
+    /// How greedy orders words; nil: by deletion, in `coattack` mode by a literal `[UNK]`.
+    public var importance: WordImportance?
     /// Words that may change.
     public var words: Int? = 1
     /// Levenshtein edits of `char`.
@@ -81,6 +42,10 @@ public enum TextAttackFactory {
     public var maxChange: Double?
     /// The least cosine between the sentences before and after; nil for no limit.
     public var minSentenceCosine: Double?
+    /// The least cosine between a word and its substitute; nil for no limit.
+    ///
+    /// In the embedding that `embed` uses; words that are not in it are not judged.
+    public var minWordCosine: Double?
     /// `char`: the kinds of edits, one edit a word; empty for LEAF's search over all of them.
     public var kinds: [CharacterEdits.Kind] = []
     /// `char`: sites kept after the first pass.
@@ -121,7 +86,7 @@ public enum TextAttackFactory {
     attack.k = options.k
     attack.scope = options.scope
     attack.random = RandomSource(seed: options.seed)
-    attack.search = options.method?.search ?? .greedy
+    attack.search = try search(options)
     attack.constraints = constraints(options, encoder)
     // `TextTokens` counts a start and an end token.
     attack.constraints.tokens = TextTokens(
@@ -129,7 +94,11 @@ public enum TextAttackFactory {
       ids: { try tokenizer.plainIDs(of: $0) }, decode: { try tokenizer.plainText(of: $0) })
     let wordNet = Result { try WordNet(folder: wordNetFolder) }
     let found = try? wordNet.get()
-    let sources = options.method?.sources ?? defaultSources(mlm: mlm != nil, wordNet: found != nil)
+    let sources =
+      try namedSources(options) ?? defaultSources(mlm: mlm != nil, wordNet: found != nil)
+    let usesEmbedding = sources.contains(.embed) || options.minWordCosine != nil
+    let words = usesEmbedding ? try mlm?.neighbours() ?? embedding(model, tokenizer) : nil
+    attack.constraints.wordCosine = words.map { words in { try words.cosine(of: $0, and: $1) } }
     if let found {
       attack.isSynonym = { found.areSynonyms($0, $1) }
       if options.forbidsAntonyms {
@@ -143,15 +112,15 @@ public enum TextAttackFactory {
         attack.sources.append(source)
       case .wordnet: attack.sources.append(synonyms(try wordNet.get()))
       case .embed:
-        let words = try mlm?.neighbours() ?? embedding(model, tokenizer)
-        attack.sources.append(neighbours(words, k: options.k))
+        if let words { attack.sources.append(neighbours(words, k: options.k)) }
       case .chars: addCharacters(&attack, alone: sources.count == 1, options, found)
       }
     }
-    let name = options.method?.rawValue ?? defaultName(sources)
+    if let importance = options.importance { attack.importance = importance }
+    let name = options.method?.rawValue ?? defaultName(sources, options.search)
     return TextAttackSpecification(
       name: name, attack: attack,
-      record: record(options, name, sources, mlm, encoder: encoder))
+      record: record(options, name, attack, sources, mlm, encoder: encoder))
   }
 
   /// What candidates come from when nothing else is said: the masked language model where one is
@@ -160,11 +129,56 @@ public enum TextAttackFactory {
     mlm ? [.mlm] : wordNet ? [.wordnet, .embed] : [.chars]
   }
 
-  /// The name of an attack without a method: those of the methods that have its sources.
-  private static func defaultName(_ sources: [TextCandidateSource]) -> String {
-    sources.map { source in
+  /// The name of an attack without a method: those of the methods that have its sources and search.
+  private static func defaultName(
+    _ sources: [TextCandidateSource], _ search: TextSearchKind?
+  ) -> String {
+    let names = sources.map { source in
       TextAttackMethod.allCases.first { $0.sources == [source] }?.rawValue ?? source.rawValue
     }.joined(separator: "+")
+    guard let search, search != .greedy else { return names }
+    return names + " " + search.rawValue
+  }
+
+  /// The sources that method or `sources` name.
+  private static func namedSources(_ options: Options) throws -> [TextCandidateSource]? {
+    let ofMethod = options.method?.sources
+    guard let named = options.sources else { return ofMethod }
+    if let method = options.method, ofMethod != nil, ofMethod != named {
+      throw contradiction("method = \"\(method.rawValue)\" and other sources")
+    }
+    if named.isEmpty {
+      throw KilpiError(
+        "", "sources is empty",
+        advice: "there are " + TextCandidateSource.allCases.map(\.rawValue).joined(separator: ", ")
+      )
+    }
+    var seen: Set<TextCandidateSource> = []
+    if let twice = named.first(where: { !seen.insert($0).inserted }) {
+      throw KilpiError("", "sources names \"\(twice.rawValue)\" twice", advice: "name it once")
+    }
+    return named
+  }
+
+  /// The search that method or `search` name, with its sizes.
+  private static func search(_ options: Options) throws -> TextSearch {
+    if let method = options.method, let ofMethod = method.search, let named = options.search,
+      ofMethod != named
+    {
+      throw contradiction(
+        "method = \"\(method.rawValue)\" and search = \"\(named.rawValue)\"")
+    }
+    switch options.method?.search ?? options.search ?? .greedy {
+    case .greedy: return .greedy
+    case .beam: return .beam(width: options.width)
+    case .genetic:
+      return .genetic(population: options.population, generations: options.generations)
+    case .exhaustive: return .exhaustive()
+    }
+  }
+
+  private static func contradiction(_ what: String) -> KilpiError {
+    KilpiError("", what + " are both given", advice: "leave one of them out")
   }
 
   private static func tokenizer(of model: ClipModel) throws -> any TextTokenizer {
@@ -184,6 +198,7 @@ public enum TextAttackFactory {
     constraints.edits = options.edits
     constraints.forbidsClassNames = options.forbidsClassNames
     constraints.maxChange = options.maxChange
+    constraints.minWordCosine = options.minWordCosine
     constraints.minSentenceCosine = options.minSentenceCosine
     constraints.sentenceCosine = encoder.map { SentenceLikeness($0).cosine }
     return constraints
@@ -194,9 +209,9 @@ public enum TextAttackFactory {
     _ attack: inout TextAttack, _ mlm: MaskedLanguageModel?, _ options: Options
   ) throws -> CandidateSource {
     guard let mlm else {
+      let asked = options.method == .bert ? "method = \"bert\"" : "the source \"mlm\""
       throw KilpiError(
-        "", "method = \"bert\" needs a masked language model",
-        advice: "pass mlm = text.load_mlm(path)")
+        "", asked + " needs a masked language model", advice: "pass mlm = text.load_mlm(path)")
     }
     var masked = options.masked
     masked.k = options.k
@@ -286,56 +301,5 @@ public enum TextAttackFactory {
     let table = try model.parameters.required("token_embedding.weight").detached()
     return try TokenNeighbours(
       embeddings: table, words: (0..<table.shape[0]).map { tokenizer.word(of: $0) })
-  }
-
-  /// The mode as records give it: without the released list of stop words it is not the released
-  /// procedure.
-  private static func mode(_ options: Options) -> String {
-    options.masked.mode == .coattack && options.stopWords == nil
-      ? "coattack/own-stoplist" : options.masked.mode.rawValue
-  }
-
-  private static func record(
-    _ options: Options, _ name: String, _ sources: [TextCandidateSource],
-    _ mlm: MaskedLanguageModel?, encoder: MaskedLanguageModel?
-  ) -> JSONValue {
-    var members = common(options, name)
-    members.append(.init("sources", .array(sources.map { .string($0.rawValue) })))
-    if let encoder { members.append(.init("encoder_hash", .string(encoder.fingerprint))) }
-    if sources.contains(.embed) {
-      members.append(.init("embedding", .string(mlm == nil ? "clip" : "mlm")))
-    }
-    if let mlm, sources.contains(.mlm) || sources.contains(.embed) {
-      members += [
-        .init("mlm", .string(mlm.origin)), .init("mlm_hash", .string(mlm.fingerprint)),
-      ]
-    }
-    if sources.contains(.mlm) {
-      members += [
-        .init("mode", .string(mode(options))),
-        .init("threshold", options.masked.threshold.map { .number($0) } ?? .null),
-        .init("max_length", options.masked.maxLength.map { .integer(Int64($0)) } ?? .null),
-        .init("context", .string(options.masked.masks ? "masked" : "unmasked")),
-      ]
-    }
-    return .object(members)
-  }
-
-  private static func common(_ options: Options, _ name: String) -> [JSONValue.Member] {
-    [
-      .init("method", .string(name)),
-      .init("words", options.words.map { .integer(Int64($0)) } ?? .null),
-      .init("edits", .integer(Int64(options.edits))), .init("k", .integer(Int64(options.k))),
-      .init("scope", options.scope.map { .string($0.rawValue) } ?? .null),
-      .init("forbid_class_names", .bool(options.forbidsClassNames)),
-      .init("forbid_antonyms", .bool(options.forbidsAntonyms)),
-      .init("no_new_words", .bool(options.forbidsNewWords)),
-      .init("max_change", options.maxChange.map { .number($0) } ?? .null),
-      .init("min_sentence_cos", options.minSentenceCosine.map { .number($0) } ?? .null),
-      .init("kinds", .array(options.kinds.map { .string($0.rawValue) })),
-      .init("sites", .integer(Int64(options.sites))),
-      .init("draws", options.draws.map { .integer(Int64($0)) } ?? .null),
-      .init("seed", .integer(Int64(bitPattern: options.seed))),
-    ]
   }
 }

@@ -215,6 +215,13 @@ import Testing
     ErrorCase(id: "batch", message: "batch is 0, outside 1 …") { $0.batch = 0 },
     ErrorCase(id: "words", message: "words is -1, outside 0 …") { $0.constraints.words = -1 },
     ErrorCase(id: "edits", message: "edits is -1, outside 0 …") { $0.constraints.edits = -1 },
+    ErrorCase(id: "min_word_cos", message: "min_word_cos is 2.0, outside -1 … 1") {
+      $0.constraints.minWordCosine = 2
+    },
+    ErrorCase(
+      id: "min_word_cos alone",
+      message: "min_word_cos needs vectors of words (give the cosine of two words)"
+    ) { $0.constraints.minWordCosine = 0.4 },
     ErrorCase(id: "width", message: "width is 0, outside 1 …") { $0.search = .beam(width: 0) },
     ErrorCase(id: "population", message: "population is 1, outside 2 …") {
       $0.search = .genetic(population: 1)

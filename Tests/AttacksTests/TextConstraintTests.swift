@@ -137,6 +137,20 @@ import Testing
     #expect(result.candidates == row.kept, "\(row.id)")
   }
 
+  /// A substitute is a dictionary word as a rule: beside a spelling it is no reason to drop the text.
+  @Test func substitutesAndSpellingsGoTogether() throws {
+    var attack = TextAttack()
+    attack.sources = [
+      tableSource(["dog": ["cat"]]),
+      CandidateSource(
+        "chars", word: { $0 == "red" ? ["rd", "bed"].map { TextCandidate($0, cost: 1) } : [] }),
+    ]
+    attack.constraints.words = 2
+    attack.constraints.isDictionaryWord = { ["red", "dog", "cat", "bed"].contains($0) }
+    let texts = try attack.candidateTexts([TextPrompt("red dog")])[0]
+    #expect(texts == ["red dog", "rd dog", "red cat", "rd cat"])
+  }
+
   @Test func theReportSplitsEdits() throws {
     var attack = TextAttack()
     attack.sources = [

@@ -11,6 +11,65 @@ extension ErrorTests {
     #"eval.retrieval{model = clip.create("tiny"), data = data.from(tensor.zeros{2, 3, 16, 16}, "#
     + #"{"a", "b"}), "#
 
+  private static let free = #"attack.text(clip.create("tiny"), {"a cat"}, {"#
+
+  /// Sources and searches of text attacks.
+  static let textSearches: [ErrorCase] = [
+    ErrorCase(
+      free + #"sources = {"bert"}})"#,
+      #"attack.text: option 'sources' holds "bert" (there are mlm, wordnet, embed, chars)"#),
+    ErrorCase(
+      free + #"sources = {"wordnt"}})"#,
+      #"attack.text: option 'sources' holds "wordnt" (did you mean 'wordnet'?)"#),
+    ErrorCase(
+      free + #"sources = {"mlm"}})"#,
+      #"attack.text: the source "mlm" needs a masked language model (pass mlm = "#
+        + #"text.load_mlm(path))"#),
+    ErrorCase(
+      free + #"sources = {"chars", "chars"}})"#,
+      #"attack.text: sources names "chars" twice (name it once)"#),
+    ErrorCase(
+      free + #"sources = {}})"#,
+      #"attack.text: sources is empty (there are mlm, wordnet, embed, chars)"#),
+    ErrorCase(
+      free + #"method = "char", sources = {"embed"}})"#,
+      #"attack.text: method = "char" and other sources are both given (leave one of them out)"#),
+    ErrorCase(
+      free + #"method = "beam", search = "greedy"})"#,
+      #"attack.text: method = "beam" and search = "greedy" are both given (leave one of them out)"#
+    ),
+    ErrorCase(
+      free + #"search = "beem"})"#,
+      #"attack.text: option 'search' must be one of "greedy", "beam", "genetic", "exhaustive", "#
+        + #"got "beem" (did you mean 'beam'?)"#),
+    ErrorCase(
+      free + #"width = 4})"#,
+      #"attack.text: option 'width' goes with search = "beam" (give that search, or leave it out)"#
+    ),
+    ErrorCase(
+      free + #"method = "beam", population = 4})"#,
+      #"attack.text: option 'population' goes with search = "genetic" (give that search, or leave "#
+        + #"it out)"#),
+    ErrorCase(
+      free + #"search = "beam", generations = 4})"#,
+      #"attack.text: option 'generations' goes with search = "genetic" (give that search, or "#
+        + #"leave it out)"#),
+    ErrorCase(
+      free + #"method = "beam", width = 0})"#, #"attack.text: width is 0, outside 1 … 100000"#),
+    ErrorCase(
+      free + #"search = "genetic", population = 1})"#,
+      #"attack.text: population is 1, outside 2 … 100000"#),
+    ErrorCase(
+      free + #"search = "genetic", generations = -1})"#,
+      #"attack.text: generations is -1, outside 0 … 100000"#),
+    ErrorCase(
+      free + #"importance = "deleted"})"#,
+      #"attack.text: option 'importance' must be one of "delete", "unk_literal", "none", got "#
+        + #""deleted" (did you mean 'delete'?)"#),
+    ErrorCase(
+      free + #"min_word_cos = 2})"#, #"attack.text: min_word_cos is 2, outside -1 … 1"#),
+  ]
+
   /// Bad input to attacks on images and texts together.
   static let multimodal: [ErrorCase] = [
     ErrorCase(
@@ -97,7 +156,10 @@ extension ErrorTests {
       #"attack.text: the objective gave 3 values for 1 candidates"#),
     ErrorCase(
       words + #"kinds = {"swop"}})"#,
-      #"attack.text: option 'kinds' holds "swop" (there are swap, delete, insert, keyboard, "#
+      #"attack.text: option 'kinds' holds "swop" (did you mean 'swap'?)"#),
+    ErrorCase(
+      words + #"kinds = {"typo"}})"#,
+      #"attack.text: option 'kinds' holds "typo" (there are swap, delete, insert, keyboard, "#
         + #"homoglyph)"#),
     ErrorCase(
       words + #"max_change = 2})"#, #"attack.text: max_change is 2, outside 0 … 1"#),

@@ -17,7 +17,9 @@ struct ErrorCase: CustomTestStringConvertible, Sendable {
 @Suite struct ErrorTests {
   /// Bad input of each kind: shape, type, range, axis 0, index 0, label 0, option, file, eps 8.
   @Test(
-    arguments: views + tensors + gradients + modules + experiments + pixels + multimodal + attacks)
+    arguments: views + tensors + gradients + modules + experiments + pixels + multimodal
+      + textSearches
+      + attacks)
   func text(_ row: ErrorCase) throws {
     let script = try Script()
     #expect(script.message(of: row.source) == row.message)

@@ -185,6 +185,29 @@ import Testing
       print(r.objective_after > r.objective_before, report.source_shares.chars)
       """, "true\ttrue\ttrue\ttrue\ntrue\t1.0\n"),
     OutputCase(
+      "sources, searches and their sizes, the order of words, words that stay alike",
+      """
+      local list, options = {"a red house", "cat"}, {sources = {"chars"}, search = "beam", width = 2}
+      local adv, r = attack.text(model, list, options)
+      print(r.attack.search, r.attack.width, r.attack.sources[1], r.source_shares.chars,
+        adv[1] ~= list[1], r.results[1].levenshtein)
+      options = {method = "genetic", sources = "chars", population = 4, generations = 1}
+      adv, r = attack.text(model, list, options)
+      print(r.attack.method, r.attack.search, r.attack.population, r.attack.generations)
+      adv, r = attack.text(model, list, {sources = {"embed"}, importance = "none", min_word_cos = 1})
+      print(r.attack.importance, r.attack.min_word_cos, r.attack.embedding, adv[2],
+        r.dropped_shares.min_word_cos)
+      adv, r = attack.text(model, {"cat"}, {sources = {"chars", "embed"}})
+      print(r.attack.search, r.attack.sources[2], r.attack.method, r.attack.width)
+      """,
+      """
+      beam\t2\tchars\t1.0\ttrue\t1
+      genetic\tgenetic\t4\t1
+      none\t1.0\tclip\tcat\t1.0
+      greedy\tembed\tchar+embedding\tnil
+
+      """),
+    OutputCase(
       "kinds of edits, shares of changed words",
       """
       local list = {"house"}

@@ -151,29 +151,114 @@ import Testing
       let list = try specification.attack.sources[0].candidates(TextWords("a Dog."), [1])[0]
       #expect(list.map(\.word) == expected.map(\.0))
       for (candidate, known) in zip(list, expected) {
-        #expect(abs(try #require(candidate.score) - known.1) < 1e-6)
+        let score = try #require(candidate.score)
+        #expect(abs(score - known.1) < 1e-6)
       }
     }
     let near = try mlm.neighbours()
-    #expect(abs(try #require(near.cosine(of: "BIG", and: "dog")) - bert[0].1) < 1e-6)
+    let cosine = try near.cosine(of: "BIG", and: "dog")
+    #expect(abs((cosine ?? 0) - bert[0].1) < 1e-6)
     #expect(try near.cosine(of: "dog", and: "no word") == nil)
     #expect(try near.cosine(of: "##ed", and: "dog") == nil)
   }
 
+  /// Sources and searches of one's own choice.
+  @Test func sourcesAreAskedInTheOrderGiven() throws {
+    let specification = try Self.make(.mlm) {
+      $0.sources = [.chars, .mlm, .embed]
+      $0.search = .beam
+      $0.width = 3
+      $0.importance = WordImportance.none
+      $0.words = 2
+    }
+    #expect(specification.name == "char+bert+embedding beam")
+    let attack = specification.attack
+    #expect(attack.sources.map(\.name) == ["chars", "mlm", "embed"] && attack.characters == nil)
+    #expect(attack.search == .beam(width: 3) && attack.importance == .none)
+    let record = specification.record
+    #expect(record["search"]?.string == "beam" && record["width"]?.int == 3)
+    #expect(record["importance"]?.string == "none")
+    #expect(record["embedding"]?.string == "mlm" && record["mode"]?.string == "aligned")
+    let genetic = try Self.make([]) {
+      $0.sources = [.chars]
+      $0.search = .genetic
+      $0.population = 6
+      $0.generations = 2
+    }
+    #expect(genetic.attack.search == .genetic(population: 6, generations: 2))
+    #expect(genetic.record["population"]?.int == 6 && genetic.record["generations"]?.int == 2)
+    #expect(genetic.attack.sources.map(\.name) == ["chars"])
+    let leaf = try Self.make([]) { $0.sources = [.chars] }
+    #expect(leaf.attack.characters == .init(.test(sites: 2)) && leaf.name == "char")
+    #expect(leaf.record["search"]?.string == "greedy")
+    #expect(leaf.record["importance"]?.string == "delete")
+    let released = try Self.make(.mlm) { $0.masked.mode = .coattack }
+    #expect(released.record["importance"]?.string == "unk_literal")
+  }
+
+  /// 3.6: substitutes whose vectors are too far are dropped and counted, in both modes; spellings
+  /// and words without a vector are not judged.
+  @Test(arguments: MaskedMode.allCases) func wordsStayAlike(mode: MaskedMode) throws {
+    let mlm = try Self.mlm()
+    let near = try mlm.neighbours()
+    let prompts = ["a red dog", "the old tree"].map { TextPrompt($0) }
+    for least in [-1, 0.2, 1] {
+      let specification = try Self.make(.mlm, mlm: mlm) {
+        $0.sources = [.mlm, .chars]
+        $0.masked.mode = mode
+        $0.minWordCosine = least
+        $0.words = 3
+        $0.edits = 1
+      }
+      #expect(specification.record["min_word_cos"]?.double == least)
+      #expect(specification.record["embedding"]?.string == "mlm")
+      let report = try specification.attack.perturb(prompts, encoder: Self.features)
+      let dropped = report.results.reduce(0) { $0 + $1.dropped[.wordCosine, default: 0] }
+      #expect((dropped > 0) == (least > -1))
+      #expect((report.droppedShares[.wordCosine] ?? 0 > 0) == (least > -1))
+      for edit in report.results.flatMap(\.edits) where edit.source == "mlm" {
+        if let cosine = try near.cosine(of: edit.old, and: edit.new) { #expect(cosine >= least) }
+      }
+      #expect(report.results.allSatisfy { !$0.edits.isEmpty })
+    }
+  }
+
   struct Refusal: Sendable, CustomTestStringConvertible {
-    var method: TextAttackMethod
     var message: String
-    var testDescription: String { method.rawValue }
+    var change: @Sendable (inout TextAttackFactory.Options) -> Void
+    var testDescription: String { message }
   }
 
   static let refusals: [Refusal] = [
-    Refusal(method: .synonym, message: "apt install wordnet-base"),
-    Refusal(method: .bert, message: "needs a masked language model (pass mlm = text.load_mlm(path))"),
+    Refusal(message: "apt install wordnet-base") { $0.method = .synonym },
+    Refusal(message: "apt install wordnet-base") { $0.sources = [.wordnet] },
+    Refusal(
+      message: "method = \"bert\" needs a masked language model (pass mlm = text.load_mlm(path))"
+    ) { $0.method = .bert },
+    Refusal(
+      message: "the source \"mlm\" needs a masked language model (pass mlm = text.load_mlm(path))"
+    ) { $0.sources = [.chars, .mlm] },
+    Refusal(message: "sources is empty (there are mlm, wordnet, embed, chars)") { $0.sources = [] },
+    Refusal(message: "sources names \"chars\" twice (name it once)") {
+      $0.sources = [.chars, .chars]
+    },
+    Refusal(
+      message: "method = \"char\" and other sources are both given (leave one of them out)"
+    ) {
+      $0.method = .char
+      $0.sources = [.embed]
+    },
+    Refusal(
+      message: "method = \"beam\" and search = \"greedy\" are both given (leave one of them out)"
+    ) {
+      $0.method = .beam
+      $0.search = .greedy
+    },
   ]
 
-  @Test(arguments: refusals) func namedSourcesMustBeThere(row: Refusal) {
+  @Test(arguments: refusals) func whatIsNamedMustBeThereAndAgree(row: Refusal) {
     #expect {
-      _ = try Self.make([]) { $0.method = row.method }
+      _ = try Self.make([], row.change)
     } throws: {
       "\($0)".contains(row.message)
     }

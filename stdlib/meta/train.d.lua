@@ -89,8 +89,14 @@ function train.contrastive(options) end
 ---@field gamma? number # share by which the norm changes, between 0 and 1; default 0.05
 
 ---@class train.runOptions.text_attack
----@field method? "bert"|"synonym"|"embedding"|"char"|"beam"|"genetic"|"exhaustive" # bert (a masked language model, `mlm`), synonym (WordNet), embedding (nearest tokens), char (edits), or a search over both word sources: beam, genetic, exhaustive; without it bert if there is an mlm, else both word sources, greedily
----@field mlm? mlm # bert: what text.load_mlm gave
+---@field method? "bert"|"synonym"|"embedding"|"char"|"beam"|"genetic"|"exhaustive" # bert (a masked language model, `mlm`), synonym (WordNet), embedding (nearest tokens), char (edits), or a search over the sources that there are: beam, genetic, exhaustive; without it the same sources greedily: the mlm where one is given, else WordNet and neighbours, without WordNet character edits
+---@field mlm? mlm # what text.load_mlm gave: suggests words, and its embedding is that of the nearest tokens, CLIP's when not given
+---@field sources? string|string[] # where candidates come from, in this order: mlm, wordnet, embed (nearest tokens), chars; alone and greedily chars is LEAF's search, else every edit of one character
+---@field search? "greedy"|"beam"|"genetic"|"exhaustive" # how combinations of words are searched; the methods beam, genetic, exhaustive set it; default "greedy"
+---@field width? integer # beam: partial edits kept at each depth; default 8
+---@field population? integer # genetic: members of a generation; default 20
+---@field generations? integer # genetic: generations after the first; default 20
+---@field importance? "delete"|"unk_literal"|"none" # how words are ordered: by the text without the word, with a literal [UNK] for it, or as they stand; delete, in coattack mode unk_literal, when not given
 ---@field stop_words? string|string[] # words left alone, Kilpi's own list when not given; coattack compares them with case
 ---@field mode? "aligned"|"coattack" # aligned: a word's own rows; coattack: as Co-Attack's and MMCoA's released code, one row off; default "aligned"
 ---@field threshold? number|"none" # least raw logit of a candidate of one piece, 0.3 when not given
@@ -104,6 +110,7 @@ function train.contrastive(options) end
 ---@field forbid_antonyms? boolean # never put in an antonym (WordNet); default true
 ---@field no_new_words? boolean # char: an edit may not make another dictionary word; default true
 ---@field max_change? number # largest share of changed words; no limit when not given
+---@field min_word_cos? number # least cosine of a word and its substitute in the mlm's embedding, CLIP's without one; words that are no single token are not judged; no limit when not given
 ---@field min_sentence_cos? number # least cosine of the sentences before and after, by `encoder`; no limit when not given
 ---@field encoder? mlm # what text.load_mlm gave, for min_sentence_cos
 ---@field kinds? string|string[] # char: only edits of these kinds, one a word: swap (two edits), delete, insert, keyboard, homoglyph

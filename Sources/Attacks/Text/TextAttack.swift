@@ -15,7 +15,7 @@ public enum TextSearch: Sendable, Equatable {
 }
 
 /// How the order in which greedy visits words is found.
-public enum WordImportance: String, Sendable {
+public enum WordImportance: String, Sendable, CaseIterable {
   /// The objective of the text with the word deleted.
   case delete
   /// The objective of the text with `[UNK]` in the word's place, as released code does.
@@ -195,6 +195,12 @@ public struct TextAttack {
       try require(
         constraints.sentenceCosine != nil, "min_sentence_cos needs a sentence encoder",
         "pass encoder = text.load_mlm(path)")
+    }
+    if let least = constraints.minWordCosine {
+      try require(least >= -1 && least <= 1, "min_word_cos is \(least), outside -1 … 1")
+      try require(
+        constraints.wordCosine != nil, "min_word_cos needs vectors of words",
+        "give the cosine of two words")
     }
     switch search {
     case .beam(let width): try require(width >= 1, "width is \(width), outside 1 …")

@@ -38,6 +38,8 @@ public enum TextConstraint: String, Sendable, CaseIterable {
   case antonyms = "forbid_antonyms"
   /// A dictionary word that the source text does not have.
   case newWords = "no_new_words"
+  /// A word less like the original than `min_word_cos`.
+  case wordCosine = "min_word_cos"
   /// A sentence less like the original than `min_sentence_cos`.
   case sentenceCosine = "min_sentence_cos"
   /// Longer than the context.
@@ -67,8 +69,13 @@ public struct TextConstraints {
   public var minSentenceCosine: Double?
   /// The cosine of two sentences' features; nil when nothing knows.
   public var sentenceCosine: ((_ old: String, _ new: String) throws -> Double)?
-  /// Whether only the budgets and the context count, as in released code: special tokens, several
-  /// words, class names and texts that change when decoded and tokenized again are let through.
+  /// The least cosine of a word and its substitute; nil for no limit.
+  public var minWordCosine: Double?
+  /// The cosine of two words' vectors; nil for a word that has none, which is then not judged.
+  public var wordCosine: ((_ old: String, _ new: String) throws -> Double?)?
+  /// Whether only the budgets, the context and the two cosines count, as in released code: special
+  /// tokens, several words, class names and texts that change when decoded and tokenized again are
+  /// let through.
   public var isLenient = false
   /// The model's tokenizer; without it lengths and round trips are not checked.
   public var tokens: TextTokens?
@@ -110,9 +117,15 @@ struct ConstraintChecker {
   }
 
   /// The reason to drop a substitute for one word, before it is put into the text.
-  func objection(to candidate: TextCandidate, for word: Int) -> TextConstraint? {
-    if constraints.isLenient { return nil }
+  func objection(to candidate: TextCandidate, for word: Int) throws -> TextConstraint? {
     let old = original.words[word].core
+    // Spellings are judged by their edits.
+    if candidate.cost == 0, let least = constraints.minWordCosine,
+      let cosine = try constraints.wordCosine?(old, candidate.word), !(cosine >= least)
+    {
+      return .wordCosine
+    }
+    if constraints.isLenient { return nil }
     if candidate.word.lowercased() == old.lowercased() { return .unchanged }
     if candidate.cost > constraints.edits { return .edits }
     if candidate.cost == 0, Self.isMalformed(candidate.word) { return .malformed }
@@ -126,18 +139,25 @@ struct ConstraintChecker {
   ///   - text: the edited text.
   ///   - changed: the number of changed words.
   ///   - cost: the character edits made.
-  func objection(to text: String, changed: Int, cost: Int) throws -> TextConstraint? {
+  ///   - looksForNewWords: false where each edited word was asked for before: in a text of several
+  ///     edits the substitutes beside them are new words too.
+  func objection(
+    to text: String, changed: Int, cost: Int, looksForNewWords: Bool = true
+  ) throws -> TextConstraint? {
     if let limit = constraints.words, changed > limit { return .words }
     if cost > constraints.edits { return .edits }
     if let share = constraints.maxChange, Double(changed) > share * Double(original.count) {
       return .maxChange
     }
-    if constraints.isLenient { return try isTooLong(text) ? .length : nil }
+    if constraints.isLenient {
+      return try isTooLong(text) ? .length : sentenceObjection(to: text)
+    }
     let looksAtNames = constraints.forbidsClassNames && !classNames.isEmpty
-    if looksAtNames || cost > 0 && constraints.isDictionaryWord != nil {
+    let isWord = cost > 0 && looksForNewWords ? constraints.isDictionaryWord : nil
+    if looksAtNames || isWord != nil {
       let words = TextWords(text)
       if looksAtNames, !formedClassNames(words).isEmpty { return .classNames }
-      if cost > 0, let isWord = constraints.isDictionaryWord {
+      if let isWord {
         let new = words.cores.map { $0.lowercased() }
         if new.contains(where: { !originalWords.contains($0) && isWord($0) }) { return .newWords }
       }

@@ -65,7 +65,8 @@ struct TextSubject {
   func accepts(_ state: TextState) throws -> Bool {
     if state.count < 2 { return true }
     let cost = state.reduce(0) { $0 + (lists[$1.key]?[$1.value].cost ?? 0) }
-    return try checker.objection(to: text(state), changed: state.count, cost: cost) == nil
+    return try checker.objection(
+      to: text(state), changed: state.count, cost: cost, looksForNewWords: false) == nil
   }
 
   /// All states of at least one edit within the budget, few edits first, then by word and rank.

@@ -21,6 +21,23 @@ enum TextAttackOptions {
         "what text.load_mlm gave: suggests words, and its embedding is that of the nearest tokens, CLIP's when not given"
       ),
       .strings(
+        "sources",
+        "where candidates come from, in this order: mlm, wordnet, embed (nearest tokens), chars; alone and greedily chars is LEAF's search, "
+          + "else every edit of one character"
+      ),
+      .choice(
+        "search", TextSearchKind.allCases.map(\.rawValue), default: "greedy",
+        "how combinations of words are searched; the methods beam, genetic, exhaustive set it"),
+      .integer("width", default: 8, range: 1...100_000, "beam: partial edits kept at each depth"),
+      .integer("population", default: 20, range: 2...100_000, "genetic: members of a generation"),
+      .integer(
+        "generations", default: 20, range: 0...100_000, "genetic: generations after the first"),
+      .choice(
+        "importance", WordImportance.allCases.map(\.rawValue),
+        "how words are ordered: by the text without the word, with a literal [UNK] for it, or as they stand; "
+          + "delete, in coattack mode unk_literal, when not given"
+      ),
+      .strings(
         "stop_words",
         "words left alone, Kilpi's own list when not given; coattack compares them with case"),
     ] + MaskedModelOptions.table + [
@@ -35,6 +52,11 @@ enum TextAttackOptions {
       .boolean("no_new_words", default: true, "char: an edit may not make another dictionary word"),
       .number(
         "max_change", range: 0...1, "largest share of changed words; no limit when not given"),
+      .number(
+        "min_word_cos", range: -1...1,
+        "least cosine of a word and its substitute in the mlm's embedding, CLIP's without one; words that are no single token "
+          + "are not judged; no limit when not given"
+      ),
       .number(
         "min_sentence_cos", range: -1...1,
         "least cosine of the sentences before and after, by `encoder`; no limit when not given"),
@@ -57,6 +79,7 @@ enum TextAttackOptions {
     chosen.method = try options.stringIfGiven("method").flatMap {
       TextAttackMethod(rawValue: $0)
     }
+    try readSearch(options, &chosen)
     chosen.words = try options.integer("words")
     chosen.edits = try options.integer("edits")
     chosen.k = try options.integer("k")
@@ -65,16 +88,9 @@ enum TextAttackOptions {
     chosen.forbidsAntonyms = try options.boolean("forbid_antonyms")
     chosen.forbidsNewWords = try options.boolean("no_new_words")
     chosen.maxChange = try options.numberIfGiven("max_change")
+    chosen.minWordCosine = try options.numberIfGiven("min_word_cos")
     chosen.minSentenceCosine = try options.numberIfGiven("min_sentence_cos")
-    chosen.kinds = try (options.stringsIfGiven("kinds") ?? []).map { name in
-      guard let kind = CharacterEdits.Kind(rawValue: name) else {
-        throw options.problem(
-          "kinds", "holds \"\(name.prefix(40))\"",
-          advice: "there are "
-            + CharacterEdits.Kind.allCases.map(\.rawValue).joined(separator: ", "))
-      }
-      return kind
-    }
+    chosen.kinds = try names(options, "kinds") ?? []
     chosen.sites = try options.integer("sites")
     chosen.draws = try options.integerIfGiven("draws")
     chosen.masked = try MaskedModelOptions.read(options)
@@ -85,6 +101,46 @@ enum TextAttackOptions {
       chosen, model: model, mlm: mlm,
       encoder: options.handleIfGiven("encoder", as: MaskedLanguageModel.self),
       objective: objective)
+  }
+
+  /// Sources, search and its sizes; a size goes with its search alone.
+  private static func readSearch(
+    _ options: Options, _ chosen: inout TextAttackFactory.Options
+  ) throws {
+    chosen.sources = try names(options, "sources")
+    if options.has("search") {
+      chosen.search = TextSearchKind(rawValue: try options.string("search"))
+    }
+    let search = chosen.search?.rawValue ?? chosen.method?.rawValue
+    for (name, owner) in [
+      ("width", TextSearchKind.beam), ("population", .genetic), ("generations", .genetic),
+    ] where options.has(name) && search != owner.rawValue {
+      throw options.problem(
+        name, "goes with search = \"\(owner.rawValue)\"",
+        advice: "give that search, or leave it out")
+    }
+    chosen.width = try options.integer("width")
+    chosen.population = try options.integer("population")
+    chosen.generations = try options.integer("generations")
+    chosen.importance = try options.stringIfGiven("importance").flatMap {
+      WordImportance(rawValue: $0)
+    }
+  }
+
+  /// A list of names of one kind.
+  private static func names<Name: RawRepresentable & CaseIterable>(
+    _ options: Options, _ option: String
+  ) throws -> [Name]? where Name.RawValue == String {
+    try options.stringsIfGiven(option)?.map { text in
+      guard let name = Name(rawValue: text) else {
+        let known = Name.allCases.map(\.rawValue)
+        throw options.problem(
+          option, "holds \"\(text.prefix(40))\"",
+          advice: NearestName.suggestion(for: text, among: known).map { "did you mean '\($0)'?" }
+            ?? "there are " + known.joined(separator: ", "))
+      }
+      return name
+    }
   }
 }
 
