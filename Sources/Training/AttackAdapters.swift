@@ -56,6 +56,12 @@ public struct TextAttackSpecification {
   public var attack: TextAttack
   /// All parameters, for records.
   public var record: JSONValue
+  /// The attack with the candidates that SGA's released code takes from a masked language model: one
+  /// row off, 77 tokens (`methods.md` 4.2); nil for an attack that asks no such model.
+  public var released: (() throws -> TextAttackSpecification)?
+  /// The first so many tokens of a text, start and end among them, in the masked language model's
+  /// cut; nil for an attack that asks no such model.
+  public var shortened: ((_ text: String, _ tokens: Int) throws -> String)?
 
   /// Describes an attack.
   public init(name: String, attack: TextAttack, record: JSONValue = .null) {

@@ -37,8 +37,9 @@ public struct MultimodalSpecification {
   public var rounds = 3
   /// `coAttack`: the weight of the text term.
   public var alpha = 3.0
-  /// `coAttack`: the released one-sided start.
-  public var startsOneSided = false
+  /// As released code does: `coAttack` starts on one side; `sga` takes its words from the masked
+  /// language model one row off, and shows the image attack 30 tokens of a text.
+  public var followsRelease = false
   /// `coAttack` over captions: one image for all its captions.
   public var isJoint = false
   /// `sga`: the scaled copies.
@@ -92,14 +93,19 @@ public struct MultimodalSpecification {
     if uses.contains(.coAttack) {
       members += [
         .init("alpha", .number(alpha)), .init("joint", .bool(isJoint)),
-        .init("compat", .bool(startsOneSided)),
       ]
+    }
+    if uses.contains(.coAttack) || uses.contains(.sga) {
+      members.append(.init("compat", .bool(followsRelease)))
     }
     if uses.contains(.sga) {
       members += [
         .init("scales", .array(views.scales.map { .number($0) })),
         .init("noise", .number(views.noise)),
       ]
+      if followsRelease, let released = try? text.released?() {
+        members.append(.init("sga_text", released.record))
+      }
     }
     return .object(members)
   }
@@ -110,7 +116,7 @@ public struct MultimodalSpecification {
       method, image: ImageStep(image.attack, image.settings), text: steps)
     attack.rounds = rounds
     attack.alpha = alpha
-    attack.startsOneSided = startsOneSided
+    attack.startsOneSided = followsRelease
     attack.isJoint = isJoint
     attack.views = views
     attack.methods = methods
@@ -128,6 +134,7 @@ public final class MultimodalSession {
   private let progress: ProgressHandler?
   private var candidates: EncodedPrompts?
   private var blind: (texts: [String], report: TextReport)?
+  private var guided: TextAttack?
 
   /// What the text attack without images did, once it ran.
   public var textReport: TextReport? { blind?.report }
@@ -188,7 +195,17 @@ public final class MultimodalSession {
     TextSteps(
       blind: { try self.blindTexts($0) },
       perImage: classifier?.templates.count == 1 ? { try self.perImage($1, $2) } : nil,
-      against: { try self.against($0, $1) })
+      against: { try self.against($0, $1) }, shown: specification.followsRelease ? shortened : nil)
+  }
+
+  /// What SGA's released code shows the image attack of a text: a misspelt argument leaves 30 tokens,
+  /// those of the masked language model, or without one CLIP's own.
+  private func shortened(_ text: String) throws -> String {
+    if let shortened = specification.text.shortened { return try shortened(text, 30) }
+    guard let tokenizer = model.tokenizer else { return text }
+    let ids = try tokenizer.plainIDs(of: text)
+    let room = 30 - tokenizer.specialCount
+    return ids.count <= room ? text : try tokenizer.plainText(of: Array(ids.prefix(room)))
   }
 
   private func prompts(_ texts: [String]) -> [TextPrompt] {
@@ -199,8 +216,9 @@ public final class MultimodalSession {
   }
 
   /// Random draws of a text depend on the text alone, not on its place in a batch.
-  private func textAttack(_ texts: [String]) -> TextAttack {
-    var attack = specification.text.attack
+  private func textAttack(_ texts: [String], _ form: TextAttack? = nil) -> TextAttack {
+    var attack = form ?? specification.text.attack
+    attack.random = specification.text.attack.random
     attack.progress = progress
     attack.constraints.classNames = classifier?.classNames ?? attack.constraints.classNames
     attack.sampleIDs = texts.map { text in
@@ -218,8 +236,12 @@ public final class MultimodalSession {
   }
 
   private func against(_ texts: [String], _ features: [Tensor]) throws -> [String] {
-    var attack = textAttack(texts)
+    if guided == nil, specification.followsRelease {
+      guided = try specification.text.released?().attack
+    }
+    var attack = textAttack(texts, guided)
     attack.objective = .images(features)
+    attack.importanceObjective = .kl
     return try attack.perturb(prompts(texts), encoder: TextAttackSpecification.encoder(model))
       .texts
   }

@@ -118,9 +118,26 @@ public enum TextAttackFactory {
     }
     if let importance = options.importance { attack.importance = importance }
     let name = options.method?.rawValue ?? defaultName(sources, options.search)
-    return TextAttackSpecification(
+    var specification = TextAttackSpecification(
       name: name, attack: attack,
       record: record(options, name, attack, sources, mlm, encoder: encoder))
+    if let mlm, sources.contains(.mlm) {
+      var released = options
+      released.masked.mode = .coattack
+      released.masked.maxLength = options.masked.maxLength ?? 77
+      specification.released = {
+        try make(
+          released, model: model, mlm: mlm, encoder: encoder, objective: objective,
+          wordNetFolder: wordNetFolder)
+      }
+      specification.shortened = { text, tokens in
+        let ids = try mlm.tokenizer.ids(of: text)
+        let room = max(tokens - 2, 0)
+        return ids.count <= room
+          ? text : try mlm.tokenizer.decode(ids.prefix(room), tidies: true)
+      }
+    }
+    return specification
   }
 
   /// What candidates come from when nothing else is said: the masked language model where one is
@@ -222,6 +239,7 @@ public enum TextAttackFactory {
       masked.stopWords = attack.stopWords.words
       attack.splitting = .singleSpaces
       attack.importance = .unkLiteral
+      attack.importanceObjective = .kl
       attack.constraints.isLenient = true
       attack.scoredText = { try mlm.tokenizer.decode(mlm.tokenizer.ids(of: $0), tidies: true) }
     }

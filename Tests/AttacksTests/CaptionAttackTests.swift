@@ -60,6 +60,28 @@ import Testing
     #expect(alone.captions == [result.captions[0]])
   }
 
+  @Test("sga, compat: the image attack alone is shown less of the texts")
+  func shownTexts() throws {
+    var attack = try Self.attack(.sga)
+    let whole = try Self.run(attack)
+    var asked: [String] = []
+    attack.text.shown = { text in
+      asked.append(text)
+      return "b"
+    }
+    let cut = try Self.run(attack)
+    // Stage 1's texts, each once; stage 3 attacks the captions as they are.
+    #expect(asked.count == 6 && Set(asked).isSubset(of: Toys.table.keys))
+    #expect(cut.captions.map(\.count) == whole.captions.map(\.count))
+    // On a linear encoder every image now leaves "b" alone: its second pixel falls.
+    let (start, end) = (try Self.images().floats(), try cut.images.floats())
+    for row in 0..<3 {
+      let x = Double(start[row * 3 + 1])
+      #expect(abs(Double(end[row * 3 + 1]) - max(x - Toys.epsilon, 0)) < 1e-6)
+    }
+    #expect(try bits(whole.images) != bits(cut.images))
+  }
+
   @Test("Co-Attack: one image a pair, none overwritten; joint: one image for all captions")
   func pairs() throws {
     var attack = try Self.attack(.coAttack)

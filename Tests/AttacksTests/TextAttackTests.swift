@@ -90,6 +90,48 @@ import Testing
     }
   }
 
+  /// 4.2: words are visited by one objective and substituted by another, over the same encodings.
+  @Test func importanceMayHaveAnObjectiveOfItsOwn() throws {
+    let text = "small red dogs chase quick brown cats"
+    let encoder = ToyEncoder()
+    let images = [try Tensor(encoder.features("x y z"), shape: [1, 6])]
+    func run(_ objective: TextObjective, _ ranking: TextObjective?) throws -> TextAttackResult {
+      var attack = self.attack(.greedy, words: 1, objective)
+      attack.importanceObjective = ranking
+      return try attack.perturb([TextPrompt(text)], encoder: encoder.encode).results[0]
+    }
+    func order(_ result: TextAttackResult) -> [Int] {
+      result.importance.sorted { ($1.value, $0.word) < ($0.value, $1.word) }.map(\.word)
+    }
+    let (kl, images1) = (try run(.kl, nil), try run(.images(images), nil))
+    let mixed = try run(.images(images), .kl)
+    #expect(mixed.importance.map(\.value) == kl.importance.map(\.value))
+    #expect(order(mixed) != order(images1), "the two orders must differ here")
+    #expect(mixed.objectiveBefore == images1.objectiveBefore)
+    // The first word by kl at which some substitute moves the text from its images is the one.
+    let evaluator = try ObjectiveEvaluator(
+      .images(images), prompt: 0, clean: encoder.features(text))
+    let words = TextWords(text)
+    func value(_ text: String) throws -> Double {
+      try evaluator.values([encoder.features(text)])[0]
+    }
+    func options(_ word: Int) throws -> [Double] {
+      try (1...3).map { try value(words.replacing([word: "\(words.cores[word])\($0)"])) }
+    }
+    let clean = try value(text)
+    let expected = try order(kl).first { try (options($0).max() ?? clean) > clean }
+    let word = try #require(expected)
+    #expect(mixed.edits.map(\.word) == [word])
+    #expect(mixed.objectiveAfter == (try options(word).max()))
+    // Nothing is encoded twice for the second objective.
+    let fresh = ToyEncoder()
+    var attack = self.attack(.greedy, words: 1, .images(images))
+    attack.importanceObjective = .kl
+    _ = try attack.perturb([TextPrompt(text)], encoder: fresh.encode)
+    #expect(Set(fresh.encoded).count == fresh.encoded.count)
+    #expect(mixed.queries.encoded == fresh.encoded.count)
+  }
+
   /// I23, B38, B42, B44: budget by alignment, stop words untouched, bytes around cores kept.
   @Test(arguments: [0, 1, 2, 9])
   func budgetsHold(words: Int) throws {

@@ -52,12 +52,13 @@ import Testing
       Row(method: .char, stock: [.mlm, .wordNet], sources: nil, name: "char"),
     ]
 
-  /// Random weights over the first 2500 tokens of CLIP's vocabulary, common words among them.
-  static func model() throws -> ClipModel {
+  /// Random weights over the first tokens of CLIP's vocabulary, common words among them.
+  static func model(vocabulary: Int = 2500) throws -> ClipModel {
     let model = try ClipModel.random(
       ClipConfiguration(
         embedding: 8, imageSize: 8, patchSize: 4, vision: .init(width: 8, layers: 1, heads: 2),
-        text: .init(width: 8, layers: 1, heads: 2), vocabulary: 2500, endToken: nil), seed: 5)
+        text: .init(width: 8, layers: 1, heads: 2), vocabulary: vocabulary,
+        endToken: vocabulary > 49407 ? 49407 : nil), seed: 5)
     model.tokenizer = try BytePairTokenizer.standard()
     return model
   }

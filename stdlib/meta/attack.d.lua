@@ -1009,7 +1009,7 @@ function attack.text(model, prompts, options) end
 ---@field rounds? integer # alternating: the most rounds; default 3
 ---@field alpha? number # co-attack: weight of the text term; default 3
 ---@field joint? boolean # co-attack on captions: one image for all its captions, not one for each; default false
----@field compat? boolean # co-attack: the released code's one-sided start x + U(0, eps); default false
+---@field compat? boolean # as released code does: co-attack starts at x + U(0, eps); sga takes an mlm's words one row off (mode coattack, 77 tokens) and shows the image attack 30 tokens of a text; default false
 ---@field scales? number[] # sga: scales of the image's copies; default {0.5, 0.75, 1.25, 1.5}
 ---@field noise? number # sga: deviation of the copies' noise in pixel units; default 0.05
 ---@field methods? string|string[] # worst: what is chosen from for each sample; all methods that fit when not given

@@ -112,7 +112,9 @@ struct FeatureStage {
       throw KilpiError("", "method \"sga\" needs a text attack against images")
     }
     let ball = try attack.ballAttack(.sga)
-    let first = try summed(moved(captions, from: images, by: against))
+    var texts = try moved(captions, from: images, by: against)
+    if let shown = attack.text.shown { texts = try texts.map { try $0.map(shown) } }
+    let first = try summed(texts)
     var settings = settings()
     // Values under fresh noise do not tell which point is better: the last one is the result.
     settings.keep = settings.keep ?? .last

@@ -32,12 +32,18 @@ public struct TextSteps {
   public var perImage: PerImage?
   /// What `sga` uses.
   public var against: Against?
+  /// `sga`: what the image attack is shown of an adversarial text; nil: the whole text.
+  public var shown: ((_ text: String) throws -> String)?
 
   /// Names the forms that there are.
-  public init(blind: @escaping Blind, perImage: PerImage? = nil, against: Against? = nil) {
+  public init(
+    blind: @escaping Blind, perImage: PerImage? = nil, against: Against? = nil,
+    shown: ((String) throws -> String)? = nil
+  ) {
     self.blind = blind
     self.perImage = perImage
     self.against = against
+    self.shown = shown
   }
 }
 

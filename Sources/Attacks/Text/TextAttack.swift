@@ -50,6 +50,8 @@ public struct TextAttack {
   public var search = TextSearch.greedy
   /// How greedy orders words.
   public var importance = WordImportance.delete
+  /// What importance is measured by; nil: by `objective`.
+  public var importanceObjective: TextObjective?
   /// What candidates must satisfy, the budgets among it.
   public var constraints = TextConstraints()
   /// What separates words.
@@ -89,8 +91,8 @@ public struct TextAttack {
         constraints, original: TextWords(prompts[$0].text, splitting: splitting))
     }
     let scoring = try TextScoring(
-      encoder: encoder, batch: batch, objective: objective, checkers: checkers,
-      imageIndices: distinct)
+      encoder: encoder, batch: batch, objective: objective, ranking: importanceObjective,
+      checkers: checkers, imageIndices: distinct)
     var run = TextRun(attack: self, scoring: scoring)
     run.subjects = try subjects(
       distinct.map { prompts[$0] }, scoring.prompts.map(\.checker), listing: characters == nil)

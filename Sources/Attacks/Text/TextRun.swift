@@ -144,7 +144,7 @@ struct TextRun {
           }
         ))
     }
-    let values = try scoring.values(requests)
+    let values = try scoring.importances(requests)
     var orders = [[Int]](repeating: [], count: subjects.count)
     for (request, values) in zip(requests, values) {
       let subject = subjects[request.prompt]

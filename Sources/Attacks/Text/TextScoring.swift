@@ -25,8 +25,11 @@ final class TextScoring {
   /// One prompt under attack.
   struct Prompt {
     var evaluator: ObjectiveEvaluator
+    /// What importance is measured by, where that is another objective.
+    var ranking: ObjectiveEvaluator?
     var checker: ConstraintChecker
     var values: [TextKey: Double] = [:]
+    var importances: [TextKey: Double] = [:]
     var queries = TextQueries()
   }
 
@@ -36,26 +39,36 @@ final class TextScoring {
   private var width: Int?
 
   /// Encodes the clean texts and prepares each prompt's objective.
+  ///
+  /// - Parameter ranking: what importance is measured by; nil: the objective.
   init(
     encoder: @escaping TextEncoder, batch: Int, objective: TextObjective,
-    checkers: [ConstraintChecker], imageIndices: [Int]
+    ranking: TextObjective? = nil, checkers: [ConstraintChecker], imageIndices: [Int]
   ) throws {
     self.encoder = encoder
     self.batch = batch
     let texts = checkers.map(\.original.text)
     let (rows, fresh) = try encode(texts, keys: zip(checkers, texts).map { try $0.key(of: $1) })
-    var references = rows
-    if case .l2(let reference?) = objective {
-      references = try Self.rows(of: reference(texts), count: texts.count)
+    func evaluators(_ objective: TextObjective) throws -> [ObjectiveEvaluator] {
+      var references = rows
+      if case .l2(let reference?) = objective {
+        references = try Self.rows(of: reference(texts), count: texts.count)
+      }
+      return try zip(imageIndices, references).map {
+        try ObjectiveEvaluator(objective, prompt: $0, clean: $1)
+      }
     }
+    let own = try evaluators(objective)
+    let ranking = try ranking.map(evaluators)
     for (index, checker) in checkers.enumerated() {
-      let evaluator = try ObjectiveEvaluator(
-        objective, prompt: imageIndices[index], clean: references[index])
-      var prompt = Prompt(evaluator: evaluator, checker: checker)
+      let evaluator = own[index]
+      var prompt = Prompt(evaluator: evaluator, ranking: ranking?[index], checker: checker)
       prompt.queries.encoded = fresh[index] ? 1 : 0
       prompt.queries.cached = fresh[index] ? 0 : 1
       let value = try evaluator.values([rows[index]])[0]
-      prompt.values[try checker.key(of: texts[index])] = try Self.finite(value, texts[index])
+      let key = try checker.key(of: texts[index])
+      prompt.values[key] = try Self.finite(value, texts[index])
+      prompt.importances[key] = try prompt.ranking?.values([rows[index]])[0]
       prompts.append(prompt)
     }
   }
@@ -68,6 +81,17 @@ final class TextScoring {
 
   /// Objectives of texts for several prompts at once; equal texts are encoded once.
   func values(_ requests: [(prompt: Int, texts: [String])]) throws -> [[Double]] {
+    try answers(requests) { $0.values[$1] }
+  }
+
+  /// The same by what importance is measured by; a text is encoded once for both.
+  func importances(_ requests: [(prompt: Int, texts: [String])]) throws -> [[Double]] {
+    try answers(requests) { $0.ranking == nil ? $0.values[$1] : $0.importances[$1] }
+  }
+
+  private func answers(
+    _ requests: [(prompt: Int, texts: [String])], _ value: (Prompt, TextKey) -> Double?
+  ) throws -> [[Double]] {
     var texts: [String] = []
     var keys: [TextKey] = []
     var owners: [Int] = []
@@ -93,7 +117,7 @@ final class TextScoring {
     try evaluate(texts, keys: keys, owners: owners)
     return try zip(requests, requested).map { request, keys in
       try keys.map { key in
-        guard let value = prompts[request.prompt].values[key] else {
+        guard let value = value(prompts[request.prompt], key) else {
           throw KilpiError("", "a text was not evaluated")
         }
         return value
@@ -113,7 +137,13 @@ final class TextScoring {
       let owner = owners[first]
       var end = first
       while end < texts.count, owners[end] == owner { end += 1 }
-      let values = try prompts[owner].evaluator.values(Array(rows[first..<end]))
+      let part = Array(rows[first..<end])
+      let values = try prompts[owner].evaluator.values(part)
+      if let ranks = try prompts[owner].ranking?.values(part) {
+        for (index, rank) in zip(first..<end, ranks) {
+          prompts[owner].importances[keys[index]] = try Self.finite(rank, texts[index])
+        }
+      }
       for index in first..<end {
         prompts[owner].values[keys[index]] = try Self.finite(values[index - first], texts[index])
         if fresh[index] {

@@ -20,7 +20,10 @@ enum MultimodalOptions {
       "joint", default: false,
       "co-attack on captions: one image for all its captions, not one for each"),
     .boolean(
-      "compat", default: false, "co-attack: the released code's one-sided start x + U(0, eps)"),
+      "compat", default: false,
+      "as released code does: co-attack starts at x + U(0, eps); sga takes an mlm's words one row off (mode coattack, 77 tokens) and shows "
+        + "the image attack 30 tokens of a text"
+    ),
     .numbers("scales", default: [0.5, 0.75, 1.25, 1.5], "sga: scales of the image's copies"),
     .number(
       "noise", default: 0.05, range: 0...1, "sga: deviation of the copies' noise in pixel units"),
@@ -48,7 +51,7 @@ enum MultimodalOptions {
     chosen.rounds = try options.integer("rounds")
     chosen.alpha = try options.number("alpha")
     chosen.isJoint = try options.boolean("joint")
-    chosen.startsOneSided = try options.boolean("compat")
+    chosen.followsRelease = try options.boolean("compat")
     chosen.views.scales = try options.numbers("scales")
     chosen.views.noise = try options.number("noise")
     chosen.methods = try (options.stringsIfGiven("methods") ?? []).map { name in

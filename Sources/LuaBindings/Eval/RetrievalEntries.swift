@@ -104,7 +104,7 @@ enum RetrievalEntries {
         method, image: try MultimodalOptions.image(table.options("image"), call, method),
         text: try TextAttackOptions.specification(table.options("text"), call, model: model))
       chosen.alpha = try table.number("alpha")
-      chosen.startsOneSided = try table.boolean("compat")
+      chosen.followsRelease = try table.boolean("compat")
       chosen.views.scales = try table.numbers("scales")
       chosen.views.noise = try table.number("noise")
       return chosen
