@@ -60,6 +60,57 @@ import Testing
     #expect(alone.captions == [result.captions[0]])
   }
 
+  /// The least alike of the members for each image, nothing mixed, nothing outside the budget.
+  @Test("worst: for each image the member that is least alike, clean among them")
+  func worst() throws {
+    let clean = try Self.images()
+    let methods: [MultimodalMethod] = [.independent, .coAttack, .sga]
+    func means(_ values: [Double]) -> [Double] {
+      Captions.grouped(values, like: Self.captions).map { $0.reduce(0, +) / Double($0.count) }
+    }
+    var members: [String: CaptionAttackResult] = [:]
+    for method in methods {
+      var attack = try Self.attack(method)
+      attack.isJoint = true
+      members[method.scenario] = try Self.run(attack)
+    }
+    var attack = try Self.attack(.worst)
+    let result = try Self.run(attack)
+    #expect(result.members == ["clean", "mm_sep", "mm_co", "mm_sga"])
+    #expect(result.images.shape == [3, 3, 1, 1] && result.similarityAfter.count == 6)
+    let found = means(result.similarityAfter)
+    for row in 0..<3 {
+      let all = members.mapValues { means($0.similarityAfter)[row] }
+      let least = all.values.reduce(means(result.similarityBefore)[row], min)
+      #expect(found[row] == least, "image \(row)")
+      let member = try #require(members[result.chosen[row]])
+      #expect(result.captions[row] == member.captions[row])
+      #expect(
+        try bits(result.images.narrowed(0, start: row, length: 1))
+          == bits(member.images.narrowed(0, start: row, length: 1)))
+    }
+    #expect(try (result.images - clean).abs().max().item() <= Toys.epsilon + 1e-7)
+    #expect(
+      result.image.forwards
+        == (0..<3).map { row in members.values.reduce(0) { $0 + $1.image.forwards[row] } })
+    // Fewer members; a member that is worse than doing nothing leaves the images clean.
+    attack.methods = [.independent]
+    attack.text.blind = { $0 }
+    attack.image.settings.budget = try Budget(.linf, 0)
+    let idle = try Self.run(attack)
+    #expect(idle.members == ["clean", "mm_sep"] && idle.chosen == ["clean", "clean", "clean"])
+    #expect(try bits(idle.images) == bits(clean) && idle.captions == Self.captions)
+    // Other images make no difference.
+    attack = try Self.attack(.worst)
+    let alone = try attack.run(
+      Toys.encoder, images: clean.narrowed(0, start: 0, length: 1), captions: [Self.captions[0]])
+    #expect(try alone.images.floats() == Array(result.images.floats()[0..<3]))
+    #expect(alone.chosen == [result.chosen[0]] && alone.captions == [result.captions[0]])
+    // Without a text attack against images all but sga remain.
+    attack.text.against = nil
+    #expect(try Self.run(attack).members == ["clean", "mm_sep", "mm_co"])
+  }
+
   @Test("sga, compat: the image attack alone is shown less of the texts")
   func shownTexts() throws {
     var attack = try Self.attack(.sga)
@@ -188,7 +239,12 @@ import Testing
       #expect(
         message { _ = try Self.run(Self.attack(method)) }
           == "method \"\(method.rawValue)\" needs labels "
-          + "(captions take \"independent\", \"co-attack\" or \"sga\")")
+          + "(captions take \"independent\", \"co-attack\", \"sga\" or \"worst\")")
+      var worst = try Self.attack(.worst)
+      worst.methods = [.sga, method]
+      let whole = worst
+      #expect(
+        message { _ = try Self.run(whole) }.hasPrefix("method \"\(method.rawValue)\" needs labels"))
     }
     let attack = try Self.attack(.sga)
     #expect(

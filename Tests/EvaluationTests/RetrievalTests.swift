@@ -142,7 +142,7 @@ import Training
     #expect(
       report.scenarios.map(\.label) == [
         "clean", "image/pgd", "image/away", "text/char", "text/img", "mm_sep/pgd + char",
-        "mm_co/pgd + char", "mm_sga/pgd + char",
+        "mm_co/pgd + char", "mm_sga/pgd + char", "mm_worst/pgd + char",
       ])
     for row in report.scenarios {
       let ranks = try #require(row.ranks)
@@ -158,12 +158,28 @@ import Training
     let both = try #require(report.scenario("mm_sep"))
     #expect(both.texts == texts.texts && both.largest?.l2 == pixels.largest?.l2)
     #expect(texts.changedTexts > 5 && texts.encodedTexts > 10)
+    // Every query at its worst over the members' galleries, which include the clean one.
+    let worst = try #require(report.scenario("mm_worst"))
+    let galleries = try ["clean", "mm_sep", "mm_co", "mm_sga"].map {
+      try #require(report.scenario($0)?.ranks)
+    }
+    for direction in RetrievalDirection.allCases {
+      let found = try #require(worst.ranks).ranks(direction)
+      for (index, rank) in found.enumerated() {
+        #expect(rank == galleries.map { $0.ranks(direction)[index] }.max())
+      }
+    }
+    #expect(
+      worst.record["members"]?.array?.map(\.string) == ["clean", "mm_sep", "mm_co", "mm_sga"])
+    let parts = try ["mm_sep", "mm_co", "mm_sga"].map { try #require(report.scenario($0)) }
+    #expect(worst.forwards == parts.reduce(0) { $0 + $1.forwards })
+    #expect(worst.largest?.linf == parts.compactMap { $0.largest?.linf }.max())
     // A caption moves from its image or stays.
     #expect(report.scenario("text/img")?.texts != texts.texts)
     // The gallery's batches change nothing but rounding of products.
     evaluation.batch = 4
-    let parts = try evaluation.run(model, data: Self.data())
-    for (a, b) in zip(report.scenarios, parts.scenarios) { #expect(a.texts == b.texts) }
+    let again = try evaluation.run(model, data: Self.data())
+    for (a, b) in zip(report.scenarios, again.scenarios) { #expect(a.texts == b.texts) }
     #expect(report.table().contains("dots, 6 images and 10 captions"))
     #expect(report.table().contains("linf 8/255 at 8 x 8 pixels (native)"))
     let json = try JSONValue.parse(report.json.serialized(indent: 2))
@@ -172,12 +188,12 @@ import Training
     #expect(row?["parameters"]?["objective"]?.string == "kl")
     #expect(json["ties"]?.string == "pessimistic, own items last")
     let lines = report.itemLines.split(separator: "\n")
-    #expect(lines.count == 8 * 6)
+    #expect(lines.count == 9 * 6)
     #expect(
       try JSONValue.parse(String(lines[0]))["captions"]?.array?.map(\.string) == [
         "a red dot", "red",
       ])
-    #expect(report.csv.split(separator: "\r\n").count == 1 + 8 * 2 * 3)
+    #expect(report.csv.split(separator: "\r\n").count == 1 + 9 * 2 * 3)
   }
 
   @Test("B48: parts of a split and foreign counts are said, training splits refused")
@@ -213,8 +229,15 @@ import Training
         $0.multimodal = [
           MultimodalSpecification(.adaptive, image: try Self.image(), text: try Self.text(model))
         ]
-      } == "method \"adaptive\" needs labels (captions take \"independent\", \"co-attack\" or "
-        + "\"sga\")")
+      } == "method \"adaptive\" needs labels (captions take \"independent\", \"co-attack\", "
+        + "\"sga\" or \"worst\")")
+    #expect(
+      try message(data) {
+        var both = MultimodalSpecification(
+          .worst, image: try Self.image(), text: try Self.text(model))
+        both.methods = [.sga, .alternating]
+        $0.multimodal = [both]
+      }.hasPrefix("method \"alternating\" needs labels"))
     #expect(try message(data) { $0.batch = 0 } == "batch is 0, at least 1 is needed")
   }
 }

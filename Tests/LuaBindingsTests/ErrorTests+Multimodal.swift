@@ -89,7 +89,14 @@ extension ErrorTests {
     ErrorCase(
       call + #"{{"a cat"}}, nil, {method = "adaptive"})"#,
       #"attack.multimodal: method "adaptive" needs labels (captions take "independent", "#
-        + #""co-attack" or "sga")"#),
+        + #""co-attack", "sga" or "worst")"#),
+    ErrorCase(
+      call + #"{{"a cat"}}, nil, {method = "worst", methods = {"image-first"}})"#,
+      #"attack.multimodal: method "image-first" needs labels (captions take "independent", "#
+        + #""co-attack", "sga" or "worst")"#),
+    ErrorCase(
+      retrieval + #"attack = {multimodal = {method = "worst", methods = {"sgb"}}}}"#,
+      #"eval.retrieval: option 'attack.multimodal.methods' holds "sgb" (did you mean 'sga'?)"#),
     ErrorCase(
       call + #"{{"a cat"}, {"a dog"}}, nil, {method = "sga"})"#,
       #"attack.multimodal: there are captions for 2 images, 1 are given"#),
@@ -122,7 +129,7 @@ extension ErrorTests {
     ErrorCase(
       retrieval + #"attack = {multimodal = {method = "adaptive"}}}"#,
       #"eval.retrieval: option 'attack.multimodal.method' must be one of "independent", "#
-        + #""co-attack", "sga", got "adaptive""#),
+        + #""co-attack", "sga", "worst", got "adaptive""#),
     ErrorCase(
       retrieval + #"attack = {image = 3}}"#,
       #"eval.retrieval: option 'attack.image' must be a table, got number"#),

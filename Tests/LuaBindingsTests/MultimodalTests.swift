@@ -82,6 +82,8 @@ import Testing
       end
       local adv = run({method = "co-attack", joint = true}, captions)
       print(adv:size(1))
+      local worst, texts, r = run({method = "worst"}, captions)
+      print(worst:size(1), #texts[3], #r.similarity_after, table.concat(r.members, " "), #r.chosen)
       local one, texts = attack.multimodal(model, x[1], {"a cat"}, nil,
         {method = "sga", text = small, image = {steps = 2}})
       print(one:ndim(), #texts, #texts[1])
@@ -91,6 +93,7 @@ import Testing
       co-attack\t6\t4\t2\t1\t6
       sga\t4\t4\t2\t1\t6
       4
+      4\t2\t6\tclean mm_sep mm_co mm_sga\t4
       3\t1\t1
 
       """),
@@ -143,7 +146,8 @@ import Testing
         image = {{steps = 2, eps = "8/255"}, {method = "fgsm", objective = "captions"}},
         text = {method = "char", sites = 2, objective = "img"},
         multimodal = {{method = "co-attack", image = {steps = 2}, text = small},
-          {method = "sga", image = {steps = 2}, text = small, scales = {0.5}}}}}
+          {method = "sga", image = {steps = 2}, text = small, scales = {0.5}},
+          {method = "worst", image = {steps = 2}, text = small, methods = {"independent"}}}}}
       print(tostring(r))
       for _, row in ipairs(r:to_table().scenarios) do
         local tr, ir = row.tr["R@1"], row.ir["R@5"]
@@ -153,13 +157,14 @@ import Testing
       print(r:table():find("tiny: memory, 4 images and 6 captions", 1, true) ~= nil)
       """,
       """
-      retrieval report: clean, image/pgd, image/fgsm, text/char, mm_co/pgd + char, mm_sga/pgd + char
+      retrieval report: clean, image/pgd, image/fgsm, text/char, mm_co/pgd + char, mm_sga/pgd + char, mm_worst/pgd + char
       clean\t4\t6\ttrue\t0.0
       image/pgd\t4\t6\ttrue\t0.0
       image/fgsm\t4\t6\ttrue\t0.0
       text/char\t4\t6\ttrue\t0.0
       mm_co/pgd + char\t4\t6\ttrue\t0.0
       mm_sga/pgd + char\t4\t6\ttrue\t0.0
+      mm_worst/pgd + char\t4\t6\ttrue\t0.0
       true
 
       """),

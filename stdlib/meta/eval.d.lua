@@ -310,7 +310,7 @@ function eval.compare(options) end
 ---@class eval.retrievalOptions.attack
 ---@field image? table # an attack on all images {method = "pgd", objective = "kl"|"cosine"|"captions", …}, or a list of such
 ---@field text? table # an attack on all captions {method = "synonym", objective = "kl"|"img", …}, or a list of such
----@field multimodal? table # {method = "independent"|"co-attack"|"sga", image = {…}, text = {…}}, or a list of such
+---@field multimodal? table # {method = "independent"|"co-attack"|"sga"|"worst", image = {…}, text = {…}}, or a list of such
 
 ---@class eval.retrievalOptions
 ---@field model clip_model # what to evaluate
@@ -321,7 +321,7 @@ function eval.compare(options) end
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 ---@field out? string # folder for report.json, tables and one line an image
 
---- Recall at 1, 5 and 10 in both directions over a set of images with captions (a test split), clean and with every image, every caption or both attacked; ties are broken against the own item. Both success rates are given: drop, points of recall lost, and lost, the share of items found before that are not found any more. Attacks see an image with its own captions alone. Co-Attack and sga have eps = 2/255 unless told otherwise. Print r:table(), read r:recall(scenario, direction, k).
+--- Recall at 1, 5 and 10 in both directions over a set of images with captions (a test split), clean and with every image, every caption or both attacked; ties are broken against the own item. Both success rates are given: drop, points of recall lost, and lost, the share of items found before that are not found any more. Attacks see an image with its own captions alone. worst counts each query at its worst over the galleries of its `methods` and the clean one. Co-Attack and sga have eps = 2/255 unless told otherwise. Print r:table(), read r:recall(scenario, direction, k).
 ---
 ---```lua
 ---local model, x = clip.create("tiny"), tensor.rand{3, 3, 16, 16}

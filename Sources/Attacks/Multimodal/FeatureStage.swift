@@ -190,7 +190,7 @@ private final class ViewNoise {
 /// Lists of captions, one list an image.
 enum Captions {
   /// A flat list cut into lists as long as those of `lists`.
-  static func grouped(_ flat: [String], like lists: [[String]]) -> [[String]] {
+  static func grouped<Value>(_ flat: [Value], like lists: [[String]]) -> [[Value]] {
     var start = 0
     return lists.map { list in
       defer { start += list.count }

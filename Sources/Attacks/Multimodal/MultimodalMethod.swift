@@ -1,3 +1,5 @@
+internal import Diagnostics
+
 /// How an image attack and a text attack are put together (`methods.md` 4).
 ///
 /// | method | row | procedure |
@@ -38,8 +40,27 @@ public enum MultimodalMethod: String, Sendable, CaseIterable {
     }
   }
 
-  /// The methods that images with captions, which have no classes, can be attacked by.
-  public static let captioned: [MultimodalMethod] = [.independent, .coAttack, .sga]
+  /// The methods that images with captions, which have no classes, can be attacked by; `worst`
+  /// chooses from the others.
+  public static let captioned: [MultimodalMethod] = [.independent, .coAttack, .sga, .worst]
+
+  /// What `worst` chooses from where images have captions.
+  ///
+  /// - Parameter methods: what is asked for; empty for all.
+  /// - Throws: `KilpiError` for a method that needs classes.
+  public static func captionMembers(_ methods: [MultimodalMethod]) throws -> [MultimodalMethod] {
+    for method in methods { try method.checkTakesCaptions() }
+    return methods.isEmpty ? captioned.filter { $0 != .worst } : methods
+  }
+
+  /// - Throws: `KilpiError` when the method needs classes.
+  public func checkTakesCaptions() throws {
+    guard Self.captioned.contains(self) else {
+      throw KilpiError(
+        "", "method \"\(rawValue)\" needs labels",
+        advice: "captions take \"independent\", \"co-attack\", \"sga\" or \"worst\"")
+    }
+  }
 
   /// True where every image meets prompts of its own.
   var choosesPromptsPerImage: Bool {

@@ -43,7 +43,8 @@ public struct RetrievalEvaluation {
   public var images: [ImageAttack] = []
   /// Attacks on captions.
   public var texts: [TextAttack] = []
-  /// Attacks on both: `independent`, `coAttack` or `sga`; an image of the gallery is one image, so
+  /// Attacks on both: `independent`, `coAttack`, `sga`, or for each query the `worst` of their
+  /// galleries and the clean one; an image of the gallery is one image, so
   /// Co-Attack attacks it for all its captions jointly.
   public var multimodal: [MultimodalSpecification] = []
   /// Images worked on together, at least 1.
@@ -76,10 +77,9 @@ public struct RetrievalEvaluation {
         "", "retrieval is measured on a test split, this is '\(data.split)' of \(data.name)",
         advice: "open it with split = \"test\"")
     }
-    for both in multimodal where !MultimodalMethod.captioned.contains(both.method) {
-      throw KilpiError(
-        "", "method \"\(both.method.rawValue)\" needs labels",
-        advice: "captions take \"independent\", \"co-attack\" or \"sga\"")
+    for both in multimodal {
+      try both.method.checkTakesCaptions()
+      _ = try MultimodalMethod.captionMembers(both.methods)
     }
     for labels in [
       images.map(\.specification.name), texts.map(\.specification.name),

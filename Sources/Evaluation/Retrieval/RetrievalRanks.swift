@@ -49,6 +49,18 @@ public struct RetrievalRanks: Equatable, Sendable {
     textToImage = try Self.ranks(of: texts, among: images, own: owners.map { [$0] })
   }
 
+  /// Of each query the worse of its ranks in two galleries of the same items.
+  func worse(_ other: RetrievalRanks) -> RetrievalRanks {
+    RetrievalRanks(
+      imageToText: zip(imageToText, other.imageToText).map(max),
+      textToImage: zip(textToImage, other.textToImage).map(max))
+  }
+
+  private init(imageToText: [Int], textToImage: [Int]) {
+    self.imageToText = imageToText
+    self.textToImage = textToImage
+  }
+
   /// The ranks of one direction.
   public func ranks(_ direction: RetrievalDirection) -> [Int] {
     direction == .imageToText ? imageToText : textToImage

@@ -5,7 +5,7 @@ internal import Tensors
 
 /// One row of a retrieval result: what was attacked, and where own items then stand.
 public struct RetrievalScenario {
-  /// What was changed; of the multimodal rows `mm_sep`, `mm_co` and `mm_sga`.
+  /// What was changed; of the multimodal rows `mm_sep`, `mm_co`, `mm_sga` and `mm_worst`.
   public let kind: ScenarioKind
   /// The attack's name; empty for `clean`.
   public let attack: String
@@ -83,6 +83,26 @@ public struct RetrievalScenario {
     if (try? images.withPixels { $0.allSatisfy { $0 >= 0 && $0 <= 1 } }) != true {
       problems.append("adversarial pixels leave 0 … 1")
     }
+  }
+
+  /// Takes over whatever queries fare worse in another row, and adds its costs.
+  ///
+  /// A caption is the one that finds its image worst.
+  mutating func add(_ other: RetrievalScenario) {
+    if let own = ranks, let theirs = other.ranks {
+      for index in texts.indices where theirs.textToImage[index] > own.textToImage[index] {
+        texts[index] = other.texts[index]
+      }
+      ranks = own.worse(theirs)
+    }
+    if let change = other.largest {
+      let old = largest ?? (0, 0, 0)
+      largest = (max(old.linf, change.linf), max(old.l2, change.l2), max(old.l1, change.l1))
+    }
+    forwards += other.forwards
+    backwards += other.backwards
+    seconds += other.seconds
+    problems += other.problems.map { "\(other.label): \($0)" }
   }
 
   mutating func take(_ report: TextReport) {

@@ -34,7 +34,10 @@ final class RetrievalRun {
   }
 
   func report(_ name: String) throws -> RetrievalReport {
-    planned = data.count * (1 + evaluation.images.count + evaluation.multimodal.count)
+    let galleries = try evaluation.multimodal.reduce(0) { count, both in
+      try count + (both.method == .worst ? MultimodalMethod.captionMembers(both.methods).count : 1)
+    }
+    planned = data.count * (1 + evaluation.images.count + galleries)
     var clean = RetrievalScenario(kind: .clean)
     let begin = ContinuousClock.now
     let images = try eachBatch("clean") { batch in
@@ -49,7 +52,9 @@ final class RetrievalRun {
     var rows = [clean]
     for attack in evaluation.images { rows.append(try row(attack)) }
     for attack in evaluation.texts { rows.append(try row(attack)) }
-    for attack in evaluation.multimodal { rows.append(try row(attack)) }
+    for attack in evaluation.multimodal {
+      rows.append(try attack.method == .worst ? worst(attack, clean) : row(attack))
+    }
     return RetrievalReport(
       name: name.isEmpty ? model.origin : name, data: data, captions: grouped, owners: owners,
       resolution: resolution, scenarios: rows,
@@ -150,6 +155,29 @@ final class RetrievalRun {
     row.changedTexts = zip(captions, changed).count { $0 != $1 }
     row.ranks = try ranks(images: moved, texts: encoder.text(changed))
     row.seconds = begin.seconds
+    return row
+  }
+
+  /// Every query at its worst over the members' galleries and the clean one; each gallery is
+  /// adversarial as a whole.
+  private func worst(
+    _ specification: MultimodalSpecification, _ clean: RetrievalScenario
+  ) throws -> RetrievalScenario {
+    var row = RetrievalScenario(kind: ScenarioKind(.worst), attack: specification.name)
+    row.budget = specification.image.settings.budget
+    row.ranks = clean.ranks
+    row.texts = captions
+    var members = [JSONValue.string("clean")]
+    for method in try MultimodalMethod.captionMembers(specification.methods) {
+      var member = specification
+      member.method = method
+      let gallery = try self.row(member)
+      members.append(.string(gallery.kind.rawValue))
+      row.add(gallery)
+    }
+    row.changedTexts = zip(captions, row.texts).count { $0 != $1 }
+    row.record = .object(
+      (specification.record.object ?? []) + [.init("members", .array(members))])
     return row
   }
 

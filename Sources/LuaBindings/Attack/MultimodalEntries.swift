@@ -54,7 +54,13 @@ enum MultimodalOptions {
     chosen.followsRelease = try options.boolean("compat")
     chosen.views.scales = try options.numbers("scales")
     chosen.views.noise = try options.number("noise")
-    chosen.methods = try (options.stringsIfGiven("methods") ?? []).map { name in
+    chosen.methods = try members(options)
+    return chosen
+  }
+
+  /// What `worst` chooses from.
+  static func members(_ options: Options) throws -> [MultimodalMethod] {
+    try (options.stringsIfGiven("methods") ?? []).map { name in
       guard let member = MultimodalMethod(rawValue: name), member != .worst else {
         let names = MultimodalMethod.allCases.filter { $0 != .worst }.map(\.rawValue)
         throw options.problem(
@@ -64,7 +70,6 @@ enum MultimodalOptions {
       }
       return member
     }
-    return chosen
   }
 
   /// The image attack of a method: `co-attack` and `sga` have 2/255 for their budget unless told
@@ -95,7 +100,8 @@ extension AttackLibrary {
         feature space; worst: the best of several for each sample. `image` and `text` are tables as \
         attack.pgd and attack.text take them, with `method`. The prompts come back as one list, or where \
         images have their own as one list an image. Captions in place of labels (a string or a list for \
-        each image, prompts nil) take independent, co-attack and sga, and come back in lists. The report \
+        each image, prompts nil) take independent, co-attack, sga and the worst of them (for each image the \
+        pair that is least alike), and come back in lists. The report \
         has success, image_success, text_success, clean_correct and loss per sample, and the reports of \
         both parts under image and text.
         """,
@@ -179,6 +185,10 @@ extension AttackLibrary {
       "similarity_after": result.similarityAfter, "image": AttackRecords.record(result.image),
     ]
     if let text = session.textReport { record["text"] = AttackRecords.record(text) }
+    if !result.members.isEmpty {
+      record["members"] = result.members
+      record["chosen"] = result.chosen
+    }
     let isOne = isSingle && result.images.shape[0] == 1
     return [isOne ? try result.images.squeezed(0) : result.images, result.captions, record]
   }

@@ -38,7 +38,10 @@ enum RetrievalEntries {
         "how the two attacks are put together"),
       .table("image", ImageAttackOptions.table, "the image attack"),
       .table("text", TextAttackOptions.table, "the text attack"),
-    ] + MultimodalOptions.own.filter { ["alpha", "compat", "scales", "noise"].contains($0.name) }
+    ]
+    + MultimodalOptions.own.filter {
+      ["alpha", "compat", "scales", "noise", "methods"].contains($0.name)
+    }
 
   private static let attack: [OptionSpec] = [
     .any(
@@ -51,7 +54,7 @@ enum RetrievalEntries {
     ),
     .any(
       "multimodal", type: "table",
-      "{method = \"independent\"|\"co-attack\"|\"sga\", image = {…}, text = {…}}, or a list of such"
+      "{method = \"independent\"|\"co-attack\"|\"sga\"|\"worst\", image = {…}, text = {…}}, or a list of such"
     ),
   ]
 
@@ -61,7 +64,8 @@ enum RetrievalEntries {
       Recall at 1, 5 and 10 in both directions over a set of images with captions (a test split), clean \
       and with every image, every caption or both attacked; ties are broken against the own item. Both \
       success rates are given: drop, points of recall lost, and lost, the share of items found before \
-      that are not found any more. Attacks see an image with its own captions alone. Co-Attack and sga \
+      that are not found any more. Attacks see an image with its own captions alone. worst counts each \
+      query at its worst over the galleries of its `methods` and the clean one. Co-Attack and sga \
       have eps = 2/255 unless told otherwise. Print r:table(), read r:recall(scenario, direction, k).
       """,
     options: [
@@ -107,6 +111,7 @@ enum RetrievalEntries {
       chosen.followsRelease = try table.boolean("compat")
       chosen.views.scales = try table.numbers("scales")
       chosen.views.noise = try table.number("noise")
+      chosen.methods = try MultimodalOptions.members(table)
       return chosen
     }
     evaluation.batch = try options.integer("batch")
