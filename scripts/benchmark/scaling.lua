@@ -83,7 +83,7 @@ local rows <const> = {
     cost = function(n)
       local cls = model:classifier(names(n))
       local x <const> = tensor.rand({ 4, 3, 224, 224 }, { seed = 1 })
-      local options = { steps = 1, random_start = false, progress = false, keep = "last" }
+      local options = { steps = 1, progress = false, probes = false, keep = "last" }
       return seconds(function() attack.pgd(cls, x, labels(4), options) end)
     end,
   },
@@ -92,7 +92,7 @@ local rows <const> = {
     cost = function(n)
       local cls = model:classifier(names(4))
       local x <const> = tensor.rand({ 4, 3, 224, 224 }, { seed = 1 })
-      local options = { steps = n, progress = false, keep = "last" }
+      local options = { steps = n, progress = false, probes = false, keep = "last" }
       return seconds(function() attack.pgd(cls, x, labels(4), options) end)
     end,
   },
