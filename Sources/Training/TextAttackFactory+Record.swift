@@ -71,7 +71,8 @@ extension TextAttackFactory {
         .init("search", "genetic"), .init("population", .integer(Int64(population))),
         .init("generations", .integer(Int64(generations))),
       ]
-    case .exhaustive: return [.init("search", "exhaustive")]
+    case .exhaustive(let limit):
+      return [.init("search", "exhaustive"), .init("combinations", .integer(Int64(limit)))]
     }
   }
 }

@@ -22,6 +22,8 @@ public enum TextAttackFactory {
     public var population = 20
     /// `genetic`: generations after the first.
     public var generations = 20
+    /// `exhaustive`: a text with more combinations of edits is refused.
+    public var combinations = 1_000_000
     /// How greedy orders words; nil: by deletion, in `coattack` mode by a literal `[UNK]`.
     public var importance: WordImportance?
     /// Words that may change.
@@ -190,7 +192,7 @@ public enum TextAttackFactory {
     case .beam: return .beam(width: options.width)
     case .genetic:
       return .genetic(population: options.population, generations: options.generations)
-    case .exhaustive: return .exhaustive()
+    case .exhaustive: return .exhaustive(limit: options.combinations)
     }
   }
 

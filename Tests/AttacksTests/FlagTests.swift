@@ -159,6 +159,21 @@ import Testing
     #expect(capped?.detail.hasSuffix("have no gradient left") == true)
   }
 
+  @Test(
+    "loss_flat: the share of the budget, the rise and the gradients that are gone, at their borders",
+    arguments: [
+      // used, rise relative to the loss, gradients gone of 100, is raised
+      (0.599, 0.0, 0, true), (0.6, 0.0, 0, false), (0.6, 0.0, 1, false), (0.6, 0.0, 2, true),
+      (0.3, 0.0009, 0, true), (0.3, 0.0011, 0, false), (1, 0.0009, 2, true),
+      (1, 0.0011, 2, false),
+    ])
+  func flatLossBorders(used: Double, rise: Double, gone: Int, isRaised: Bool) {
+    let half = [Double](repeating: -2, count: 100)
+    let flag = AttackFlag.lossFlat(
+      half: half, full: half.map { $0 + rise * 2 }, used: used, vanished: gone)
+    #expect((flag != nil) == isRaised)
+  }
+
   @Test("randomised_output: with --deterministic passes may not differ at all")
   func sameBits() throws {
     let (images, labels) = try Self.model.samples(12)

@@ -156,6 +156,26 @@ import Testing
     #expect(try one.images.doubles().allSatisfy { $0 <= 1 })
   }
 
+  @Test("B09: Co-Attack, compat: the model sees the released start uncut, once and nowhere else")
+  func uncutStart() throws {
+    var attack = try Toys.attack(.coAttack, step: Toys.step(ProjectedGradientDescent(steps: 4)))
+    attack.startsOneSided = true
+    let image = try Tensor.full([2, 3, 1, 1], 1)
+    var largest: [Float] = []
+    var encoder = Toys.encoder
+    let plain = encoder.image
+    encoder.image = { images in
+      if GradientMode.isRecording {
+        largest += try [images.detached().max().item()].map { Float($0) }
+      }
+      return try plain(images)
+    }
+    let result = try attack.run(encoder, images: image, labels: [0, 1], prompts: ["a", "b"])
+    #expect(largest.count >= 4 && (largest.first ?? 0) > 1)
+    #expect(largest.dropFirst().allSatisfy { $0 <= 1 })
+    #expect(try result.images.doubles().allSatisfy { $0 >= 1 - Toys.epsilon && $0 <= 1 })
+  }
+
   /// Returns where a run starts.
   private struct StartOnly: FixedBudgetAttack {
     var name: String { "start" }

@@ -295,7 +295,7 @@ import Testing
     ErrorCase(
       id: "combinations",
       message: "63 combinations of candidates, more than 62 "
-        + "(lower words or k, or use search = \"beam\")"
+        + "(lower words or k, use search = \"beam\", or raise combinations)"
     ) {
       $0.constraints.words = 3
       $0.search = .exhaustive(limit: 62)

@@ -167,7 +167,7 @@ import Testing
       try RecordFile(path: path, keeping: 0).append([.init("x", 1)])
       #expect(
         message { _ = try Self.evaluation(folder, resumes: true).run(subject, data: data) }
-          == "'\(path)' is no record of an evaluation")
+          == "'\(path)' is no record of an evaluation (use another out)")
     }
     var homeless = try RobustnessTests.evaluation()
     homeless.resumes = true
@@ -178,7 +178,7 @@ import Testing
 
   @Test("other machines are told, not refused")
   func machines() {
-    let differences = EvaluationRecord.differences(
+    let differences = OpenedRecord.differences(
       .record(["machine": .record(["blas_core": "Haswell"]), "a": [1, 2]]),
       .record(["machine": .record(["blas_core": "Zen"]), "a": [1, 3], "b": 4]), path: "")
     #expect(

@@ -63,6 +63,13 @@ extension ErrorTests {
       free + #"search = "genetic", generations = -1})"#,
       #"attack.text: generations is -1, outside 0 … 100000"#),
     ErrorCase(
+      free + #"search = "beam", combinations = 4})"#,
+      #"attack.text: option 'combinations' goes with search = "exhaustive" (give that search, or "#
+        + #"leave it out)"#),
+    ErrorCase(
+      free + #"search = "exhaustive", combinations = 0})"#,
+      "attack.text: combinations is 0, outside 1 … 1000000000"),
+    ErrorCase(
       free + #"importance = "deleted"})"#,
       #"attack.text: option 'importance' must be one of "delete", "unk_literal", "none", got "#
         + #""deleted" (did you mean 'delete'?)"#),

@@ -13,6 +13,17 @@ local r = eval.robustness{model = model, data = ds, batch = 7, seed = tonumber(a
     multimodal = {{image = {method = "mifgsm", eps = "4/255", steps = 3}}}},
   out = arg[1], resume = arg[2] == "resume", save_images = "float"}
 r:images(arg[1] .. "/grid.png")
+-- A gallery after it, with a record of its own.
+local captions = {}
+for i = 1, 12 do captions[i] = {"a cat of kind " .. i, i .. " dogs"} end
+local out = arg[1] .. "/retrieval"
+local begun <close> = io.open(out .. "/record.jsonl")
+eval.retrieval{model = model, batch = 3, seed = tonumber(arg[3]) or 1, out = out,
+  data = data.from(tensor.rand({12, 3, 16, 16}, {seed = 6}), captions), resume = begun ~= nil,
+  attack = {
+    image = {method = "pgd", eps = "8/255", steps = 4}, text = {method = "char", words = 1},
+    multimodal = {method = "co-attack", image = {method = "pgd", steps = 3},
+      text = {method = "char"}}}}
 ]]
 
 return function(request, shell, store)
@@ -28,13 +39,16 @@ return function(request, shell, store)
     return nil, "the evaluation does not run: " .. (shell.read(folder .. "/log") or "")
   end
   local duration = (tonumber(shell.output("date +%s%N")) - begin) / 1e9
-  -- Everything but clocks: samples, images, pictures, the table without its column of seconds.
+  -- Everything but clocks: samples, images, pictures, ranks, tables without their seconds.
   local function differs(a, b)
     local line = ("cd %s && cmp -s %s/samples.jsonl %s/samples.jsonl "
       .. "&& cmp -s %s/grid.png %s/grid.png && diff -rq %s/images %s/images "
       .. "&& cut -d, -f1-22 %s/table.csv > a.csv "
-      .. "&& cut -d, -f1-22 %s/table.csv > b.csv && cmp -s a.csv b.csv"):format(
-      q(folder), a, b, a, b, a, b, a, b)
+      .. "&& cut -d, -f1-22 %s/table.csv > b.csv && cmp -s a.csv b.csv "
+      .. "&& cmp -s %s/retrieval/items.jsonl %s/retrieval/items.jsonl "
+      .. "&& cut -d, -f1-20 %s/retrieval/table.csv > a.csv "
+      .. "&& cut -d, -f1-20 %s/retrieval/table.csv > b.csv && cmp -s a.csv b.csv"):format(
+      q(folder), a, b, a, b, a, b, a, b, a, b, a, b)
     return status(line) ~= 0
   end
   local outcome = { samples = 0, violations = {}, violation_count = 0, skips = {}, controls = {},

@@ -1,13 +1,15 @@
--- Every image attack on one model and data set: accuracy, distances, passes and seconds.
---   kilpi run scripts/experiments/attacks.lua MODEL DATA [SAMPLES]
--- DATA is a folder that data.open reads (split "test"). L-infinity at 1/255, L2 at 0.25, L1 at 4;
--- attacks that look for the nearest image are counted at the L2 budget and show their distances.
--- Samples that are wrong when clean are not attacked, solved ones leave the batch.
+-- Every attack on one model and data set: accuracy, distances, passes and seconds.
+--   kilpi run scripts/experiments/attacks.lua MODEL DATA [SAMPLES] [MLM]
+-- DATA is a folder that data.open reads (split "test"); MLM a folder with a masked language
+-- model, for the rows that need one. L-infinity at 1/255, L2 at 0.25, L1 at 4; attacks that look
+-- for the nearest image are counted at the budget of their norm and show their distances. Samples
+-- that are wrong when clean are not attacked, solved ones leave the batch.
 local path, folder, samples = arg[1], arg[2], math.tointeger(tonumber(arg[3] or 200))
 if not path or not folder then
-  io.stderr:write("usage: kilpi run scripts/experiments/attacks.lua MODEL DATA [SAMPLES]\n")
+  io.stderr:write("usage: kilpi run scripts/experiments/attacks.lua MODEL DATA [SAMPLES] [MLM]\n")
   os.exit(64)
 end
+local mlm <const> = arg[4] and text.load_mlm(arg[4])
 local set <const> = data.open(folder, { split = "test" }):take(samples, { seed = 1 })
 local model <const> = clip.load(path)
 local cls <const> = model:classifier(set.class_names, { templates = set.templates })
@@ -22,10 +24,14 @@ local runs <const> = {
   { "vmifgsm", steps = 20 }, { "vnifgsm", steps = 20 }, { "difgsm", steps = 20 },
   { "tifgsm", steps = 20 }, { "apgd", loss = "ce" }, { "apgd", loss = "dlr" },
   { "apgd", loss = "dlr-targeted" }, { "fab" }, { "square", steps = 1000 },
-  { "autoattack", version = "ce+t" },
+  { "pgd", steps = 20, loss = "margin" }, { "pgd", steps = 20, targeted = "least-likely" },
+  { "pgd", steps = 10, eot = 2 },
+  { "autoattack", version = "ce+dlr" }, { "autoattack", version = "ce+t" },
+  { "autoattack", version = "standard" },
   { "pgd", norm = "l2", steps = 20 }, { "apgd", norm = "l2", loss = "ce" },
   { "pgd", norm = "l1", steps = 20 }, { "apgd", norm = "l1", loss = "ce" },
-  { "deepfool", norm = "l2" }, { "ddn", norm = "l2" }, { "cw", norm = "l2", fast = true },
+  { "deepfool", norm = "linf" }, { "deepfool", norm = "l2" },
+  { "fab", norm = "l2" }, { "ddn", norm = "l2" }, { "cw", norm = "l2", fast = true },
 }
 
 local function median(values)
@@ -72,4 +78,90 @@ for _, run in ipairs(runs) do
   else
     print(("| %s | %s | not built |"):format(name, norm))
   end
+end
+
+-- One perturbation, or one patch, for all images: accuracy on those that were searched on and not.
+print()
+print("| one for all images | fitted % | held out % | s |")
+print("|---|---|---|---|")
+for _, run in ipairs {
+  { "universal", { eps = "1/255" } }, { "universal", { eps = "4/255" } },
+  { "patch", { area = 0.05, steps = 200 } },
+} do
+  local name <const>, options <const> = run[1], run[2]
+  options.seed = 1
+  local _, report = attack[name](cls, images, labels, options)
+  print(("| %s (%s) | %.1f of %.1f | %.1f of %.1f | %.1f |"):format(
+    name, name == "patch" and "area = 0.05" or "eps = " .. options.eps,
+    100 * report.fitted.robust_accuracy, 100 * report.fitted.clean_accuracy,
+    100 * report.held_out.robust_accuracy, 100 * report.held_out.clean_accuracy, report.seconds))
+end
+
+-- The prompts of all classes, one word or one edit each; images as they are.
+local texts <const> = {
+  { method = "synonym" }, { method = "embedding" }, { method = "char" },
+  { method = "char", kinds = "keyboard" }, { method = "char", kinds = "homoglyph" },
+  { method = "beam", words = 2 }, { method = "genetic", words = 2 },
+  { method = "exhaustive", words = 2 }, { method = "synonym", objective = "cosine" },
+}
+if mlm then
+  table.insert(texts, 1, { method = "bert" })
+  table.insert(texts, 2, { method = "bert", mode = "coattack" })
+end
+
+local function described(options)
+  local notes = {}
+  for key, value in pairs(options) do
+    if key ~= "method" and key ~= "mlm" and key ~= "seed" then
+      notes[#notes + 1] = key .. " = " .. tostring(value)
+    end
+  end
+  table.sort(notes)
+  return options.method .. (#notes > 0 and " (" .. table.concat(notes, ", ") .. ")" or "")
+end
+
+print()
+print("| text attack | accuracy % | prompts changed | texts encoded | s |")
+print("|---|---|---|---|---|")
+for _, options in ipairs(texts) do
+  local name <const> = described(options)
+  options.seed = 1
+  if options.method == "bert" then options.mlm = mlm end
+  local begun = os.clock()
+  local prompts, report = attack.text(model, cls, options)
+  local changed = 0
+  for _, result in ipairs(report.results) do
+    if #result.edits > 0 then changed = changed + 1 end
+  end
+  print(("| %s | %.1f | %d of %d | %d | %.1f |"):format(
+    name, 100 * cls:with_prompts(prompts):accuracy(set), changed, #prompts,
+    report.queries.encoded, report.seconds or os.clock() - begun))
+end
+
+-- Both sides at once.
+print()
+print("| images and prompts | both % | images alone % | prompts alone % | forwards | backwards "
+  .. "| s |")
+print("|---|---|---|---|---|---|---|")
+for _, method in ipairs {
+  "independent", "adaptive", "image-first", "alternating", "co-attack", "sga", "worst",
+} do
+  local begun = os.clock()
+  local _, _, report = attack.multimodal(model, images, labels, cls, {
+    method = method, image = { method = "pgd", eps = "1/255", steps = 20, seed = 1 },
+    text = { method = "synonym", seed = 1 },
+  })
+  local function accuracy(success)
+    local right = 0
+    local broken, correct = numbers(success), numbers(report.clean_correct)
+    for row = 1, #set do
+      if correct[row] and not broken[row] then right = right + 1 end
+    end
+    return 100 * right / #set
+  end
+  local queries <const> = report.image.queries
+  print(("| %s | %.1f | %.1f | %.1f | %.0f | %.0f | %.1f |"):format(
+    method, accuracy(report.success), accuracy(report.image_success),
+    accuracy(report.text_success), queries.forward / #set, queries.backward / #set,
+    report.image.seconds or os.clock() - begun))
 end

@@ -18,7 +18,7 @@ attack = {}
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
----@field probes? boolean # look for signs of masked gradients with a few more passes; default true
+---@field probes? boolean # look for signs of masked gradients, at the cost of some 13 passes over at most 16 images; false for a quick look; default true
 ---@field trace? boolean # record loss and margin of every iterate; default false
 ---@field batch? integer # images at once; 0: all; default 0
 ---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
@@ -56,7 +56,7 @@ function attack.fgsm(classifier, images, labels, options) end
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
----@field probes? boolean # look for signs of masked gradients with a few more passes; default true
+---@field probes? boolean # look for signs of masked gradients, at the cost of some 13 passes over at most 16 images; false for a quick look; default true
 ---@field trace? boolean # record loss and margin of every iterate; default false
 ---@field batch? integer # images at once; 0: all; default 0
 ---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
@@ -95,7 +95,7 @@ function attack.rfgsm(classifier, images, labels, options) end
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
----@field probes? boolean # look for signs of masked gradients with a few more passes; default true
+---@field probes? boolean # look for signs of masked gradients, at the cost of some 13 passes over at most 16 images; false for a quick look; default true
 ---@field trace? boolean # record loss and margin of every iterate; default false
 ---@field batch? integer # images at once; 0: all; default 0
 ---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
@@ -136,7 +136,7 @@ function attack.bim(classifier, images, labels, options) end
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
----@field probes? boolean # look for signs of masked gradients with a few more passes; default true
+---@field probes? boolean # look for signs of masked gradients, at the cost of some 13 passes over at most 16 images; false for a quick look; default true
 ---@field trace? boolean # record loss and margin of every iterate; default false
 ---@field batch? integer # images at once; 0: all; default 0
 ---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
@@ -184,7 +184,7 @@ function attack.pgd(classifier, images, labels, options) end
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
----@field probes? boolean # look for signs of masked gradients with a few more passes; default true
+---@field probes? boolean # look for signs of masked gradients, at the cost of some 13 passes over at most 16 images; false for a quick look; default true
 ---@field trace? boolean # record loss and margin of every iterate; default false
 ---@field batch? integer # images at once; 0: all; default 0
 ---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
@@ -231,7 +231,7 @@ function attack.mifgsm(classifier, images, labels, options) end
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
----@field probes? boolean # look for signs of masked gradients with a few more passes; default true
+---@field probes? boolean # look for signs of masked gradients, at the cost of some 13 passes over at most 16 images; false for a quick look; default true
 ---@field trace? boolean # record loss and margin of every iterate; default false
 ---@field batch? integer # images at once; 0: all; default 0
 ---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
@@ -279,7 +279,7 @@ function attack.nifgsm(classifier, images, labels, options) end
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
----@field probes? boolean # look for signs of masked gradients with a few more passes; default true
+---@field probes? boolean # look for signs of masked gradients, at the cost of some 13 passes over at most 16 images; false for a quick look; default true
 ---@field trace? boolean # record loss and margin of every iterate; default false
 ---@field batch? integer # images at once; 0: all; default 0
 ---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
@@ -327,7 +327,7 @@ function attack.sifgsm(classifier, images, labels, options) end
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
----@field probes? boolean # look for signs of masked gradients with a few more passes; default true
+---@field probes? boolean # look for signs of masked gradients, at the cost of some 13 passes over at most 16 images; false for a quick look; default true
 ---@field trace? boolean # record loss and margin of every iterate; default false
 ---@field batch? integer # images at once; 0: all; default 0
 ---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
@@ -374,7 +374,7 @@ function attack.vmifgsm(classifier, images, labels, options) end
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
----@field probes? boolean # look for signs of masked gradients with a few more passes; default true
+---@field probes? boolean # look for signs of masked gradients, at the cost of some 13 passes over at most 16 images; false for a quick look; default true
 ---@field trace? boolean # record loss and margin of every iterate; default false
 ---@field batch? integer # images at once; 0: all; default 0
 ---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
@@ -422,7 +422,7 @@ function attack.vnifgsm(classifier, images, labels, options) end
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
----@field probes? boolean # look for signs of masked gradients with a few more passes; default true
+---@field probes? boolean # look for signs of masked gradients, at the cost of some 13 passes over at most 16 images; false for a quick look; default true
 ---@field trace? boolean # record loss and margin of every iterate; default false
 ---@field batch? integer # images at once; 0: all; default 0
 ---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
@@ -470,7 +470,7 @@ function attack.difgsm(classifier, images, labels, options) end
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
----@field probes? boolean # look for signs of masked gradients with a few more passes; default true
+---@field probes? boolean # look for signs of masked gradients, at the cost of some 13 passes over at most 16 images; false for a quick look; default true
 ---@field trace? boolean # record loss and margin of every iterate; default false
 ---@field batch? integer # images at once; 0: all; default 0
 ---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
@@ -513,7 +513,7 @@ function attack.tifgsm(classifier, images, labels, options) end
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
----@field probes? boolean # look for signs of masked gradients with a few more passes; default true
+---@field probes? boolean # look for signs of masked gradients, at the cost of some 13 passes over at most 16 images; false for a quick look; default true
 ---@field trace? boolean # record loss and margin of every iterate; default false
 ---@field batch? integer # images at once; 0: all; default 0
 ---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
@@ -552,7 +552,7 @@ function attack.apgd(classifier, images, labels, options) end
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
----@field probes? boolean # look for signs of masked gradients with a few more passes; default true
+---@field probes? boolean # look for signs of masked gradients, at the cost of some 13 passes over at most 16 images; false for a quick look; default true
 ---@field trace? boolean # record loss and margin of every iterate; default false
 ---@field batch? integer # images at once; 0: all; default 0
 ---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
@@ -593,7 +593,7 @@ function attack.square(classifier, images, labels, options) end
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
----@field probes? boolean # look for signs of masked gradients with a few more passes; default true
+---@field probes? boolean # look for signs of masked gradients, at the cost of some 13 passes over at most 16 images; false for a quick look; default true
 ---@field trace? boolean # record loss and margin of every iterate; default false
 ---@field batch? integer # images at once; 0: all; default 0
 ---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
@@ -630,7 +630,7 @@ function attack.fab(classifier, images, labels, options) end
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
----@field probes? boolean # look for signs of masked gradients with a few more passes; default true
+---@field probes? boolean # look for signs of masked gradients, at the cost of some 13 passes over at most 16 images; false for a quick look; default true
 ---@field trace? boolean # record loss and margin of every iterate; default false
 ---@field batch? integer # images at once; 0: all; default 0
 ---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
@@ -666,7 +666,7 @@ function attack.autoattack(classifier, images, labels, options) end
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
----@field probes? boolean # look for signs of masked gradients with a few more passes; default true
+---@field probes? boolean # look for signs of masked gradients, at the cost of some 13 passes over at most 16 images; false for a quick look; default true
 ---@field trace? boolean # record loss and margin of every iterate; default false
 ---@field batch? integer # images at once; 0: all; default 0
 ---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
@@ -705,7 +705,7 @@ function attack.deepfool(classifier, images, labels, options) end
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
----@field probes? boolean # look for signs of masked gradients with a few more passes; default true
+---@field probes? boolean # look for signs of masked gradients, at the cost of some 13 passes over at most 16 images; false for a quick look; default true
 ---@field trace? boolean # record loss and margin of every iterate; default false
 ---@field batch? integer # images at once; 0: all; default 0
 ---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
@@ -743,7 +743,7 @@ function attack.cw(classifier, images, labels, options) end
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
----@field probes? boolean # look for signs of masked gradients with a few more passes; default true
+---@field probes? boolean # look for signs of masked gradients, at the cost of some 13 passes over at most 16 images; false for a quick look; default true
 ---@field trace? boolean # record loss and margin of every iterate; default false
 ---@field batch? integer # images at once; 0: all; default 0
 ---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
@@ -888,6 +888,7 @@ function attack.probe(classifier, images, labels, options) end
 ---@field width? integer # beam: partial edits kept at each depth; default 8
 ---@field population? integer # genetic: members of a generation; default 20
 ---@field generations? integer # genetic: generations after the first; default 20
+---@field combinations? integer # exhaustive: a text with more combinations of edits is refused; default 1000000
 ---@field importance? "delete"|"unk_literal"|"none" # how words are ordered: by the text without the word, with a literal [UNK] for it, or as they stand; delete, in coattack mode unk_literal, when not given
 ---@field stop_words? string|string[] # words left alone, Kilpi's own list when not given; coattack compares them with case
 ---@field mode? "aligned"|"coattack" # aligned: a word's own rows; coattack: as Co-Attack's and MMCoA's released code, one row off; default "aligned"
@@ -979,6 +980,7 @@ function attack.text(model, prompts, options) end
 ---@field width? integer # beam: partial edits kept at each depth; default 8
 ---@field population? integer # genetic: members of a generation; default 20
 ---@field generations? integer # genetic: generations after the first; default 20
+---@field combinations? integer # exhaustive: a text with more combinations of edits is refused; default 1000000
 ---@field importance? "delete"|"unk_literal"|"none" # how words are ordered: by the text without the word, with a literal [UNK] for it, or as they stand; delete, in coattack mode unk_literal, when not given
 ---@field stop_words? string|string[] # words left alone, Kilpi's own list when not given; coattack compares them with case
 ---@field mode? "aligned"|"coattack" # aligned: a word's own rows; coattack: as Co-Attack's and MMCoA's released code, one row off; default "aligned"
@@ -1009,7 +1011,7 @@ function attack.text(model, prompts, options) end
 ---@field rounds? integer # alternating: the most rounds; default 3
 ---@field alpha? number # co-attack: weight of the text term; default 3
 ---@field joint? boolean # co-attack on captions: one image for all its captions, not one for each; default false
----@field compat? boolean # as released code does: co-attack starts at x + U(0, eps); sga takes an mlm's words one row off (mode coattack, 77 tokens) and shows the image attack 30 tokens of a text; default false
+---@field compat? boolean # as released code does: co-attack starts at x + U(0, eps), uncut, and ends at its last point; sga takes an mlm's words one row off (mode coattack, 77 tokens) and shows the image attack 30 tokens of a text; default false
 ---@field scales? number[] # sga: scales of the image's copies; default {0.5, 0.75, 1.25, 1.5}
 ---@field noise? number # sga: deviation of the copies' noise in pixel units; default 0.05
 ---@field methods? string|string[] # worst: what is chosen from for each sample; all methods that fit when not given

@@ -319,9 +319,10 @@ function eval.compare(options) end
 ---@field batch? integer # images at once; default 64
 ---@field name? string # the model's name in the table
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
----@field out? string # folder for report.json, tables and one line an image
+---@field out? string # folder for the record, report.json, tables and one line an image
+---@field resume? boolean # go on with the record in out; default false
 
---- Recall at 1, 5 and 10 in both directions over a set of images with captions (a test split), clean and with every image, every caption or both attacked; ties are broken against the own item. Both success rates are given: drop, points of recall lost, and lost, the share of items found before that are not found any more. Attacks see an image with its own captions alone. worst counts each query at its worst over the galleries of its `methods` and the clean one. Co-Attack and sga have eps = 2/255 unless told otherwise. Print r:table(), read r:recall(scenario, direction, k).
+--- Recall at 1, 5 and 10 in both directions over a set of images with captions (a test split), clean and with every image, every caption or both attacked; ties are broken against the own item. Both success rates are given: drop, points of recall lost, and lost, the share of items found before that are not found any more. Attacks see an image with its own captions alone. worst counts each query at its worst over the galleries of its `methods` and the clean one. Co-Attack and sga have eps = 2/255 unless told otherwise. With out, a record grows as batches of images and text attacks are finished: after a crash or Ctrl-C the same call with resume = true goes on and gives the same result. Print r:table(), read r:recall(scenario, direction, k).
 ---
 ---```lua
 ---local model, x = clip.create("tiny"), tensor.rand{3, 3, 16, 16}

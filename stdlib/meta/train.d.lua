@@ -96,6 +96,7 @@ function train.contrastive(options) end
 ---@field width? integer # beam: partial edits kept at each depth; default 8
 ---@field population? integer # genetic: members of a generation; default 20
 ---@field generations? integer # genetic: generations after the first; default 20
+---@field combinations? integer # exhaustive: a text with more combinations of edits is refused; default 1000000
 ---@field importance? "delete"|"unk_literal"|"none" # how words are ordered: by the text without the word, with a literal [UNK] for it, or as they stand; delete, in coattack mode unk_literal, when not given
 ---@field stop_words? string|string[] # words left alone, Kilpi's own list when not given; coattack compares them with case
 ---@field mode? "aligned"|"coattack" # aligned: a word's own rows; coattack: as Co-Attack's and MMCoA's released code, one row off; default "aligned"

@@ -61,12 +61,19 @@ struct FeatureStage {
     let counts = try Tensor(captions.map { Double($0.count) }, shape: [captions.count])
       .converted(to: clean.dtype)
     var settings = settings()
-    if attack.startsOneSided { settings.startPoints = try oneSidedStarts() }
+    var first: UncutStart?
+    if attack.startsOneSided {
+      let starts = try oneSidedStarts()
+      let cut = try starts.clamped(0, 1)
+      settings.startPoints = cut
+      settings.keep = settings.keep ?? .last
+      first = UncutStart(beyond: try starts - cut)
+    }
     let encoder = self.encoder
     let alpha = attack.alpha
     return try ball.maximize(
       { images, rows in
-        let moved = try encoder.image(images)
+        let moved = try encoder.image(first?.shown(images, rows) ?? images)
         let apart = try Tensor.klDivergence(logits: clean.rows(rows), moved, reduction: .none)
         // Σ_j Σ_d p_jd (log p_jd − log q_d): the sums over j do not depend on the image.
         let crossed = try (target.sums.rows(rows) * moved.logSoftmax()).sum(axes: [1])
@@ -90,7 +97,7 @@ struct FeatureStage {
     return (try Tensor.stacked(sums), try Tensor.stacked(entropies))
   }
 
-  /// Released code starts on one side of the image; the start is cut to `[0, 1]` here.
+  /// Released code starts on one side of the image, which may lie beyond 1.
   private func oneSidedStarts() throws -> Tensor {
     let each = images.count / max(images.shape[0], 1)
     let source = RandomSource(seed: attack.image.settings.seed)
@@ -99,8 +106,7 @@ struct FeatureStage {
       var stream = source.stream(.attackStart, sample: id)
       return (0..<each).map { _ in stream.uniform() * epsilon }
     }
-    return try (images + Tensor(values, shape: images.shape).converted(to: images.dtype))
-      .clamped(0, 1)
+    return try images + Tensor(values, shape: images.shape).converted(to: images.dtype)
   }
 
   // MARK: SGA
@@ -159,6 +165,23 @@ struct FeatureStage {
     try Tensor.withoutGradients {
       try Tensor.stacked(captions.map { try encoder.text($0).sum(axes: [0]) })
     }
+  }
+}
+
+/// The start of released code, which the model sees before it is cut to `[0, 1]`: once, as the first
+/// point of each image.
+private final class UncutStart {
+  private let beyond: Tensor
+  private var seen: Set<Int> = []
+
+  /// - Parameter beyond: what the cut takes away from each start, `[N, C, H, W]`.
+  init(beyond: Tensor) { self.beyond = beyond }
+
+  func shown(_ images: Tensor, _ rows: [Int]) throws -> Tensor {
+    let isNew = rows.map { seen.insert($0).inserted }
+    guard isNew.contains(true) else { return images }
+    let mask = try Tensor(isNew.map { $0 ? 1.0 : 0 }, shape: [rows.count, 1, 1, 1])
+    return try images + beyond.rows(rows) * mask.converted(to: images.dtype)
   }
 }
 

@@ -63,7 +63,8 @@ public struct MultimodalAttack {
   public var rounds = 3
   /// `coAttack`: the weight α of the text term, at least 0.
   public var alpha = 3.0
-  /// `coAttack`: the released one-sided start `x + U(0, eps)` instead of `U(−eps, eps)`.
+  /// `coAttack`: the released one-sided start `x + U(0, eps)` instead of `U(−eps, eps)`, which the
+  /// model sees before it is cut to `[0, 1]`, and the last point as the result.
   public var startsOneSided = false
   /// `coAttack` over captions: one image that all its captions share, not one for each of them.
   public var isJoint = false

@@ -76,7 +76,7 @@ struct TextSubject {
       throw KilpiError(
         "",
         "\(count.map(String.init) ?? "countless") combinations of candidates, more than \(limit)",
-        advice: "lower words or k, or use search = \"beam\"")
+        advice: "lower words or k, use search = \"beam\", or raise combinations")
     }
     var states: [TextState] = []
     var level: [TextState] = [[:]]

@@ -3,6 +3,7 @@ public import ClipModels
 public import Datasets
 public import Diagnostics
 internal import Files
+public import Processes
 public import Training
 
 /// Measures recall in both directions over a whole gallery, clean and under attacks on all its
@@ -51,6 +52,12 @@ public struct RetrievalEvaluation {
   public var batch = 64
   /// Root of random draws, in place of the attacks' own seeds.
   public var seed: UInt64?
+  /// A folder for the record, which grows as batches of images are finished; nil for none.
+  public var output: String?
+  /// Go on with the record that stands in `output`: what is finished is not computed again.
+  public var resumes = false
+  /// Who shares the work; this process alone unless told otherwise.
+  public var processes = ProcessGroup()
   /// Told as images are finished.
   public var progress: ProgressHandler?
 
@@ -62,9 +69,13 @@ public struct RetrievalEvaluation {
 
   /// Runs the evaluation.
   ///
+  /// Several processes take the batches of images in turn and give the report of one; all call this with
+  /// the same arguments, and the first alone attacks captions on their own and writes the record.
+  ///
   /// - Parameter data: images of one size with captions, a test split.
   /// - Throws: `KilpiError` when the set has no captions or is a training split, two attacks share a
-  ///   name, a method needs labels, or an attack fails; on interrupt.
+  ///   name, a method needs labels, the record in `output` is damaged or of another evaluation, or an
+  ///   attack fails; on interrupt.
   public func run(_ model: ClipModel, data: Dataset, name: String = "") throws -> RetrievalReport {
     guard batch >= 1 else { throw KilpiError("", "batch is \(batch), at least 1 is needed") }
     guard data.count > 0 else { throw KilpiError("", "there is no image in \(data.name)") }
@@ -90,6 +101,12 @@ public struct RetrievalEvaluation {
         throw KilpiError("", "two attacks have the name '\(twice)'", advice: "name one of them")
       }
     }
-    return try RetrievalRun(self, model, data).report(name)
+    guard output != nil || !resumes else {
+      throw KilpiError("", "resume needs out", advice: "name the evaluation's folder")
+    }
+    let run = try RetrievalRun(self, model, data)
+    return try processes.together(processes.size > 1 ? run.fingerprint() : "") {
+      try run.report(name)
+    }
   }
 }

@@ -173,13 +173,7 @@ extension RetrievalReport {
     if !row.texts.isEmpty {
       members.append(.init("changed_texts", .integer(Int64(row.changedTexts))))
       members.append(.init("synonym_share", optional(row.synonymShare)))
-      members.append(
-        .init(
-          "dropped_shares",
-          .object(
-            row.droppedShares.sorted { $0.key.rawValue < $1.key.rawValue }.map {
-              .init($0.key.rawValue, .number($0.value))
-            })))
+      members.append(.init("dropped_shares", row.droppedJSON))
       members.append(.init("encoded_texts", .integer(Int64(row.encodedTexts))))
     }
     members += [

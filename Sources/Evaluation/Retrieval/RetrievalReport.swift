@@ -25,16 +25,17 @@ public struct RetrievalScenario {
   public var droppedShares: [TextConstraint: Double] = [:]
   /// Texts encoded by a text attack on its own.
   public var encodedTexts = 0
+  var totals = RetrievalTotals()
   /// The largest change of any image in each norm; nil when images were not changed.
-  public var largest: (linf: Double, l2: Double, l1: Double)?
+  public var largest: (linf: Double, l2: Double, l1: Double)? { totals.largest }
   /// Images that the model was given.
-  public var forwards = 0
+  public var forwards: Int { totals.forwards }
   /// Gradients that were taken.
-  public var backwards = 0
+  public var backwards: Int { totals.backwards }
   /// Wall-clock time.
-  public var seconds = 0.0
+  public var seconds: Double { totals.seconds }
   /// Reasons why the row must not be believed.
-  public var problems: [String] = []
+  public var problems: [String] { totals.problems }
 
   init(kind: ScenarioKind, attack: String = "") {
     self.kind = kind
@@ -66,25 +67,6 @@ public struct RetrievalScenario {
     return Proportion(zip(before, after).filter(\.0).map { !$1 }).value
   }
 
-  mutating func take(_ report: AttackReport, _ images: Tensor) {
-    let distance = report.distance
-    let old = largest ?? (0, 0, 0)
-    largest = (
-      max(old.linf, distance.linf.max() ?? 0), max(old.l2, distance.l2.max() ?? 0),
-      max(old.l1, distance.l1.max() ?? 0)
-    )
-    forwards += report.forwards.reduce(0, +)
-    backwards += report.backwards.reduce(0, +)
-    let slack = report.budget.norm == .linf ? 0 : 1e-6 * report.budget.epsilon
-    let change = distance[report.budget.norm].max() ?? 0
-    if !(change <= report.budget.epsilon + slack) {
-      problems.append("the change \(change) is larger than the budget, \(report.budget)")
-    }
-    if (try? images.withPixels { $0.allSatisfy { $0 >= 0 && $0 <= 1 } }) != true {
-      problems.append("adversarial pixels leave 0 … 1")
-    }
-  }
-
   /// Takes over whatever queries fare worse in another row, and adds its costs.
   ///
   /// A caption is the one that finds its image worst.
@@ -95,14 +77,7 @@ public struct RetrievalScenario {
       }
       ranks = own.worse(theirs)
     }
-    if let change = other.largest {
-      let old = largest ?? (0, 0, 0)
-      largest = (max(old.linf, change.linf), max(old.l2, change.l2), max(old.l1, change.l1))
-    }
-    forwards += other.forwards
-    backwards += other.backwards
-    seconds += other.seconds
-    problems += other.problems.map { "\(other.label): \($0)" }
+    totals.add(other.totals, label: other.label)
   }
 
   mutating func take(_ report: TextReport) {
@@ -111,6 +86,44 @@ public struct RetrievalScenario {
     synonymShare = report.synonymShare
     droppedShares = report.droppedShares
     encodedTexts = report.queries.encoded
+  }
+
+  // MARK: The record's line of a text attack
+
+  var textJSON: JSONValue {
+    .record([
+      "texts": .array(texts.map { .string($0) }), "changed": .integer(Int64(changedTexts)),
+      "synonym_share": synonymShare.map { .number($0) } ?? .null,
+      "dropped_shares": droppedJSON, "encoded": .integer(Int64(encodedTexts)),
+      "totals": totals.json,
+    ])
+  }
+
+  var droppedJSON: JSONValue {
+    .object(
+      droppedShares.sorted { $0.key.rawValue < $1.key.rawValue }.map {
+        .init($0.key.rawValue, .number($0.value))
+      })
+  }
+
+  /// Reads what `textJSON` wrote; false when something is missing.
+  mutating func take(_ json: JSONValue) -> Bool {
+    guard let texts = json["texts"]?.array, let changed = json["changed"]?.int,
+      let dropped = json["dropped_shares"]?.object, let encoded = json["encoded"]?.int,
+      let totals = json["totals"].flatMap({ RetrievalTotals($0) })
+    else { return false }
+    self.texts = texts.compactMap(\.string)
+    changedTexts = changed
+    synonymShare = json["synonym_share"]?.anyDouble
+    for share in dropped {
+      guard let name = TextConstraint(rawValue: share.key), let value = share.value.anyDouble else {
+        return false
+      }
+      droppedShares[name] = value
+    }
+    encodedTexts = encoded
+    self.totals = totals
+    return true
   }
 }
 
@@ -146,7 +159,7 @@ public struct RetrievalReport {
   init(
     name: String, data: Dataset, captions: [[String]], owners: [Int],
     resolution: (width: Int, height: Int), scenarios: [RetrievalScenario], record: JSONValue,
-    seconds: Double
+    notes: [String], seconds: Double
   ) {
     self.name = name
     self.scenarios = scenarios
@@ -159,7 +172,7 @@ public struct RetrievalReport {
     (width, height) = resolution
     self.record = record
     self.seconds = seconds
-    notes = data.notes + Self.notes(data) + Self.notes(scenarios)
+    self.notes = data.notes + Self.notes(data) + Self.notes(scenarios) + notes
   }
 
   /// Images of official test splits; recall on another gallery is another number.

@@ -3,14 +3,16 @@ internal import ClipModels
 internal import Datasets
 internal import Diagnostics
 internal import Files
+internal import Kernels
+internal import Processes
 internal import Tensors
 internal import Training
 
 /// One evaluation under way.
 final class RetrievalRun {
-  private let evaluation: RetrievalEvaluation
+  let evaluation: RetrievalEvaluation
   private let model: ClipModel
-  private let data: Dataset
+  let data: Dataset
   private let encoder: DualEncoder
   private let start = ContinuousClock.now
   /// All captions in order, and the image of each.
@@ -20,8 +22,9 @@ final class RetrievalRun {
   private var resolution = (width: 0, height: 0)
   private var images: Tensor?
   private var texts: Tensor?
-  private var done = 0
-  private var planned = 1
+  var record: RetrievalRecord?
+  var done = 0
+  private(set) var planned = 1
 
   init(_ evaluation: RetrievalEvaluation, _ model: ClipModel, _ data: Dataset) throws {
     self.evaluation = evaluation
@@ -33,81 +36,177 @@ final class RetrievalRun {
     owners = grouped.enumerated().flatMap { image, texts in texts.map { _ in image } }
   }
 
+  /// The rows, nothing computed: what is attacked, how, and within which budget.
+  func plan() throws -> [RetrievalScenario] {
+    try [RetrievalScenario(kind: .clean)] + evaluation.images.map(blank)
+      + evaluation.texts.map(blank) + evaluation.multimodal.map(blank)
+  }
+
+  /// Everything that fixes the result, as the record's first line holds it.
+  func header() throws -> JSONValue {
+    let captionsHash = SampleID.number(of: captions.joined(separator: "\n"))
+    return .object(
+      (try about().object ?? []) + [
+        .init(
+          "rows",
+          .array(try plan().map { .record(["label": .string($0.label), "attack": $0.record]) })),
+        .init("batch", .integer(Int64(evaluation.batch))),
+        .init("captions_hash", .string(String(captionsHash, radix: 16))),
+        .init("machine", RobustnessReport.machine(model.precision.rawValue)),
+      ])
+  }
+
+  private func about() throws -> JSONValue {
+    .record([
+      "kilpi": .string(RobustnessReport.version),
+      "model": .record([
+        "origin": .string(model.origin), "weights": .string(try WeightsHash.of(model)),
+        "input_side": .integer(Int64(model.configuration.imageSize)),
+      ]),
+      "data": .record([
+        "name": .string(data.name), "split": .string(data.split),
+        "n": .integer(Int64(data.count)), "of": .integer(Int64(data.splitCount)),
+        "captions": .integer(Int64(captions.count)), "ids_hash": .string(data.fingerprint),
+        "notes": .array(data.notes.map { .string($0) }),
+      ]),
+      "threat": .record([
+        "perturb_at": "native", "width": .integer(Int64(resolution.width)),
+        "height": .integer(Int64(resolution.height)),
+        "resize_in_graph": "bicubic, a = -0.75, half-pixel centres, no antialiasing",
+      ]),
+      "ties": "pessimistic, own items last",
+      "seed": evaluation.seed.map { .integer(Int64(bitPattern: $0)) } ?? .null,
+    ])
+  }
+
   func report(_ name: String) throws -> RetrievalReport {
     let galleries = try evaluation.multimodal.reduce(0) { count, both in
       try count + (both.method == .worst ? MultimodalMethod.captionMembers(both.methods).count : 1)
     }
     planned = data.count * (1 + evaluation.images.count + galleries)
-    var clean = RetrievalScenario(kind: .clean)
+    let shape = try data.batch([0]).images.shape
+    resolution = (shape[3], shape[2])
+    try openRecord()
     let begin = ContinuousClock.now
-    let images = try eachBatch("clean") { batch in
-      self.resolution = (batch.images.shape[3], batch.images.shape[2])
-      return try self.features(batch.images)
+    let clean = try eachBatch("1 clean", "clean") { batch in
+      RetrievalPart(first: 0, features: try self.features(batch.images))
     }
+    let images = try gathered(clean)
     let texts = try encoder.text(captions)
-    clean.ranks = try RetrievalRanks(images: images, texts: texts, owners: owners)
-    clean.seconds = begin.seconds
+    var rows = try plan()
+    rows[0].ranks = try RetrievalRanks(images: images, texts: texts, owners: owners)
+    rows[0].totals.seconds = begin.seconds
     self.images = images
     self.texts = texts
-    var rows = [clean]
-    for attack in evaluation.images { rows.append(try row(attack)) }
-    for attack in evaluation.texts { rows.append(try row(attack)) }
-    for attack in evaluation.multimodal {
-      rows.append(try attack.method == .worst ? worst(attack, clean) : row(attack))
+    for index in rows.indices.dropFirst() {
+      let key = "\(index + 1) \(rows[index].label)"
+      var place = index - 1
+      if place < evaluation.images.count {
+        try fill(&rows[index], key, evaluation.images[place])
+        continue
+      }
+      place -= evaluation.images.count
+      if place < evaluation.texts.count {
+        try fill(&rows[index], key, evaluation.texts[place])
+        continue
+      }
+      let both = evaluation.multimodal[place - evaluation.texts.count]
+      if both.method == .worst {
+        try fillWorst(&rows[index], key, both, clean: rows[0])
+      } else {
+        try fill(&rows[index], key, both)
+      }
     }
     return RetrievalReport(
       name: name.isEmpty ? model.origin : name, data: data, captions: grouped, owners: owners,
-      resolution: resolution, scenarios: rows,
-      record: .record([
-        "kilpi": .string(RobustnessReport.version),
-        "model": .record([
-          "origin": .string(model.origin), "weights": .string(try WeightsHash.of(model)),
-          "input_side": .integer(Int64(model.configuration.imageSize)),
-        ]),
-        "data": .record([
-          "name": .string(data.name), "split": .string(data.split),
-          "n": .integer(Int64(data.count)), "of": .integer(Int64(data.splitCount)),
-          "captions": .integer(Int64(captions.count)), "ids_hash": .string(data.fingerprint),
-          "notes": .array(data.notes.map { .string($0) }),
-        ]),
-        "threat": .record([
-          "perturb_at": "native", "width": .integer(Int64(resolution.width)),
-          "height": .integer(Int64(resolution.height)),
-          "resize_in_graph": "bicubic, a = -0.75, half-pixel centres, no antialiasing",
-        ]),
-        "ties": "pessimistic, own items last",
-        "seed": evaluation.seed.map { .integer(Int64(bitPattern: $0)) } ?? .null,
-      ]), seconds: start.seconds)
+      resolution: resolution, scenarios: rows, record: try about(), notes: record?.notes ?? [],
+      seconds: start.seconds)
   }
 
   // MARK: Rows
 
-  private func row(_ attack: RetrievalEvaluation.ImageAttack) throws -> RetrievalScenario {
+  private func blank(_ attack: RetrievalEvaluation.ImageAttack) -> RetrievalScenario {
     let specification = attack.specification
     var row = RetrievalScenario(kind: .image, attack: specification.name)
     row.record = .object(
       [.init("objective", .string(attack.objective.rawValue))]
         + (EvaluatedImageAttack(specification).fullRecord.object ?? []))
     row.budget = specification.settings.budget
-    let begin = ContinuousClock.now
-    let moved = try eachBatch(row.label) { batch in
+    return row
+  }
+
+  private func blank(_ attack: RetrievalEvaluation.TextAttack) -> RetrievalScenario {
+    var row = RetrievalScenario(kind: .text, attack: attack.specification.name)
+    row.record = attack.specification.record
+    if attack.leavesImages {
+      row.record = .object(
+        (row.record.object ?? []).filter { $0.key != "objective" } + [.init("objective", "img")])
+    }
+    return row
+  }
+
+  private func blank(_ specification: MultimodalSpecification) throws -> RetrievalScenario {
+    var row = RetrievalScenario(
+      kind: ScenarioKind(specification.method), attack: specification.name)
+    row.record = joint(specification).record
+    row.budget = specification.image.settings.budget
+    guard specification.method == .worst else { return row }
+    let members = try MultimodalMethod.captionMembers(specification.methods).map {
+      ScenarioKind($0).rawValue
+    }
+    row.record = .object(
+      (specification.record.object ?? []) + [
+        .init("members", .array((["clean"] + members).map { .string($0) }))
+      ])
+    return row
+  }
+
+  /// A gallery holds one image where pairs would need one for each caption.
+  private func joint(_ specification: MultimodalSpecification) -> MultimodalSpecification {
+    var specification = specification
+    specification.isJoint = true
+    if let seed = evaluation.seed { specification.text.attack.random = RandomSource(seed: seed) }
+    return specification
+  }
+
+  private func fill(
+    _ row: inout RetrievalScenario, _ key: String, _ attack: RetrievalEvaluation.ImageAttack
+  ) throws {
+    let specification = attack.specification
+    let parts = try eachBatch(key, row.label) { batch in
       let step = MultimodalAttack(
         .independent, image: ImageStep(specification.attack, self.settings(specification, batch)),
         text: TextSteps(blind: { $0 }))
       let result = try step.runImages(
         self.encoder, images: batch.images, captions: batch.captions, objective: attack.objective)
-      row.take(result.report, result.images)
-      return try self.features(result.images)
+      var part = RetrievalPart(first: 0, features: try self.features(result.images))
+      part.totals.take(result.report, result.images)
+      return part
     }
-    row.ranks = try ranks(images: moved)
-    row.seconds = begin.seconds
-    return row
+    for part in parts { row.totals.add(part.totals) }
+    row.ranks = try ranks(images: gathered(parts))
   }
 
-  private func row(_ attack: RetrievalEvaluation.TextAttack) throws -> RetrievalScenario {
-    var row = RetrievalScenario(kind: .text, attack: attack.specification.name)
-    row.record = attack.specification.record
-    let begin = ContinuousClock.now
+  private func fill(
+    _ row: inout RetrievalScenario, _ key: String, _ attack: RetrievalEvaluation.TextAttack
+  ) throws {
+    let blank = row
+    let json = try fromRoot(key) {
+      var row = blank
+      let begin = ContinuousClock.now
+      row.take(try perturbed(attack, row.label))
+      row.totals.seconds = begin.seconds
+      return row.textJSON
+    }
+    guard row.take(json), row.texts.count == captions.count else {
+      throw KilpiError("", "the record of '\(row.label)' cannot be read")
+    }
+    row.ranks = try ranks(texts: encoder.text(row.texts))
+  }
+
+  private func perturbed(
+    _ attack: RetrievalEvaluation.TextAttack, _ label: String
+  ) throws -> TextReport {
     var text = attack.specification.attack
     text.random = evaluation.seed.map { RandomSource(seed: $0) } ?? text.random
     text.sampleIDs = captions.map { SampleID.number(of: $0) }
@@ -119,66 +218,53 @@ final class RetrievalRun {
     let isRaw: Bool
     if case .l2 = text.objective { isRaw = true } else { isRaw = false }
     let model = self.model
-    let report = try named(row.label) {
+    return try named(label) {
       try text.perturb(captions.map { TextPrompt($0) }) { texts in
         try Tensor.withoutGradients { try model.encodeText(texts, normalize: !isRaw) }
       }
     }
-    row.take(report)
-    row.ranks = try ranks(texts: encoder.text(report.texts))
-    row.seconds = begin.seconds
-    return row
   }
 
-  private func row(_ specification: MultimodalSpecification) throws -> RetrievalScenario {
-    var specification = specification
-    // A gallery holds one image where pairs would need one for each caption.
-    specification.isJoint = true
-    if let seed = evaluation.seed { specification.text.attack.random = RandomSource(seed: seed) }
-    var row = RetrievalScenario(
-      kind: ScenarioKind(specification.method), attack: specification.name)
-    row.record = specification.record
-    row.budget = specification.image.settings.budget
-    let begin = ContinuousClock.now
+  private func fill(
+    _ row: inout RetrievalScenario, _ key: String, _ specification: MultimodalSpecification
+  ) throws {
+    let specification = joint(specification)
     let session = try MultimodalSession(specification, model: model)
-    var changed: [String] = []
-    let moved = try eachBatch(row.label) { batch in
+    let parts = try eachBatch(key, row.label) { batch in
       let settings = self.settings(specification.image, batch)
       let result = try session.run(images: batch.images, captions: batch.captions) {
         $0 = settings
       }
-      changed += result.captions.flatMap { $0 }
-      row.take(result.image, result.images)
-      return try self.features(result.images)
+      var part = RetrievalPart(first: 0, features: try self.features(result.images))
+      part.texts = result.captions.flatMap { $0 }
+      part.totals.take(result.image, result.images)
+      return part
     }
-    row.texts = changed
-    row.changedTexts = zip(captions, changed).count { $0 != $1 }
-    row.ranks = try ranks(images: moved, texts: encoder.text(changed))
-    row.seconds = begin.seconds
-    return row
+    for part in parts { row.totals.add(part.totals) }
+    row.texts = parts.flatMap(\.texts)
+    guard row.texts.count == captions.count else {
+      throw KilpiError("", "the record of '\(row.label)' has \(row.texts.count) captions")
+    }
+    row.changedTexts = zip(captions, row.texts).count { $0 != $1 }
+    row.ranks = try ranks(images: gathered(parts), texts: encoder.text(row.texts))
   }
 
   /// Every query at its worst over the members' galleries and the clean one; each gallery is
   /// adversarial as a whole.
-  private func worst(
-    _ specification: MultimodalSpecification, _ clean: RetrievalScenario
-  ) throws -> RetrievalScenario {
-    var row = RetrievalScenario(kind: ScenarioKind(.worst), attack: specification.name)
-    row.budget = specification.image.settings.budget
+  private func fillWorst(
+    _ row: inout RetrievalScenario, _ key: String, _ specification: MultimodalSpecification,
+    clean: RetrievalScenario
+  ) throws {
     row.ranks = clean.ranks
     row.texts = captions
-    var members = [JSONValue.string("clean")]
     for method in try MultimodalMethod.captionMembers(specification.methods) {
       var member = specification
       member.method = method
-      let gallery = try self.row(member)
-      members.append(.string(gallery.kind.rawValue))
+      var gallery = try blank(member)
+      try fill(&gallery, "\(key): \(gallery.label)", member)
       row.add(gallery)
     }
     row.changedTexts = zip(captions, row.texts).count { $0 != $1 }
-    row.record = .object(
-      (specification.record.object ?? []) + [.init("members", .array(members))])
-    return row
   }
 
   // MARK: Parts
@@ -204,23 +290,8 @@ final class RetrievalRun {
     return settings
   }
 
-  /// Features of all images, some at a time.
-  private func eachBatch(_ label: String, _ body: (Batch) throws -> Tensor) throws -> Tensor {
-    var parts: [Tensor] = []
-    for first in stride(from: 0, to: data.count, by: evaluation.batch) {
-      try Interrupts.poll()
-      let indices = Array(first..<min(first + evaluation.batch, data.count))
-      let batch = try data.batch(indices)
-      parts.append(try named(label) { try body(batch) })
-      done += indices.count
-      evaluation.progress?(
-        ProgressEvent(name: "retrieval", completed: done, total: planned, note: label))
-    }
-    return try Tensor.concatenated(parts)
-  }
-
   /// Puts a row's name in front of what went wrong in it.
-  private func named<Result>(_ label: String, _ body: () throws -> Result) throws -> Result {
+  func named<Result>(_ label: String, _ body: () throws -> Result) throws -> Result {
     do {
       return try body()
     } catch var error as KilpiError where error.kind == .host && error.function.isEmpty {

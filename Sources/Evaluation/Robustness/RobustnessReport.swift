@@ -126,6 +126,14 @@ extension RobustnessReport {
     return notes
   }
 
+  /// What may change the last bits of a result.
+  static func machine(_ precision: String) -> JSONValue {
+    .record([
+      "precision": .string(precision), "blas_core": .string(BLAS.coreName),
+      "products": .string(ProductKernels.name),
+    ])
+  }
+
   static func record(
     _ subject: EvaluationSubject, _ evaluation: RobustnessEvaluation, _ data: Dataset,
     of splitCount: Int, resolution: (width: Int, height: Int), classNames: [String]
@@ -165,10 +173,7 @@ extension RobustnessReport {
             ? "unknown" : "bicubic, a = -0.75, half-pixel centres, no antialiasing"),
         "attack_all": .bool(evaluation.attacksAll), "each": .bool(evaluation.attacksEach),
       ]),
-      "machine": .record([
-        "precision": .string(subject.precision), "blas_core": .string(BLAS.coreName),
-        "products": .string(ProductKernels.name),
-      ]),
+      "machine": machine(subject.precision),
       "seed": evaluation.seed.map { .integer(Int64(bitPattern: $0)) } ?? .null,
     ])
   }

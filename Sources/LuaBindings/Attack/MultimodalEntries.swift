@@ -21,7 +21,7 @@ enum MultimodalOptions {
       "co-attack on captions: one image for all its captions, not one for each"),
     .boolean(
       "compat", default: false,
-      "as released code does: co-attack starts at x + U(0, eps); sga takes an mlm's words one row off (mode coattack, 77 tokens) and shows "
+      "as released code does: co-attack starts at x + U(0, eps), uncut, and ends at its last point; sga takes an mlm's words one row off (mode coattack, 77 tokens) and shows "
         + "the image attack 30 tokens of a text"
     ),
     .numbers("scales", default: [0.5, 0.75, 1.25, 1.5], "sga: scales of the image's copies"),

@@ -32,6 +32,9 @@ enum TextAttackOptions {
       .integer("population", default: 20, range: 2...100_000, "genetic: members of a generation"),
       .integer(
         "generations", default: 20, range: 0...100_000, "genetic: generations after the first"),
+      .integer(
+        "combinations", default: 1_000_000, range: 1...1_000_000_000,
+        "exhaustive: a text with more combinations of edits is refused"),
       .choice(
         "importance", WordImportance.allCases.map(\.rawValue),
         "how words are ordered: by the text without the word, with a literal [UNK] for it, or as they stand; "
@@ -114,6 +117,7 @@ enum TextAttackOptions {
     let search = chosen.search?.rawValue ?? chosen.method?.rawValue
     for (name, owner) in [
       ("width", TextSearchKind.beam), ("population", .genetic), ("generations", .genetic),
+      ("combinations", .exhaustive),
     ] where options.has(name) && search != owner.rawValue {
       throw options.problem(
         name, "goes with search = \"\(owner.rawValue)\"",
@@ -122,6 +126,7 @@ enum TextAttackOptions {
     chosen.width = try options.integer("width")
     chosen.population = try options.integer("population")
     chosen.generations = try options.integer("generations")
+    chosen.combinations = try options.integer("combinations")
     chosen.importance = try options.stringIfGiven("importance").flatMap {
       WordImportance(rawValue: $0)
     }

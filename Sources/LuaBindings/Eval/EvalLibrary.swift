@@ -55,7 +55,7 @@ enum EvalLibrary {
     .string("out", "folder for report.json, tables and one line a sample"),
   ]
 
-  private static let resume = OptionSpec.boolean(
+  static let resume = OptionSpec.boolean(
     "resume", default: false, "go on with the record in out")
 
   private static let kept: [OptionSpec] = [

@@ -66,7 +66,9 @@ enum RetrievalEntries {
       success rates are given: drop, points of recall lost, and lost, the share of items found before \
       that are not found any more. Attacks see an image with its own captions alone. worst counts each \
       query at its worst over the galleries of its `methods` and the clean one. Co-Attack and sga \
-      have eps = 2/255 unless told otherwise. Print r:table(), read r:recall(scenario, direction, k).
+      have eps = 2/255 unless told otherwise. With out, a record grows as batches of images and text \
+      attacks are finished: after a crash or Ctrl-C the same call with resume = true goes on and gives the \
+      same result. Print r:table(), read r:recall(scenario, direction, k).
       """,
     options: [
       OptionSpec.handle("model", type: "clip model", "what to evaluate").mandatory,
@@ -74,7 +76,8 @@ enum RetrievalEntries {
       .table("attack", attack, "what to measure; clean recall alone when not given"),
       .integer("batch", default: 64, range: 1...65536, "images at once"),
       .string("name", "the model's name in the table"), .seed,
-      .string("out", "folder for report.json, tables and one line an image"),
+      .string("out", "folder for the record, report.json, tables and one line an image"),
+      EvalLibrary.resume,
     ],
     example: """
       local model, x = clip.create("tiny"), tensor.rand{3, 3, 16, 16}
@@ -117,9 +120,12 @@ enum RetrievalEntries {
     evaluation.batch = try options.integer("batch")
     evaluation.seed = try call.randomSource(options).seed
     evaluation.progress = call.progress
+    evaluation.output = try options.pathIfGiven("out", writing: true)
+    evaluation.resumes = try options.boolean("resume")
+    evaluation.processes = call.processes
     let report = try evaluation.run(
       model, data: data, name: options.stringIfGiven("name") ?? "")
-    if let folder = try options.pathIfGiven("out", writing: true) { try report.save(folder) }
+    if let folder = evaluation.output { try report.save(folder) }
     return [RetrievalHandle(report)]
   }
 
