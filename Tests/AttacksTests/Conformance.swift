@@ -80,9 +80,11 @@ struct Conformance {
       return try Tensor.crossEntropy(logits: logits, labels: truth, reduction: .none).doubles()
     }
     let (values, classes) = (try logits.doubles(), logits.shape[1])
-    return labels.enumerated().map { row, label in
-      let others = (0..<classes).filter { $0 != label }.map { values[row * classes + $0] }
-      return (others.max() ?? 0) - values[row * classes + label]
+    return labels.enumerated().map { sample, label in
+      let others = (0..<classes).filter { $0 != label }.map { values[sample * classes + $0] }
+      let margin = (others.max() ?? 0) - values[sample * classes + label]
+      // As the attack has it: points that are alike in float32 are equally good.
+      return logits.dtype == .float32 ? Double(Float(margin)) : margin
     }
   }
 
@@ -175,7 +177,9 @@ struct Conformance {
     }
     var found: [String] = []
     if try shown(5) != shown(5) { found.append("I12: the same seed gives other bytes") }
-    if row.attack.isRandom {
+    // Stripes and signs of a few pixels come out alike by chance.
+    let draws = row.model.shape[0] * row.model.shape[2] * labels.count
+    if row.attack.isRandom, draws >= 24 {
       // The box can hold all pixels of a few corners in place, whatever is drawn.
       let isFree = row.model.pixels != .corners
       if isFree, try shown(5) == shown(6) { found.append("I12: another seed gives the same bytes") }
@@ -244,7 +248,12 @@ struct Conformance {
   }
 
   /// I22: a constant added to the logits changes no success, and hardly a pixel.
+  ///
+  /// A search that only compares losses may go another way after one rounding, which float32 makes
+  /// likely enough to be met in long runs: there it is asked in float64.
   func shiftedLogits() throws -> [String] {
+    let comparesAlone = try attack.plannedCost(row.settings()).backwards == 0
+    if comparesAlone, row.dtype == .float32 { return [] }
     let (images, labels) = try samples(5, margin: 0.3)
     let plain = try run(row.model.classifier(), images, labels)
     let shifted = try run({ try row.model.classifier()($0) + 2.0 }, images, labels)
@@ -267,13 +276,17 @@ struct Conformance {
     return counted == spy.images ? [] : ["I25: \(counted) counted, \(spy.images) seen"]
   }
 
-  /// What a useful attack does, and the identity does not: it raises the loss of every sample.
+  /// What a useful attack does, and the identity does not: it raises the loss of every sample, or of
+  /// all together where a random step may have gone wrong in every pixel of one.
   func raisesLoss() throws -> [String] {
     if !row.attack.followsLoss { return [] }
     let (images, labels) = try samples(6, margin: 0.3)
     let result = try run(row.model.classifier(), images, labels)
     let before = try losses(row.model.classifier()(images), labels)
     let after = try losses(row.model.classifier()(result.images), labels)
+    if row.attack.isRandom, attack.plannedVisits == 1 {
+      return after.reduce(0, +) > before.reduce(0, +) ? [] : ["the mean loss fell"]
+    }
     return before.indices.compactMap { after[$0] > before[$0] ? nil : "loss of sample \($0) fell" }
   }
 }

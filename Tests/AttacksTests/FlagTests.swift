@@ -211,7 +211,7 @@ import Testing
     #expect(
       AttackFlag.singleBeatsIterative(single: 103, iterative: 100, of: 400) != nil
     )
-    #expect(AttackFlag.singleBeatsIterative(single: 2, iterative: 1, of: 16) == nil)
+    #expect(AttackFlag.singleBeatsIterative(single: 3, iterative: 1, of: 16) == nil)
     #expect(AttackFlag.blackboxBeatsWhitebox(survivorsBroken: 2, of: 1000) == nil)
     #expect(AttackFlag.blackboxBeatsWhitebox(survivorsBroken: 3, of: 1000) != nil)
     #expect(AttackFlag.randomBeatsGradient(random: 5, gradient: 5, of: 64) == nil)

@@ -58,11 +58,12 @@ extension AttackFlag {
   }
 
   /// `single_beats_iterative`: a single step broke more of the same samples than all steps did, by
-  /// over half a point, and by two samples at least: one alone happens with ordinary models.
+  /// over half a point, and by three samples at least: one happens with ordinary models, two with one
+  /// of two hundred.
   public static func singleBeatsIterative(
     single: Int, iterative: Int, of samples: Int
   ) -> AttackFlag? {
-    guard Double(single - iterative) > max(1, 0.005 * Double(samples)) else { return nil }
+    guard Double(single - iterative) > max(2, 0.005 * Double(samples)) else { return nil }
     return AttackFlag(
       .singleBeatsIterative,
       "one step broke \(single) of \(samples) samples, the iterative attack \(iterative)")

@@ -107,8 +107,10 @@ extension OracleRound {
   // MARK: O7
 
   /// O7: `‖W(x' − x)‖²` in an L2 ball has the optimum `(eps · s_max(W))²`.
+  ///
+  /// Ascent on it is power iteration, which a short step slows down: the step is APGD's first, 2 eps.
   mutating func embedding(
-    _ attack: ProjectedGradientDescent = ProjectedGradientDescent(steps: 50, step: 0.05)
+    _ attack: ProjectedGradientDescent = ProjectedGradientDescent(steps: 50, step: 0.4)
   ) throws {
     let model = ToyModel(kind: .linear, shape: [3, 3, 3], classes: 6, seed: seed &+ 5)
     let (weights, n, rows) = (model.linearWeights, 27, 6)
