@@ -44,9 +44,12 @@ import Testing
       let path = folder + "/record.jsonl"
       let bytes = try FileReader.bytes(at: path)
       let ends = bytes.indices.filter { bytes[$0] == 0x0A }.map { $0 + 1 }
-      // The header; two batches of clean images, two attacks on images and six galleries; two of texts.
-      #expect(ends.count == 1 + 2 * 9 + 2)
-      for cut in [0, 100] + ends.flatMap({ [$0, $0 - 20] }) {
+      // The header; two batches of clean images, of two attacks on images and of three galleries, which
+      // worst shares; two texts.
+      #expect(ends.count == 1 + 2 * 6 + 2)
+      // Ends of lines from the first to the last but one, and places within lines.
+      let cuts = [0, 2, 5, 9, 13].map { ends[$0] } + [0, 1, 4, 12, 14].map { ends[$0] - 20 }
+      for cut in [0] + cuts {
         try AtomicFile.write(Array(bytes[..<cut]), to: path)
         let resumed = try Self.evaluation(model, folder, resumes: true).run(model, data: data)
         #expect(Self.essence(resumed) == whole, "cut at \(cut)")

@@ -16,7 +16,7 @@ local cls <const> = model:classifier(set.class_names, { templates = set.template
 local images, labels
 for x, y in set:batches(#set) do images, labels = x, y end
 
-local budgets <const> = { linf = "1/255", l2 = 0.25, l1 = 4 }
+local budgets <const> = { linf = 1 / 255, l2 = 0.25, l1 = 4 }
 local runs <const> = {
   { "fgsm" }, { "rfgsm" }, { "bim", steps = 20 }, { "pgd", steps = 20 },
   { "pgd", steps = 20, restarts = 5 }, { "pgd", steps = 20, lattice = 8 },

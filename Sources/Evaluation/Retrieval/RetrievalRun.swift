@@ -23,6 +23,8 @@ final class RetrievalRun {
   private var images: Tensor?
   private var texts: Tensor?
   var record: RetrievalRecord?
+  /// Galleries attacked on both sides, by all that fixes them: rows and members of `worst` share them.
+  private var galleries: [String: RetrievalScenario] = [:]
   var done = 0
   private(set) var planned = 1
 
@@ -80,10 +82,7 @@ final class RetrievalRun {
   }
 
   func report(_ name: String) throws -> RetrievalReport {
-    let galleries = try evaluation.multimodal.reduce(0) { count, both in
-      try count + (both.method == .worst ? MultimodalMethod.captionMembers(both.methods).count : 1)
-    }
-    planned = data.count * (1 + evaluation.images.count + galleries)
+    planned = data.count * (1 + evaluation.images.count + (try differentGalleries()))
     let shape = try data.batch([0]).images.shape
     resolution = (shape[3], shape[2])
     try openRecord()
@@ -121,6 +120,21 @@ final class RetrievalRun {
       name: name.isEmpty ? model.origin : name, data: data, captions: grouped, owners: owners,
       resolution: resolution, scenarios: rows, record: try about(), notes: record?.notes ?? [],
       seconds: start.seconds)
+  }
+
+  private func differentGalleries() throws -> Int {
+    var seen: Set<String> = []
+    for both in evaluation.multimodal {
+      let methods =
+        both.method == .worst ? try MultimodalMethod.captionMembers(both.methods) : [both.method]
+      for method in methods {
+        var member = both
+        member.method = method
+        let row = try blank(member)
+        seen.insert(row.label + row.record.serialized())
+      }
+    }
+    return seen.count
   }
 
   // MARK: Rows
@@ -228,6 +242,11 @@ final class RetrievalRun {
   private func fill(
     _ row: inout RetrievalScenario, _ key: String, _ specification: MultimodalSpecification
   ) throws {
+    let same = row.label + row.record.serialized()
+    if let known = galleries[same] {
+      row = known
+      return
+    }
     let specification = joint(specification)
     let session = try MultimodalSession(specification, model: model)
     let parts = try eachBatch(key, row.label) { batch in
@@ -247,6 +266,7 @@ final class RetrievalRun {
     }
     row.changedTexts = zip(captions, row.texts).count { $0 != $1 }
     row.ranks = try ranks(images: gathered(parts), texts: encoder.text(row.texts))
+    galleries[same] = row
   }
 
   /// Every query at its worst over the members' galleries and the clean one; each gallery is
