@@ -61,8 +61,8 @@ import Testing
     }
   }
 
-  @Test("several processes give the report and the record of one", arguments: [2, 3])
-  func processes(size: Int) throws {
+  @Test("several processes give the report and the record of one")
+  func processes() throws {
     let run: @Sendable (ProcessGroup, String, Bool) throws -> [String] = { group, folder, resumes in
       let model = try HandMade.clip()
       var evaluation = try Self.evaluation(model, folder, resumes: resumes)
@@ -71,7 +71,7 @@ import Testing
     }
     try withTemporaryDirectory { folder in
       let whole = try run(ProcessGroup(), folder + "/one", false)
-      let results = onProcesses(size) { try run($0, folder + "/many", false) }
+      let results = onProcesses(3) { try run($0, folder + "/many", false) }
       for result in results { #expect(try result.get() == whole) }
       // Cut in the middle, it goes on with another number of processes.
       let path = folder + "/many/record.jsonl"

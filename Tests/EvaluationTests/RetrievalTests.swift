@@ -118,6 +118,8 @@ import Training
     var options = TextAttackFactory.Options()
     options.method = .char
     options.sites = 2
+    // The dictionary costs most of the time in a debug build.
+    options.forbidsNewWords = false
     return try TextAttackFactory.make(options, model: model)
   }
 

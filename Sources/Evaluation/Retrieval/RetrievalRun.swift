@@ -19,6 +19,7 @@ final class RetrievalRun {
   private let captions: [String]
   private let owners: [Int]
   private let grouped: [[String]]
+  private let weights: String
   private var resolution = (width: 0, height: 0)
   private var images: Tensor?
   private var texts: Tensor?
@@ -33,6 +34,7 @@ final class RetrievalRun {
     self.model = try model.frozen()
     self.data = data
     encoder = try DualEncoder(self.model)
+    weights = try WeightsHash.of(self.model)
     grouped = try (0..<data.count).map { try data.captions(at: $0) }
     captions = grouped.flatMap { $0 }
     owners = grouped.enumerated().flatMap { image, texts in texts.map { _ in image } }
@@ -62,7 +64,7 @@ final class RetrievalRun {
     .record([
       "kilpi": .string(RobustnessReport.version),
       "model": .record([
-        "origin": .string(model.origin), "weights": .string(try WeightsHash.of(model)),
+        "origin": .string(model.origin), "weights": .string(weights),
         "input_side": .integer(Int64(model.configuration.imageSize)),
       ]),
       "data": .record([
