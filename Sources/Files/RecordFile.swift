@@ -81,7 +81,7 @@ public final class RecordFile {
     while start < bytes.count {
       number += 1
       let end = bytes[start...].firstIndex(of: 0x0A)
-      guard let end, let value = checked(bytes[start..<end]) else {
+      guard let end, let value = try checked(bytes[start..<end]) else {
         // Only what was written last can be torn.
         guard end == nil || end == bytes.count - 1 else {
           throw KilpiError(
@@ -98,16 +98,21 @@ public final class RecordFile {
     return contents
   }
 
-  private static func checked(_ line: ArraySlice<UInt8>) -> JSONValue? {
+  /// The object of a line; nil when it is damaged.
+  ///
+  /// - Throws: on interrupt, which must not pass for damage.
+  private static func checked(_ line: ArraySlice<UInt8>) throws -> JSONValue? {
     guard let text = String(validating: line, as: UTF8.self), text.utf8.count > tail,
       let cut = text.utf8.index(text.endIndex, offsetBy: -tail, limitedBy: text.startIndex)
     else { return nil }
     let end = text[cut...]
     let body = text[..<cut] + "}"
-    guard
-      end == mark + Checksum.digits(Checksum.crc32(String(body))) + "\"}",
-      let value = try? JSONValue.parse(text), value.object != nil
-    else { return nil }
-    return value
+    guard end == mark + Checksum.digits(Checksum.crc32(String(body))) + "\"}" else { return nil }
+    do {
+      let value = try JSONValue.parse(text, limits: JSONLimits(bytes: 1 << 30))
+      return value.object == nil ? nil : value
+    } catch let error as KilpiError where error.kind == .host {
+      return nil
+    }
   }
 }

@@ -18,6 +18,8 @@ extension TextAttackFactory {
     var members = common(options, name)
     members += search(attack.search)
     members += [
+      .init("objective", .string(attack.objective.name)),
+      .init("stop_words", options.stopWords.map { .array($0.map { .string($0) }) } ?? .null),
       .init("importance", .string(attack.importance.rawValue)),
       .init("sources", .array(sources.map { .string($0.rawValue) })),
     ]

@@ -160,7 +160,7 @@ import Testing
   func uncutStart() throws {
     var attack = try Toys.attack(.coAttack, step: Toys.step(ProjectedGradientDescent(steps: 4)))
     attack.startsOneSided = true
-    let image = try Tensor.full([2, 3, 1, 1], 1)
+    let image = try Tensor.full([2, 3, 1, 1], 0.98)
     var largest: [Float] = []
     var encoder = Toys.encoder
     let plain = encoder.image
@@ -173,7 +173,29 @@ import Testing
     let result = try attack.run(encoder, images: image, labels: [0, 1], prompts: ["a", "b"])
     #expect(largest.count >= 4 && (largest.first ?? 0) > 1)
     #expect(largest.dropFirst().allSatisfy { $0 <= 1 })
-    #expect(try result.images.doubles().allSatisfy { $0 >= 1 - Toys.epsilon && $0 <= 1 })
+    #expect(try result.images.doubles().allSatisfy { $0 >= 0.93 && $0 <= 1 })
+    // An attack that begins at the clean images shows nothing beyond 1.
+    attack.image = try Toys.step(FastGradientSign())
+    largest = []
+    _ = try attack.run(encoder, images: image, labels: [0, 1], prompts: ["a", "b"])
+    #expect(!largest.isEmpty && largest.allSatisfy { $0 <= 1 })
+  }
+
+  @Test("Co-Attack, compat: the last point is the result, and another keep is refused")
+  func compatKeepsTheLast() throws {
+    // Two steps of the whole ball: one to its border, one that may overshoot the best point.
+    var attack = try Toys.attack(
+      .coAttack, step: Toys.step(ProjectedGradientDescent(steps: 3, step: 0.09)))
+    attack.startsOneSided = true
+    let found = try Toys.run(attack)
+    attack.image.settings.keep = .last
+    #expect(try bits(Toys.run(attack).images) == bits(found.images))
+    attack.image.settings.keep = .best
+    #expect(
+      message { _ = try Toys.run(attack) }
+        == "compat ends at the last point, keep is \"best\" (leave one of them out)")
+    attack.startsOneSided = false
+    #expect(try bits(Toys.run(attack).images) != bits(found.images))
   }
 
   /// Returns where a run starts.

@@ -1,3 +1,4 @@
+import Attacks
 import ClipModels
 import Datasets
 import Diagnostics
@@ -6,6 +7,7 @@ import Processes
 import Tensors
 import TestSupport
 import Testing
+import Training
 
 @testable import Evaluation
 
@@ -66,12 +68,14 @@ import Testing
     let run: @Sendable (ProcessGroup, String, Bool) throws -> [String] = { group, folder, resumes in
       let model = try HandMade.clip()
       var evaluation = try Self.evaluation(model, folder, resumes: resumes)
+      evaluation.batch = 2
       evaluation.processes = group
       return Self.essence(try evaluation.run(model, data: RetrievalTests.data()))
     }
     try withTemporaryDirectory { folder in
       let whole = try run(ProcessGroup(), folder + "/one", false)
-      let results = onProcesses(3) { try run($0, folder + "/many", false) }
+      // Three batches: the second round is not full.
+      let results = onProcesses(2) { try run($0, folder + "/many", false) }
       for result in results { #expect(try result.get() == whole) }
       // Cut in the middle, it goes on with another number of processes.
       let path = folder + "/many/record.jsonl"
@@ -82,6 +86,10 @@ import Testing
         #expect(try result.get() == whole)
       }
       #expect(try RecordFile.read(path).values.count == ends.count)
+      // Where the first process cannot begin, all throw.
+      for result in onProcesses(2, { try run($0, folder + "/many", false) }) {
+        #expect((try? result.get()) == nil)
+      }
     }
   }
 
@@ -130,6 +138,20 @@ import Testing
         }
           == "the record was begun with other settings: batch was 4, is 5 "
           + "(use the same settings, or another out)")
+      // Everything that fixes a row is compared, not only what its names tell.
+      for change in 0..<5 {
+        var other = try Self.evaluation(model, folder, resumes: true)
+        switch change {
+        case 0: other.images[0].specification.settings.draws = 2
+        case 1: other.images[0].specification.settings.keep = .last
+        case 2: other.images[0].objective = .cosine
+        case 3: other.texts[1].leavesImages = false
+        default: other.multimodal[1].image.settings.draws = 2
+        }
+        let changed = other
+        let text = message { _ = try changed.run(model, data: data) }
+        #expect(text.hasPrefix("the record was begun with other settings: rows."), "\(text)")
+      }
       #expect(
         message {
           let other = try MemoryDataset.make(
@@ -148,5 +170,32 @@ import Testing
     #expect(
       message { _ = try Self.evaluation(model, nil, resumes: true).run(model, data: data) }
         == "resume needs out (name the evaluation's folder)")
+  }
+
+  @Test("worst shares the gallery of a row that is alike, and of no other")
+  func sharedGalleries() throws {
+    let (model, data) = (try HandMade.clip(), try RetrievalTests.data())
+    var evaluation = RetrievalEvaluation()
+    let wide = ImageAttackSpecification(
+      name: "pgd", attack: ProjectedGradientDescent(steps: 3),
+      settings: AttackSettings(budget: try Budget(.linf, 16.0 / 255)))
+    let text = try RetrievalTests.text(model)
+    var worst = MultimodalSpecification(.worst, image: try RetrievalTests.image(), text: text)
+    worst.methods = [.coAttack]
+    evaluation.multimodal = [
+      MultimodalSpecification(.coAttack, image: wide, text: text), worst,
+    ]
+    let apart = try evaluation.run(model, data: data)
+    let largest = try #require(apart.scenario("mm_worst")?.largest).linf
+    #expect(largest > 0 && largest <= 8.0 / 255)
+    evaluation.multimodal[0].image = worst.image
+    var calls = 0
+    evaluation.progress = { if $0.name == "retrieval" { calls = max(calls, $0.total) } }
+    let shared = try evaluation.run(model, data: data)
+    // Clean images and one gallery.
+    #expect(calls == 2 * 6)
+    let (row, member) = (shared.scenario("mm_co"), shared.scenario("mm_worst"))
+    #expect(
+      member?.ranks == apart.scenario("mm_worst")?.ranks && row?.largest?.l2 == member?.largest?.l2)
   }
 }

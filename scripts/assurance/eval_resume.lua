@@ -39,6 +39,16 @@ return function(request, shell, store)
     return nil, "the evaluation does not run: " .. (shell.read(folder .. "/log") or "")
   end
   local duration = (tonumber(shell.output("date +%s%N")) - begin) / 1e9
+  -- The lines of a gallery's record, features to the last bit, without clocks.
+  local function features(name)
+    local lines = {}
+    local text = shell.read(("%s/%s/retrieval/record.jsonl"):format(folder, name)) or ""
+    for line in text:gmatch("[^\n]+") do
+      lines[#lines + 1] = line:gsub('"seconds":[^,}]*', ""):gsub('"crc32":"%x*"', "")
+    end
+    table.sort(lines)
+    return table.concat(lines, "\n")
+  end
   -- Everything but clocks: samples, images, pictures, ranks, tables without their seconds.
   local function differs(a, b)
     local line = ("cd %s && cmp -s %s/samples.jsonl %s/samples.jsonl "
@@ -49,7 +59,7 @@ return function(request, shell, store)
       .. "&& cut -d, -f1-20 %s/retrieval/table.csv > a.csv "
       .. "&& cut -d, -f1-20 %s/retrieval/table.csv > b.csv && cmp -s a.csv b.csv"):format(
       q(folder), a, b, a, b, a, b, a, b, a, b, a, b)
-    return status(line) ~= 0
+    return status(line) ~= 0 or features(a) ~= features(b)
   end
   local outcome = { samples = 0, violations = {}, violation_count = 0, skips = {}, controls = {},
     counts = { trials = 0, kills = 0, torn = 0, identical = 0 } }
@@ -104,8 +114,8 @@ return function(request, shell, store)
   end
   io.stderr:write("\n")
   outcome.samples = counts.kills
-  -- Controls: another seed must be seen in the comparison, and be refused on resume; so must a bent
-  -- record.
+  -- Controls: another seed must be seen in the comparison, and be refused on resume; so must bent
+  -- records, and another gallery.
   local function control(id, caught)
     outcome.controls[#outcome.controls + 1] = { id = id, caught = caught }
   end
@@ -118,6 +128,16 @@ return function(request, shell, store)
   shell.write(folder .. "/other/record.jsonl", bent)
   control("a changed verdict in the record is noticed",
     bent ~= record and status(kilpi .. q(folder .. "/other") .. " resume 2") == 1)
+  local gallery <const> = folder .. "/other/retrieval/record.jsonl"
+  shell.write(folder .. "/other/record.jsonl", record)
+  local lines = shell.read(gallery)
+  bent = lines:gsub('"forwards":(%d)', '"forwards":9%1', 1)
+  shell.write(gallery, bent)
+  control("a changed line in a gallery's record is noticed",
+    bent ~= lines and status(kilpi .. q(folder .. "/other") .. " resume 2") == 1)
+  shell.run(("cp -r %s %s && cp -r %s/. %s"):format(q(folder .. "/whole"), q(folder .. "/mixed"),
+    q(folder .. "/other/retrieval"), q(folder .. "/mixed/retrieval")))
+  control("another gallery alone is seen", differs("whole", "mixed"))
   shell.run("rm -rf " .. q(folder))
   return outcome
 end

@@ -58,8 +58,8 @@ extension AttackFlag {
   }
 
   /// `single_beats_iterative`: a single step broke more of the same samples than all steps did, by
-  /// over half a point, and by three samples at least: one happens with ordinary models, two with one
-  /// of two hundred.
+  /// over half a point, and by three samples at least. On ordinary models it is one now and then, and
+  /// two on one model of two hundred.
   public static func singleBeatsIterative(
     single: Int, iterative: Int, of samples: Int
   ) -> AttackFlag? {

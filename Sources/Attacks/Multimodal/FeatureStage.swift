@@ -63,11 +63,16 @@ struct FeatureStage {
     var settings = settings()
     var first: UncutStart?
     if attack.startsOneSided {
+      guard settings.keep == nil || settings.keep == .last else {
+        throw KilpiError(
+          "", "compat ends at the last point, keep is \"\(settings.keep?.rawValue ?? "")\"",
+          advice: "leave one of them out")
+      }
       let starts = try oneSidedStarts()
       let cut = try starts.clamped(0, 1)
       settings.startPoints = cut
-      settings.keep = settings.keep ?? .last
-      first = UncutStart(beyond: try starts - cut)
+      settings.keep = .last
+      first = try UncutStart(starts, cut: cut)
     }
     let encoder = self.encoder
     let alpha = attack.alpha
@@ -168,19 +173,27 @@ struct FeatureStage {
   }
 }
 
-/// The start of released code, which the model sees before it is cut to `[0, 1]`: once, as the first
-/// point of each image.
-private final class UncutStart {
+/// The start of released code, which the model sees before it is cut to `[0, 1]`: what an attack shows
+/// that begins elsewhere, and every later point, stays as it is.
+private struct UncutStart {
+  private let cut: [[Double]]
+  /// What the cut takes away from each start, `[N, C, H, W]`.
   private let beyond: Tensor
-  private var seen: Set<Int> = []
 
-  /// - Parameter beyond: what the cut takes away from each start, `[N, C, H, W]`.
-  init(beyond: Tensor) { self.beyond = beyond }
+  init(_ starts: Tensor, cut: Tensor) throws {
+    beyond = try starts - cut
+    self.cut = try Self.rows(cut)
+  }
+
+  private static func rows(_ images: Tensor) throws -> [[Double]] {
+    let (values, width) = (try images.detached().doubles(), images.width)
+    return (0..<images.shape[0]).map { Array(values[$0 * width..<($0 + 1) * width]) }
+  }
 
   func shown(_ images: Tensor, _ rows: [Int]) throws -> Tensor {
-    let isNew = rows.map { seen.insert($0).inserted }
-    guard isNew.contains(true) else { return images }
-    let mask = try Tensor(isNew.map { $0 ? 1.0 : 0 }, shape: [rows.count, 1, 1, 1])
+    let isStart = try zip(Self.rows(images), rows).map { $0 == cut[$1] }
+    guard isStart.contains(true) else { return images }
+    let mask = try Tensor(isStart.map { $0 ? 1.0 : 0 }, shape: [rows.count, 1, 1, 1])
     return try images + beyond.rows(rows) * mask.converted(to: images.dtype)
   }
 }

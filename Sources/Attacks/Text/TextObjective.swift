@@ -22,6 +22,17 @@ public enum TextObjective {
   /// One's own: the clean features `[D]` and those of candidates `[K, D]`, as the encoder gives
   /// them, to `K` values.
   case custom((_ clean: Tensor, _ candidates: Tensor) throws -> [Double])
+
+  /// The name in scripts and records.
+  public var name: String {
+    switch self {
+    case .kl: return "kl"
+    case .cosine: return "cosine"
+    case .images: return "img"
+    case .l2: return "l2"
+    case .custom: return "custom"
+    }
+  }
 }
 
 /// An objective with what it needs of one clean text, ready for candidates.

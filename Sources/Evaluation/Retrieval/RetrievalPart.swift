@@ -37,12 +37,13 @@ struct RetrievalPart {
   /// Reads what `members` wrote; nil when something is missing or does not fit.
   init?(_ line: JSONValue) throws {
     guard let first = line["first"]?.int, first >= 0, let held = line["features"],
-      let features = try FeatureDigits.tensor(held), let texts = line["texts"]?.array,
+      let features = try FeatureDigits.tensor(held),
+      let texts = line["texts"]?.array?.map(\.string), !texts.contains(nil),
       let totals = line["totals"].flatMap({ RetrievalTotals($0) }),
       let pixels = line["pixels"]?.string
     else { return nil }
     self.init(first: first, features: features)
-    self.texts = texts.compactMap(\.string)
+    self.texts = texts.compactMap { $0 }
     self.totals = totals
     self.pixels = pixels
   }
@@ -80,7 +81,8 @@ private enum FeatureDigits {
     else { return nil }
     let size = dtype == .float64 ? 16 : 8
     let bytes = Array(text.utf8)
-    guard bytes.count == shape[0] * shape[1] * size else { return nil }
+    let (count, overflows) = shape[0].multipliedReportingOverflow(by: shape[1])
+    guard !overflows, bytes.count % size == 0, bytes.count / size == count else { return nil }
     var words: [UInt64] = []
     words.reserveCapacity(shape[0] * shape[1])
     for start in stride(from: 0, to: bytes.count, by: size) {

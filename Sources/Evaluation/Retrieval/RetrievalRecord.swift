@@ -10,11 +10,17 @@ final class RetrievalRecord {
   let lines: [JSONValue]
   /// What a reader of the result must know.
   let notes: [String]
+  private let fits: (RetrievalPart) -> Bool
   private var parts: [String: [Int: RetrievalPart]] = [:]
   private var texts: [String: JSONValue] = [:]
 
   /// Begins a record, or takes up the one that stands in `folder`; see `OpenedRecord`.
-  init(_ folder: String, header: JSONValue, resumes: Bool) throws {
+  ///
+  /// - Parameter fits: whether a batch is one of this evaluation.
+  init(
+    _ folder: String, header: JSONValue, resumes: Bool, fits: @escaping (RetrievalPart) -> Bool
+  ) throws {
+    self.fits = fits
     let opened = try OpenedRecord(folder, kind: "retrieval", header: header, resumes: resumes)
     file = opened.file
     lines = opened.lines
@@ -28,7 +34,8 @@ final class RetrievalRecord {
   }
 
   /// What another process's record held when it was taken up; it alone writes on.
-  init(copying lines: [JSONValue]) throws {
+  init(copying lines: [JSONValue], fits: @escaping (RetrievalPart) -> Bool) throws {
+    self.fits = fits
     file = nil
     notes = []
     self.lines = lines
@@ -45,7 +52,7 @@ final class RetrievalRecord {
       texts[key] = text
       return true
     }
-    guard let part = try RetrievalPart(line) else { return false }
+    guard let part = try RetrievalPart(line), fits(part) else { return false }
     parts[key, default: [:]][part.first] = part
     return true
   }
@@ -53,12 +60,12 @@ final class RetrievalRecord {
   /// A row's finished batch; nil when it has to be computed.
   ///
   /// - Throws: `KilpiError` when the images are not those of the record.
-  func part(_ key: String, first: Int, count: Int, pixels: String) throws -> RetrievalPart? {
-    guard let part = parts[key]?[first], part.count == count else { return nil }
+  func part(_ key: String, first: Int, pixels: String) throws -> RetrievalPart? {
+    guard let part = parts[key]?[first] else { return nil }
     guard part.pixels == pixels else {
       throw KilpiError(
         "",
-        "images \(first + 1) … \(first + count) have other pixels than when the record was begun",
+        "images \(first + 1) … \(first + part.count) have other pixels than when the record was begun",
         advice: "use the same data, or another out")
     }
     return part

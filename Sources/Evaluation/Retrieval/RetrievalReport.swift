@@ -32,7 +32,7 @@ public struct RetrievalScenario {
   public var forwards: Int { totals.forwards }
   /// Gradients that were taken.
   public var backwards: Int { totals.backwards }
-  /// Wall-clock time.
+  /// Time of its batches, or of its text attack: the sum over all processes and sessions.
   public var seconds: Double { totals.seconds }
   /// Reasons why the row must not be believed.
   public var problems: [String] { totals.problems }

@@ -9,8 +9,10 @@ internal import Tensors
 extension RetrievalRun {
   /// What all processes must have in common, as a few digits.
   func fingerprint() throws -> String {
-    let text = try header().serialized()
-    return "retrieval " + String(SampleID.number(of: text), radix: 16)
+    let parts =
+      try plan().flatMap { [$0.label, $0.record.serialized()] }
+      + [data.fingerprint, String(evaluation.batch), captionsHash, weights]
+    return "retrieval " + String(SampleID.number(of: parts.joined(separator: "\n")), radix: 16)
   }
 
   /// Opens the record; the first process reads and writes the file, the others get what it read.
@@ -18,14 +20,24 @@ extension RetrievalRun {
     guard let folder = evaluation.output else { return }
     let processes = evaluation.processes
     if processes.isRoot {
-      record = try RetrievalRecord(folder, header: header(), resumes: evaluation.resumes)
+      record = try RetrievalRecord(
+        folder, header: header(), resumes: evaluation.resumes, fits: fits)
     }
     guard processes.size > 1 else { return }
     let text = JSONValue.array(record?.lines ?? []).serialized()
     let shared = try processes.fromRoot(Array(text.utf8))
     guard !processes.isRoot else { return }
     record = try RetrievalRecord(
-      copying: JSONValue.parse(shared, limits: JSONLimits(bytes: 1 << 30)).array ?? [])
+      copying: JSONValue.parse(shared, limits: JSONLimits(bytes: 1 << 30)).array ?? [], fits: fits)
+  }
+
+  /// Whether a batch of the record is one of this evaluation.
+  private func fits(_ part: RetrievalPart) -> Bool {
+    guard part.first % evaluation.batch == 0, part.first < data.count else { return false }
+    let end = min(part.first + evaluation.batch, data.count)
+    let captions = grouped[part.first..<end].reduce(0) { $0 + $1.count }
+    return part.count == end - part.first && part.features.shape[1] == width
+      && (part.texts.isEmpty || part.texts.count == captions)
   }
 
   /// What the first process makes of a text attack, or the record holds of it, on all processes.
@@ -62,9 +74,10 @@ extension RetrievalRun {
       for part in try exchanged(own, key) {
         try record?.append(key, part)
         parts.append(part)
-        done += part.count
+        visits.done += part.count
         evaluation.progress?(
-          ProgressEvent(name: "retrieval", completed: done, total: planned, note: label))
+          ProgressEvent(
+            name: "retrieval", completed: visits.done, total: visits.planned, note: label))
       }
     }
     return parts
@@ -78,10 +91,7 @@ extension RetrievalRun {
     if let record {
       pixels = Checksum.digits(
         Checksum.crc32(try batch.images.rowChecksums().joined(separator: " ")))
-      let count = batch.images.shape[0]
-      if let known = try record.part(key, first: first, count: count, pixels: pixels) {
-        return known
-      }
+      if let known = try record.part(key, first: first, pixels: pixels) { return known }
     }
     let begin = ContinuousClock.now
     var part = try named(label) { try body(batch) }

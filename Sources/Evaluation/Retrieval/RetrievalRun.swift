@@ -18,16 +18,21 @@ final class RetrievalRun {
   /// All captions in order, and the image of each.
   private let captions: [String]
   private let owners: [Int]
-  private let grouped: [[String]]
-  private let weights: String
+  let grouped: [[String]]
+  let captionsHash: String
+  let weights: String
+  /// Of the features.
+  let width: Int
   private var resolution = (width: 0, height: 0)
   private var images: Tensor?
   private var texts: Tensor?
   var record: RetrievalRecord?
-  /// Galleries attacked on both sides, by all that fixes them: rows and members of `worst` share them.
+  /// Galleries attacked on both sides, by label and record: rows and members of `worst` share those
+  /// that are alike in all that fixes them.
   private var galleries: [String: RetrievalScenario] = [:]
-  var done = 0
-  private(set) var planned = 1
+  private var planned: [RetrievalScenario]?
+  /// Images of all rows, finished and planned.
+  var visits = (done: 0, planned: 1)
 
   init(_ evaluation: RetrievalEvaluation, _ model: ClipModel, _ data: Dataset) throws {
     self.evaluation = evaluation
@@ -35,27 +40,32 @@ final class RetrievalRun {
     self.data = data
     encoder = try DualEncoder(self.model)
     weights = try WeightsHash.of(self.model)
+    width = model.configuration.embedding
     grouped = try (0..<data.count).map { try data.captions(at: $0) }
     captions = grouped.flatMap { $0 }
+    captionsHash = String(SampleID.number(of: captions.joined(separator: "\n")), radix: 16)
     owners = grouped.enumerated().flatMap { image, texts in texts.map { _ in image } }
   }
 
   /// The rows, nothing computed: what is attacked, how, and within which budget.
   func plan() throws -> [RetrievalScenario] {
-    try [RetrievalScenario(kind: .clean)] + evaluation.images.map(blank)
+    if let planned { return planned }
+    let rows =
+      try [RetrievalScenario(kind: .clean)] + evaluation.images.map(blank)
       + evaluation.texts.map(blank) + evaluation.multimodal.map(blank)
+    planned = rows
+    return rows
   }
 
   /// Everything that fixes the result, as the record's first line holds it.
   func header() throws -> JSONValue {
-    let captionsHash = SampleID.number(of: captions.joined(separator: "\n"))
-    return .object(
+    .object(
       (try about().object ?? []) + [
         .init(
           "rows",
           .array(try plan().map { .record(["label": .string($0.label), "attack": $0.record]) })),
         .init("batch", .integer(Int64(evaluation.batch))),
-        .init("captions_hash", .string(String(captionsHash, radix: 16))),
+        .init("captions_hash", .string(captionsHash)),
         .init("machine", RobustnessReport.machine(model.precision.rawValue)),
       ])
   }
@@ -84,11 +94,10 @@ final class RetrievalRun {
   }
 
   func report(_ name: String) throws -> RetrievalReport {
-    planned = data.count * (1 + evaluation.images.count + (try differentGalleries()))
+    visits.planned = data.count * (1 + evaluation.images.count + (try differentGalleries()))
     let shape = try data.batch([0]).images.shape
     resolution = (shape[3], shape[2])
     try openRecord()
-    let begin = ContinuousClock.now
     let clean = try eachBatch("1 clean", "clean") { batch in
       RetrievalPart(first: 0, features: try self.features(batch.images))
     }
@@ -96,7 +105,7 @@ final class RetrievalRun {
     let texts = try encoder.text(captions)
     var rows = try plan()
     rows[0].ranks = try RetrievalRanks(images: images, texts: texts, owners: owners)
-    rows[0].totals.seconds = begin.seconds
+    for part in clean { rows[0].totals.add(part.totals) }
     self.images = images
     self.texts = texts
     for index in rows.indices.dropFirst() {
@@ -154,26 +163,28 @@ final class RetrievalRun {
   private func blank(_ attack: RetrievalEvaluation.TextAttack) -> RetrievalScenario {
     var row = RetrievalScenario(kind: .text, attack: attack.specification.name)
     row.record = attack.specification.record
-    if attack.leavesImages {
-      row.record = .object(
-        (row.record.object ?? []).filter { $0.key != "objective" } + [.init("objective", "img")])
-    }
+    guard attack.leavesImages else { return row }
+    row.record = .object(
+      (row.record.object ?? []).map { $0.key == "objective" ? .init("objective", "img") : $0 })
     return row
   }
 
   private func blank(_ specification: MultimodalSpecification) throws -> RetrievalScenario {
     var row = RetrievalScenario(
       kind: ScenarioKind(specification.method), attack: specification.name)
-    row.record = joint(specification).record
     row.budget = specification.image.settings.budget
-    guard specification.method == .worst else { return row }
-    let members = try MultimodalMethod.captionMembers(specification.methods).map {
-      ScenarioKind($0).rawValue
+    // The whole of the image attack: budget, draws, lattice, which point is kept.
+    var members: [JSONValue.Member] = [
+      .init("image", EvaluatedImageAttack(specification.image).fullRecord)
+    ]
+    members += (joint(specification).record.object ?? []).filter { $0.key != "image" }
+    if specification.method == .worst {
+      let names = try MultimodalMethod.captionMembers(specification.methods).map {
+        ScenarioKind($0).rawValue
+      }
+      members.append(.init("members", .array((["clean"] + names).map { .string($0) })))
     }
-    row.record = .object(
-      (specification.record.object ?? []) + [
-        .init("members", .array((["clean"] + members).map { .string($0) }))
-      ])
+    row.record = .object(members)
     return row
   }
 
@@ -246,7 +257,9 @@ final class RetrievalRun {
   ) throws {
     let same = row.label + row.record.serialized()
     if let known = galleries[same] {
+      let record = row.record
       row = known
+      row.record = record
       return
     }
     let specification = joint(specification)

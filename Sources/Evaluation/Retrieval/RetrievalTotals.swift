@@ -10,7 +10,7 @@ struct RetrievalTotals {
   var forwards = 0
   /// Gradients that were taken.
   var backwards = 0
-  /// Wall-clock time.
+  /// Time of the batches, or of the text attack: the sum over all processes and sessions.
   var seconds = 0.0
   /// Reasons why the row must not be believed.
   var problems: [String] = []

@@ -65,7 +65,8 @@ final class EvaluationRecord {
   /// Begins a record, or takes up the one that stands in `folder`.
   ///
   /// - Parameters:
-  ///   - header: everything that fixes the result; members of `machine` may differ.
+  ///   - header: everything that fixes the result; members of `machine` may differ, but for the
+  ///     precision.
   ///   - resumes: a record may stand there already.
   init(_ folder: String, header: JSONValue, resumes: Bool) throws {
     let opened = try OpenedRecord(folder, kind: "evaluation", header: header, resumes: resumes)

@@ -1,6 +1,7 @@
 internal import Attacks
 internal import ClipModels
 internal import Diagnostics
+internal import Files
 internal import LuaHost
 internal import Tensors
 internal import Training
@@ -80,7 +81,16 @@ enum MultimodalOptions {
     var image = try ImageAttackOptions.specification(options, call)
     let isFeatureAttack = method == .coAttack || method == .sga
     if isFeatureAttack, !options.has("eps"), image.settings.budget.norm == .linf {
-      image.settings.budget = try Budget(.linf, 2.0 / 255)
+      let budget = try Budget(.linf, 2.0 / 255)
+      image.settings.budget = budget
+      image.record = .object(
+        (image.record.object ?? []).map { member in
+          switch member.key {
+          case "eps": return .init("eps", .number(budget.epsilon))
+          case "eps_255": return .init("eps_255", .number(budget.epsilon * 255))
+          default: return member
+          }
+        })
     }
     return image
   }

@@ -5,6 +5,7 @@ internal import Diagnostics
 internal import Evaluation
 internal import Files
 internal import LuaHost
+internal import Processes
 internal import Tensors
 internal import Training
 
@@ -91,7 +92,7 @@ enum EvalLibrary {
     var evaluation = try evaluation(options, call, classifier)
     try keeps(&evaluation, options)
     let report = try evaluation.run(EvaluationSubject(classifier), data: data)
-    if let folder = evaluation.output { try report.save(folder) }
+    if let folder = evaluation.output, evaluation.processes.isRoot { try report.save(folder) }
     return [RobustnessHandle(report)]
   }
 
@@ -188,7 +189,7 @@ enum EvalLibrary {
       }
       evaluation.resumes = try options.boolean("resume")
       let report = try evaluation.run(EvaluationSubject(classifier, name: name), data: data)
-      if let folder = evaluation.output { try report.save(folder) }
+      if let folder = evaluation.output, evaluation.processes.isRoot { try report.save(folder) }
       return (name, report)
     }
     let comparison = try RobustnessComparison(reports)

@@ -5,6 +5,7 @@ internal import Diagnostics
 internal import Evaluation
 internal import Files
 internal import LuaHost
+internal import Processes
 internal import Tensors
 internal import Training
 
@@ -66,7 +67,7 @@ enum RetrievalEntries {
       success rates are given: drop, points of recall lost, and lost, the share of items found before \
       that are not found any more. Attacks see an image with its own captions alone. worst counts each \
       query at its worst over the galleries of its `methods` and the clean one. Co-Attack and sga \
-      have eps = 2/255 unless told otherwise. With out, a record grows as batches of images and text \
+      have eps = 2/255 unless told otherwise, worst the eps of its image attack for all members. With out, a record grows as batches of images and text \
       attacks are finished: after a crash or Ctrl-C the same call with resume = true goes on and gives the \
       same result. Print r:table(), read r:recall(scenario, direction, k).
       """,
@@ -125,7 +126,7 @@ enum RetrievalEntries {
     evaluation.processes = call.processes
     let report = try evaluation.run(
       model, data: data, name: options.stringIfGiven("name") ?? "")
-    if let folder = evaluation.output { try report.save(folder) }
+    if let folder = evaluation.output, evaluation.processes.isRoot { try report.save(folder) }
     return [RetrievalHandle(report)]
   }
 

@@ -45,7 +45,7 @@ import Testing
     }
     outcome.samples =
       assurance.size == .smoke ? own : Conformance.attacked.load(ordering: .relaxed) - before
-    outcome.controls = try Self.controls(assurance)
+    outcome.controls = Self.controls(assurance)
     try assurance.report(outcome)
     #expect(outcome.violations == [])
     #expect(outcome.controls.filter { !$0.isCaught }.map(\.id) == [])
@@ -58,14 +58,13 @@ import Testing
   }
 
   /// Each seeded defect must be found on random combinations, by the check that it violates.
-  private static func controls(
-    _ assurance: Assurance
-  ) throws -> [(id: String, isCaught: Bool)] {
-    try NegativeControlTests.controls.map { control in
+  private static func controls(_ assurance: Assurance) -> [(id: String, isCaught: Bool)] {
+    NegativeControlTests.controls.map { control in
       let broken = AttackCase(id: control.id, attack: control.attack, norms: [control.norm])
-      let isCaught = try (0..<20 * Conformance.checks.count).contains { index in
+      let isCaught = (0..<20 * Conformance.checks.count).contains { index in
         let one = RandomCase(index, seed: assurance.seed, attacks: [broken])
-        return try !control.check(Conformance(row: one.row)).isEmpty
+        // An error is not the check's objection.
+        return (try? control.check(Conformance(row: one.row)))?.isEmpty == false
       }
       return (control.id, isCaught)
     }
