@@ -91,6 +91,23 @@ import Testing
     }
   }
 
+  /// Sites that would change one word too many do not take the place of those that may be edited.
+  @Test func laterEditsFindTheirSitesInALongText() throws {
+    let text = "a small red cat sat down on one warm mat near the old door"
+    for form in [CharacterSearch.Form.test(sites: 3), .training(draws: 6)] {
+      var values: [Double] = []
+      for edits in 1...3 {
+        var attack = attack(form, whole: false, edits: edits)
+        attack.constraints.words = 1
+        let result = try attack.perturb([TextPrompt(text)], encoder: ToyEncoder().encode).results[0]
+        #expect(result.edits.count == 1)
+        #expect(edits == 1 || result.levenshtein > 1, "\(result.adversarial)")
+        values.append(result.objectiveAfter)
+      }
+      #expect(values[0] < values[1] && values[1] <= values[2])
+    }
+  }
+
   /// An encoder that sees nothing but the kinds of scalars given: the search can only edit those.
   struct Kind: Sendable, CustomTestStringConvertible {
     var testDescription: String

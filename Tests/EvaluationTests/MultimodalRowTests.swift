@@ -1,6 +1,10 @@
 import Attacks
+import ClipModels
+import Datasets
 import Diagnostics
+import Files
 import Tensors
+import TestSupport
 import Testing
 import Training
 
@@ -63,6 +67,64 @@ import Training
       let planned = report.cost.rows.first { $0.label == row.label }?.cost
       #expect(row.forwards <= planned?.forwards ?? 0 && row.backwards <= planned?.backwards ?? 0)
     }
+  }
+
+  @Test("independent takes images and prompts of other rows only where they are alike in all")
+  func sharedAttacks() throws {
+    let model = try HandMade.clip()
+    let zeroShot = try HandMade.subject().zeroShot
+    let subject = try EvaluationSubject(try #require(zeroShot), name: "tiny")
+    let data = try HandMade.data((0..<8).map { HandMade.Sample(label: $0 % 4, group: $0 % 3) })
+    var weak = TextAttackFactory.Options()
+    weak.method = .char
+    weak.forbidsNewWords = false
+    weak.draws = 1
+    let strong = try RetrievalTests.text(model)
+    func report(
+      _ image: ImageAttackSpecification, _ text: TextAttackSpecification, saves: String? = nil
+    ) throws -> RobustnessReport {
+      var evaluation = RobustnessEvaluation()
+      evaluation.seed = 5
+      evaluation.images = [EvaluatedImageAttack(try RetrievalTests.image())]
+      evaluation.texts = [
+        EvaluatedTextAttack(try TextAttackFactory.make(weak, model: model))
+      ]
+      evaluation.multimodal = [
+        EvaluatedMultimodalAttack(
+          MultimodalSpecification(.independent, image: image, text: text))
+      ]
+      evaluation.output = saves
+      evaluation.savedImages = saves == nil ? nil : .float
+      return try evaluation.run(subject, data: data)
+    }
+    let alike = try report(
+      RetrievalTests.image(), TextAttackFactory.make(weak, model: model))
+    let row = try #require(alike.scenario("mm_sep"))
+    #expect(row.backwards == 0 && alike.texts.map(\.name) == ["char"])
+    #expect(row.samples.map(\.linf) == alike.scenario("image")?.samples.map(\.linf))
+    // Another budget, and another text attack under the same names.
+    var wide = try RetrievalTests.image()
+    wide.settings.budget = try Budget(.linf, 32.0 / 255)
+    try withTemporaryDirectory { folder in
+      let other = try report(wide, strong, saves: folder)
+      let own = try #require(other.scenario("mm_sep"))
+      #expect((own.samples.compactMap(\.linf).max() ?? 0) > 16.0 / 255 && own.backwards > 0)
+      #expect(other.texts.map(\.name) == ["char", "mm_sep/pgd + char"])
+      #expect(
+        other.texts[0].prompts.map(\.adversarial) != other.texts[1].prompts.map(\.adversarial))
+      let planned = other.cost.rows.first { $0.label == own.label }?.cost
+      #expect(own.forwards <= planned?.forwards ?? 0 && own.backwards <= planned?.backwards ?? 0)
+      // Its images lie in files, which judged it.
+      let name = "\(folder)/images/mm_sep_pgd___char/000003-sample-3.safetensors"
+      let saved = try #require(Safetensors.load(name).tensors["image"])
+      let change = try (saved - data.batch([3]).images.selected(0, 0)).abs().max().item()
+      #expect(own.samples[3].linf.map { abs($0 - change) < 1e-7 } == true)
+    }
+    // A function cannot be compared: it is nobody else's.
+    var custom = try RetrievalTests.image()
+    custom.settings.loss = .custom { logits, _ in try logits.sum(axes: [1]) }
+    let apart = try report(custom, strong)
+    #expect((apart.scenario("mm_sep")?.backwards ?? 0) > 0)
   }
 
   @Test func refusals() throws {

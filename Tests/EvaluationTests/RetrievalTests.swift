@@ -225,7 +225,7 @@ import Training
         == "handmade has classes, not captions (evaluate it with eval.robustness)")
     #expect(
       try message(data) { $0.images = [.init(try Self.image()), .init(try Self.image())] }
-        == "two attacks have the name 'pgd' (name one of them)")
+        == "two attacks have the name 'pgd' (give one of them another name)")
     #expect(
       try message(data) {
         $0.multimodal = [

@@ -197,7 +197,7 @@ import Testing
     let twice = try HandMade.image("a", [1])
     #expect(
       try message(plain) { $0.images = [twice, twice] }
-        == "two attacks have the name 'a' (name one of them)")
+        == "two attacks have the name 'a' (give one of them another name)")
     #expect(
       try message(plain) { $0.texts = [HandMade.text()] }
         == "a plain function has no prompts to attack (pass a classifier made by "

@@ -99,22 +99,23 @@ import Testing
     let subject = EvaluationSubject(name: "f", classifier: HandMade.classifier())
     let cost = try evaluation.cost(subject, data: HandMade.data(RobustnessTests.samples()))
     #expect(cost.rows.map(\.label) == ["clean", "image/fgsm", "image/pgd"])
-    #expect(cost.rows.map(\.cost.forwards) == [5, 20, 175])
-    #expect(cost.rows.map(\.cost.backwards) == [0, 5, 150])
-    #expect(cost.total == AttackCost(forwards: 200, backwards: 155))
+    // Probes look at five samples: 7 + 4 + 2 forward passes of each, 1 + 1 backward.
+    #expect(cost.rows.map(\.cost.forwards) == [5, 85, 240])
+    #expect(cost.rows.map(\.cost.backwards) == [0, 15, 160])
+    #expect(cost.total == AttackCost(forwards: 330, backwards: 175))
     #expect(
-      cost.description == "at most 200 forward and 155 backward passes for 5 samples")
+      cost.description == "at most 330 forward and 175 backward passes for 5 samples")
     #expect(seen.isEmpty)
     #expect(
       (AttackCost(forwards: .max, backwards: 1) * 2) == AttackCost(forwards: .max, backwards: 2))
     let report = try Self.report {
       $0.progress = { seen.append($0) }
     }
-    #expect(seen.first?.note == "at most 560 forward and 550 backward passes for 10 samples")
+    #expect(seen.first?.note == "at most 792 forward and 590 backward passes for 10 samples")
     #expect(seen.first?.completed == 0)
     #expect(seen.last.map { $0.completed == $0.total } == true)
     #expect(zip(seen, seen.dropFirst()).allSatisfy { $0.completed <= $1.completed })
-    #expect(report.json["planned"]?["forwards"]?.int == 560)
+    #expect(report.json["planned"]?["forwards"]?.int == 792)
   }
 
   @Test func flagsStandInTheTable() throws {

@@ -27,8 +27,8 @@ import Testing
     Case(
       source: """
         local patch, r = attack.patch(cls, ds, nil, {steps = 2, targeted = 2, holdout = 0})
-        print(patch:size(2), #r.places, r.targets[1], r.held_out.n)
-        """, expected: "4\t4\t2\t0\n"),
+        print(patch:size(2), #r.places, r.targets[1], r.held_out.n, r.held_out.robust_accuracy)
+        """, expected: "4\t4\t2\t0\tnil\n"),
     Case(
       source: """
         local calls = 0

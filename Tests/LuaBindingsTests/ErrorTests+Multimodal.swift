@@ -63,6 +63,9 @@ extension ErrorTests {
       free + #"search = "genetic", generations = -1})"#,
       #"attack.text: generations is -1, outside 0 … 100000"#),
     ErrorCase(
+      "attack.pgd(function(x) return x:mean{axis = {2, 3}} end, tensor.zeros{1, 3, 4, 4}, {1}, {source = {}})",
+      "attack.pgd: option 'source' holds no classifier (leave it out)"),
+    ErrorCase(
       free + #"search = "beam", combinations = 4})"#,
       #"attack.text: option 'combinations' goes with search = "exhaustive" (give that search, or "#
         + #"leave it out)"#),

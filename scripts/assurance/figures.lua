@@ -78,10 +78,12 @@ local figures = {
     target = "defects put back: >= 95 % caught, survivors listed",
     judge = function(o)
       local c = o.counts
-      local total = c.caught + c.survived
-      return ("%d of %d caught (%.1f %%), %d were of the catalogue; %d did not build, %d did "
-        .. "not apply"):format(c.caught, total, percent(c.caught, total), c.catalogue, c.invalid,
-        c.unapplied), percent(c.caught, total) >= 95 and c.unapplied == 0
+      local caught = c.caught + (c.hung or 0)
+      local total = caught + c.survived
+      return ("%d of %d caught (%.1f %%), %d of them since the tests hung; %d were of the "
+        .. "catalogue; %d did not build, %d did not apply"):format(caught, total,
+        percent(caught, total), c.hung or 0, c.catalogue, c.invalid, c.unapplied),
+        percent(caught, total) >= 95 and c.unapplied == 0
     end,
   },
 }

@@ -23,7 +23,7 @@ local runs <const> = {
   { "mifgsm", steps = 20 }, { "nifgsm", steps = 20 }, { "sifgsm", steps = 20 },
   { "vmifgsm", steps = 20 }, { "vnifgsm", steps = 20 }, { "difgsm", steps = 20 },
   { "tifgsm", steps = 20 }, { "apgd", loss = "ce" }, { "apgd", loss = "dlr" },
-  { "apgd", loss = "dlr-targeted" }, { "fab" }, { "square", steps = 1000 },
+  { "apgd", loss = "dlr-targeted" }, { "fab" }, { "square", queries = 1000 },
   { "pgd", steps = 20, loss = "margin" }, { "pgd", steps = 20, targeted = "least-likely" },
   { "pgd", steps = 10, eot = 2 },
   { "autoattack", version = "ce+dlr" }, { "autoattack", version = "ce+t" },
@@ -31,7 +31,7 @@ local runs <const> = {
   { "pgd", norm = "l2", steps = 20 }, { "apgd", norm = "l2", loss = "ce" },
   { "pgd", norm = "l1", steps = 20 }, { "apgd", norm = "l1", loss = "ce" },
   { "deepfool", norm = "linf" }, { "deepfool", norm = "l2" },
-  { "fab", norm = "l2" }, { "ddn", norm = "l2" }, { "cw", norm = "l2", fast = true },
+  { "ddn", norm = "l2" }, { "cw", norm = "l2", fast = true },
 }
 
 local function median(values)

@@ -812,7 +812,7 @@ function attack.embedding(model, images, options) end
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 ---@field progress? boolean # show a progress bar; default true
 
---- One perturbation [3, H, W] for all images of a set: steps along the sum of a batch's gradients, projected onto the budget (arXiv:1610.08401, arXiv:1811.11304). A fifth of the images (holdout) is not searched on; every image is judged alone. The report has success, clean_correct, prediction, margin and loss per sample, fitted and held_out {n, clean_accuracy, robust_accuracy}, held_out_samples (their numbers), losses (one a step), queries and seconds. Labels of a data set are its own when nil.
+--- One perturbation [3, H, W] for all images of a set: steps along the sum of a batch's gradients, projected onto the budget (arXiv:1610.08401, arXiv:1811.11304). A fifth of the images (holdout) is not searched on; every image is judged alone. The report has success, clean_correct, prediction, margin and loss per sample, fitted and held_out {n, clean_accuracy, robust_accuracy; none of nothing}, held_out_samples (their numbers), losses (one a step), queries and seconds. Labels of a data set are its own when nil.
 ---
 ---```lua
 ---local w = tensor.from{{1, -1}, {2, 0}, {0, 1}}:reshape{3, 2}
@@ -840,7 +840,7 @@ function attack.universal(classifier, images, labels, options) end
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 ---@field progress? boolean # show a progress bar; default true
 
---- A square patch [3, s, s] that replaces the pixels under it, at a random place for each image and step (arXiv:1712.09665). A fifth of the images (holdout) is not searched on; every image is judged alone. The report has success, clean_correct, prediction, margin and loss per sample, fitted and held_out {n, clean_accuracy, robust_accuracy}, held_out_samples (their numbers), losses (one a step), queries and seconds. Labels of a data set are its own when nil. places gives the row and column of each image's patch when it was judged.
+--- A square patch [3, s, s] that replaces the pixels under it, at a random place for each image and step (arXiv:1712.09665). A fifth of the images (holdout) is not searched on; every image is judged alone. The report has success, clean_correct, prediction, margin and loss per sample, fitted and held_out {n, clean_accuracy, robust_accuracy; none of nothing}, held_out_samples (their numbers), losses (one a step), queries and seconds. Labels of a data set are its own when nil. places gives the row and column of each image's patch when it was judged.
 ---
 ---```lua
 ---local w = tensor.from{{1, -1}, {2, 0}, {0, 1}}:reshape{3, 2}
@@ -882,6 +882,7 @@ function attack.probe(classifier, images, labels, options) end
 
 ---@class attack.textOptions
 ---@field method? "bert"|"synonym"|"embedding"|"char"|"beam"|"genetic"|"exhaustive" # bert (a masked language model, `mlm`), synonym (WordNet), embedding (nearest tokens), char (edits), or a search over the sources that there are: beam, genetic, exhaustive; without it the same sources greedily: the mlm where one is given, else WordNet and neighbours, without WordNet character edits
+---@field name? string # what tables and files call it; the method when not given
 ---@field mlm? mlm # what text.load_mlm gave: suggests words, and its embedding is that of the nearest tokens, CLIP's when not given
 ---@field sources? string|string[] # where candidates come from, in this order: mlm, wordnet, embed (nearest tokens), chars; alone and greedily chars is LEAF's search, else every edit of one character
 ---@field search? "greedy"|"beam"|"genetic"|"exhaustive" # how combinations of words are searched; the methods beam, genetic, exhaustive set it; default "greedy"
@@ -931,6 +932,7 @@ function attack.text(model, prompts, options) end
 
 ---@class attack.multimodalOptions.image
 ---@field method? "fgsm"|"rfgsm"|"bim"|"pgd"|"mifgsm"|"nifgsm"|"sifgsm"|"vmifgsm"|"vnifgsm"|"difgsm"|"tifgsm"|"apgd"|"square"|"fab"|"autoattack"|"deepfool"|"cw"|"ddn" # the attack; default "pgd"
+---@field name? string # what tables and files call it; the method when not given
 ---@field eps? number|string # budget in pixel units of [0, 1], or a fraction such as "8/255"; 1/255 for linf, no default for l2 and l1
 ---@field norm? "linf"|"l2"|"l1" # norm of the budget
 ---@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; default "ce"
@@ -974,6 +976,7 @@ function attack.text(model, prompts, options) end
 
 ---@class attack.multimodalOptions.text
 ---@field method? "bert"|"synonym"|"embedding"|"char"|"beam"|"genetic"|"exhaustive" # bert (a masked language model, `mlm`), synonym (WordNet), embedding (nearest tokens), char (edits), or a search over the sources that there are: beam, genetic, exhaustive; without it the same sources greedily: the mlm where one is given, else WordNet and neighbours, without WordNet character edits
+---@field name? string # what tables and files call it; the method when not given
 ---@field mlm? mlm # what text.load_mlm gave: suggests words, and its embedding is that of the nearest tokens, CLIP's when not given
 ---@field sources? string|string[] # where candidates come from, in this order: mlm, wordnet, embed (nearest tokens), chars; alone and greedily chars is LEAF's search, else every edit of one character
 ---@field search? "greedy"|"beam"|"genetic"|"exhaustive" # how combinations of words are searched; the methods beam, genetic, exhaustive set it; default "greedy"

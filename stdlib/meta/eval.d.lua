@@ -261,13 +261,13 @@ function eval.robustness(options) end
 ---@field resume? boolean # go on with the record in out; default false
 ---@field save_images? "png"|"float" # write attacked images to out, read them back and judge the files: png (linf) or float
 
---- What eval.robustness with the same options would cost: {samples =, forwards =, backwards =, rows = {{row =, forwards =, backwards =}, …}}. Passes are counted per image and at most: solved samples save some. Nothing is attacked; passes of text attacks are not known beforehand, and not counted.
+--- What eval.robustness with the same options would cost: {samples =, forwards =, backwards =, rows = {{row =, forwards =, backwards =}, …}}. Passes are counted per image and at most: solved samples save some. Nothing is attacked; the first looks for masked gradients are counted, passes of text attacks, which are not known beforehand, are not.
 ---
 ---```lua
 ---local model = clip.create("tiny")
 ---local ds = data.from(tensor.rand{4, 3, 16, 16}, {1, 2, 1, 2}, {"cat", "dog"})
 ---local c = eval.cost{model = model, data = ds, attacks = {image = {steps = 20}}}
----print(c.forwards + c.backwards)  --> 176
+---print(c.forwards + c.backwards)  --> 236
 ---```
 ---@param options table
 ---@return table
@@ -322,7 +322,7 @@ function eval.compare(options) end
 ---@field out? string # folder for the record, report.json, tables and one line an image
 ---@field resume? boolean # go on with the record in out; default false
 
---- Recall at 1, 5 and 10 in both directions over a set of images with captions (a test split), clean and with every image, every caption or both attacked; ties are broken against the own item. Both success rates are given: drop, points of recall lost, and lost, the share of items found before that are not found any more. Attacks see an image with its own captions alone. worst counts each query at its worst over the galleries of its `methods` and the clean one. Co-Attack and sga have eps = 2/255 unless told otherwise. With out, a record grows as batches of images and text attacks are finished: after a crash or Ctrl-C the same call with resume = true goes on and gives the same result. Print r:table(), read r:recall(scenario, direction, k).
+--- Recall at 1, 5 and 10 in both directions over a set of images with captions (a test split), clean and with every image, every caption or both attacked; ties are broken against the own item. Both success rates are given: drop, points of recall lost, and lost, the share of items found before that are not found any more. Attacks see an image with its own captions alone. worst counts each query at its worst over the galleries of its `methods` and the clean one. Co-Attack and sga have eps = 2/255 unless told otherwise, worst the eps of its image attack for all members. With out, a record grows as batches of images and text attacks are finished: after a crash or Ctrl-C the same call with resume = true goes on and gives the same result. Print r:table(), read r:recall(scenario, direction, k).
 ---
 ---```lua
 ---local model, x = clip.create("tiny"), tensor.rand{3, 3, 16, 16}

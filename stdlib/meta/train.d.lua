@@ -47,6 +47,7 @@ function train.contrastive(options) end
 
 ---@class train.runOptions.image_attack
 ---@field method? "fgsm"|"rfgsm"|"bim"|"pgd"|"mifgsm"|"nifgsm"|"sifgsm"|"vmifgsm"|"vnifgsm"|"difgsm"|"tifgsm"|"apgd"|"square"|"fab"|"autoattack"|"deepfool"|"cw"|"ddn" # the attack; default "pgd"
+---@field name? string # what tables and files call it; the method when not given
 ---@field eps? number|string # budget in pixel units of [0, 1], or a fraction such as "8/255"; 1/255 for linf, no default for l2 and l1
 ---@field norm? "linf"|"l2"|"l1" # norm of the budget
 ---@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; default "ce"
@@ -90,6 +91,7 @@ function train.contrastive(options) end
 
 ---@class train.runOptions.text_attack
 ---@field method? "bert"|"synonym"|"embedding"|"char"|"beam"|"genetic"|"exhaustive" # bert (a masked language model, `mlm`), synonym (WordNet), embedding (nearest tokens), char (edits), or a search over the sources that there are: beam, genetic, exhaustive; without it the same sources greedily: the mlm where one is given, else WordNet and neighbours, without WordNet character edits
+---@field name? string # what tables and files call it; the method when not given
 ---@field mlm? mlm # what text.load_mlm gave: suggests words, and its embedding is that of the nearest tokens, CLIP's when not given
 ---@field sources? string|string[] # where candidates come from, in this order: mlm, wordnet, embed (nearest tokens), chars; alone and greedily chars is LEAF's search, else every edit of one character
 ---@field search? "greedy"|"beam"|"genetic"|"exhaustive" # how combinations of words are searched; the methods beam, genetic, exhaustive set it; default "greedy"

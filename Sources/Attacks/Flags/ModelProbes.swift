@@ -45,6 +45,13 @@ public struct ModelProbes {
     }
   }
 
+  /// Passes that the probes of an attack's report take, at most, over all samples together.
+  public static func plannedCost(samples: Int) -> AttackCost {
+    let (outputs, inputs, single) = (min(8, samples), min(16, samples), min(32, samples))
+    return AttackCost(
+      forwards: (passes + 2) * outputs + 4 * inputs + 2 * single, backwards: inputs + single)
+  }
+
   init(
     logits: @escaping (Tensor) throws -> Tensor,
     loss: @escaping (Tensor, Bool) throws -> (values: [Double], Tensor?)

@@ -157,6 +157,14 @@ extension TextRun {
     _ draft: Draft, _ index: Int, _ search: CharacterSearch, _ stream: inout RandomStream
   ) throws -> [(site: Int, text: String)] {
     var sites = draft.sites
+    if draft.cost > 0, let limit = attack.constraints.words {
+      // What would change one word too many must not take the place of a site that is allowed.
+      let subject = subjects[index]
+      sites = sites.filter { site in
+        guard let next = draft.edited(site, "x") else { return false }
+        return alignment(subject, CharacterEditing.string(next.scalars)).count <= limit
+      }
+    }
     if case .training(let draws) = search.form, draws < sites.count {
       // Without replacement; where there are not more sites than draws, all of them.
       sites = try stream.permutation(sites.count).prefix(draws).map { sites[$0] }

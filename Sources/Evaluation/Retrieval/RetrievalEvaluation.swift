@@ -94,11 +94,12 @@ public struct RetrievalEvaluation {
     }
     for labels in [
       images.map(\.specification.name), texts.map(\.specification.name),
-      multimodal.map { $0.method.rawValue + $0.name },
+      multimodal.map { ScenarioKind($0.method).rawValue + "/" + $0.name },
     ] {
       var seen = Set<String>()
       if let twice = labels.first(where: { !seen.insert($0).inserted }) {
-        throw KilpiError("", "two attacks have the name '\(twice)'", advice: "name one of them")
+        throw KilpiError(
+          "", "two attacks have the name '\(twice)'", advice: "give one of them another name")
       }
     }
     guard output != nil || !resumes else {

@@ -129,9 +129,10 @@ public struct EvaluatedMultimodalAttack {
 
   /// In which way they are put together.
   public var method: Method
-  /// The image attack; under the name of another of the evaluation, it is that attack.
+  /// The image attack; `independent` takes the images of a row of the evaluation that is alike in name
+  /// and all that fixes it.
   public var image: EvaluatedImageAttack
-  /// The text attack; under the name of another of the evaluation, it is that attack.
+  /// The text attack; one that is alike in name and all that fixes it is carried out once.
   public var text: EvaluatedTextAttack
   /// What carries out the method; nil for `independent` and `adaptive`.
   public var joint: Joint?

@@ -36,6 +36,12 @@ struct PlannedRow {
   var joint: EvaluatedMultimodalAttack.Joint?
   /// Only what earlier image attacks left is attacked.
   var onSurvivors = false
+  /// Rows with the same key attack images in the same way.
+  var imageKey = ""
+  /// The images are those of an image row.
+  var takesImages = false
+  /// Under which the attacked prompts are kept: the text attack's name where it is the only one of it.
+  var textKey = ""
 
   var label: String { name.isEmpty ? kind.rawValue : kind.rawValue + "/" + name }
 
@@ -46,10 +52,18 @@ struct PlannedRow {
       let runs = image.attack.plannedCost(image.settings) * joint.imageRuns
       return runs + AttackCost(forwards: 4 + 3 * joint.imageRuns, backwards: 0)
     }
-    if let image, kind != .multimodalIndependent {
-      return image.attack.plannedCost(image.settings)
+    let scoring = AttackCost(forwards: 1, backwards: 0)
+    guard let image, !takesImages else { return scoring }
+    let cost = image.attack.plannedCost(image.settings)
+    return kind == .multimodalIndependent ? cost + scoring : cost
+  }
+
+  /// Passes of the probes for masked gradients, over the first samples.
+  func probeCost(samples: Int) -> AttackCost {
+    guard let image, image.settings.probes, !takesImages else {
+      return AttackCost(forwards: 0, backwards: 0)
     }
-    return AttackCost(forwards: 1, backwards: 0)
+    return ModelProbes.plannedCost(samples: samples) * (joint?.imageRuns ?? 1)
   }
 
   /// Everything that fixes the row.
@@ -71,13 +85,19 @@ struct EvaluationPlan {
     rows = [PlannedRow(kind: .clean)]
     // Scored with other prompts too, so that all samples need images of full strength.
     let shared = Set(
-      evaluation.multimodal.filter { $0.method == .independent }.map(\.image.name))
+      evaluation.multimodal.filter { $0.method == .independent }.compactMap {
+        Self.key($0.image, evaluation)
+      })
+    func isShared(_ attack: EvaluatedImageAttack) -> Bool {
+      Self.key(attack, evaluation).map(shared.contains) ?? false
+    }
     func completed(_ attack: EvaluatedImageAttack) -> EvaluatedImageAttack {
       var attack = attack
       attack.settings.attacksAll = evaluation.attacksAll
       // A sample that leaves at its first success has a small loss: enough for its own row, but
       // too weak for `mm_sep`.
-      attack.settings.stopsEarly = !shared.contains(attack.name)
+      attack.settings.stopsEarly = !isShared(attack)
+      attack.settings.probes = attack.settings.probes && evaluation.probesGradients
       attack.settings.judging = .alone
       attack.settings.seed = evaluation.seed ?? attack.settings.seed
       return attack
@@ -88,14 +108,21 @@ struct EvaluationPlan {
       images = images.indices.sorted { costs[$0] == costs[$1] ? $0 < $1 : costs[$0] < costs[$1] }
         .map { images[$0] }
     }
+    var given: Set<String> = []
     for (index, attack) in images.enumerated() {
+      let key = Self.key(attack, evaluation)
+      if let key { given.insert(key) }
       rows.append(
         PlannedRow(
           kind: .image, name: attack.name, image: attack,
-          onSurvivors: !evaluation.attacksEach && index > 0 && !shared.contains(attack.name)))
+          onSurvivors: !evaluation.attacksEach && index > 0 && !isShared(attack),
+          imageKey: key ?? "row \(rows.count)"))
     }
+    var texts: [String: String] = [:]
     for attack in evaluation.texts {
-      rows.append(PlannedRow(kind: .text, name: attack.name, text: attack))
+      texts[attack.name] = attack.record.serialized()
+      rows.append(
+        PlannedRow(kind: .text, name: attack.name, text: attack, textKey: attack.name))
     }
     for both in evaluation.multimodal {
       var image = completed(both.image)
@@ -104,15 +131,40 @@ struct EvaluationPlan {
         image.settings.attacksAll = true
         image.settings.stopsEarly = false
       }
-      rows.append(
-        PlannedRow(
-          kind: ScenarioKind(both.method), name: both.name, image: image,
-          text: both.joint == nil ? both.text : nil, joint: both.joint))
+      let key = Self.key(both.image, evaluation)
+      var row = PlannedRow(
+        kind: ScenarioKind(both.method), name: both.name, image: image,
+        text: both.joint == nil ? both.text : nil, joint: both.joint,
+        imageKey: key ?? "row \(rows.count)")
+      row.takesImages = both.method == .independent && given.contains(row.imageKey)
+      if both.method == .independent { given.insert(row.imageKey) }
+      if let text = row.text {
+        let record = text.record.serialized()
+        row.textKey = texts[text.name, default: record] == record ? text.name : row.label
+        if texts[text.name] == nil { texts[text.name] = record }
+      }
+      rows.append(row)
     }
+  }
+
+  /// Name and all that fixes an attack on images; nil where functions or other models do, which nobody
+  /// can compare.
+  private static func key(
+    _ attack: EvaluatedImageAttack, _ evaluation: RobustnessEvaluation
+  ) -> String? {
+    if case .custom = attack.settings.loss { return nil }
+    guard attack.settings.sources.isEmpty else { return nil }
+    var attack = attack
+    attack.settings.attacksAll = evaluation.attacksAll
+    attack.settings.stopsEarly = false
+    attack.settings.seed = evaluation.seed ?? attack.settings.seed
+    return attack.name + " " + attack.fullRecord.serialized()
   }
 
   /// Passes over so many samples.
   func cost(samples: Int) -> EvaluationCost {
-    EvaluationCost(rows: rows.map { ($0.label, $0.cost * samples) }, samples: samples)
+    EvaluationCost(
+      rows: rows.map { ($0.label, $0.cost * samples + $0.probeCost(samples: samples)) },
+      samples: samples)
   }
 }

@@ -29,10 +29,10 @@ extension EvaluationRun {
   /// Runs the attack of a row over a batch, or over what earlier attacks left of it, and appends its
   /// verdicts.
   ///
-  /// - Returns: the images, when all samples were attacked.
+  /// - Returns: images and report, when all samples were attacked.
   func attack(
     _ index: Int, _ classifier: @escaping Classifier, _ whole: BatchPart, _ clean: [Score]
-  ) throws -> Tensor? {
+  ) throws -> AttackResult? {
     guard let attack = plan.rows[index].image else { return nil }
     let begin = ContinuousClock.now
     var unit = EvaluationUnit(samples: [])
@@ -61,7 +61,7 @@ extension EvaluationRun {
       }
       unit.seconds = begin.seconds
       try commit(index, whole, unit)
-      return positions.count == whole.count ? result.images : nil
+      return positions.count == whole.count ? result : nil
     }
     unit.samples = (0..<whole.count).map { skipped(whole, $0, clean, broken[$0] ?? "") }
     try commit(index, whole, unit)
@@ -113,10 +113,9 @@ extension EvaluationRun {
 
   /// Wrong when clean is broken, whatever an attack on it (attack_all) makes of it.
   ///
-  /// The adaptive attack is judged by the prompts that it saw.
+  /// Where prompts are attacked, too, the images are judged by those.
   private func counts(_ index: Int, _ record: SampleRecord, _ prediction: Int) -> Bool {
-    prediction == record.label
-      && (rows[index].kind == .multimodalAdaptive || record.isCleanCorrect)
+    prediction == record.label && (rows[index].kind != .image || record.isCleanCorrect)
   }
 
   /// The budget must hold, checked in float64: exactly in L∞, to 1e-6 relative in the other norms.
@@ -138,7 +137,7 @@ extension EvaluationRun {
   // MARK: Files
 
   /// Writes the attacked images, reads them back, and judges what the files hold.
-  private func save(
+  func save(
     _ kind: SavedImages, _ index: Int, _ images: Tensor, _ part: BatchPart, _ positions: [Int],
     _ classifier: Classifier, _ records: inout [SampleRecord], _ unit: inout EvaluationUnit
   ) throws {

@@ -34,6 +34,8 @@ extension EvaluationRun {
           settings.stopsEarly = image.settings.stopsEarly
           settings.judging = image.settings.judging
           settings.seed = image.settings.seed
+          settings.probes = settings.probes && image.settings.probes
+          if part.first > 0 { settings.probedSamples = 0 }
           settings.sampleIDs = part.sampleIDs
           settings.firstIndex = part.first + 1
           settings.progress = meter.handler(label, evaluation.progress)

@@ -107,7 +107,9 @@ final class EvaluationRun {
 
   private func attackTexts() throws {
     guard let zeroShot = subject.zeroShot, let reprompted = subject.reprompted else { return }
-    for attack in plan.rows.compactMap(\.text) where texts[attack.name] == nil {
+    for row in plan.rows {
+      guard var attack = row.text, texts[row.textKey] == nil else { continue }
+      attack.name = row.textKey
       let text = try fromRoot {
         if let known = record?.text(attack.name) { return known }
         let text = try perturbed(attack, zeroShot)
@@ -169,27 +171,26 @@ final class EvaluationRun {
     let clean = rows[0].samples[first..<first + part.count].map { Score($0) }
     try keepClean(part, clean)
 
-    var attacked: [String: Tensor] = [:]
+    var attacked: [String: AttackResult] = [:]
     for index in plan.rows.indices.dropFirst() where try !restored(index, part) {
       let row = plan.rows[index]
       switch row.kind {
       case .image:
-        attacked[row.name] = try attack(index, subject.classifier, part, clean)
+        attacked[row.imageKey] = try attack(index, subject.classifier, part, clean)
       case .text:
-        guard let changed = texts[row.name] else { continue }
-        try score(index, changed.classifier, part, clean, moved: nil)
+        guard let changed = texts[row.textKey] else { continue }
+        try score(index, changed.classifier, part, clean)
       case .multimodalAdaptive:
-        guard let name = row.text?.name, let changed = texts[name] else { continue }
+        guard let changed = texts[row.textKey] else { continue }
         _ = try attack(index, changed.classifier, part, clean)
       case .multimodalIndependent:
-        guard let image = row.image, let name = row.text?.name, let changed = texts[name] else {
-          continue
-        }
+        guard let image = row.image, let changed = texts[row.textKey] else { continue }
+        // A row that was restored has no images any more.
         let moved =
-          try attacked[image.name]
-          ?? result(image, subject.classifier, part, label: row.label).images
-        attacked[image.name] = moved
-        try score(index, changed.classifier, part, clean, moved: moved)
+          try attacked[row.imageKey] ?? result(image, subject.classifier, part, label: row.label)
+        attacked[row.imageKey] = moved
+        try score(
+          index, changed.classifier, part, clean, moved: moved, isOwn: !row.takesImages)
       case .multimodalImageFirst, .multimodalAlternating, .multimodalCoAttack, .multimodalSGA,
         .multimodalWorst:
         try attackJointly(index, part, clean)
@@ -207,20 +208,36 @@ final class EvaluationRun {
   }
 
   /// Scores images with a classifier and appends the verdicts to a row.
+  ///
+  /// - Parameter isOwn: the images were attacked for this row alone, whose passes they are.
   private func score(
-    _ index: Int, _ classifier: Classifier, _ part: BatchPart, _ clean: [Score], moved: Tensor?
+    _ index: Int, _ classifier: @escaping Classifier, _ part: BatchPart, _ clean: [Score],
+    moved: AttackResult? = nil, isOwn: Bool = false
   ) throws {
     let begin = ContinuousClock.now
-    let scores = try score(classifier, moved ?? part.images, part, rows[index].label)
+    let scores = try score(classifier, moved?.images ?? part.images, part, rows[index].label)
     var unit = EvaluationUnit(samples: records(scores, part, clean: clean))
     if let moved {
-      let distances = try Distances(from: part.images, to: moved)
+      let distances = try Distances(from: part.images, to: moved.images)
       for place in unit.samples.indices {
         unit.samples[place].linf = distances.linf[place]
         unit.samples[place].l2 = distances.l2[place]
         unit.samples[place].l1 = distances.l1[place]
+        guard isOwn else { continue }
+        unit.samples[place].forwards = 1 + moved.report.forwards[place]
+        unit.samples[place].backwards = moved.report.backwards[place]
       }
-      try keepPictures(part, index, moved, unit.samples)
+      if isOwn, let budget = plan.rows[index].image?.settings.budget {
+        try checkBounds(moved.images, moved.report, budget, &unit)
+        unit.flags = moved.report.flags
+      }
+      if let kind = evaluation.savedImages {
+        var samples = unit.samples
+        try save(
+          kind, index, moved.images, part, Array(0..<part.count), classifier, &samples, &unit)
+        unit.samples = samples
+      }
+      try keepPictures(part, index, moved.images, unit.samples)
     }
     unit.seconds = begin.seconds
     try commit(index, part, unit)

@@ -155,7 +155,9 @@ public struct RobustnessEvaluation {
         advice: "name the evaluation's folder")
     }
     if savedImages == .png {
-      let attacks = images + multimodal.filter { $0.method == .adaptive }.map(\.image)
+      let attacks =
+        images
+        + multimodal.filter { $0.method == .adaptive || $0.method == .independent }.map(\.image)
       for attack in attacks where attack.settings.budget.norm != .linf {
         throw KilpiError(
           "",
@@ -164,11 +166,13 @@ public struct RobustnessEvaluation {
       }
     }
     for names in [
-      images.map(\.name), texts.map(\.name), multimodal.map { $0.method.rawValue + $0.name },
+      images.map(\.name), texts.map(\.name),
+      multimodal.map { ScenarioKind($0.method).rawValue + "/" + $0.name },
     ] {
       var seen = Set<String>()
       if let twice = names.first(where: { !seen.insert($0).inserted }) {
-        throw KilpiError("", "two attacks have the name '\(twice)'", advice: "name one of them")
+        throw KilpiError(
+          "", "two attacks have the name '\(twice)'", advice: "give one of them another name")
       }
     }
   }

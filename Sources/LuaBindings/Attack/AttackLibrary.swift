@@ -149,7 +149,13 @@ extension Call {
       if let function = value.function { return Self.closure(function) }
       throw options.problem("source", "holds a \(value.typeName), not a classifier or function")
     }
-    if let list = value.table { return try list.array().map(one) }
+    if let list = value.table {
+      let sources = try list.array().map(one)
+      guard !sources.isEmpty else {
+        throw options.problem("source", "holds no classifier", advice: "leave it out")
+      }
+      return sources
+    }
     return [try one(value)]
   }
 }

@@ -74,7 +74,8 @@ enum ImageAttackOptions {
   /// Where attacks have different defaults the table names none: each attack's own applies.
   static let table: [OptionSpec] = {
     var specs: [OptionSpec] = [
-      .choice("method", ImageAttackRow.all.map(\.name), default: "pgd", "the attack")
+      .choice("method", ImageAttackRow.all.map(\.name), default: "pgd", "the attack"),
+      .string("name", "what tables and files call it; the method when not given"),
     ]
     for option in ImageAttackRow.all.flatMap({ budget(of: $0) + $0.options }) {
       if let index = specs.firstIndex(where: { $0.name == option.name }) {
@@ -162,16 +163,19 @@ enum ImageAttackOptions {
       specs = specs.map { $0.name == "steps" ? long : $0 }
     }
     let foreign = table.map(\.name).first { other in
-      other != "method" && options.has(other) && !specs.contains { $0.name == other }
+      other != "method" && other != "name" && options.has(other)
+        && !specs.contains { $0.name == other }
     }
     if let foreign { throw ErrorText.unknownOption(foreign, known: specs.map(\.name)) }
+    let title = try options.stringIfGiven("name")
     let options = try options.narrowed(to: specs)
     var (settings, common) = try settings(
       options, call, takesLoss: !row.ignored.contains("loss"))
     settings.isWithinBudgetOnly = true
     let (attack, own) = try row.make(options)
     return ImageAttackSpecification(
-      name: attack is AutoAttack ? attack.name : name, attack: attack, settings: settings,
+      name: title ?? (attack is AutoAttack ? attack.name : name), attack: attack,
+      settings: settings,
       record: .object([.init("method", .string(name))] + common + own))
   }
 }

@@ -15,7 +15,7 @@ extension AttackLibrary {
   private static let verdicts = """
      A fifth of the images (holdout) is not searched on; every image is judged alone. The report has \
     success, clean_correct, prediction, margin and loss per sample, fitted and held_out {n, \
-    clean_accuracy, robust_accuracy}, held_out_samples (their numbers), losses (one a step), queries \
+    clean_accuracy, robust_accuracy; none of nothing}, held_out_samples (their numbers), losses (one a step), queries \
     and seconds. Labels of a data set are its own when nil.
     """
 
@@ -109,6 +109,7 @@ extension AttackLibrary {
     var record = AttackRecords.record(result.report)
     let heldOut = Set(result.heldOut)
     func part(_ positions: [Int]) -> LuaRecord {
+      if positions.isEmpty { return ["n": 0] }
       let (clean, robust) = result.accuracies(positions)
       return ["n": positions.count, "clean_accuracy": clean, "robust_accuracy": robust]
     }

@@ -16,6 +16,7 @@ enum TextAttackOptions {
           + "there are: beam, genetic, exhaustive; without it the same sources greedily: the mlm where one is given, else WordNet and "
           + "neighbours, without WordNet character edits"
       ),
+      .string("name", "what tables and files call it; the method when not given"),
       .handle(
         "mlm", type: "mlm",
         "what text.load_mlm gave: suggests words, and its embedding is that of the nearest tokens, CLIP's when not given"
@@ -100,10 +101,12 @@ enum TextAttackOptions {
     chosen.stopWords = try options.stringsIfGiven("stop_words")
     chosen.seed = try call.randomSource(options).seed
     let mlm = try options.handleIfGiven("mlm", as: MaskedLanguageModel.self)
-    return try TextAttackFactory.make(
+    var specification = try TextAttackFactory.make(
       chosen, model: model, mlm: mlm,
       encoder: options.handleIfGiven("encoder", as: MaskedLanguageModel.self),
       objective: objective)
+    if let name = try options.stringIfGiven("name") { specification.name = name }
+    return specification
   }
 
   /// Sources, search and its sizes; a size goes with its search alone.

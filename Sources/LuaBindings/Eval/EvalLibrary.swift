@@ -112,14 +112,14 @@ enum EvalLibrary {
     doc: """
       What eval.robustness with the same options would cost: {samples =, forwards =, backwards =, rows = \
       {{row =, forwards =, backwards =}, …}}. Passes are counted per image and at most: solved samples \
-      save some. Nothing is attacked; passes of text attacks are not known beforehand, and not counted.
+      save some. Nothing is attacked; the first looks for masked gradients are counted, passes of text attacks, which are not known beforehand, are not.
       """,
     options: [
       OptionSpec.any("model", type: "clip model|classifier", "what to evaluate").mandatory
     ] + common + kept,
     example: example + """
       local c = eval.cost{model = model, data = ds, attacks = {image = {steps = 20}}}
-      print(c.forwards + c.backwards)  --> 176
+      print(c.forwards + c.backwards)  --> 236
       """
   ) { call in
     let options = try call.options(1)
