@@ -57,9 +57,10 @@ extension AttackFlag {
       .zeroGradient, "\(dead) of \(unbroken.count) unbroken samples have no input gradient")
   }
 
-  /// `single_beats_iterative`: a single step broke more of the same samples than all steps did, by
-  /// over half a point, and by three samples at least. On ordinary models it is one now and then, and
-  /// two on one model of two hundred.
+  /// `single_beats_iterative`: a single step broke more of the same samples than all steps did, by over
+  /// half a point, and by three samples at least.
+  ///
+  /// On ordinary models it is one now and then, and two on one model of two hundred.
   public static func singleBeatsIterative(
     single: Int, iterative: Int, of samples: Int
   ) -> AttackFlag? {
