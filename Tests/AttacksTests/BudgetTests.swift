@@ -219,5 +219,10 @@ import Testing
       message { _ = try between.onEightBitLevels(between.clean) }
         == "no 8-bit level lies within linf 0.0001 of a pixel of 0.5 (lattice = 8 needs images on "
         + "8-bit levels, or a larger eps)")
+    let off = try Ball(Tensor.full([1, 1, 1, 2], 0.5), Budget(.l1, 1))
+    #expect(
+      message { _ = try off.onEightBitLevels(off.clean) }
+        == "a pixel of 0.5 is on no 8-bit level (in l1 lattice = 8 needs images on levels, such as "
+        + "(images * 255):round() / 255)")
   }
 }

@@ -106,9 +106,14 @@ extension Ball {
           let pixel = level / 255
           let isNearer = budget.norm == .linf || abs(pixel - x) <= abs(z - x)
           guard pixel >= read[2][i], pixel <= read[3][i], isNearer else {
-            throw KilpiError(
-              "", "no 8-bit level lies within \(budget.description) of a pixel of \(Double(x))",
-              advice: "lattice = 8 needs images on 8-bit levels, or a larger eps")
+            throw budget.norm == .linf
+              ? KilpiError(
+                "", "no 8-bit level lies within \(budget.description) of a pixel of \(Double(x))",
+                advice: "lattice = 8 needs images on 8-bit levels, or a larger eps")
+              : KilpiError(
+                "", "a pixel of \(Double(x)) is on no 8-bit level",
+                advice: "in \(budget.norm.rawValue) lattice = 8 needs images on levels, such as "
+                  + "(images * 255):round() / 255")
           }
           out[i] = pixel
         }
