@@ -52,8 +52,8 @@ return function(request, shell, store)
   -- Everything but clocks: samples, images, pictures, ranks, tables without their seconds.
   local function differs(a, b)
     local function same(what, command)
-      return status("cd " .. q(folder) .. " && " .. command:gsub("[AB]", { A = a, B = b })) == 0
-        and nil or what
+      local line = "cd " .. q(folder) .. " && " .. command:gsub("[AB]", { A = a, B = b })
+      if status(line) ~= 0 then return what end
     end
     local function columns(path, last)
       return ("cut -d, -f1-%d A/%s > a.csv && cut -d, -f1-%d B/%s > b.csv && cmp -s a.csv b.csv")
