@@ -180,6 +180,27 @@ public enum AtomicFile {
     syncDirectory(of: path)
   }
 
+  /// Removes temporary files that killed programs left in a directory, and in folders below it.
+  ///
+  /// Those of a program that still runs stay. What cannot be read or removed is passed over.
+  ///
+  /// - Parameter depth: how many levels of folders are looked into.
+  public static func removeLeftovers(in directory: String, depth: Int = 2) {
+    for name in (try? FileReader.names(in: directory)) ?? [] {
+      let path = directory + "/" + name
+      if depth > 0, FileReader.isDirectory(path) {
+        removeLeftovers(in: path, depth: depth - 1)
+        continue
+      }
+      let parts = name.split(separator: ".tmp-", omittingEmptySubsequences: false)
+      guard parts.count > 1, let process = parts.last.flatMap({ pid_t($0) }), process > 0 else {
+        continue
+      }
+      // A new process may have been given the number of the one that was killed.
+      if process == getpid() || kill(process, 0) != 0 && errno == ESRCH { unlink(path) }
+    }
+  }
+
   private static func writeAll(
     _ part: UnsafeRawBufferPointer, to descriptor: Int32, path: String
   ) throws {

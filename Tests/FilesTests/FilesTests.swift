@@ -67,6 +67,29 @@ import Testing
     }
   }
 
+  @Test("what killed programs left is removed, whatever else is there stays")
+  func leftovers() throws {
+    try withTemporaryDirectory { directory in
+      // No process has so large a number; process 1 always runs.
+      let dead = ["a.tmp-2000000000", "b.tmp-c.tmp-2000000000"]
+      let kept = ["a", "a.tmp-", "a.tmp-1", "a.tmp-x", "a.tmp-0", "tmp-2000000000"]
+      let folders = [directory, directory + "/images", directory + "/images/pgd"]
+      for folder in folders {
+        try FileReader.makeDirectory(folder)
+        for name in dead + kept { try AtomicFile.write("x", to: folder + "/" + name) }
+      }
+      try FileReader.makeDirectory(directory + "/images/pgd/deep")
+      try AtomicFile.write("x", to: directory + "/images/pgd/deep/" + dead[0])
+      AtomicFile.removeLeftovers(in: directory)
+      for folder in folders {
+        let names = try FileReader.names(in: folder).filter { $0 != "images" && $0 != "pgd" }
+        #expect(Set(names).subtracting(["deep"]) == Set(kept))
+      }
+      #expect(FileReader.exists(directory + "/images/pgd/deep/" + dead[0]))
+      AtomicFile.removeLeftovers(in: directory + "/nowhere")
+    }
+  }
+
   @Test func namesPathAndReason() {
     let error = #expect(throws: KilpiError.self) { try FileReader.bytes(at: "/nowhere/x") }
     #expect(error?.description == "cannot read '/nowhere/x': there is no such file")

@@ -31,6 +31,7 @@ struct OpenedRecord {
           advice: "pass resume = true to continue it, or another out")
       }
       contents = try RecordFile.read(path)
+      AtomicFile.removeLeftovers(in: folder)
     }
     file = try RecordFile(path: path, keeping: contents.length)
     lines = Array(contents.values.dropFirst())
