@@ -63,20 +63,17 @@ public struct TransformerBlock {
     [norm1, input, output, norm2, expand, contract].flatMap { [$0.weight, $0.bias] }
   }
 
-  private func linear(
-    _ x: Tensor, _ layer: (weight: Tensor, bias: Tensor), _ activation: Activation = .none
-  ) throws -> Tensor {
-    try Tensor.linear(
-      x, weight: layer.weight, bias: layer.bias, activation: activation, precision: precision)
+  private func linear(_ x: Tensor, _ layer: (weight: Tensor, bias: Tensor)) throws -> Tensor {
+    try Tensor.linear(x, weight: layer.weight, bias: layer.bias, precision: precision)
   }
 
   /// What follows attention: residual, norm, MLP, residual.
   private func rest(_ x: Tensor, attended: Tensor) throws -> Tensor {
     let x = try x + linear(attended, output)
-    let hidden = try linear(
-      Tensor.layerNorm(x, weight: norm2.weight, bias: norm2.bias, epsilon: epsilon), expand,
-      activation)
-    return try x + linear(hidden, contract)
+    return try x
+      + Tensor.mlp(
+        Tensor.layerNorm(x, weight: norm2.weight, bias: norm2.bias, epsilon: epsilon),
+        expand: expand, contract: contract, activation: activation, precision: precision)
   }
 
   /// Runs the block on `[N, T, W]` and keeps its input alone for the gradient.

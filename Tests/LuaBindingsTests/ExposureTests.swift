@@ -29,6 +29,7 @@ import Testing
 
   static let notExposed: [String: String] = [
     "linear": "a fused kernel of models; scripts write matmul and +",
+    "mlp": "a fused kernel of models; scripts write matmul, + and an activation",
     "pooledAttention": "a fused kernel of models",
     "convolution": "a kernel of models",
     "tanhGELU": "gelu{approximate = \"tanh\"} does it",

@@ -179,9 +179,14 @@ for round = 1, options.rounds do
 end
 os.execute("rm -r " .. quoted(temporary))
 
+-- With family and model, since generations of one maker share a name.
 local function processor()
   local file <close> = assert(io.open("/proc/cpuinfo"))
-  return file:read("a"):match("model name%s*:%s*([^\n]+)") or "unknown processor"
+  local text <const> = file:read("a")
+  local function field(name) return text:match("%f[%a]" .. name .. "%s*:%s*([^\n]+)") end
+  local family <const>, model <const> = field("cpu family"), field("model")
+  return (field("model name") or "unknown processor")
+    .. (family and model and (" (family %s, model %s)"):format(family, model) or "")
 end
 
 local peer_version

@@ -172,10 +172,10 @@ struct AttentionPooling {
       query, memory: Tensor.linear(x, weight: telling.weight, bias: telling.bias),
       heads: tower.heads)
     let pooled = try Tensor.linear(attended, weight: output.weight, bias: output.bias)
-    let hidden = try Tensor.linear(
-      Tensor.layerNorm(pooled, weight: norm.weight, bias: norm.bias, epsilon: tower.epsilon),
-      weight: expand.weight, bias: expand.bias, activation: tower.activation)
-    return try pooled + Tensor.linear(hidden, weight: contract.weight, bias: contract.bias)
+    return try pooled
+      + Tensor.mlp(
+        Tensor.layerNorm(pooled, weight: norm.weight, bias: norm.bias, epsilon: tower.epsilon),
+        expand: expand, contract: contract, activation: tower.activation)
   }
 
   static func shapes(_ tower: ClipConfiguration.Tower) -> [WeightShape] {

@@ -66,7 +66,7 @@ extension Tensor {
     }
   }
 
-  private static func product(
+  static func product(
     _ a: Tensor, _ b: Tensor, _ precision: ProductPrecision = .float32
   ) throws -> Tensor {
     guard a.rank >= 2, b.rank >= 2 else {
@@ -212,7 +212,7 @@ extension Tensor {
     }
   }
 
-  private static func activationGradient(
+  static func activationGradient(
     _ activation: Activation, _ x: Tensor, _ g: Tensor
   ) throws -> Tensor {
     let out = try Tensor(uninitialized: x.shape, x.dtype)

@@ -1,3 +1,4 @@
+import Kernels
 import TestSupport
 import Tensors
 import Testing
@@ -112,6 +113,43 @@ struct FusedTests {
         let tolerance = (dtype == .float64 ? 1e-12 : 2e-6) * largest
         let problem = try mismatch(fused, composed, rtol: 0, atol: tolerance)
         #expect(problem == nil, "\(dtype), \(index == 0 ? "value" : "gradient \(index)")")
+      }
+    }
+  }
+
+  @Test(
+    "mlp gives the bits of its two linear layers, whichever gradients are asked for",
+    arguments: Activation.allCases)
+  func mlpBits(_ activation: Activation) throws {
+    let shapes = [[3, 19, 24], [50, 24], [50], [20, 50], [20]]
+    for (dtype, precision) in [
+      (DType.float64, ProductPrecision.float32), (.float32, .float32), (.float32, .bfloat16),
+    ] {
+      var stream = RandomSource(seed: 23).stream(.script)
+      let inputs = try shapes.map { try Tensor.randomNormal($0, stream: &stream, dtype: dtype) }
+      for wanted in [[0, 1, 2, 3, 4], [0], [3], [1, 4], [2, 3], [0, 3]] {
+        var found: [[Tensor]] = []
+        for isFused in [true, false] {
+          let t = try inputs.enumerated().map {
+            try $1.detached().setRequiresGradient(wanted.contains($0))
+          }
+          func linear(_ x: Tensor, _ first: Int, _ activation: Activation) throws -> Tensor {
+            try Tensor.linear(
+              x, weight: t[first], bias: t[first + 1], activation: activation, precision: precision)
+          }
+          let y =
+            isFused
+            ? try Tensor.mlp(
+              t[0], expand: (t[1], t[2]), contract: (t[3], t[4]), activation: activation,
+              precision: precision)
+            : try linear(linear(t[0], 1, activation), 3, .none)
+          let gradients = try Tensor.gradients(
+            of: y.square().sum(), with: wanted.map { t[$0] })
+          found.append([y] + gradients)
+        }
+        for (a, b) in zip(found[0], found[1]) {
+          #expect(try a.doubles() == b.doubles(), "\(dtype), \(precision), \(wanted)")
+        }
       }
     }
   }

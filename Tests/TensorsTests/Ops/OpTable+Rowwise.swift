@@ -103,6 +103,30 @@ extension OpTable {
     }
   }
 
+  private static func mlp(_ activation: Activation) -> OpCase {
+    let shapes = [[4, 3], [5, 3], [5], [2, 5], [2]]
+    return OpCase("mlp", activation.rawValue, shapes.map { .any($0) }) {
+      try Tensor.mlp(
+        $0[0], expand: ($0[1], $0[2]), contract: ($0[3], $0[4]), activation: activation)
+    } expected: { inputs in
+      func layer(_ x: Reference, _ first: Int) -> Reference {
+        let (weight, width) = (inputs[first], inputs[first].shape[1])
+        let transposed = Reference([width, weight.shape[0]]) { weight[[$0[1], $0[0]]] }
+        return matrixProduct(Reference([x.values.count / width, width], x.values), transposed)
+          .adding(inputs[first + 1])
+      }
+      let hidden = layer(inputs[0], 1).map {
+        activation == .gelu ? gelu($0) : $0 * sigmoid(1.702 * $0)
+      }
+      let y = layer(hidden, 3)
+      return Reference(inputs[0].shape.dropLast() + [inputs[3].shape[0]], y.values)
+    }.with { row in
+      row.otherShapes = [
+        [[2, 2, 3], [5, 3], [5], [4, 5], [4]], [[3], [1, 3], [1], [1, 1], [1]],
+      ]
+    }
+  }
+
   private static func attention(causal: Bool) -> OpCase {
     OpCase("attention", causal ? "causal" : "all tokens", [.any([2, 4, 12])]) {
       try Tensor.attention($0[0], heads: 2, isCausal: causal)
@@ -190,7 +214,7 @@ extension OpTable {
         matrixProduct($0[0], $0[1])
       }.plain,
       attention(causal: false), attention(causal: true), pooledAttention(lengths: nil),
-      pooledAttention(lengths: [1, 4, 2]),
+      pooledAttention(lengths: [1, 4, 2]), mlp(.quickGELU), mlp(.gelu),
     ] + Activation.allCases.flatMap { [linear($0, bias: true), linear($0, bias: false)] }
 
   private static let labels: [Int64] = [2, 0, 1, 2, 4]
