@@ -152,6 +152,7 @@ public final class MultimodalSession {
     known = Dictionary(
       try TextAttackSpecification.prompts(of: classifier).map { (Array($0.text.utf8), $0) },
       uniquingKeysWith: { first, _ in first })
+    try specification.attack(steps).checkForClasses()
   }
 
   /// An attack on a model's images and captions.

@@ -15,7 +15,7 @@ extension TextAttackFactory {
     _ options: Options, _ name: String, _ attack: TextAttack, _ sources: [TextCandidateSource],
     _ mlm: MaskedLanguageModel?, encoder: MaskedLanguageModel?
   ) -> JSONValue {
-    var members = common(options, name)
+    var members = common(options, name, attack)
     members += search(attack.search)
     members += [
       .init("objective", .string(attack.objective.name)),
@@ -44,14 +44,16 @@ extension TextAttackFactory {
     return .object(members)
   }
 
-  private static func common(_ options: Options, _ name: String) -> [JSONValue.Member] {
+  private static func common(
+    _ options: Options, _ name: String, _ attack: TextAttack
+  ) -> [JSONValue.Member] {
     [
       .init("method", .string(name)),
       .init("words", options.words.map { .integer(Int64($0)) } ?? .null),
       .init("edits", .integer(Int64(options.edits))), .init("k", .integer(Int64(options.k))),
       .init("scope", options.scope.map { .string($0.rawValue) } ?? .null),
-      .init("forbid_class_names", .bool(options.forbidsClassNames)),
-      .init("forbid_antonyms", .bool(options.forbidsAntonyms)),
+      .init("forbid_class_names", .bool(attack.constraints.forbidsClassNames)),
+      .init("forbid_antonyms", .bool(attack.constraints.isAntonym != nil)),
       .init("no_new_words", .bool(options.forbidsNewWords)),
       .init("max_change", options.maxChange.map { .number($0) } ?? .null),
       .init("min_sentence_cos", options.minSentenceCosine.map { .number($0) } ?? .null),

@@ -34,10 +34,10 @@ public enum TextAttackFactory {
     public var k = 10
     /// What may change.
     public var scope: TextScope?
-    /// Whether class names may be put in.
-    public var forbidsClassNames = true
-    /// Whether antonyms may be put in, when WordNet is there.
-    public var forbidsAntonyms = true
+    /// Whether class names are kept out; nil: unless the mode is `coattack`.
+    public var forbidsClassNames: Bool?
+    /// Whether antonyms are kept out, when WordNet is there; nil: unless the mode is `coattack`.
+    public var forbidsAntonyms: Bool?
     /// `char`: whether an edit may make another dictionary word.
     public var forbidsNewWords = true
     /// The largest share of changed words; nil for no limit.
@@ -98,12 +98,14 @@ public enum TextAttackFactory {
     let found = try? wordNet.get()
     let sources =
       try namedSources(options) ?? defaultSources(mlm: mlm != nil, wordNet: found != nil)
+    let followsRelease = sources.contains(.mlm) && options.masked.mode == .coattack
+    attack.constraints.forbidsClassNames = options.forbidsClassNames ?? !followsRelease
     let usesEmbedding = sources.contains(.embed) || options.minWordCosine != nil
     let words = usesEmbedding ? try mlm?.neighbours() ?? embedding(model, tokenizer) : nil
     attack.constraints.wordCosine = words.map { words in { try words.cosine(of: $0, and: $1) } }
     if let found {
       attack.isSynonym = { found.areSynonyms($0, $1) }
-      if options.forbidsAntonyms {
+      if options.forbidsAntonyms ?? !followsRelease {
         attack.constraints.isAntonym = { found.areAntonyms($0, $1) }
       }
     }
@@ -215,7 +217,6 @@ public enum TextAttackFactory {
     var constraints = TextConstraints()
     constraints.words = options.words
     constraints.edits = options.edits
-    constraints.forbidsClassNames = options.forbidsClassNames
     constraints.maxChange = options.maxChange
     constraints.minWordCosine = options.minWordCosine
     constraints.minSentenceCosine = options.minSentenceCosine

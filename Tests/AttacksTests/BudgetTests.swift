@@ -1,7 +1,8 @@
-import Attacks
 import Diagnostics
 import Tensors
 import Testing
+
+@testable import Attacks
 
 /// I3, I4, B01, B06, B08 to B10: budgets as they are written, and the ball itself.
 @Suite struct BudgetTests {
@@ -224,5 +225,33 @@ import Testing
       message { _ = try off.onEightBitLevels(off.clean) }
         == "a pixel of 0.5 is on no 8-bit level (in l1 lattice = 8 needs images on levels, such as "
         + "(images * 255):round() / 255)")
+  }
+
+  @Test("a sparse sign is sign(g) / k at the k largest entries that may move")
+  func sparseSign() throws {
+    for dtype in [DType.float32, .float64] {
+      let clean = try Tensor.full([3, 1, 1, 4], 0.5, dtype)
+      let ball = try Ball(clean, Budget(.l1, 1))
+      let gradient = try Tensor(
+        [3.0, -4, 2, 0.5, -1, 1, 8, -9, 1, 2, 3, 4], shape: [3, 1, 1, 4]
+      ).converted(to: dtype)
+      let signs = try ball.sparseSign(gradient, at: clean, counts: [2, 1, 4])
+      #expect(
+        try signs.doubles()
+          == [0.5, -0.5, 0, 0, 0, 0, 0, -1, 0.25, 0.25, 0.25, 0.25])
+    }
+  }
+
+  @Test("the step when none is given: 2.5 eps / steps, in L∞ at least 1/255")
+  func defaultStep() throws {
+    let rows: [(norm: Norm, epsilon: Double, steps: Int, step: Double)] = [
+      (.linf, 1.0 / 255, 20, 1.0 / 255), (.linf, 8.0 / 255, 100, 1.0 / 255),
+      (.linf, 8.0 / 255, 10, 2.0 / 255), (.linf, 8.0 / 255, 0, 20.0 / 255), (.l2, 1, 10, 0.25),
+      (.l2, 0.01, 10, 0.0025), (.l1, 12, 3, 10),
+    ]
+    for row in rows {
+      let step = try Budget(row.norm, row.epsilon).defaultStep(row.steps)
+      #expect(abs(step - row.step) < 1e-15, "\(row)")
+    }
   }
 }

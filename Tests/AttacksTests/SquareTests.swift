@@ -1,7 +1,8 @@
-import Attacks
 import Diagnostics
 import Tensors
 import Testing
+
+@testable import Attacks
 
 /// Square: the schedule, where windows lie, and what random search cannot exceed.
 @Suite struct SquareTests {
@@ -46,6 +47,27 @@ import Testing
       }
       #expect(tallest == side && widest == side, "\(tallest) x \(widest) for \(side)")
       #expect(edges.count == 4)
+    }
+  }
+
+  @Test("a peak is the sum of the rectangles that hold each place", arguments: [Norm.l2, .l1])
+  func peak(_ norm: Norm) throws {
+    for (rows, columns) in [(1, 3), (2, 5), (3, 5), (4, 9), (5, 9), (1, 1)] {
+      let (middle, centre) = (rows / 2, columns / 2)
+      // The place is in all rectangles whose reach is at least its distance from the centre.
+      let sums = (0..<rows * columns).map { place -> Double in
+        let reach = max(abs(place / columns - middle), abs(place % columns - centre))
+        return (reach...max(middle, centre)).reduce(0) { sum, ring in
+          let weight = 1 / Double((ring + 1) * (ring + 1))
+          return sum + (norm == .l2 ? weight : weight * weight)
+        }
+      }
+      let size =
+        norm == .l2
+        ? sums.reduce(0) { $0 + $1 * $1 }.squareRoot() : sums.reduce(0, +)
+      for (found, sum) in zip(SquareWindows.peak(rows, columns, norm), sums) {
+        #expect(abs(found - sum / size) < 1e-12, "\(rows) x \(columns)")
+      }
     }
   }
 

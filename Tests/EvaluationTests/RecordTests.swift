@@ -249,6 +249,8 @@ import Testing
       let row = try #require(report.scenario("image/a"))
       #expect(row.accuracy.count == 8)
       #expect(row.samples[3].flags == ["lost_in_file"] && row.samples[3].isCorrect)
+      let note = report.notes.first { $0.hasPrefix("image/a: the attack broke 5 samples that the") }
+      #expect(note?.hasSuffix("save_images = \"float\" keeps images as they are") == true)
       let exact = try Self.run(.float, folder + "/float", step: 0.0205, epsilon: 5.5 / 255)
       #expect(exact.scenario("image/a")?.accuracy.count == 3)
     }

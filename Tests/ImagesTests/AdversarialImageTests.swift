@@ -63,6 +63,13 @@ import Testing
       #expect(values.allSatisfy { $0 >= 0 && $0 <= 1 })
       // Not more is given up than the level that the budget forbids (and float32's own rounding).
       #expect(zip(values, wanted).allSatisfy { abs($0 - $1) <= level + 1e-7 })
+      // Where the budget forbids nothing it is the nearest level.
+      for (value, (wanted, clean)) in zip(values, zip(wanted, origin)) {
+        let nearest = (wanted / level).rounded() * level
+        let isTie = abs(abs(wanted - nearest) - level / 2) < 1e-6
+        guard !isTie, abs(nearest - clean) < row.epsilon - 1e-6 else { continue }
+        #expect(abs(value - nearest) < 1e-7)
+      }
       #expect(report.saved == ImageDistances(values, origin))
       if row.epsilon == 0 { #expect(values == origin) }
       if row.epsilon >= 1.0 / 255 { #expect(report.changedValues > 0) }

@@ -54,6 +54,24 @@ import Testing
       """,
       "adaptive\ttrue\nimage-first\ttrue\nalternating\ttrue\nsga\ttrue\nworst\ttrue\n"),
     OutputCase(
+      "a row that cannot be done is refused before anything runs",
+      """
+      local folder = os.tmpname()
+      os.remove(folder)
+      local set = data.from(x, y, names)
+      for _, method in ipairs{"image-first", "alternating"} do
+        local _, problem = pcall(eval.robustness, {model = model, data = set, out = folder,
+          templates = {"a photo of a {c}", "the {c}"}, attacks = {image = {steps = 1000000},
+            multimodal = {method = method, image = {steps = 1}, text = small}}})
+        print(tostring(problem):match("method.*"), io.open(folder .. "/record.jsonl") == nil)
+      end
+      """,
+      """
+      method "image-first" needs a text attack for each image (it takes classifiers with one template)\ttrue
+      method "alternating" needs a text attack for each image (it takes classifiers with one template)\ttrue
+
+      """),
+    OutputCase(
       "co-attack and sga have 2/255, the others 1/255, when no eps is given",
       """
       for _, method in ipairs{"independent", "co-attack", "sga", "worst"} do

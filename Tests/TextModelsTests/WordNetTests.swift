@@ -76,6 +76,7 @@ import Testing
   @Test(arguments: [
     ("hot", "cold"), ("good", "bad"), ("able", "unable"), ("man", "woman"), ("boys", "girl"),
     ("fast", "slow"), ("increase", "decrease"), ("awake", "asleep"), ("possible", "impossible"),
+    ("king", "queen"), ("mother", "father"), ("ravel", "unravel"), ("hungry", "thirsty"),
     ("day", "night"), ("win", "lose"), ("quickly", "slowly"), ("alive", "dead"), ("top", "bottom"),
   ])
   func refusesAntonyms(first: String, second: String) throws {

@@ -81,6 +81,30 @@ import Testing
     #expect(try attack.scoredText?("This is A dog .") == "this is a dog.")
   }
 
+  @Test("coattack puts in class names, as released code does, unless that is forbidden")
+  func classNamesInCoattack() throws {
+    func word(_ forbids: Bool?, _ names: [String]) throws -> String? {
+      var (_, _, specification) = try make {
+        $0.masked.mode = .coattack
+        $0.forbidsClassNames = forbids
+      }
+      #expect(specification.record["forbid_class_names"]?.bool == (forbids ?? false))
+      #expect(specification.record["forbid_antonyms"]?.bool == false)
+      specification.attack.constraints.classNames = names
+      let report = try specification.attack.perturb([TextPrompt(texts[0])]) { texts in
+        try Self.toyFeatures(texts)
+      }
+      return report.results[0].edits.first?.new
+    }
+    let free = try #require(try word(nil, []))
+    #expect(try word(nil, [free]) == free)
+    #expect(try word(false, [free]) == free)
+    let other = try word(true, [free])
+    #expect(other != nil && other != free)
+    let (_, _, aligned) = try make()
+    #expect(aligned.record["forbid_class_names"]?.bool == true)
+  }
+
   @Test func ownStopWordsAreLabelled() throws {
     let (_, _, specification) = try make { $0.masked.mode = .coattack }
     #expect(specification.record["mode"]?.string == "coattack/own-stoplist")

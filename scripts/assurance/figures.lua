@@ -81,8 +81,9 @@ local figures = {
       local caught = c.caught + (c.hung or 0)
       local total = caught + c.survived
       return ("%d of %d caught (%.1f %%), %d of them since the tests hung; %d were of the "
-        .. "catalogue; %d did not build, %d did not apply"):format(caught, total,
-        percent(caught, total), c.hung or 0, c.catalogue, c.invalid, c.unapplied),
+        .. "catalogue; %d are equivalent, %d did not build, %d did not apply"):format(caught, total,
+        percent(caught, total), c.hung or 0, c.catalogue, c.equivalent or 0, c.invalid,
+        c.unapplied),
         percent(caught, total) >= 95 and c.unapplied == 0
     end,
   },

@@ -142,6 +142,7 @@ local function run(figure, asked)
   end
   met = met and #loose == 0 and #outcome.controls > 0
   for _, text in ipairs(outcome.violations) do print("  " .. text) end
+  for _, text in ipairs(outcome.notes or {}) do print("  " .. text) end
   for _, text in ipairs(outcome.skips) do print("  skipped: " .. text) end
   for _, id in ipairs(loose) do print("  a seeded defect was not found: " .. id) end
   local result = shell.conditions()
@@ -150,7 +151,7 @@ local function run(figure, asked)
   result.target, result.measured, result.met = figure.target, measured, met
   result.samples, result.counts = outcome.samples, outcome.counts
   result.violations, result.violation_count = list(outcome.violations), outcome.violation_count
-  result.skips = list(outcome.skips)
+  result.skips, result.notes = list(outcome.skips), list(outcome.notes or {})
   result.controls = { total = #outcome.controls, caught = #outcome.controls - #loose }
   result.claimed = asked.size == "full" and not asked.only
   result.seconds = os.time() - start

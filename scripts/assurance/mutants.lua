@@ -3,6 +3,7 @@
 -- rules and drawn with the seed. Results are kept for the same sources, so that a run that was cut
 -- short goes on.
 local catalogue <const> = dofile("scripts/assurance/mutants_catalogue.lua")
+local equivalents <const> = dofile("scripts/assurance/mutants_equivalent.lua")
 
 -- A line with one place changed; rules give every such line.
 local flips <const> = { ["<"] = ">=", [">"] = "<=", ["<="] = ">", [">="] = "<" }
@@ -96,6 +97,14 @@ local function generated(shell)
   return list
 end
 
+-- Why no test can tell a generated mutant from the program; nil where one should.
+local function equivalence(mutant)
+  local new = mutant.line and mutant.new:match("^%s*(.-)%s*$")
+  for _, known in ipairs(equivalents) do
+    if mutant.about == known.old and new == known.new then return known.why end
+  end
+end
+
 -- The file with the mutant in it; nil and the reason when it does not apply.
 local function mutated(mutant, source)
   if mutant.line then
@@ -138,7 +147,7 @@ local function prepare(tests, shell, store)
   local manifest = shell.read("Package.swift")
   local changed, count = manifest:gsub(
     "targets: systemLibraries %+ cTargets %+ library %+ edge %+ tests",
-    "targets: (systemLibraries + cTargets + library + tests).filter {\n    ["
+    "targets: (systemLibraries + cTargets + library + edge + tests).filter {\n    ["
       .. table.concat(names, ", ") .. "].contains($0.name)\n  }")
   changed = changed:gsub("products: %b[]", "products: []")
     :gsub("dependencies: %[\n    %.package.-\n  %]", "dependencies: []")
@@ -150,8 +159,9 @@ local function prepare(tests, shell, store)
 end
 
 return function(request, shell, store)
-  local outcome = { samples = 0, violations = {}, violation_count = 0, skips = {}, controls = {},
-    counts = { caught = 0, hung = 0, survived = 0, catalogue = 0, invalid = 0, unapplied = 0 } }
+  local outcome = { samples = 0, violations = {}, violation_count = 0, skips = {}, notes = {},
+    controls = {},
+    counts = { caught = 0, hung = 0, survived = 0, equivalent = 0, catalogue = 0, invalid = 0, unapplied = 0 } }
   local counts = outcome.counts
   local function fail(text)
     outcome.violations[#outcome.violations + 1] = text
@@ -251,6 +261,11 @@ return function(request, shell, store)
     end
     local verdict, reason = verdict_of(mutant)
     if not verdict then return nil, reason end
+    local why = verdict == "survived" and equivalence(mutant)
+    if why then
+      verdict = "equivalent"
+      table.insert(outcome.notes, "equivalent: " .. mutant.id .. ": " .. why)
+    end
     io.stderr:write(("+ mutants, %d of %d: %s %s\n"):format(index, #chosen, mutant.id, verdict))
     if mutant.id == "control" then
       outcome.controls[1] = { id = "a changed comment survives", caught = verdict == "survived" }

@@ -251,8 +251,8 @@ return {
   {
     id = "B51", about = "a few-shot set that changes with the draw", tests = "DatasetsTests",
     file = "Sources/Datasets/Dataset+Selection.swift",
-    old = "chosen += stream.permutation(rows.count)[..<n].map { rows[$0] }",
-    new = "chosen += stream.permutation(n).map { rows[$0] }",
+    old = "chosen += try stream.permutation(rows.count)[..<n].map { rows[$0] }",
+    new = "chosen += try stream.permutation(n).map { rows[$0] }",
   },
   {
     id = "B52", about = "an unknown norm silently becomes linf", file = threat .. "Budget.swift",
@@ -275,8 +275,8 @@ return {
   {
     id = "B54-checksum", about = "a damaged record is read", tests = "FilesTests",
     file = "Sources/Files/RecordFile.swift",
-    old = "      end == mark + Checksum.digits(Checksum.crc32(String(body))) + \"\\\"}\",\n",
-    new = "      !end.isEmpty || body.isEmpty,\n",
+    old = "guard end == mark + Checksum.digits(Checksum.crc32(String(body))) + \"\\\"}\" else",
+    new = "guard end.hasPrefix(mark) || body.isEmpty else",
   },
   {
     id = "B55", about = "text passes for a number", tests = "LuaBindingsTests",
@@ -300,7 +300,8 @@ return {
   {
     id = "I7", about = "samples wrong when clean are attacked",
     file = image .. "AttackRun+Verdicts.swift",
-    old = "return !isMet(verdict.predictions[0], row: row)", new = "return true",
+    old = "return !isMet(verdict.predictions[0], row: row)",
+    new = "return verdict.predictions[0] >= 0",
   },
   {
     id = "I12", about = "restarts repeat the first run", file = image .. "PixelSearch.swift",

@@ -30,8 +30,8 @@ return function(figures, last, shell)
         result.figure, result.date, result.commit, result.seconds, result.machine,
         result.blas_core, result.threads, result.versions.kilpi, result.versions.swift,
         result.versions.lua, figure.name)
-      for _, violation in ipairs(result.violations) do
-        notes[#notes + 1] = "  - " .. violation
+      for _, texts in ipairs{ result.violations, result.notes or {} } do
+        for _, text in ipairs(texts) do notes[#notes + 1] = "  - " .. text end
       end
     else
       add("| ", figure.id, " | `scripts/assure ", figure.name, "` | ", figure.target,

@@ -900,8 +900,8 @@ function attack.probe(classifier, images, labels, options) end
 ---@field edits? integer # character edits of the method char; default 1
 ---@field k? integer # candidates a word; default 10
 ---@field scope? "prompt"|"class"|"caption" # what may change; the class words where they are known
----@field forbid_class_names? boolean # never put in the name of a class; default true
----@field forbid_antonyms? boolean # never put in an antonym (WordNet); default true
+---@field forbid_class_names? boolean # never put in the name of a class; true, in coattack mode false, when not given
+---@field forbid_antonyms? boolean # never put in an antonym (WordNet); true, in coattack mode false, when not given
 ---@field no_new_words? boolean # char: an edit may not make another dictionary word; default true
 ---@field max_change? number # largest share of changed words; no limit when not given
 ---@field min_word_cos? number # least cosine of a word and its substitute in the mlm's embedding, CLIP's without one; words that are no single token are not judged; no limit when not given
@@ -916,7 +916,7 @@ function attack.probe(classifier, images, labels, options) end
 ---@field labels? tensor|integer[] # labels of the objective ce, from 1
 ---@field class_names? string|string[] # class names, to find class words in plain strings
 
---- Changes at most `words` words of each prompt so that its feature moves as far as possible. Objectives: kl and cosine compare with the clean feature, l2 raw features, img moves away from the image of the prompt (`images` [P, 3, H, W]), ce finds for each of `images` with `labels` the exact worst prompts (the prompts are then a classifier, the result one list of prompts an image). The report tells the attack, edits, queries, and the shares of edits that are synonyms or hit a class word. Protocol: methods of arXiv:2004.09984 and arXiv:2405.04346.
+--- Changes at most `words` words of each prompt so that its feature moves as far as possible. Objectives: kl and cosine compare with the clean feature, l2 raw features, img moves away from the image of the prompt (`images` [P, 3, H, W]), ce finds for each of `images` with `labels` the exact worst prompts (the prompts are then a classifier, the result one list of prompts an image; its report has `robust`, accuracies with true, wrong and all prompts attacked, and queries). Otherwise the report tells the attack, edits, queries, and the shares of edits that are synonyms or hit a class word. Protocol: methods of arXiv:2004.09984 and arXiv:2405.04346.
 ---
 ---```lua
 ---local model = clip.create("tiny")
@@ -994,8 +994,8 @@ function attack.text(model, prompts, options) end
 ---@field edits? integer # character edits of the method char; default 1
 ---@field k? integer # candidates a word; default 10
 ---@field scope? "prompt"|"class"|"caption" # what may change; the class words where they are known
----@field forbid_class_names? boolean # never put in the name of a class; default true
----@field forbid_antonyms? boolean # never put in an antonym (WordNet); default true
+---@field forbid_class_names? boolean # never put in the name of a class; true, in coattack mode false, when not given
+---@field forbid_antonyms? boolean # never put in an antonym (WordNet); true, in coattack mode false, when not given
 ---@field no_new_words? boolean # char: an edit may not make another dictionary word; default true
 ---@field max_change? number # largest share of changed words; no limit when not given
 ---@field min_word_cos? number # least cosine of a word and its substitute in the mlm's embedding, CLIP's without one; words that are no single token are not judged; no limit when not given

@@ -109,8 +109,8 @@ function train.contrastive(options) end
 ---@field edits? integer # character edits of the method char; default 1
 ---@field k? integer # candidates a word; default 10
 ---@field scope? "prompt"|"class"|"caption" # what may change; the class words where they are known
----@field forbid_class_names? boolean # never put in the name of a class; default true
----@field forbid_antonyms? boolean # never put in an antonym (WordNet); default true
+---@field forbid_class_names? boolean # never put in the name of a class; true, in coattack mode false, when not given
+---@field forbid_antonyms? boolean # never put in an antonym (WordNet); true, in coattack mode false, when not given
 ---@field no_new_words? boolean # char: an edit may not make another dictionary word; default true
 ---@field max_change? number # largest share of changed words; no limit when not given
 ---@field min_word_cos? number # least cosine of a word and its substitute in the mlm's embedding, CLIP's without one; words that are no single token are not judged; no limit when not given

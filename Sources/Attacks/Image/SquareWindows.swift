@@ -145,7 +145,7 @@ struct SquareWindows {
 
   /// A sum of nested rectangles that grow from the centre, the `j`-th adding `1 / (j + 1)²` (L2) or
   /// `1 / (j + 1)⁴` (L1), of unit norm.
-  private static func peak(_ rows: Int, _ columns: Int, _ norm: Norm) -> [Double] {
+  static func peak(_ rows: Int, _ columns: Int, _ norm: Norm) -> [Double] {
     var values = [Double](repeating: 0, count: rows * columns)
     guard rows > 0, columns > 0 else { return values }
     var (top, left) = (rows / 2, columns / 2)

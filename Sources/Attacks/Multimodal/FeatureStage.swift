@@ -119,9 +119,7 @@ struct FeatureStage {
   /// Captions against clean images, images against those captions in several scales, the original
   /// captions against the moved images (arXiv:2307.14061).
   func sga(_ captions: [[String]]) throws -> (AttackResult, captions: [[String]]) {
-    guard let against = attack.text.against else {
-      throw KilpiError("", "method \"sga\" needs a text attack against images")
-    }
+    let against = try attack.against()
     let ball = try attack.ballAttack(.sga)
     var texts = try moved(captions, from: images, by: against)
     if let shown = attack.text.shown { texts = try texts.map { try $0.map(shown) } }

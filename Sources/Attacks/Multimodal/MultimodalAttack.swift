@@ -91,7 +91,7 @@ public struct MultimodalAttack {
   public func run(
     _ encoder: DualEncoder, images: Tensor, labels: [Int], prompts: [String]
   ) throws -> MultimodalResult {
-    try check()
+    try checkForClasses()
     let images = try images.detached().contiguous()
     guard images.rank == 4, images.shape[0] == labels.count else {
       throw KilpiError(
@@ -110,6 +110,41 @@ public struct MultimodalAttack {
       throw KilpiError("", "methods holds \"worst\" itself", advice: "name what it chooses from")
     }
     try views.check()
+  }
+
+  /// Refuses what no run over images with classes could do, before one begins.
+  ///
+  /// - Throws: `KilpiError` for settings out of range and for methods that the attacks given cannot
+  ///   carry out.
+  public func checkForClasses() throws {
+    try check()
+    for method in method == .worst ? methods : [method] {
+      switch method {
+      case .independent, .adaptive, .worst: break
+      case .imageFirst: _ = try perImage(method)
+      case .alternating: _ = (try perImage(method), try ballAttack(method))
+      case .coAttack: _ = try ballAttack(method)
+      case .sga: _ = (try against(), try ballAttack(method))
+      }
+    }
+  }
+
+  /// What finds the worst prompts of each image.
+  func perImage(_ method: MultimodalMethod) throws -> TextSteps.PerImage {
+    guard let perImage = text.perImage else {
+      throw KilpiError(
+        "", "method \"\(method.rawValue)\" needs a text attack for each image",
+        advice: "it takes classifiers with one template")
+    }
+    return perImage
+  }
+
+  /// What attacks texts against images.
+  func against() throws -> TextSteps.Against {
+    guard let against = text.against else {
+      throw KilpiError("", "method \"sga\" needs a text attack against images")
+    }
+    return against
   }
 
   /// The image attack within a ball, for losses on features.

@@ -82,12 +82,7 @@ final class MultimodalRun {
   func promptsPerImage(
     _ images: Tensor, _ labels: [Int], _ method: MultimodalMethod
   ) throws -> [[String]] {
-    guard let choose = attack.text.perImage else {
-      throw KilpiError(
-        "", "method \"\(method.rawValue)\" needs a text attack for each image",
-        advice: "it takes classifiers with one template")
-    }
-    let lists = try choose(prompts, encoder.features(images), labels)
+    let lists = try attack.perImage(method)(prompts, encoder.features(images), labels)
     guard lists.count == labels.count else {
       throw KilpiError(
         "", "the text attack returned \(lists.count) lists of prompts for \(labels.count) images")

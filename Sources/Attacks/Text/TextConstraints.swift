@@ -73,9 +73,9 @@ public struct TextConstraints {
   public var minWordCosine: Double?
   /// The cosine of two words' vectors; nil for a word that has none, which is then not judged.
   public var wordCosine: ((_ old: String, _ new: String) throws -> Double?)?
-  /// Whether only the budgets, the context and the two cosines count, as in released code: special
-  /// tokens, several words, class names and texts that change when decoded and tokenized again are
-  /// let through.
+  /// Whether only the budgets, the context, the two cosines, class names and antonyms count, the last
+  /// two where asked for: released code lets special tokens, several words and texts that change when
+  /// decoded and tokenized again through.
   public var isLenient = false
   /// The model's tokenizer; without it lengths and round trips are not checked.
   public var tokens: TextTokens?
@@ -125,10 +125,11 @@ struct ConstraintChecker {
     {
       return .wordCosine
     }
-    if constraints.isLenient { return nil }
-    if candidate.word.lowercased() == old.lowercased() { return .unchanged }
-    if candidate.cost > constraints.edits { return .edits }
-    if candidate.cost == 0, Self.isMalformed(candidate.word) { return .malformed }
+    if !constraints.isLenient {
+      if candidate.word.lowercased() == old.lowercased() { return .unchanged }
+      if candidate.cost > constraints.edits { return .edits }
+      if candidate.cost == 0, Self.isMalformed(candidate.word) { return .malformed }
+    }
     if let isAntonym = constraints.isAntonym, isAntonym(old, candidate.word) { return .antonyms }
     return nil
   }
@@ -149,10 +150,11 @@ struct ConstraintChecker {
     if let share = constraints.maxChange, Double(changed) > share * Double(original.count) {
       return .maxChange
     }
+    let looksAtNames = constraints.forbidsClassNames && !classNames.isEmpty
     if constraints.isLenient {
+      if looksAtNames, !formedClassNames(TextWords(text)).isEmpty { return .classNames }
       return try isTooLong(text) ? .length : sentenceObjection(to: text)
     }
-    let looksAtNames = constraints.forbidsClassNames && !classNames.isEmpty
     let isWord = cost > 0 && looksForNewWords ? constraints.isDictionaryWord : nil
     if looksAtNames || isWord != nil {
       let words = TextWords(text)

@@ -60,6 +60,9 @@ struct TextTransformer: TextEncoder {
     let places = try (0..<samples).map { row in
       try place(values[row * length..<(row + 1) * length], row: row)
     }
+    if BLAS.isDeterministic, style.isCausal, observe == nil, Set(places).count > 1 {
+      return try byLength(ids, places, options)
+    }
     let kept = style.isCausal ? (places.max() ?? 0) + 1 : length
     let cut = try ids.narrowed(1, start: 0, length: kept)
     var x =
@@ -83,6 +86,23 @@ struct TextTransformer: TextEncoder {
       picked, weight: norm.weight, bias: norm.bias, epsilon: configuration.text.epsilon)
     let features = try normed.matmul(projection)
     return try projectionBias.map { try features + $0 } ?? features
+  }
+
+  /// Texts of one length at a time: attention sums over the batch's length, so that last bits
+  /// depend on the longest text beside one.
+  private func byLength(
+    _ ids: Tensor, _ places: [Int], _ options: EncodingOptions
+  ) throws -> Tensor {
+    func indices(_ rows: [Int]) throws -> Tensor {
+      try Tensor(rows.map { Int64($0) }, shape: [rows.count])
+    }
+    let groups = Dictionary(grouping: places.indices) { places[$0] }.sorted { $0.key < $1.key }
+    let features = try groups.map { _, rows in
+      try self(ids.indexSelected(0, indices(rows)), options: options)
+    }
+    var order = [Int](repeating: 0, count: places.count)
+    for (position, row) in groups.flatMap(\.value).enumerated() { order[row] = position }
+    return try Tensor.concatenated(features).indexSelected(0, indices(order))
   }
 
   /// Where a row's feature stands.

@@ -182,7 +182,9 @@ extension EvaluationRun {
       records[place].linf = distances.linf[0]
       records[place].l2 = distances.l2[0]
       records[place].l1 = distances.l1[0]
-      if wasBroken, records[place].isCorrect { records[place].flags.append("lost_in_file") }
+      if wasBroken, records[place].isCorrect {
+        records[place].flags.append(SampleRecord.lostInFile)
+      }
       let slack = budget.norm == .linf ? 0 : 1e-6 * budget.epsilon
       if !(distances[budget.norm][0] <= budget.epsilon + slack) {
         unit.problems.append("a file holds a change beyond the budget, \(budget.description)")

@@ -68,7 +68,12 @@ extension EvaluationRun {
     try commit(index, whole, unit)
   }
 
-  /// The attack of a row, made when it is first needed.
+  /// Makes the attacks of all rows on both sides, so that what cannot be done is refused at once.
+  func prepareJointRows() throws {
+    for index in plan.rows.indices where plan.rows[index].joint != nil { _ = try perturb(index) }
+  }
+
+  /// The attack of a row, made once.
   private func perturb(_ index: Int) throws -> EvaluatedMultimodalAttack.Joint.Perturb {
     if let known = joint[index] { return known }
     guard let row = plan.rows[index].joint, let zeroShot = subject.zeroShot else {

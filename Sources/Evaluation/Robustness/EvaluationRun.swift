@@ -59,6 +59,7 @@ final class EvaluationRun {
   func report() throws -> RobustnessReport {
     let images = try placed(data.batch([0]).images)
     resolution = (images.shape[3], images.shape[2])
+    try prepareJointRows()
     try openRecord()
     meter.announce(plan.cost(samples: data.count), evaluation.progress)
     try attackTexts()

@@ -119,6 +119,14 @@ extension RobustnessReport {
       for (flag, batches) in row.flags {
         notes.append("\(row.label): \(flag.kind.rawValue) in \(batches) batches: \(flag.detail)")
       }
+      let lost = row.samples.count { $0.flags.contains(SampleRecord.lostInFile) }
+      if lost > 0, row.kind != .worst {
+        let isBelowLevel = row.budget.map { $0.norm == .linf && $0.epsilon < 1.0 / 255 } ?? false
+        notes.append(
+          "\(row.label): the attack broke \(lost) samples that the saved file does not break: "
+            + (isBelowLevel ? "8 bits hold steps of 1/255 and eps is less; " : "")
+            + "save_images = \"float\" keeps images as they are")
+      }
       if row.kind != .worst {
         for problem in row.problems { notes.append("\(row.label) is invalid: \(problem)") }
       }

@@ -77,6 +77,7 @@ public struct SampleRecord: Equatable, Sendable {
 
   static let notAttacked = "not_attacked"
   static let brokenBefore = "broken_before:"
+  static let lostInFile = "lost_in_file"
 
   /// An earlier attack of the set had broken it: this one did not run.
   public var wasBrokenBefore: Bool { flags.contains { $0.hasPrefix(Self.brokenBefore) } }

@@ -112,8 +112,11 @@ extension AttackLibrary {
       startsAtRandom: try options.boolean("random_start"),
       momentum: try options.number("momentum"))
     let result = try attack.maximize(loss, images: images, settings: settings)
-    return [
-      isSingle ? try result.images.squeezed(0) : result.images, AttackRecords.record(result.report),
-    ]
+    var record = AttackRecords.record(result.report)
+    // Without labels there are no verdicts.
+    for verdict in [
+      "success", "clean_correct", "prediction", "margin", "clean_accuracy", "robust_accuracy",
+    ] { record[verdict] = nil }
+    return [isSingle ? try result.images.squeezed(0) : result.images, record]
   }
 }

@@ -51,8 +51,12 @@ enum TextAttackOptions {
       .choice(
         "scope", ["prompt", "class", "caption"],
         "what may change; the class words where they are known"),
-      .boolean("forbid_class_names", default: true, "never put in the name of a class"),
-      .boolean("forbid_antonyms", default: true, "never put in an antonym (WordNet)"),
+      .boolean(
+        "forbid_class_names",
+        "never put in the name of a class; true, in coattack mode false, when not given"),
+      .boolean(
+        "forbid_antonyms",
+        "never put in an antonym (WordNet); true, in coattack mode false, when not given"),
       .boolean("no_new_words", default: true, "char: an edit may not make another dictionary word"),
       .number(
         "max_change", range: 0...1, "largest share of changed words; no limit when not given"),
@@ -88,8 +92,8 @@ enum TextAttackOptions {
     chosen.edits = try options.integer("edits")
     chosen.k = try options.integer("k")
     chosen.scope = try options.stringIfGiven("scope").flatMap { TextScope(rawValue: $0) }
-    chosen.forbidsClassNames = try options.boolean("forbid_class_names")
-    chosen.forbidsAntonyms = try options.boolean("forbid_antonyms")
+    chosen.forbidsClassNames = try options.booleanIfGiven("forbid_class_names")
+    chosen.forbidsAntonyms = try options.booleanIfGiven("forbid_antonyms")
     chosen.forbidsNewWords = try options.boolean("no_new_words")
     chosen.maxChange = try options.numberIfGiven("max_change")
     chosen.minWordCosine = try options.numberIfGiven("min_word_cos")
@@ -162,7 +166,8 @@ extension AttackLibrary {
         Objectives: kl and cosine compare with the clean feature, l2 raw features, img moves away from \
         the image of the prompt (`images` [P, 3, H, W]), ce finds for each of `images` with `labels` the \
         exact worst prompts (the prompts are then a classifier, the result one list of prompts an \
-        image). The report tells the attack, edits, queries, and the shares of edits that are synonyms or \
+        image; its report has `robust`, accuracies with true, wrong and all prompts attacked, and queries). \
+        Otherwise the report tells the attack, edits, queries, and the shares of edits that are synonyms or \
         hit a class word. Protocol: methods of arXiv:2004.09984 and arXiv:2405.04346.
         """,
       options: TextAttackOptions.table + [

@@ -1,0 +1,12 @@
+-- Generated mutants that no test can tell from the program: the line, what it was made into, why.
+return {
+  {
+    old = "if isSolved { high = min(high, value) } else { low = max(low, value) }",
+    new = "if isSolved { high = min(high, value) } else { low = (value) }",
+    why = "a bisection's next value lies above the one that failed",
+  },
+  {
+    old = "let isUpper = stream.uniform() < 0.5", new = "let isUpper = stream.uniform() >= 0.5",
+    why = "a fair coin read the other way",
+  },
+}
