@@ -1,8 +1,9 @@
-import Attacks
 import Diagnostics
 import Foundation
 import Tensors
 import Testing
+
+@testable import Attacks
 
 /// The parts of the momentum methods against their formulas.
 @Suite struct MomentumTests {
@@ -114,6 +115,22 @@ import Testing
     let sum = zip(first, second).map { decay * $0 + $1 }
     let expected = zip(direction, Self.unit(sum)).map { step * ($0 + $1) }
     Self.expectClose(change, expected)
+  }
+
+  @Test("the smoothing kernel follows the longer side of the image", arguments: [(66, 3), (3, 66)])
+  func kernelSide(height: Int, width: Int) throws {
+    let (y, x) = (height / 2, width / 2)
+    var impulse = [Double](repeating: 0, count: height * width)
+    impulse[y * width + x] = 1
+    let found = try GradientSmoothing().smoothed(Tensor(impulse, shape: [1, 1, height, width]))
+      .doubles()
+    for row in 0..<height {
+      for column in 0..<width {
+        // 15 pixels above a side of 64: seven each way.
+        let isReached = abs(row - y) <= 7 && abs(column - x) <= 7
+        #expect((found[row * width + column] > 0) == isReached, "\(row), \(column)")
+      }
+    }
   }
 
   @Test("TI: a single pixel's gradient becomes the kernel")

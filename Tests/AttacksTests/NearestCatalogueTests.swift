@@ -91,14 +91,7 @@ import Testing
   func directionAndNorm() throws {
     // f = 3 x₁ + 4 x₂ − 5, the label is class 0 while f < 0; the direction is (0.6, 0.8).
     let images = try Tensor([0.5, 0.5] as [Double], shape: [1, 1, 1, 2])
-    let linear: Classifier = { images in
-      let x = try images.flattened(from: 1)
-      let score =
-        try x.narrowed(1, start: 0, length: 1) * 3.0
-        + x.narrowed(1, start: 1, length: 1) * 4.0 - 5.0
-      return try Tensor.concatenated([score * 0.0, score], axis: 1)
-    }
-    let spy = Spy(linear)
+    let spy = Spy(Self.line(5))
     _ = try DecoupledDirectionNorm(steps: 3, initialNorm: 0.2, gamma: 0.1).run(
       spy.see, images: images, criterion: .misclassified([0]), settings: Self.settings())
     // Clean pass, then the points: 0.22, 0.242 beyond no boundary, 0.2662, and the verdict.
@@ -107,6 +100,35 @@ import Testing
       #expect(abs(point[0] - 0.5 - 0.6 * length) < 1e-12)
       #expect(abs(point[1] - 0.5 - 0.8 * length) < 1e-12)
     }
+  }
+
+  /// `f = 3 x₁ + 4 x₂ − bias` against class 0.
+  private static func line(_ bias: Double) -> Classifier {
+    { images in
+      let x = try images.flattened(from: 1)
+      let score =
+        try x.narrowed(1, start: 0, length: 1) * 3.0
+        + x.narrowed(1, start: 1, length: 1) * 4.0 - bias
+      return try Tensor.concatenated([score * 0.0, score], axis: 1)
+    }
+  }
+
+  @Test("a black image is far from its farthest corner: DDN reaches the plane")
+  func blackImage() throws {
+    let images = try Tensor([0, 0] as [Double], shape: [1, 1, 1, 2])
+    let report = try DecoupledDirectionNorm(steps: 100).run(
+      Self.line(2), images: images, criterion: .misclassified([0]), settings: Self.settings()
+    ).report
+    #expect(report.success == [true] && abs((report.nearest?[0] ?? 0) - 0.4) < 0.01)
+  }
+
+  @Test("DeepFool takes the steps that it is told: one reaches a plane")
+  func deepFoolSteps() throws {
+    let images = try Tensor([0.5, 0.5] as [Double], shape: [1, 1, 1, 2])
+    let report = try DeepFool(steps: 1).run(
+      Self.line(3.9), images: images, criterion: .misclassified([0]), settings: Self.settings()
+    ).report
+    #expect(report.success == [true] && abs((report.nearest?[0] ?? 0) - 0.08) < 0.01)
   }
 
   @Test("transfer: the search asks the sources, the verdict the attacked classifier")

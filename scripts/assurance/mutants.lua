@@ -161,7 +161,8 @@ end
 return function(request, shell, store)
   local outcome = { samples = 0, violations = {}, violation_count = 0, skips = {}, notes = {},
     controls = {},
-    counts = { caught = 0, hung = 0, survived = 0, equivalent = 0, catalogue = 0, invalid = 0, unapplied = 0 } }
+    counts = { caught = 0, hung = 0, survived = 0, equivalent = 0, catalogue = 0,
+      invalid = 0, unapplied = 0 } }
   local counts = outcome.counts
   local function fail(text)
     outcome.violations[#outcome.violations + 1] = text

@@ -6,6 +6,11 @@ return {
     why = "a bisection's next value lies above the one that failed",
   },
   {
+    old = "weights[$0] == weights[$1] ? $0 < $1 : weights[$0] > weights[$1]",
+    new = "weights[$0] == weights[$1] ? $0 >= $1 : weights[$0] > weights[$1]",
+    why = "pixels of one weight fill up in another order, to the same distance",
+  },
+  {
     old = "let isUpper = stream.uniform() < 0.5", new = "let isUpper = stream.uniform() >= 0.5",
     why = "a fair coin read the other way",
   },

@@ -31,7 +31,7 @@ return function(figures, last, shell)
         result.blas_core, result.threads, result.versions.kilpi, result.versions.swift,
         result.versions.lua, figure.name)
       for _, texts in ipairs{ result.violations, result.notes or {} } do
-        for _, text in ipairs(texts) do notes[#notes + 1] = "  - " .. text end
+        for _, line in ipairs(texts) do notes[#notes + 1] = "  - " .. line end
       end
     else
       add("| ", figure.id, " | `scripts/assure ", figure.name, "` | ", figure.target,
