@@ -45,6 +45,20 @@ import Testing
     #expect(found.count == 11)
   }
 
+  @Test("of 100 steps the first 22 have one length, then the step may be halved")
+  func firstWindowOfHundred() throws {
+    let found = try Self.path(AutoProjectedGradientDescent(steps: 100))
+    // The formula with a step of 2 eps = 0.8 throughout, inside 0.1 … 0.9.
+    var points = [0.1, 0.9]
+    while points.count < 40 {
+      let (x, before) = (points[points.count - 1], points[points.count - 2])
+      let aim = min(max(x + (x < 0.6 ? 0.8 : -0.8), 0.1), 0.9)
+      points.append(min(max(x + 0.75 * (aim - x) + 0.25 * (x - before), 0.1), 0.9))
+    }
+    for step in 0...22 { #expect(abs(found[step] - points[step]) < 1e-9, "\(step)") }
+    #expect((23..<40).contains { abs(found[$0] - points[$0]) > 1e-3 })
+  }
+
   @Test("B18: APGD-T pulls towards one class after another, on the samples that are left")
   func targets() throws {
     let model = ToyModel(kind: .gelu, shape: [3, 3, 2], classes: 5)

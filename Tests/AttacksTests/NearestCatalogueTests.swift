@@ -30,6 +30,20 @@ import Testing
     }
   }
 
+  @Test("no sample gets more passes than the plan says", arguments: attacks)
+  func plan(_ row: NearestCase) throws {
+    let model = ToyModel(kind: .gelu, shape: [3, 2, 2], classes: 6, seed: 7)
+    let (images, labels) = try model.samples(6, margin: 0.3)
+    let report = try row.attack.run(
+      model.classifier(), images: images, criterion: .misclassified(labels),
+      settings: Self.settings()
+    ).report
+    let cost = row.attack.plannedCost(Self.settings())
+    let (forwards, backwards) = (report.forwards.max() ?? 0, report.backwards.max() ?? 0)
+    #expect(forwards <= cost.forwards && backwards <= cost.backwards)
+    #expect(forwards > 1 && backwards > 0)
+  }
+
   @Test("B21: images of nothing but 0 and 1 are broken on a linear model", arguments: attacks)
   func endsOfTheRange(_ row: NearestCase) throws {
     let values: [Float] = [0, 1, 0, 1, 1, 0, 1, 0, 1, 1, 0, 0]

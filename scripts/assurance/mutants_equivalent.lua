@@ -11,6 +11,10 @@ return {
     why = "pixels of one weight fill up in another order, to the same distance",
   },
   {
+    old = "return a == b ? $0 < $1 : a > b", new = "return a == b ? $0 >= $1 : a > b",
+    why = "classes of one score are tried in another order",
+  },
+  {
     old = "let isUpper = stream.uniform() < 0.5", new = "let isUpper = stream.uniform() >= 0.5",
     why = "a fair coin read the other way",
   },
