@@ -187,6 +187,17 @@ import Testing
       ])
   }
 
+  @Test("B54: a record keeps every bit of what was measured")
+  func sampleBits() throws {
+    var sample = SampleRecord(
+      id: "a", label: 3, cleanPrediction: 3, prediction: 2, isCorrect: false)
+    (sample.margin, sample.loss) = (-1.0 / 3, 8.438488614_000_001)
+    (sample.linf, sample.l2, sample.l1) = (0.1 + 0.2, Double.pi / 7, 5e-324)
+    (sample.forwards, sample.backwards, sample.flags) = (7, 5, ["lost_in_file", "x"])
+    let text = JSONValue.object(sample.members(row: "image/a")).serialized()
+    #expect(SampleRecord(try JSONValue.parse(text)) == sample)
+  }
+
   @Test("a record keeps what is not a number")
   func sampleLines() throws {
     var sample = SampleRecord(
