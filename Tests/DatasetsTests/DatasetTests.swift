@@ -74,6 +74,9 @@ import Testing
     let two = try set.perClass(2, random: random)
     #expect(two.classCounts == [2, 2, 2])
     #expect(Set(try set.perClass(4, random: random).ids).isSuperset(of: two.ids))
+    // Every sample can be drawn, not the first ones of a class alone.
+    let drawn = try (0..<60).flatMap { try set.perClass(2, random: RandomSource(seed: $0)).ids }
+    #expect(Set(drawn).count == 30)
     let places = try two.ids.map { id in try #require(set.ids.firstIndex(of: id)) }
     #expect(places == places.sorted())
     #expect(throws: KilpiError("", "class 'a' has 10 samples, fewer than 11")) {
