@@ -192,7 +192,7 @@ import Testing
     var sample = SampleRecord(
       id: "a", label: 3, cleanPrediction: 3, prediction: 2, isCorrect: false)
     (sample.margin, sample.loss) = (-1.0 / 3, 8.438488614_000_001)
-    (sample.linf, sample.l2, sample.l1) = (0.1 + 0.2, Double.pi / 7, 5e-324)
+    (sample.linf, sample.l2, sample.l1) = (0.1 + 0.2, Double.pi / 7, 1.5e-300)
     (sample.forwards, sample.backwards, sample.flags) = (7, 5, ["lost_in_file", "x"])
     let text = JSONValue.object(sample.members(row: "image/a")).serialized()
     #expect(SampleRecord(try JSONValue.parse(text)) == sample)
