@@ -196,9 +196,22 @@ public enum AtomicFile {
       guard parts.count > 1, let process = parts.last.flatMap({ pid_t($0) }), process > 0 else {
         continue
       }
-      // A new process may have been given the number of the one that was killed.
-      if process == getpid() || kill(process, 0) != 0 && errno == ESRCH { unlink(path) }
+      if !isRunning(process) { unlink(path) }
     }
+  }
+
+  /// Whether another program of that number runs: neither gone nor waiting for its parent to notice.
+  private static func isRunning(_ process: pid_t) -> Bool {
+    // A new process may have been given the number of the one that was killed.
+    if process == getpid() || kill(process, 0) != 0 && errno == ESRCH { return false }
+    let descriptor = open("/proc/\(process)/stat", O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { return true }
+    defer { close(descriptor) }
+    var status = [UInt8](repeating: 0, count: 256)
+    guard read(descriptor, &status, status.count) > 0,
+      let name = status.lastIndex(of: UInt8(ascii: ")")), name + 2 < status.count
+    else { return true }
+    return status[name + 2] != UInt8(ascii: "Z") && status[name + 2] != UInt8(ascii: "X")
   }
 
   private static func writeAll(

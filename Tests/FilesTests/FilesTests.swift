@@ -1,5 +1,6 @@
 import Diagnostics
 import Files
+import Glibc
 import TestSupport
 import Testing
 
@@ -87,6 +88,23 @@ import Testing
       }
       #expect(FileReader.exists(directory + "/images/pgd/deep/" + dead[0]))
       AtomicFile.removeLeftovers(in: directory + "/nowhere")
+    }
+  }
+
+  @Test("a killed program that nobody has waited for yet counts as gone")
+  func unreaped() throws {
+    try withTemporaryDirectory { directory in
+      var child: pid_t = 0
+      var words: [UnsafeMutablePointer<CChar>?] = [strdup("/bin/true"), nil]
+      defer { words.forEach { free($0) } }
+      #expect(posix_spawn(&child, "/bin/true", nil, nil, &words, environ) == 0)
+      var status = siginfo_t()
+      // Waits for its end and leaves it as it is.
+      #expect(waitid(P_PID, id_t(child), &status, WEXITED | WNOWAIT) == 0)
+      try AtomicFile.write("x", to: directory + "/a.tmp-\(child)")
+      AtomicFile.removeLeftovers(in: directory)
+      #expect(try FileReader.names(in: directory) == [])
+      waitpid(child, nil, 0)
     }
   }
 

@@ -74,6 +74,10 @@ final class EvaluationRun {
       }
       try shareFinished()
     }
+    // Who was killed inside a save may still have been dying when the record was taken up.
+    if evaluation.resumes, let output = evaluation.output, processes.rank == 0 {
+      AtomicFile.removeLeftovers(in: output)
+    }
     describeRows()
     flagBlackBoxes()
     let (flags, note) = try probedFlags()
