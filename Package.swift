@@ -139,7 +139,7 @@ let tests: [Target] = [
   test("LuaHostTests", ["LuaHost", "CInterrupt", "Diagnostics"]),
   test(
     "LuaBindingsTests",
-    ["LuaBindings", "LuaHost", "Tensors", "Files", "Diagnostics", "CInterrupt"],
+    ["LuaBindings", "LuaHost", "Attacks", "Tensors", "Files", "Diagnostics", "CInterrupt"],
     exclude: ["specs"]),
   test("NotebookTests", ["Notebook", "LuaHost", "Files", "Diagnostics"]),
   test("CommandLineTests", ["Files", "Diagnostics"]),

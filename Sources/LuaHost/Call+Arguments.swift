@@ -173,8 +173,8 @@ extension LuaState {
       lua_rawgeti(lua, slot, Int64(position) + 1)
       defer { kilpi_lua_pop(lua, 1) }
       guard let element = read(lua, lua_gettop(lua)) else {
-        throw ListProblem(
-          text: "table of \(what) expected, got \(typeName(lua, -1)) at [\(position + 1)]")
+        let found = ErrorText.element(typeName(lua, -1), notOf: what, at: position)
+        throw ListProblem(text: "table of \(what) expected, got \(found)")
       }
       result.append(element)
     }

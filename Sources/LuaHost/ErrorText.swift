@@ -55,6 +55,12 @@ public enum ErrorText {
       advice: "labels count from 1 in Lua")
   }
 
+  /// `string at [2]`: an element that a list of `what` cannot hold; a string among strings is no UTF-8.
+  static func element(_ typeName: String, notOf what: String, at position: Int) -> String {
+    let isBroken = typeName == "string" && what == "strings"
+    return "\(typeName) at [\(position + 1)]" + (isBroken ? " that is not valid UTF-8" : "")
+  }
+
   /// A shape in brackets, cut after 8 sizes: `[2, 3]`.
   public static func shape(_ shape: [Int]) -> String {
     let sizes = shape.prefix(8).map(String.init) + (shape.count > 8 ? ["…"] : [])

@@ -56,8 +56,8 @@ extension Options {
     }
     return try table.array().enumerated().map { position, element in
       guard let item = read(element) else {
-        throw problem(
-          name, "must be a list of \(what), got \(element.typeName) at [\(position + 1)]")
+        let found = ErrorText.element(element.typeName, notOf: what, at: position)
+        throw problem(name, "must be a list of \(what), got \(found)")
       }
       return item
     }

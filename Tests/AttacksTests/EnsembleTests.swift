@@ -11,12 +11,13 @@ import Testing
 
   static func run(
     _ attack: AutoAttack, classes: Int, _ epsilon: Double = 1e-4, norm: Norm = .linf,
-    samples: Int = 4, probes: Bool = false, _ classifier: Spy? = nil
+    samples: Int = 4, probes: Bool = false, draws: Int = 1, _ classifier: Spy? = nil
   ) throws -> AttackResult {
     let model = model(classes)
     let (images, labels) = try model.samples(samples)
     var settings = AttackSettings(budget: try Budget(norm, epsilon), seed: 3)
     settings.probes = probes
+    settings.draws = draws
     return try attack.run(
       classifier?.see ?? model.classifier(), images: images, criterion: .misclassified(labels),
       settings: settings)
@@ -110,6 +111,12 @@ import Testing
     (.ceDLR, .linf, 3, 2 * 2), (.ceDLR, .l1, 3, 2 * 2),
     (.ceT, .linf, 12, (1 + 9) * 2), (.ceT, .l1, 12, (1 + 9) * 2),
   ]
+
+  @Test("rand averages over 20 passes, or as many more as are asked for", arguments: [1, 20, 30])
+  func draws(_ asked: Int) throws {
+    let report = try Self.run(AutoAttack(.rand, steps: 2), classes: 3, draws: asked).report
+    #expect(report.backwards[0] == 2 * 2 * max(asked, 20))
+  }
 
   @Test(
     "rand averages over 20 passes; one restart in every norm but in standard's L1",

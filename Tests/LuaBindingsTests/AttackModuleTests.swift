@@ -1,3 +1,5 @@
+import Attacks
+import LuaHost
 import Testing
 
 @testable import LuaBindings
@@ -48,6 +50,13 @@ import Testing
           loss = function(f, images) return f:square():sum{axis = 2} + images:mean{axis = {2, 3, 4}} end})
         print(far:size(1), own:size(1), #r.trace.loss >= 3, r.loss[1] > 0)
         """, expected: "4\t4\ttrue\ttrue\n"),
+    Case(
+      source: """
+        local f = model:encode_image(x, {normalize = false})
+        local adv, r = attack.embedding(model, x, {eps = 0, away = f:flip(1)})
+        local loss = (f - f:flip(1)):square():sum{axis = 2}
+        print((adv - x):abs():max():item() == 0, math.abs(r.loss[1] - loss[1]:item()) <= 1e-4 * r.loss[1], r.queries.forward)
+        """, expected: "true\ttrue\t4\n"),
     Case(
       source: """
         local f, n = model:encode_image(x, {normalize = false}), model:encode_image(x)
@@ -176,5 +185,33 @@ import Testing
   @Test(arguments: cases)
   func output(_ row: Case) throws {
     #expect(try Script().run(Self.model + row.source) == row.expected)
+  }
+
+  @Test(
+    "the norms that an attack lists are those that it has a form for",
+    arguments: ImageAttackRow.all.map(\.name))
+  func norms(_ name: String) throws {
+    let row = try #require(ImageAttackRow.all.first { $0.name == name })
+    let steps = row.options.filter { ["steps", "search_steps"].contains($0.name) }
+    let short = steps.map { ", \($0.name) = 1" }.joined()
+    for norm in row.norms {
+      let output = try Script().run(
+        """
+        local function classify(x) return x:flatten(2):narrow(2, 1, 2) * 3 end
+        local adv = attack.\(name)(classify, tensor.full({1, 3, 2, 2}, 0.5), {1}, {norm = "\(norm.rawValue)",
+          eps = 0, probes = false\(short)})
+        print(adv:size(1))
+        """)
+      #expect(output == "1\n")
+    }
+    let options = try Script().run(
+      """
+      for _, norm in ipairs{"linf", "l2", "l1"} do
+        local _, text = pcall(attack.\(name), function(x) return x:flatten(2) end,
+          tensor.full({1, 3, 2, 2}, 0.5), {1}, {norm = norm, eps = 0, probes = 1})
+        io.write(tostring(text):find("'norm'", 1, true) and "" or norm .. " ")
+      end
+      """)
+    #expect(options == row.norms.map { $0.rawValue + " " }.joined())
   }
 }

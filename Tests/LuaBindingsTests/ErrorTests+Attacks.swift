@@ -12,7 +12,7 @@ extension ErrorTests {
   static let attacks: [ErrorCase] = [
     ErrorCase(
       #"attack.cw"# + call + #"{norm = "linf"})"#,
-      #"attack.cw: cw has no form for norm = "linf" (it takes "l2")"#),
+      #"attack.cw: option 'norm' must be one of "l2", got "linf""#),
     ErrorCase(
       #"attack.apgd"# + call + #"{n_targets = 2})"#,
       #"attack.apgd: option 'n_targets' goes with loss = "dlr-targeted" (give that loss, or "#
@@ -31,10 +31,12 @@ extension ErrorTests {
         + #""ce" or "margin")"#),
     ErrorCase(
       #"attack.autoattack"# + call + #"{restarts = 2})"#,
-      #"attack.autoattack: option 'restarts' is chosen by each stage (leave it out)"#),
+      #"attack.autoattack: unknown option 'restarts'"#),
     ErrorCase(
       #"attack.autoattack"# + call + #"{version = "ce+dlr", targeted = {2}})"#,
-      #"attack.autoattack: AA/ce+dlr has no targeted form (use attack.apgd)"#),
+      #"attack.autoattack: unknown option 'targeted'"#),
+    ErrorCase(
+      #"attack.square"# + call + #"{loss = "ce"})"#, #"attack.square: unknown option 'loss'"#),
     ErrorCase(
       #"attack.cw"# + call + #"{keep = "last"})"#,
       #"attack.cw: unknown option 'keep' (did you mean 'seed'?)"#),
@@ -49,7 +51,7 @@ extension ErrorTests {
       #"attack.ddn: gamma is 1, outside 0 … 1 (exclusive)"#),
     ErrorCase(
       #"attack.deepfool"# + call + #"{targeted = {2}})"#,
-      #"attack.deepfool: deepfool has no targeted form"#),
+      #"attack.deepfool: unknown option 'targeted'"#),
     ErrorCase(
       #"attack.pgd"# + call + #"{targeted = "every"})"#,
       #"attack.pgd: option 'targeted' is 'every' "#

@@ -60,6 +60,10 @@ import Testing
       "list option", "fake.attack(b, {size = {1, 'x'}})",
       "fake.attack: option 'size' must be a list of integers, got string at [2]"),
     ScriptCase(
+      "invalid UTF-8 in a list option", "fake.attack(b, {names = {'x', '\\xff'}})",
+      "fake.attack: option 'names' must be a list of strings, got string at [2] that is not valid UTF-8"
+    ),
+    ScriptCase(
       "options that are no table", "fake.attack(b, 3)",
       "bad argument #2 to 'attack' (table expected, got number)"),
     ScriptCase(
@@ -96,6 +100,10 @@ import Testing
     ScriptCase(
       "hole in a list", "fake.integers({1, 2.5})",
       "bad argument #1 to 'integers' (table of integers expected, got number at [2])"),
+    ScriptCase(
+      "invalid UTF-8 in a list", "fake.strings({'a', '\\xff'})",
+      "bad argument #1 to 'strings' (table of strings expected, got string at [2] that is not valid UTF-8)"
+    ),
     ScriptCase(
       "strings", "fake.strings({'a', false})",
       "bad argument #1 to 'strings' (table of strings expected, got boolean at [2])"),

@@ -7,7 +7,7 @@ attack = {}
 ---@class attack.fgsmOptions
 ---@field eps? number|string # budget in pixel units of [0, 1], or a fraction such as "8/255"; 1/255 for linf, no default for l2 and l1
 ---@field norm? "linf"|"l2"|"l1" # norm of the budget; default "linf"
----@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; default "ce"
+---@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; with targeted the labels are the targets; default "ce"
 ---@field kappa? number # loss = "margin": how far the loss is increased, 50 in TeCoA's CW-PGD; without end when not given
 ---@field restarts? integer # random starts; the best counts; default 1
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
@@ -43,8 +43,8 @@ function attack.fgsm(classifier, images, labels, options) end
 
 ---@class attack.rfgsmOptions
 ---@field eps? number|string # budget in pixel units of [0, 1], or a fraction such as "8/255"; 1/255 for linf, no default for l2 and l1
----@field norm? "linf"|"l2"|"l1" # norm of the budget; default "linf"
----@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; default "ce"
+---@field norm? "linf" # norm of the budget; default "linf"
+---@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; with targeted the labels are the targets; default "ce"
 ---@field kappa? number # loss = "margin": how far the loss is increased, 50 in TeCoA's CW-PGD; without end when not given
 ---@field restarts? integer # random starts; the best counts; default 1
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
@@ -82,7 +82,7 @@ function attack.rfgsm(classifier, images, labels, options) end
 ---@class attack.bimOptions
 ---@field eps? number|string # budget in pixel units of [0, 1], or a fraction such as "8/255"; 1/255 for linf, no default for l2 and l1
 ---@field norm? "linf"|"l2"|"l1" # norm of the budget; default "linf"
----@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; default "ce"
+---@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; with targeted the labels are the targets; default "ce"
 ---@field kappa? number # loss = "margin": how far the loss is increased, 50 in TeCoA's CW-PGD; without end when not given
 ---@field restarts? integer # random starts; the best counts; default 1
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
@@ -121,7 +121,7 @@ function attack.bim(classifier, images, labels, options) end
 ---@class attack.pgdOptions
 ---@field eps? number|string # budget in pixel units of [0, 1], or a fraction such as "8/255"; 1/255 for linf, no default for l2 and l1
 ---@field norm? "linf"|"l2"|"l1" # norm of the budget; default "linf"
----@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; default "ce"
+---@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; with targeted the labels are the targets; default "ce"
 ---@field kappa? number # loss = "margin": how far the loss is increased, 50 in TeCoA's CW-PGD; without end when not given
 ---@field restarts? integer # random starts; the best counts; default 1
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
@@ -162,7 +162,7 @@ function attack.pgd(classifier, images, labels, options) end
 ---@class attack.mifgsmOptions
 ---@field eps? number|string # budget in pixel units of [0, 1], or a fraction such as "8/255"; 1/255 for linf, no default for l2 and l1
 ---@field norm? "linf"|"l2"|"l1" # norm of the budget; default "linf"
----@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; default "ce"
+---@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; with targeted the labels are the targets; default "ce"
 ---@field kappa? number # loss = "margin": how far the loss is increased, 50 in TeCoA's CW-PGD; without end when not given
 ---@field restarts? integer # random starts; the best counts; default 1
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
@@ -210,7 +210,7 @@ function attack.mifgsm(classifier, images, labels, options) end
 ---@class attack.nifgsmOptions
 ---@field eps? number|string # budget in pixel units of [0, 1], or a fraction such as "8/255"; 1/255 for linf, no default for l2 and l1
 ---@field norm? "linf"|"l2"|"l1" # norm of the budget; default "linf"
----@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; default "ce"
+---@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; with targeted the labels are the targets; default "ce"
 ---@field kappa? number # loss = "margin": how far the loss is increased, 50 in TeCoA's CW-PGD; without end when not given
 ---@field restarts? integer # random starts; the best counts; default 1
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
@@ -257,7 +257,7 @@ function attack.nifgsm(classifier, images, labels, options) end
 ---@class attack.sifgsmOptions
 ---@field eps? number|string # budget in pixel units of [0, 1], or a fraction such as "8/255"; 1/255 for linf, no default for l2 and l1
 ---@field norm? "linf"|"l2"|"l1" # norm of the budget; default "linf"
----@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; default "ce"
+---@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; with targeted the labels are the targets; default "ce"
 ---@field kappa? number # loss = "margin": how far the loss is increased, 50 in TeCoA's CW-PGD; without end when not given
 ---@field restarts? integer # random starts; the best counts; default 1
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
@@ -305,7 +305,7 @@ function attack.sifgsm(classifier, images, labels, options) end
 ---@class attack.vmifgsmOptions
 ---@field eps? number|string # budget in pixel units of [0, 1], or a fraction such as "8/255"; 1/255 for linf, no default for l2 and l1
 ---@field norm? "linf"|"l2"|"l1" # norm of the budget; default "linf"
----@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; default "ce"
+---@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; with targeted the labels are the targets; default "ce"
 ---@field kappa? number # loss = "margin": how far the loss is increased, 50 in TeCoA's CW-PGD; without end when not given
 ---@field restarts? integer # random starts; the best counts; default 1
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
@@ -353,7 +353,7 @@ function attack.vmifgsm(classifier, images, labels, options) end
 ---@class attack.vnifgsmOptions
 ---@field eps? number|string # budget in pixel units of [0, 1], or a fraction such as "8/255"; 1/255 for linf, no default for l2 and l1
 ---@field norm? "linf"|"l2"|"l1" # norm of the budget; default "linf"
----@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; default "ce"
+---@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; with targeted the labels are the targets; default "ce"
 ---@field kappa? number # loss = "margin": how far the loss is increased, 50 in TeCoA's CW-PGD; without end when not given
 ---@field restarts? integer # random starts; the best counts; default 1
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
@@ -400,7 +400,7 @@ function attack.vnifgsm(classifier, images, labels, options) end
 ---@class attack.difgsmOptions
 ---@field eps? number|string # budget in pixel units of [0, 1], or a fraction such as "8/255"; 1/255 for linf, no default for l2 and l1
 ---@field norm? "linf"|"l2"|"l1" # norm of the budget; default "linf"
----@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; default "ce"
+---@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; with targeted the labels are the targets; default "ce"
 ---@field kappa? number # loss = "margin": how far the loss is increased, 50 in TeCoA's CW-PGD; without end when not given
 ---@field restarts? integer # random starts; the best counts; default 1
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
@@ -448,7 +448,7 @@ function attack.difgsm(classifier, images, labels, options) end
 ---@class attack.tifgsmOptions
 ---@field eps? number|string # budget in pixel units of [0, 1], or a fraction such as "8/255"; 1/255 for linf, no default for l2 and l1
 ---@field norm? "linf"|"l2"|"l1" # norm of the budget; default "linf"
----@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; default "ce"
+---@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; with targeted the labels are the targets; default "ce"
 ---@field kappa? number # loss = "margin": how far the loss is increased, 50 in TeCoA's CW-PGD; without end when not given
 ---@field restarts? integer # random starts; the best counts; default 1
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
@@ -496,7 +496,7 @@ function attack.tifgsm(classifier, images, labels, options) end
 ---@class attack.apgdOptions
 ---@field eps? number|string # budget in pixel units of [0, 1], or a fraction such as "8/255"; 1/255 for linf, no default for l2 and l1
 ---@field norm? "linf"|"l2"|"l1" # norm of the budget; default "linf"
----@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; default "ce"
+---@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; with targeted the labels are the targets; default "ce"
 ---@field kappa? number # loss = "margin": how far the loss is increased, 50 in TeCoA's CW-PGD; without end when not given
 ---@field restarts? integer # random starts; the best counts; default 1
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
@@ -539,7 +539,6 @@ function attack.apgd(classifier, images, labels, options) end
 ---@class attack.squareOptions
 ---@field eps? number|string # budget in pixel units of [0, 1], or a fraction such as "8/255"; 1/255 for linf, no default for l2 and l1
 ---@field norm? "linf"|"l2"|"l1" # norm of the budget; default "linf"
----@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; default "ce"
 ---@field restarts? integer # random starts; the best counts; default 1
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 ---@field keep? "best"|"last" # which iterate is returned; the attack's own habit when not given
@@ -578,7 +577,7 @@ function attack.square(classifier, images, labels, options) end
 ---@class attack.fabOptions
 ---@field eps? number|string # budget that report.within_eps counts in; no limit when not given
 ---@field norm? "linf"|"l2"|"l1" # norm of the budget; default "linf"
----@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; default "ce"
+---@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; with targeted the labels are the targets; default "ce"
 ---@field restarts? integer # random starts; the best counts; default 1
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 ---@field eot? integer # passes a gradient is averaged over; default 1
@@ -619,21 +618,16 @@ function attack.fab(classifier, images, labels, options) end
 ---@class attack.autoattackOptions
 ---@field eps? number|string # budget in pixel units of [0, 1], or a fraction such as "8/255"; 1/255 for linf, no default for l2 and l1
 ---@field norm? "linf"|"l2"|"l1" # norm of the budget; default "linf"
----@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; default "ce"
----@field restarts? integer # random starts; the best counts; default 1
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
----@field keep? "best"|"last" # which iterate is returned; the attack's own habit when not given
 ---@field eot? integer # passes a gradient is averaged over; default 1
 ---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it; gradient attacks in linf end with moves from level to level
 ---@field version? "standard"|"plus"|"rand"|"ce+dlr"|"ce+t" # which stages; default "standard"
----@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
 ---@field probes? boolean # look for signs of masked gradients, at the cost of some 13 passes over at most 16 images; false for a quick look; default true
 ---@field trace? boolean # record loss and margin of every iterate; default false
 ---@field batch? integer # images at once; 0: all; default 0
----@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
 ---@field progress? boolean # show a progress bar; default true
 
 --- AutoAttack, in the version that is named (arXiv:2003.01690): its stages run in order, each on the samples that are left. "standard": APGD-CE, APGD-T, FAB-T, Square; "plus": more restarts; "rand": for stochastic models; "ce+dlr" and "ce+t": what TeCoA and FARE call AutoAttack. Stages have their own losses and restarts. report.attack names the version (AA/standard; AA/standard-C2 where too few classes leave stages out), report.stages what each did. In L1 "standard" begins in wider balls, with five restarts of APGD-CE and five classes of APGD-T (arXiv:2103.01208). Images are [N, 3, H, W] in [0, 1] at their own size, labels count from 1. The result stays within eps of the images and within [0, 1], exactly; success is judged by evaluating each result alone. The report has success, clean_correct and loss per sample, distance {linf, l2, l1}, queries {forward, backward}, flags (warnings about masked gradients) and seconds.
@@ -655,14 +649,13 @@ function attack.autoattack(classifier, images, labels, options) end
 
 ---@class attack.deepfoolOptions
 ---@field eps? number|string # budget that report.within_eps counts in; no limit when not given
----@field norm? "linf"|"l2"|"l1" # norm of the budget; default "linf"
+---@field norm? "linf"|"l2" # norm of the budget; default "linf"
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 ---@field eot? integer # passes a gradient is averaged over; default 1
 ---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it; gradient attacks in linf end with moves from level to level
 ---@field steps? integer # steps; default 50
 ---@field overshoot? number # share by which the change is lengthened; default 0.02
 ---@field candidates? integer # classes looked at, by their rank on the clean image; default 10
----@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
@@ -691,7 +684,7 @@ function attack.deepfool(classifier, images, labels, options) end
 
 ---@class attack.cwOptions
 ---@field eps? number|string # budget that report.within_eps counts in; no limit when not given
----@field norm? "linf"|"l2"|"l1" # norm of the budget; default "l2"
+---@field norm? "l2" # norm of the budget; default "l2"
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 ---@field eot? integer # passes a gradient is averaged over; default 1
 ---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it; gradient attacks in linf end with moves from level to level
@@ -730,8 +723,8 @@ function attack.cw(classifier, images, labels, options) end
 
 ---@class attack.ddnOptions
 ---@field eps? number|string # budget that report.within_eps counts in; no limit when not given
----@field norm? "linf"|"l2"|"l1" # norm of the budget; default "l2"
----@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; default "ce"
+---@field norm? "l2" # norm of the budget; default "l2"
+---@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; with targeted the labels are the targets; default "ce"
 ---@field kappa? number # loss = "margin": how far the loss is increased, 50 in TeCoA's CW-PGD; without end when not given
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 ---@field eot? integer # passes a gradient is averaged over; default 1
@@ -935,7 +928,7 @@ function attack.text(model, prompts, options) end
 ---@field name? string # what tables and files call it; the method when not given
 ---@field eps? number|string # budget in pixel units of [0, 1], or a fraction such as "8/255"; 1/255 for linf, no default for l2 and l1
 ---@field norm? "linf"|"l2"|"l1" # norm of the budget
----@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; default "ce"
+---@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; with targeted the labels are the targets; default "ce"
 ---@field kappa? number # loss = "margin": how far the loss is increased, 50 in TeCoA's CW-PGD; without end when not given
 ---@field restarts? integer # random starts; the best counts; default 1
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given

@@ -50,7 +50,7 @@ function train.contrastive(options) end
 ---@field name? string # what tables and files call it; the method when not given
 ---@field eps? number|string # budget in pixel units of [0, 1], or a fraction such as "8/255"; 1/255 for linf, no default for l2 and l1
 ---@field norm? "linf"|"l2"|"l1" # norm of the budget
----@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; default "ce"
+---@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; with targeted the labels are the targets; default "ce"
 ---@field kappa? number # loss = "margin": how far the loss is increased, 50 in TeCoA's CW-PGD; without end when not given
 ---@field restarts? integer # random starts; the best counts; default 1
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given

@@ -200,6 +200,12 @@ final class AttackRun {
     }
     if settings.budget.epsilon > 0 || !plan.isBounded(settings), !rows.isEmpty {
       try search(clean, range.lowerBound, rows, best)
+    } else if objective == nil, !rows.isEmpty {
+      // Without labels nothing else looks at the images, and their loss would stay unknown.
+      let losses = try Tensor.withoutGradients { try evaluate(clean, rows).loss.doubles() }
+      count(forwards: rows)
+      let solved = [Bool](repeating: false, count: rows.count)
+      try best.offer(clean, rows: rows, losses: losses, solved: solved, wanted: nil)
     }
     if plan.isNearest, settings.isWithinBudgetOnly {
       try best.drop(beyond: settings.budget, clean: clean)

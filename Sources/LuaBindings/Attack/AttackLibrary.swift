@@ -62,7 +62,8 @@ enum AttackLibrary {
       "(classifier: classifier|function, images: tensor, labels: tensor|integer[] [, options]) "
         + "-> adversarial: tensor, report: table",
       doc: row.doc + (row.isNearest ? nearestDoc : budgetDoc),
-      options: ImageAttackOptions.budget(of: row) + row.options + ImageAttackOptions.call,
+      options: ImageAttackOptions.budget(of: row) + row.options
+        + ImageAttackOptions.call(of: row),
       example: example
         + (row.example ?? (row.isNearest ? nearestExample(row) : budgetExample(row)))
     ) { call in

@@ -7,18 +7,16 @@ internal import Training
 
 /// Options that all image attacks share, and what they become.
 enum ImageAttackOptions {
-  private static let norms = ["linf", "l2", "l1"]
-
   static let budget: [OptionSpec] = [
     .budget(
       "eps",
       "budget in pixel units of [0, 1], or a fraction such as \"8/255\"; 1/255 for linf, no default "
         + "for l2 and l1"),
-    .choice("norm", norms, default: "linf", "norm of the budget"),
+    .choice("norm", Norm.allCases.map(\.rawValue), default: "linf", "norm of the budget"),
     .any(
       "loss", type: "string|function", default: "ce",
       "\"ce\", \"margin\", \"dlr\", \"dlr-targeted\", or a function (logits, labels) -> [N] that is "
-        + "increased"),
+        + "increased; with targeted the labels are the targets"),
     .number(
       "kappa", range: 0...Double.greatestFiniteMagnitude,
       "loss = \"margin\": how far the loss is increased, 50 in TeCoA's CW-PGD; without end when not given"
@@ -39,7 +37,8 @@ enum ImageAttackOptions {
   static func budget(of row: ImageAttackRow) -> [OptionSpec] {
     budget.compactMap { spec in
       switch spec.name {
-      case "norm": return .choice("norm", norms, default: row.norm.rawValue, spec.doc)
+      case "norm":
+        return .choice("norm", row.norms.map(\.rawValue), default: row.norm.rawValue, spec.doc)
       case "eps" where row.isNearest:
         return .budget("eps", "budget that report.within_eps counts in; no limit when not given")
       case "keep" where row.isNearest: return nil
@@ -48,6 +47,11 @@ enum ImageAttackOptions {
       default: return spec
       }
     }
+  }
+
+  /// The options of a call, beside an attack's own, that this one takes.
+  static func call(of row: ImageAttackRow) -> [OptionSpec] {
+    call.filter { !row.ignored.contains($0.name) }
   }
 
   static let call: [OptionSpec] = [
@@ -113,7 +117,11 @@ enum ImageAttackOptions {
     settings.firstIndex = 1
     settings.progress = call.progress
     var lossName = "own"
-    if let loss { settings.loss = loss } else { (settings.loss, lossName) = try self.loss(options) }
+    if let loss {
+      settings.loss = loss
+    } else if takesLoss {
+      (settings.loss, lossName) = try self.loss(options)
+    }
     var kappa: [JSONValue.Member] = []
     if loss == nil, takesLoss, let value = try options.numberIfGiven("kappa") {
       guard lossName == "margin" else {

@@ -62,7 +62,7 @@ extension ImageAttackRow {
       Square: random search with square windows, which asks for logits alone (arXiv:1912.00049). The loss \
       is always the margin.
       """,
-    ignored: ["kappa"],
+    ignored: ["loss", "kappa"],
     options: [
       .integer(
         "queries", default: 5000, range: 1...100_000_000, "images that the model is asked about"),
@@ -130,7 +130,7 @@ extension ImageAttackRow {
       classes leave stages out), report.stages what each did. In L1 "standard" begins in wider balls, with \
       five restarts of APGD-CE and five classes of APGD-T (arXiv:2103.01208).
       """,
-    ignored: ["kappa"],
+    ignored: ["loss", "kappa", "restarts", "keep", "targeted", "source"],
     options: [
       .choice(
         "version", AutoAttack.Version.allCases.map(\.rawValue), default: "standard",
@@ -141,9 +141,6 @@ extension ImageAttackRow {
       print(report.attack, #report.stages)  --> AA/ce+dlr-C2\t1
       """,
     make: { options in
-      for name in ["restarts", "loss", "keep"] where options.has(name) {
-        throw options.problem(name, "is chosen by each stage", advice: "leave it out")
-      }
       let version = try options.string("version")
       return (
         AutoAttack(AutoAttack.Version(rawValue: version) ?? .standard),

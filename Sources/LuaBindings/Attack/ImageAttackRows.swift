@@ -13,7 +13,9 @@ struct ImageAttackRow: Sendable {
   var norm = Norm.linf
   /// A minimum-norm attack: no budget needed.
   var isNearest = false
-  /// Common options that would change nothing.
+  /// The norms that it has a form for.
+  var norms = Norm.allCases
+  /// Common options that it does not take.
   var ignored: Set<String> = []
   /// Options beyond the common ones.
   let options: [OptionSpec]
@@ -43,6 +45,7 @@ struct ImageAttackRow: Sendable {
       name: "rfgsm",
       doc:
         "FGSM from a random corner: a random sign step, then a gradient sign step (arXiv:1705.07204).",
+      norms: [.linf],
       options: [.budget("random_step", "length of the random step; eps / 2 when not given")],
       make: { options in
         let length = try options.budgetIfGiven("random_step")
