@@ -39,7 +39,13 @@ static long long machine(void) {
   return known;
 }
 
-static long long bound(void) { return machine() / 4; }
+/* What may be in use at once. */
+static long long capacity(void) {
+  long long cap = atomic_load(&limit);
+  return cap > 0 ? cap : machine();
+}
+
+static long long bound(void) { return capacity() / 4; }
 
 static block *take_all(void) {
   block *list = NULL;
@@ -85,8 +91,7 @@ bool kilpi_storage_reclaim(void) {
 void *kilpi_storage_allocate(size_t bytes) {
   size_t size;
   size_t index = class_of(bytes, &size);
-  long long cap = atomic_load(&limit);
-  if (cap <= 0) cap = machine();
+  long long cap = capacity();
   if (atomic_load(&live) + (long long)size > cap) return NULL;
   if (atomic_load(&failing) >= 0 && atomic_fetch_sub(&failing, 1) == 0) return NULL;
   block *found = NULL;
@@ -98,6 +103,8 @@ void *kilpi_storage_allocate(size_t bytes) {
   }
   pthread_mutex_unlock(&lock);
   if (!found) {
+    /* Blocks of other sizes count, too: the system would end the process, not refuse. */
+    if (atomic_load(&live) + atomic_load(&pooled) + (long long)size > cap) kilpi_storage_trim();
     found = aligned_alloc(64, size);
     if (!found) { /* the pool may hold what the system lacks */
       kilpi_storage_trim();

@@ -33,7 +33,7 @@ public struct ImageAttackSpecification {
       var settings = self.settings.forTraining()
       settings.sampleIDs = sampleIDs
       settings.progress = nil
-      settings.seed = Self.seed(settings.seed, step: step)
+      settings.seed = seed(settings.seed, step: step)
       return try withoutActuallyEscaping(classifier) { classifier in
         try attack.run(
           classifier, images: images, criterion: .misclassified(labels), settings: settings
@@ -42,10 +42,11 @@ public struct ImageAttackSpecification {
     }
   }
 
-  /// A seed of its own for every training step.
-  private static func seed(_ seed: UInt64, step: Int) -> UInt64 {
-    seed &+ 0x9E37_79B9_7F4A_7C15 &* UInt64(step + 1)
-  }
+}
+
+/// A seed of its own for every training step.
+private func seed(_ seed: UInt64, step: Int) -> UInt64 {
+  seed &+ 0x9E37_79B9_7F4A_7C15 &* UInt64(step + 1)
 }
 
 /// A text attack with everything that fixes its result.
@@ -97,11 +98,12 @@ public struct TextAttackSpecification {
     { texts in try Tensor.withoutGradients { try model.encodeText(texts) } }
   }
 
-  /// The attack inside training: each distinct text of the batch once.
+  /// The attack inside training: each distinct text of the batch once, other draws at each step.
   public var trainer: TextAttacker {
     { encoder, texts, step in
       var attack = self.attack
       attack.progress = nil
+      attack.random = RandomSource(seed: seed(attack.random.seed, step: step))
       attack.sampleIDs = texts.map(\.number)
       let prompts = try texts.map { text in
         guard let prompt = text.prompt else { return TextPrompt(text.text) }

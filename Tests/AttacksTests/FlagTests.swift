@@ -138,6 +138,21 @@ import Testing
     #expect(try !Self.kinds(Self.model.classifier()).contains(.lossFlat))
   }
 
+  @Test("walks towards several classes have no loss that must grow, on black and white images")
+  func incomparableLosses() throws {
+    let (grey, labels) = try Self.model.samples(12)
+    // Half of the pixels cannot move where the gradient points: little of the budget is used.
+    let images = try Tensor(grey.floats().map { $0 < 0.5 ? Float(0) : 1 }, shape: grey.shape)
+    var settings = AttackSettings(budget: try Budget(.linf, 1e-3), seed: 1)
+    settings.loss = .targetedDLR
+    let report = try AutoProjectedGradientDescent(steps: 20, aimsAtClasses: true).run(
+      Self.model.classifier(), images: images, criterion: .misclassified(labels),
+      settings: settings
+    ).report
+    #expect(report.success.contains(false))
+    #expect(!report.flags.contains { $0.kind == .lossFlat })
+  }
+
   @Test("a capped loss is flat although the images lie on the border of the ball")
   func cappedLoss() throws {
     let (images, labels) = try Self.model.samples(12)

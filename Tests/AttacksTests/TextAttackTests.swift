@@ -158,6 +158,37 @@ import Testing
     }
   }
 
+  /// Two texts with an edit each cross to one with two.
+  @Test func crossedTextsKeepTheBudgetOfCharacters() throws {
+    for seed in 0..<20 as Range<UInt64> {
+      var attack = attack(.genetic(population: 8, generations: 4), words: 2)
+      attack.random = RandomSource(seed: seed)
+      attack.sources = [
+        CandidateSource(
+          "chars", word: { word in (1...3).map { TextCandidate("\(word)\($0)", cost: 1) } })
+      ]
+      attack.constraints.edits = 1
+      let report = try attack.perturb(
+        Self.prompts.map { TextPrompt($0) }, encoder: ToyEncoder().encode)
+      #expect(report.results.allSatisfy { $0.edits.count <= 1 })
+    }
+  }
+
+  /// A constraint that cannot be asked is no objection.
+  @Test(arguments: [TextSearch.greedy, .beam(), .genetic(population: 4, generations: 2)])
+  func failingConstraintsStopTheAttack(search: TextSearch) throws {
+    var attack = attack(search, words: 2)
+    attack.constraints.minSentenceCosine = 0.5
+    attack.constraints.sentenceCosine = { _, new in
+      // Two numbers: two changed words.
+      if new.filter(\.isNumber).count > 1 { throw KilpiError("", "no sentences today") }
+      return 1
+    }
+    #expect(throws: KilpiError.self) {
+      try attack.perturb([TextPrompt("small red dog")], encoder: ToyEncoder().encode)
+    }
+  }
+
   private func editable(_ words: TextWords) -> Int {
     words.cores.filter { !$0.isEmpty && !StopWords.english.contains($0) }.count
   }

@@ -174,6 +174,20 @@ import Testing
         print(r:accuracy("image/ddn") == r:accuracy("clean"),
           r:accuracy("image/vmifgsm") <= r:accuracy("clean"))
         """, expected: "true\ttrue\n"),
+    // Records name what was used: losses and restarts of one's own, and the steps of rows whose
+    // image attack stands in their own table.
+    Case(
+      source: """
+        local r = eval.robustness{model = model, data = ds, probes = false, attacks = {
+          image = {{method = "square", eps = "1/255", queries = 2}, {method = "autoattack",
+            version = "ce+dlr", eps = "1/255"}}, text = {method = "char"},
+          multimodal = {{method = "adaptive", image = {eps = "1/255"}}, {method = "co-attack", image = {}}}}}
+        for _, row in ipairs(r:to_table().scenarios) do
+          local image = row.parameters.image
+          if image then print(image.loss, image.restarts, image.parameters.loss, image.parameters.steps) end
+        end
+        """,
+      expected: "own\t1\town\tnil\nown\town\town\tnil\nce\t1\tce\t100\nce\t1\tce\t10\n"),
     Case(
       source: """
         local result = train.run{method = "image-only", model = model, data = ds, steps = 1, batch = 2,

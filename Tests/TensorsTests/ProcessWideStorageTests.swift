@@ -107,6 +107,20 @@ struct ProcessWideStorageTests {
     #expect(small.count == held.count)
   }
 
+  @Test("what is kept for reuse counts: the cap holds for both together")
+  func pooledBlocksCount() throws {
+    MemoryMeter.trim()
+    let before = MemoryMeter.liveBytes
+    MemoryMeter.limit = before + (16 << 20)
+    defer { MemoryMeter.limit = 0 }
+    // Sizes that no freed block fits, so that each is asked from the system.
+    for size in (20..<60).map({ $0 << 15 }) {
+      _ = try Tensor.zeros([size])
+      #expect(MemoryMeter.liveBytes + MemoryMeter.pooledBytes <= before + (16 << 20))
+    }
+    #expect(MemoryMeter.pooledBytes > 0)
+  }
+
   @Test("more than the machine has is refused, not promised")
   func beyondTheMachine() throws {
     #expect {

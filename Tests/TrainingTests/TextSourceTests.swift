@@ -112,6 +112,23 @@ import Testing
     if row.sources != ["embed"] { #expect(!brought.isEmpty) }
   }
 
+  @Test("training draws anew at each step, and the same again for the same step")
+  func drawsFollowTheStep() throws {
+    let specification = try Self.make([]) {
+      $0.method = .char
+      $0.draws = 3
+    }
+    let texts = ["a photo of a cat", "a photo of a dog"].enumerated().map {
+      TrainingText(text: $1, number: UInt64($0))
+    }
+    func attacked(_ step: Int) throws -> [String] {
+      try specification.trainer(Self.features, texts, step)
+    }
+    let steps = try (0..<8).map(attacked)
+    #expect(Set(steps).count > 4)
+    #expect(try attacked(3) == steps[3])
+  }
+
   /// 3.7 over the masked language model: exhaustive ≥ beam ≥ greedy, and genetic between them.
   @Test func searchesAreOrderedOverOneSource() throws {
     let mlm = try Self.mlm()

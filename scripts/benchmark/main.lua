@@ -282,11 +282,14 @@ elseif options.check then
   local losses = 0
   for name, ratio in pairs(reference.ratios) do
     local now = report.ratios[name]
-    if now and now < 0.85 * ratio then
+    if not now and wanted(name) then
+      losses = losses + 1
+      print(("loss: %s could not be measured, was %.2f"):format(name, ratio))
+    elseif now and now < 0.85 * ratio then
       losses = losses + 1
       print(("loss: %s is %.2f, was %.2f"):format(name, now, ratio))
     end
   end
-  print(("check: %d losses of more than 15 %%"):format(losses))
+  print(("check: %d rows lost more than 15 %% or could not be measured"):format(losses))
   if losses > 0 then os.exit(1) end
 end

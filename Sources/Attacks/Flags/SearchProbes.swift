@@ -15,7 +15,7 @@ public struct SearchProbes {
   public var seed: UInt64 = 0
   /// What messages count samples and classes from.
   public var firstIndex = 0
-  /// Called after each of the four attacks.
+  /// Called after each of the three attacks.
   public var progress: ProgressHandler?
 
   /// The defaults.

@@ -85,7 +85,6 @@ final class AttackRun {
   func trace(
     _ restart: Int, _ visit: Int, _ rows: [Int], _ losses: [Double], _ margins: [Double]?
   ) {
-    noteLosses(restart, visit, rows, losses)
     guard settings.recordsTrace else { return }
     var trace = report.trace ?? AttackTrace()
     let index = restart * (attack.plannedVisits + 1) + visit - 1

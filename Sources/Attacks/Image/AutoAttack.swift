@@ -53,6 +53,10 @@ public struct AutoAttack: ImageAttack {
 
   /// `AA/standard` and the like.
   public var name: String { "AA/" + version.rawValue }
+  /// True: each stage has its own.
+  public var choosesLoss: Bool { true }
+  /// True: each stage has its own.
+  public var choosesRestarts: Bool { true }
 
   /// The name where the number of classes is known: it ends in `-C2` or `-C3` where stages fall away.
   public func name(classes: Int) -> String {
@@ -165,7 +169,7 @@ public struct AutoAttack: ImageAttack {
       let broken = Self.broken(part.report)
       result.report.stages.append(
         AttackStage(name: stage.name, attacked: rows.count, broken: broken))
-      if stage.name == "square", settings.probes,
+      if !stage.attack.usesGradients, settings.probes,
         let flag = AttackFlag.blackboxBeatsWhitebox(
           survivorsBroken: broken, of: criterion.labels.count)
       {

@@ -43,6 +43,8 @@ public struct CarliniWagner: MinimumNormAttack {
   public var name: String { "cw" }
   /// L2 only.
   public var norms: [Norm] { [.l2] }
+  /// True.
+  public var choosesLoss: Bool { true }
   /// All steps for all constants.
   public var plannedVisits: Int {
     let (product, overflow) = searchSteps.multipliedReportingOverflow(by: steps)

@@ -36,6 +36,8 @@ public struct DeepFool: MinimumNormAttack {
   public var name: String { "deepfool" }
   /// L∞ and L2.
   public var norms: [Norm] { [.linf, .l2] }
+  /// True.
+  public var choosesLoss: Bool { true }
   /// False: it goes to whichever class is nearest.
   public var takesTargets: Bool { false }
   /// The steps, and their end.

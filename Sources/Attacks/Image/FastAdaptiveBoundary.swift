@@ -49,6 +49,8 @@ public struct FastAdaptiveBoundary: MinimumNormAttack {
   public var name: String { "fab" }
   /// All.
   public var norms: [Norm] { Norm.allCases }
+  /// True.
+  public var choosesLoss: Bool { true }
   /// Restarts begin at random points.
   public var isRandomised: Bool { true }
   /// Two for each step, towards each class.

@@ -4,6 +4,13 @@ public import Tensors
 public protocol ImageAttack {
   /// The short name that everybody says, such as `pgd`.
   var name: String { get }
+  /// False for a search that asks for logits alone: what it breaks and gradients leave is a sign of
+  /// masked gradients.
+  var usesGradients: Bool { get }
+  /// True when it follows a loss of its own, whatever the settings say.
+  var choosesLoss: Bool { get }
+  /// True when it decides how often to begin anew, whatever the settings say.
+  var choosesRestarts: Bool { get }
 
   /// Passes for each sample, at most, with these settings; orders and announces sets of attacks.
   func plannedCost(_ settings: AttackSettings) -> AttackCost
@@ -21,6 +28,15 @@ public protocol ImageAttack {
     _ classifier: @escaping Classifier, images: Tensor, criterion: Criterion,
     settings: AttackSettings
   ) throws -> AttackResult
+}
+
+extension ImageAttack {
+  /// True.
+  public var usesGradients: Bool { true }
+  /// False.
+  public var choosesLoss: Bool { false }
+  /// False.
+  public var choosesRestarts: Bool { false }
 }
 
 /// An attack that searches among images: what the base asks of either kind, `FixedBudgetAttack` and
@@ -60,6 +76,8 @@ extension FixedBudgetAttack {
   public var followsGradient: Bool { true }
   /// Nil.
   public var ownLoss: AttackLoss? { nil }
+  /// True where there is a loss of its own.
+  public var choosesLoss: Bool { ownLoss != nil }
   /// False: most attacks start at a random point.
   public var startsAtCleanImages: Bool { false }
 

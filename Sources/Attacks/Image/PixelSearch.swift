@@ -137,6 +137,8 @@ public final class PixelSearch {
         wanted: wanted)
     }
     run.trace(restart, visits, rows, losses, margins)
+    // Losses of points outside the ball, and of walks towards different classes, do not compare.
+    if isResult, aims == nil { run.noteLosses(restart, visits, rows, losses) }
     run.step(note: losses)
     solved = visit.solved
     return visit

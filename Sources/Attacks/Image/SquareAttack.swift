@@ -37,6 +37,8 @@ public struct SquareAttack: FixedBudgetAttack {
   public var ownLoss: AttackLoss? { .margin(clamp: nil) }
   /// False: it sees no gradient.
   public var followsGradient: Bool { false }
+  /// False.
+  public var usesGradients: Bool { false }
   /// The queries.
   public var plannedVisits: Int { queries }
 

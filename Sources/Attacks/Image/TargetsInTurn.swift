@@ -25,10 +25,11 @@ struct TargetsInTurn {
         return !merged.report.success[row]
       }
       if rows.isEmpty { break }
-      let part = try run(rows, targets: rows.map { (labels[$0] + shift) % classes })
+      let part = try run(
+        rows, targets: rows.map { (labels[$0] + shift) % classes }, probes: shift == 1)
       merged = try merged.map { try better($0, part, rows) } ?? part
     }
-    guard var merged else { return try run([], targets: []) }
+    guard var merged else { return try run([], targets: [], probes: true) }
     // The pass that told the number of classes.
     merged.report.forwards[0] += 1
     return merged
@@ -41,8 +42,10 @@ struct TargetsInTurn {
     return logits.rank == 2 ? logits.shape[1] : nil
   }
 
-  private func run(_ rows: [Int], targets: [Int]) throws -> AttackResult {
+  /// - Parameter probes: the signs of masked gradients that ask the model; once tells all.
+  private func run(_ rows: [Int], targets: [Int], probes: Bool) throws -> AttackResult {
     var settings = settings
+    if !probes { settings.probedSamples = 0 }
     if rows.count < labels.count {
       let ids = settings.sampleIDs ?? labels.indices.map { UInt64($0) + 1 }
       settings.sampleIDs = rows.map { ids[$0] }

@@ -58,7 +58,9 @@ extension TextRun {
     var members: [TextState] = []
     if let start { members.append(start.state) }
     var stream = attack.random.stream(.textAttack, sample: sample)
-    while members.count < population { members.append(mutated([:], subject, &stream)) }
+    while members.count < population {
+      members.append(try mutated([:], subject, &stream) ?? [:])
+    }
     var best = start
     for generation in 0...generations {
       try Interrupts.poll()
@@ -76,18 +78,23 @@ extension TextRun {
         for word in subject.attackable {
           if let choice = (stream.uniform() < 0.5 ? mother : father)[word] { child[word] = choice }
         }
-        children.append(mutated(child, subject, &stream))
+        // Two texts within the constraints may cross to one that is not.
+        if let mutant = try mutated(child, subject, &stream) {
+          children.append(mutant)
+        } else {
+          let isAllowed = try child.count <= subject.depth && subject.accepts(child)
+          children.append(isAllowed ? child : mother)
+        }
       }
       members = children
     }
     return best
   }
 
-  /// The state with one more or one other edit, cut to the budget; unchanged when the constraints
-  /// object.
+  /// The state with one more or one other edit, cut to the budget; nil when the constraints object.
   private func mutated(
     _ state: TextState, _ subject: TextSubject, _ stream: inout RandomStream
-  ) -> TextState {
+  ) throws -> TextState? {
     let words = subject.attackable
     let word = words[stream.integer(below: words.count)]
     var result = state
@@ -96,7 +103,7 @@ extension TextRun {
       let others = result.keys.sorted().filter { $0 != word }
       result[others[stream.integer(below: others.count)]] = nil
     }
-    return (try? subject.accepts(result)) == true ? result : state
+    return try subject.accepts(result) ? result : nil
   }
 
   private static func softmaxOfStandardised(_ values: [Double]) -> [Double] {

@@ -31,7 +31,8 @@ public struct EvaluatedImageAttack {
       .init("method", .string(attack.name)), .init("norm", .string(settings.budget.norm.rawValue)),
       .init("eps", .number(settings.budget.epsilon)),
       .init("eps_255", .number(settings.budget.epsilon * 255)),
-      .init("restarts", .integer(Int64(settings.restarts))),
+      .init(
+        "restarts", attack.choosesRestarts ? "own" : .integer(Int64(settings.restarts))),
       .init("seed", .integer(Int64(bitPattern: settings.seed))),
       .init("attack_all", .bool(settings.attacksAll)),
       .init("early_stop", .bool(settings.stopsEarly)),
@@ -41,6 +42,7 @@ public struct EvaluatedImageAttack {
       .init("keep", settings.keep.map { .string($0.rawValue) } ?? .null),
     ]
     switch settings.loss {
+    case _ where attack.choosesLoss: members.append(.init("loss", "own"))
     case .crossEntropy: members.append(.init("loss", "ce"))
     case .dlr: members.append(.init("loss", "dlr"))
     case .targetedDLR: members.append(.init("loss", "dlr-targeted"))

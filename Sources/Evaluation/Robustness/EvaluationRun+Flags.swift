@@ -47,7 +47,7 @@ extension EvaluationRun {
       let broken = rows[index].samples.indices.filter {
         !rows[index].samples[$0].isCorrect && rows[index].samples[$0].isCleanCorrect
       }
-      let isBlackBox = !image.settings.sources.isEmpty || image.attack.name == "square"
+      let isBlackBox = !image.settings.sources.isEmpty || !image.attack.usesGradients
       if isBlackBox, hasWhiteBox,
         let flag = AttackFlag.blackboxBeatsWhitebox(
           survivorsBroken: broken.filter { survivors.contains($0) }.count,

@@ -104,7 +104,7 @@ extension EvaluationRun {
       record.l1 = report.distance.l1[position]
       record.forwards = report.forwards[position]
       record.backwards = report.backwards[position]
-      if !evaluation.attacksAll, !report.cleanCorrect[position] {
+      if !evaluation.attacksAll, !record.isCleanCorrect {
         record.flags.append(SampleRecord.notAttacked)
       }
       return record
@@ -174,6 +174,8 @@ extension EvaluationRun {
         sampleIDs: [part.sampleIDs[place]], first: 0)
       let score = try score(classifier, row, one, label)[0]
       let wasBroken = !records[place].isCorrect
+      // The attack's loss is that of its own image.
+      if score.margin != records[place].margin { records[place].loss = nil }
       records[place].prediction = score.prediction
       records[place].isCorrect = counts(index, records[place], score.prediction)
       records[place].margin = score.margin

@@ -104,7 +104,10 @@ extension EvaluationRun {
   var fingerprint: String {
     let parts =
       plan.rows.flatMap { [$0.label, $0.record.serialized()] }
-      + [data.fingerprint, String(evaluation.batch), String(evaluation.pictures)]
+      + [
+        data.fingerprint, String(evaluation.batch), String(evaluation.pictures),
+        subject.weights ?? "",
+      ]
     return "eval " + String(SampleID.number(of: parts.joined(separator: "\n")), radix: 16)
   }
 

@@ -66,7 +66,7 @@ public struct RobustnessEvaluation {
   public var savedImages: SavedImages?
   /// Where the perturbation lives.
   public var perturbationPlace = PerturbationPlace.native
-  /// Look for signs of masked gradients once, with four attacks on up to 64 of the samples.
+  /// Look for signs of masked gradients once, with three attacks on up to 64 of the samples.
   public var probesGradients = true
   /// Samples whose pictures the report keeps, spread evenly over the evaluation.
   public var pictures = 6

@@ -78,8 +78,8 @@ enum AttackLibrary {
       var (settings, _) = try ImageAttackOptions.settings(
         options, call, isUnlimited: row.isNearest, takesLoss: !row.ignored.contains("loss"))
       settings.attacksAll = try options.boolean("attack_all")
-      settings.stopsEarly = try options.boolean("early_stop")
-      settings.recordsTrace = try options.boolean("trace")
+      settings.stopsEarly = try options.booleanIfGiven("early_stop") ?? false
+      settings.recordsTrace = try options.booleanIfGiven("trace") ?? false
       settings.probes = try options.boolean("probes")
       settings.batch = try options.integer("batch")
       settings.sampleIDs = try options.integersIfGiven("sample_ids")?.map {

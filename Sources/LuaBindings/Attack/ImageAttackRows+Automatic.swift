@@ -90,7 +90,7 @@ extension ImageAttackRow {
       Fast adaptive boundary attack: walks along the decision boundary towards the image, class by class \
       (arXiv:1907.02044), and bisects the last stretch.
       """,
-    isNearest: true, ignored: ["kappa"],
+    isNearest: true, ignored: ["loss", "kappa"],
     options: [
       .integer("steps", default: 100, range: 1...1_000_000, "steps towards one class"),
       .number("alpha_max", default: 0.1, range: 0...1, "largest weight of the clean image"),
@@ -130,7 +130,7 @@ extension ImageAttackRow {
       classes leave stages out), report.stages what each did. In L1 "standard" begins in wider balls, with \
       five restarts of APGD-CE and five classes of APGD-T (arXiv:2103.01208).
       """,
-    ignored: ["loss", "kappa", "restarts", "keep", "targeted", "source"],
+    ignored: ["loss", "kappa", "restarts", "keep", "targeted", "source", "early_stop", "trace"],
     options: [
       .choice(
         "version", AutoAttack.Version.allCases.map(\.rawValue), default: "standard",

@@ -11,7 +11,8 @@ extension ImageAttackRow {
         DeepFool: steps to the nearest face of the linearised decision region until the class changes \
         (arXiv:1511.04599). Untargeted.
         """,
-      isNearest: true, norms: [.linf, .l2], ignored: ["loss", "restarts", "targeted"],
+      isNearest: true, norms: [.linf, .l2],
+      ignored: ["loss", "restarts", "targeted", "early_stop"],
       options: [
         .integer("steps", default: 50, range: 1...1_000_000, "steps"),
         .number(
@@ -39,7 +40,8 @@ extension ImageAttackRow {
         Carlini and Wagner's L2 attack: Adam on distance plus c times a hinge of the margin, and a search \
         for c, sample by sample (arXiv:1608.04644).
         """,
-      norm: .l2, isNearest: true, norms: [.l2], ignored: ["loss", "restarts"],
+      norm: .l2, isNearest: true, norms: [.l2],
+      ignored: ["loss", "restarts", "early_stop"],
       options: [
         .integer(
           "steps", range: 1...1_000_000, "Adam's steps for each c; 10000, or 200 with fast = true"),
@@ -75,7 +77,7 @@ extension ImageAttackRow {
         Decoupled direction and norm: the direction follows the gradient, the norm shrinks by a share \
         after success and grows after failure (arXiv:1811.09600). L2.
         """,
-      norm: .l2, isNearest: true, norms: [.l2], ignored: ["restarts"],
+      norm: .l2, isNearest: true, norms: [.l2], ignored: ["restarts", "early_stop"],
       options: [
         .integer("steps", default: 100, range: 1...1_000_000, "gradient steps"),
         .number("init_norm", default: 1, range: positive, "the first norm, in pixel units"),

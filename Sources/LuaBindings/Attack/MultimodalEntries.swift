@@ -73,13 +73,16 @@ enum MultimodalOptions {
     }
   }
 
-  /// The image attack of a method: `co-attack` and `sga` have 2/255 for their budget unless told
-  /// otherwise.
+  /// The image attack of a method: `co-attack` and `sga` have 2/255 for their budget and ten steps
+  /// unless told otherwise.
+  ///
+  /// - Parameter evaluates: see `ImageAttackOptions.specification`.
   static func image(
-    _ options: Options, _ call: Call, _ method: MultimodalMethod
+    _ options: Options, _ call: Call, _ method: MultimodalMethod, evaluates: Bool = false
   ) throws -> ImageAttackSpecification {
-    var image = try ImageAttackOptions.specification(options, call)
     let isFeatureAttack = method == .coAttack || method == .sga
+    var image = try ImageAttackOptions.specification(
+      options, call, evaluates: evaluates && !isFeatureAttack)
     if isFeatureAttack, !options.has("eps"), image.settings.budget.norm == .linf {
       let budget = try Budget(.linf, 2.0 / 255)
       image.settings.budget = budget

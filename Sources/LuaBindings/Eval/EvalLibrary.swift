@@ -250,7 +250,10 @@ enum EvalLibrary {
       for method in chosen.map({ [$0] }) ?? [.independent, .adaptive] {
         let ownImages =
           table.has("image") || images.isEmpty
-          ? [named(try MultimodalOptions.image(table.options("image"), call, method))] : images
+          ? [
+            named(
+              try MultimodalOptions.image(table.options("image"), call, method, evaluates: true))
+          ] : images
         let ownTexts =
           table.has("text") || texts.isEmpty ? [try text(table.options("text"))] : texts
         for image in ownImages {
