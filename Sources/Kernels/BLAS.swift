@@ -44,6 +44,13 @@ public enum ProductKernels {
   public static let takeBFloat16: Bool =
     areOwn && wish != "avx2" && kilpi_gemm_name(KILPI_GEMM_BF16) != nil
 
+  /// Why bfloat16 products are not taken; nil where they are.
+  public static var bfloat16Obstacle: String? {
+    if takeBFloat16 { return nil }
+    return kilpi_gemm_name(KILPI_GEMM_BF16) == nil
+      ? "the processor lacks AVX512-BF16" : "KILPI_PRODUCTS is \(wish)"
+  }
+
   /// The kernels, for records: `Kilpi AVX-512`, `OpenBLAS Haswell`.
   public static var name: String {
     areOwn ? "Kilpi " + text(kilpi_gemm_name(float32Kind)) : "OpenBLAS " + BLAS.coreName

@@ -85,7 +85,7 @@ public struct MatrixOperand<Scalar: KernelScalar> {
 /// inside each panel.
 ///
 /// Panels rather than BLAS threads, since they give interrupts their polls (every panel takes at most
-/// about 50 ms), never set two thread pools against each other, and, with fixed heights and a padded
+/// about 20 ms), never set two thread pools against each other, and, with fixed heights and a padded
 /// last panel (`FixedProduct`), make a row's result independent of the batch and the thread count.
 public enum MatrixProduct {
   /// Rows of a panel in deterministic mode.

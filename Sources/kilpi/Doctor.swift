@@ -1,6 +1,7 @@
 internal import Diagnostics
 internal import Files
 internal import Glibc
+internal import Kernels
 internal import LuaHost
 internal import Notebook
 internal import Processes
@@ -17,6 +18,10 @@ struct Doctor {
   ///
   /// - Throws: what loading the model threw.
   func report(json: Bool, model: String?) throws -> String {
+    if let threads = try Environment(environment).threads() {
+      try RunPlan.check(threads: threads)
+      WorkerPool.threads = threads
+    }
     var sections = sections()
     if let model { sections.append(("model", try modelRows(model))) }
     if json {

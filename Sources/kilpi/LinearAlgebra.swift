@@ -34,7 +34,7 @@ enum LinearAlgebra {
     facts.append(
       Fact(
         name: "products", value: .string(ProductKernels.name), text: ProductKernels.name))
-    let bfloat16 = ProductKernels.takeBFloat16 ? "yes" : "no (the processor lacks AVX512-BF16)"
+    let bfloat16 = ProductKernels.bfloat16Obstacle.map { "no (\($0))" } ?? "yes"
     facts.append(fact("bfloat16", bfloat16))
     if let speed = measuredSpeed() {
       facts.append(

@@ -53,11 +53,15 @@ struct RunPlan {
     threads = try options.threads ?? settings.threads()
     memory = try options.memory.map { try Self.bytes($0, of: "--memory") } ?? settings.memory()
     isDeterministic = try options.deterministic || settings.isDeterministic()
-    if let threads, !(1...1024).contains(threads) {
-      throw KilpiError("", "threads is \(threads), outside 1 ... 1024")
-    }
+    try Self.check(threads: threads)
     if !options.allow.isEmpty, !options.sandbox {
       throw KilpiError("", "--allow means something only with --sandbox")
+    }
+  }
+
+  static func check(threads: Int?) throws {
+    if let threads, !(1...1024).contains(threads) {
+      throw KilpiError("", "threads is \(threads), outside 1 ... 1024")
     }
   }
 
@@ -83,7 +87,7 @@ struct RunPlan {
 }
 
 /// The environment variables that equal options.
-private struct Environment {
+struct Environment {
   let values: [String: String]
 
   init(_ values: [String: String]) { self.values = values }

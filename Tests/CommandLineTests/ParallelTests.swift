@@ -129,6 +129,13 @@ import Testing
       name: "different work", script: "fit{steps = 3 + rank}",
       error: ["process 2 does other work than process 1"]),
     Ending(
+      name: "an evaluation of other weights",
+      script: """
+        eval.robustness{model = clip.create("tiny", {seed = rank + 1}), attacks = {clean = true},
+          data = data.from(tensor.full({4, 3, 16, 16}, 0.5), {1, 2, 1, 2}, {"cat", "dog"})}
+        """,
+      error: ["process 2 does other work than process 1"]),
+    Ending(
       name: "the same error everywhere is said once", script: "error('wrong')",
       error: ["wrong", "stack traceback"], absent: ["process 2"]),
     Ending(

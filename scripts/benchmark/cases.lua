@@ -150,7 +150,21 @@ local function evaluation(levels)
   return times, accuracy
 end
 
+-- A checkpoint from disk to its first features.
+local function load_checkpoint()
+  local pixels <const> = tensor.rand({ 1, 3, 224, 224 }, { seed = 1 })
+  local times = {}
+  for run = 1, runs do
+    local begun = wall()
+    without_gradient(function() clip.load(folder .. "/checkpoint"):encode_image(pixels) end)()
+    times[run] = wall() - begun
+    collectgarbage()
+  end
+  return times
+end
+
 local cases <const> = {
+  load = load_checkpoint,
   image_fwd = function() return image_forward(nil, batch) end,
   image_fwd_b16 = function()
     return image_forward("ViT-B-16-quickgelu", math.max(1, batch // 4))

@@ -128,6 +128,16 @@ def product():
     return lambda: a @ b
 
 
+def load_checkpoint():
+    pixels = torch.rand(1, 3, 224, 224)
+
+    def load():
+        model = transformers.CLIPModel.from_pretrained(f"{FOLDER}/checkpoint").eval()
+        model.get_image_features(pixel_values=pixels)
+
+    return torch.no_grad()(load)
+
+
 def picture(name):
     import numpy
     from PIL import Image
@@ -198,6 +208,7 @@ CASES = {
     "pgd_step_naive": lambda: gradient_step(True), "mmcoa_step": update,
     "mmcoa_attacked": lambda: update(True), "product": product,
     "evaluation": lambda: evaluation(1 / 255), "evaluation_8": lambda: evaluation(8 / 255),
+    "load": load_checkpoint,
     "png": lambda: picture("picture.png"), "jpeg": lambda: picture("picture.jpg"),
 }
 

@@ -1,4 +1,4 @@
--- Time and peak memory of a training step of ViT-B/32; figures of the README.
+-- Time and peak memory of a training step of ViT-B/32; figures of docs/performance.md.
 --   kilpi run scripts/benchmark/training_memory.lua BATCH ACCUMULATE CHECKPOINT(true|false)
 local batch = math.tointeger(tonumber(arg[1] or 32))
 local accumulate = math.tointeger(tonumber(arg[2] or 1))

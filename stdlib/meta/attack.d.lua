@@ -18,7 +18,7 @@ attack = {}
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
----@field probes? boolean # look for signs of masked gradients, at the cost of some 13 passes over at most 16 images; false for a quick look; default true
+---@field probes? boolean # look for signs of masked gradients, at the cost of some 13 passes over the first images, at most 32; false for a quick look; default true
 ---@field trace? boolean # record loss and margin of every iterate; default false
 ---@field batch? integer # images at once; 0: all; default 0
 ---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
@@ -56,7 +56,7 @@ function attack.fgsm(classifier, images, labels, options) end
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
----@field probes? boolean # look for signs of masked gradients, at the cost of some 13 passes over at most 16 images; false for a quick look; default true
+---@field probes? boolean # look for signs of masked gradients, at the cost of some 13 passes over the first images, at most 32; false for a quick look; default true
 ---@field trace? boolean # record loss and margin of every iterate; default false
 ---@field batch? integer # images at once; 0: all; default 0
 ---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
@@ -95,7 +95,7 @@ function attack.rfgsm(classifier, images, labels, options) end
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
----@field probes? boolean # look for signs of masked gradients, at the cost of some 13 passes over at most 16 images; false for a quick look; default true
+---@field probes? boolean # look for signs of masked gradients, at the cost of some 13 passes over the first images, at most 32; false for a quick look; default true
 ---@field trace? boolean # record loss and margin of every iterate; default false
 ---@field batch? integer # images at once; 0: all; default 0
 ---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
@@ -136,7 +136,7 @@ function attack.bim(classifier, images, labels, options) end
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
----@field probes? boolean # look for signs of masked gradients, at the cost of some 13 passes over at most 16 images; false for a quick look; default true
+---@field probes? boolean # look for signs of masked gradients, at the cost of some 13 passes over the first images, at most 32; false for a quick look; default true
 ---@field trace? boolean # record loss and margin of every iterate; default false
 ---@field batch? integer # images at once; 0: all; default 0
 ---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
@@ -184,7 +184,7 @@ function attack.pgd(classifier, images, labels, options) end
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
----@field probes? boolean # look for signs of masked gradients, at the cost of some 13 passes over at most 16 images; false for a quick look; default true
+---@field probes? boolean # look for signs of masked gradients, at the cost of some 13 passes over the first images, at most 32; false for a quick look; default true
 ---@field trace? boolean # record loss and margin of every iterate; default false
 ---@field batch? integer # images at once; 0: all; default 0
 ---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
@@ -231,7 +231,7 @@ function attack.mifgsm(classifier, images, labels, options) end
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
----@field probes? boolean # look for signs of masked gradients, at the cost of some 13 passes over at most 16 images; false for a quick look; default true
+---@field probes? boolean # look for signs of masked gradients, at the cost of some 13 passes over the first images, at most 32; false for a quick look; default true
 ---@field trace? boolean # record loss and margin of every iterate; default false
 ---@field batch? integer # images at once; 0: all; default 0
 ---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
@@ -279,7 +279,7 @@ function attack.nifgsm(classifier, images, labels, options) end
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
----@field probes? boolean # look for signs of masked gradients, at the cost of some 13 passes over at most 16 images; false for a quick look; default true
+---@field probes? boolean # look for signs of masked gradients, at the cost of some 13 passes over the first images, at most 32; false for a quick look; default true
 ---@field trace? boolean # record loss and margin of every iterate; default false
 ---@field batch? integer # images at once; 0: all; default 0
 ---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
@@ -327,7 +327,7 @@ function attack.sifgsm(classifier, images, labels, options) end
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
----@field probes? boolean # look for signs of masked gradients, at the cost of some 13 passes over at most 16 images; false for a quick look; default true
+---@field probes? boolean # look for signs of masked gradients, at the cost of some 13 passes over the first images, at most 32; false for a quick look; default true
 ---@field trace? boolean # record loss and margin of every iterate; default false
 ---@field batch? integer # images at once; 0: all; default 0
 ---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
@@ -374,7 +374,7 @@ function attack.vmifgsm(classifier, images, labels, options) end
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
----@field probes? boolean # look for signs of masked gradients, at the cost of some 13 passes over at most 16 images; false for a quick look; default true
+---@field probes? boolean # look for signs of masked gradients, at the cost of some 13 passes over the first images, at most 32; false for a quick look; default true
 ---@field trace? boolean # record loss and margin of every iterate; default false
 ---@field batch? integer # images at once; 0: all; default 0
 ---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
@@ -422,7 +422,7 @@ function attack.vnifgsm(classifier, images, labels, options) end
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
----@field probes? boolean # look for signs of masked gradients, at the cost of some 13 passes over at most 16 images; false for a quick look; default true
+---@field probes? boolean # look for signs of masked gradients, at the cost of some 13 passes over the first images, at most 32; false for a quick look; default true
 ---@field trace? boolean # record loss and margin of every iterate; default false
 ---@field batch? integer # images at once; 0: all; default 0
 ---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
@@ -470,7 +470,7 @@ function attack.difgsm(classifier, images, labels, options) end
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
----@field probes? boolean # look for signs of masked gradients, at the cost of some 13 passes over at most 16 images; false for a quick look; default true
+---@field probes? boolean # look for signs of masked gradients, at the cost of some 13 passes over the first images, at most 32; false for a quick look; default true
 ---@field trace? boolean # record loss and margin of every iterate; default false
 ---@field batch? integer # images at once; 0: all; default 0
 ---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
@@ -513,7 +513,7 @@ function attack.tifgsm(classifier, images, labels, options) end
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
----@field probes? boolean # look for signs of masked gradients, at the cost of some 13 passes over at most 16 images; false for a quick look; default true
+---@field probes? boolean # look for signs of masked gradients, at the cost of some 13 passes over the first images, at most 32; false for a quick look; default true
 ---@field trace? boolean # record loss and margin of every iterate; default false
 ---@field batch? integer # images at once; 0: all; default 0
 ---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
@@ -551,7 +551,7 @@ function attack.apgd(classifier, images, labels, options) end
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
----@field probes? boolean # look for signs of masked gradients, at the cost of some 13 passes over at most 16 images; false for a quick look; default true
+---@field probes? boolean # look for signs of masked gradients, at the cost of some 13 passes over the first images, at most 32; false for a quick look; default true
 ---@field trace? boolean # record loss and margin of every iterate; default false
 ---@field batch? integer # images at once; 0: all; default 0
 ---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
@@ -591,7 +591,7 @@ function attack.square(classifier, images, labels, options) end
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
----@field probes? boolean # look for signs of masked gradients, at the cost of some 13 passes over at most 16 images; false for a quick look; default true
+---@field probes? boolean # look for signs of masked gradients, at the cost of some 13 passes over the first images, at most 32; false for a quick look; default true
 ---@field trace? boolean # record loss and margin of every iterate; default false
 ---@field batch? integer # images at once; 0: all; default 0
 ---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
@@ -623,7 +623,7 @@ function attack.fab(classifier, images, labels, options) end
 ---@field version? "standard"|"plus"|"rand"|"ce+dlr"|"ce+t" # which stages; default "standard"
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
----@field probes? boolean # look for signs of masked gradients, at the cost of some 13 passes over at most 16 images; false for a quick look; default true
+---@field probes? boolean # look for signs of masked gradients, at the cost of some 13 passes over the first images, at most 32; false for a quick look; default true
 ---@field batch? integer # images at once; 0: all; default 0
 ---@field progress? boolean # show a progress bar; default true
 
@@ -655,7 +655,7 @@ function attack.autoattack(classifier, images, labels, options) end
 ---@field candidates? integer # classes looked at, by their rank on the clean image; default 10
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
----@field probes? boolean # look for signs of masked gradients, at the cost of some 13 passes over at most 16 images; false for a quick look; default true
+---@field probes? boolean # look for signs of masked gradients, at the cost of some 13 passes over the first images, at most 32; false for a quick look; default true
 ---@field trace? boolean # record loss and margin of every iterate; default false
 ---@field batch? integer # images at once; 0: all; default 0
 ---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
@@ -693,7 +693,7 @@ function attack.deepfool(classifier, images, labels, options) end
 ---@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
----@field probes? boolean # look for signs of masked gradients, at the cost of some 13 passes over at most 16 images; false for a quick look; default true
+---@field probes? boolean # look for signs of masked gradients, at the cost of some 13 passes over the first images, at most 32; false for a quick look; default true
 ---@field trace? boolean # record loss and margin of every iterate; default false
 ---@field batch? integer # images at once; 0: all; default 0
 ---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
@@ -730,7 +730,7 @@ function attack.cw(classifier, images, labels, options) end
 ---@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
----@field probes? boolean # look for signs of masked gradients, at the cost of some 13 passes over at most 16 images; false for a quick look; default true
+---@field probes? boolean # look for signs of masked gradients, at the cost of some 13 passes over the first images, at most 32; false for a quick look; default true
 ---@field trace? boolean # record loss and margin of every iterate; default false
 ---@field batch? integer # images at once; 0: all; default 0
 ---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier

@@ -205,7 +205,7 @@ clip = {}
 ---@field strict? boolean # refuse missing and unexpected keys, and keys that open_clip's configurations do not have; false takes missing weights from the base, else draws them, and says so; default true
 ---@field activation? "quick_gelu"|"gelu"|"gelu_pytorch_tanh"|"relu" # of the MLPs, where neither a configuration nor the format tells it
 ---@field base? clip_model|string # the model, or its path or name, that gives what a file of one tower lacks
----@field precision? "float32"|"bfloat16" # of the operands in the transformer blocks' products, also in their gradients; weights, sums and every verdict on an attacked image stay float32; without the processor's bfloat16 instructions it says so and is float32; default "float32"
+---@field precision? "float32"|"bfloat16" # of the operands in the transformer blocks' products, also in their gradients; weights, sums and every verdict on an attacked image stay float32, and so do a classifier's logits without a gradient, predict and accuracy; without the processor's bfloat16 instructions it says so and is float32; default "float32"
 
 --- Loads a model: a folder or a file of weights, or the name of a folder in KILPI_MODELS. Hugging Face, open_clip and OpenAI layouts are recognised by their content, in safetensors or PyTorch files; so are image towers alone (TeCoA, FARE), which need `base`. float16 and bfloat16 weights are widened to float32.
 ---
@@ -220,7 +220,7 @@ function clip.load(path_or_name, options) end
 
 ---@class clip.createOptions
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
----@field precision? "float32"|"bfloat16" # of the operands in the transformer blocks' products, also in their gradients; weights, sums and every verdict on an attacked image stay float32; without the processor's bfloat16 instructions it says so and is float32; default "float32"
+---@field precision? "float32"|"bfloat16" # of the operands in the transformer blocks' products, also in their gradients; weights, sums and every verdict on an attacked image stay float32, and so do a classifier's logits without a gradient, predict and accuracy; without the processor's bfloat16 instructions it says so and is float32; default "float32"
 
 --- A model with random weights. The configuration is a table as in an open_clip or Hugging Face JSON file, or a name such as "ViT-B-32" (exact GELU; "ViT-B-32-quickgelu" has OpenAI's) or "tiny" (16 pixels, one block a tower: for trying things out).
 ---

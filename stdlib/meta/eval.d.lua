@@ -223,7 +223,7 @@ eval = {}
 ---@field probes? boolean # look for masked gradients on up to 64 samples, once; default true
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default false
 ---@field out? string # folder for report.json, tables and one line a sample
----@field resume? boolean # go on with the record in out; default false
+---@field resume? boolean # go on with the record in out, which must be of the same evaluation; functions, such as a loss of one's own, cannot be compared; default false
 ---@field save_images? "png"|"float" # write attacked images to out, read them back and judge the files: png (linf) or float
 
 --- Clean, image, text and multimodal accuracy of a model (or classifier) on a data set. Samples that are wrong when clean count as broken and are not attacked; solved ones leave the batch. Several image attacks run cheapest first, each on what those before left, so that the last row is the accuracy under the set; each = true gives every attack's own. In text scenarios all class prompts are replaced by adversarial ones. `worst` counts a sample only if it is correct clean and under every attack. With out, a record grows as samples are finished: after a crash or Ctrl-C the same call with resume = true goes on and gives the same result. Print r:table(), draw r:plot(path) and r:images(path).
@@ -258,7 +258,7 @@ function eval.robustness(options) end
 ---@field probes? boolean # look for masked gradients on up to 64 samples, once; default true
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default false
 ---@field out? string # folder for report.json, tables and one line a sample
----@field resume? boolean # go on with the record in out; default false
+---@field resume? boolean # go on with the record in out, which must be of the same evaluation; functions, such as a loss of one's own, cannot be compared; default false
 ---@field save_images? "png"|"float" # write attacked images to out, read them back and judge the files: png (linf) or float
 
 --- What eval.robustness with the same options would cost: {samples =, forwards =, backwards =, rows = {{row =, forwards =, backwards =}, …}}. Passes are counted per image and at most: solved samples save some. Nothing is attacked; the first looks for masked gradients are counted, passes of text attacks, which are not known beforehand, are not.
@@ -292,7 +292,7 @@ function eval.cost(options) end
 ---@field probes? boolean # look for masked gradients on up to 64 samples, once; default true
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default false
 ---@field out? string # folder for report.json, tables and one line a sample
----@field resume? boolean # go on with the record in out; default false
+---@field resume? boolean # go on with the record in out, which must be of the same evaluation; functions, such as a loss of one's own, cannot be compared; default false
 
 --- Several models on the same samples under the same attacks: one table with the paired differences to the first. The list part holds {name = …, model = …} entries, or {name = …, report = …} with reports that eval.robustness has made on the same samples. With out, every model has a folder of its own in it (1-NAME, 2-NAME, …), where its record grows and its report is written: after a crash or Ctrl-C the same call with resume = true goes on.
 ---
@@ -320,7 +320,7 @@ function eval.compare(options) end
 ---@field name? string # the model's name in the table
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 ---@field out? string # folder for the record, report.json, tables and one line an image
----@field resume? boolean # go on with the record in out; default false
+---@field resume? boolean # go on with the record in out, which must be of the same evaluation; functions, such as a loss of one's own, cannot be compared; default false
 
 --- Recall at 1, 5 and 10 in both directions over a set of images with captions (a test split), clean and with every image, every caption or both attacked; ties are broken against the own item. Both success rates are given: drop, points of recall lost, and lost, the share of items found before that are not found any more. Attacks see an image with its own captions alone. worst counts each query at its worst over the galleries of its `methods` and the clean one. Co-Attack and sga have eps = 2/255 unless told otherwise, worst the eps of its image attack for all members. With out, a record grows as batches of images and text attacks are finished: after a crash or Ctrl-C the same call with resume = true goes on and gives the same result. Print r:table(), read r:recall(scenario, direction, k).
 ---

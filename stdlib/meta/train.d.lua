@@ -24,7 +24,7 @@ train = {}
 ---@field targets? "identity"|"label"|"label_mean"|"label_lse" # which pairs of a batch match (methods.md 2.2); label_mean, for the MMCoA family label
 ---@field templates? string|string[] # class prompts with {c}; those of the data set when not given
 ---@field clip_norm? number # largest Euclidean norm of the gradient; 0: not clipped; default 1
----@field accumulate? integer # parts in which a batch is encoded, for less memory; exact: the loss is the whole batch's; attacks take the whole batch; default 1
+---@field accumulate? integer # parts of equal size in which a batch is encoded, for less memory; exact: the loss is the whole batch's; attacks take the whole batch; default 1
 ---@field checkpoint_activations? boolean # blocks keep their input alone and compute the rest again for gradients, for less memory; default false
 ---@field clamp_scale? boolean # keep the logit scale within 1 … 100; default true
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
@@ -151,7 +151,7 @@ function train.contrastive(options) end
 ---@field targets? "identity"|"label"|"label_mean"|"label_lse" # which pairs of a batch match (methods.md 2.2); label_mean, for the MMCoA family label
 ---@field templates? string|string[] # class prompts with {c}; those of the data set when not given
 ---@field clip_norm? number # largest Euclidean norm of the gradient; 0: not clipped; default 1
----@field accumulate? integer # parts in which a batch is encoded, for less memory; exact: the loss is the whole batch's; attacks take the whole batch; default 1
+---@field accumulate? integer # parts of equal size in which a batch is encoded, for less memory; exact: the loss is the whole batch's; attacks take the whole batch; default 1
 ---@field checkpoint_activations? boolean # blocks keep their input alone and compute the rest again for gradients, for less memory; default false
 ---@field clamp_scale? boolean # keep the logit scale within 1 … 100; default true
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given

@@ -109,7 +109,7 @@ extension AttackFlag {
   /// - Parameters:
   ///   - half: best loss of each survivor after half the steps.
   ///   - full: after all of them.
-  ///   - used: mean share of the budget that they used, in `0 ... 1`.
+  ///   - used: mean share of the budget that they used, or of the room that pixels had in it, in `0 ... 1`.
   ///   - vanished: how many of them have no gradient left at the end.
   public static func lossFlat(
     half: [Double], full: [Double], used: Double, vanished: Int = 0

@@ -3,7 +3,7 @@ internal import Tensors
 extension AttackRun {
   /// Signs of masked gradients, once the samples are judged: what the attack's own numbers say, and
   /// what a few more passes over the first samples tell.
-  func lookForMaskedGradients() throws {
+  func lookForMaskedGradients(_ moved: Tensor) throws {
     guard settings.probes, report.isJudged, !report.success.isEmpty, let objective else { return }
     let count = min(ModelProbes.limit, settings.probedSamples, images.shape[0])
     let takesGradients = report.backwards.contains { $0 > 0 }
@@ -17,7 +17,7 @@ extension AttackRun {
     if let flag = AttackFlag.zeroGradient(gradientSizes, isBroken: report.success) {
       report.flags.append(flag)
     }
-    if let flag = flatLoss() { report.flags.append(flag) }
+    if let flag = try flatLoss(moved) { report.flags.append(flag) }
   }
 
   /// Probes of the attacked classifier, counted.
@@ -99,17 +99,32 @@ extension AttackRun {
     }
   }
 
-  private func flatLoss() -> AttackFlag? {
+  /// How much of the room that its pixels had, in L∞, an image has used, in `0 ... 1`.
+  ///
+  /// Black and white pixels have room on one side only. Where such a pixel stayed nobody knows whether it
+  /// was to move to the other side, so that it does not count; on line drawings these are half of all.
+  private func usedRoom(_ moved: Tensor, _ row: Int) throws -> Double {
+    let epsilon = settings.budget.epsilon
+    let clean = try images.narrowed(0, start: row, length: 1).contiguous().doubles()
+    let now = try moved.narrowed(0, start: row, length: 1).contiguous().doubles()
+    var (way, room) = (0.0, 0.0)
+    for (old, new) in zip(clean, now) {
+      let (up, down) = (min(epsilon, 1 - old), min(epsilon, old))
+      way += abs(new - old)
+      room += new == old ? min(up, down) : new > old ? up : down
+    }
+    return room > 0 ? way / room : 0
+  }
+
+  private func flatLoss(_ moved: Tensor) throws -> AttackFlag? {
     guard !halfLosses.isEmpty, settings.budget.epsilon > 0 else { return nil }
     let survivors = report.success.indices.filter {
       !report.success[$0] && halfLosses[$0].isFinite && fullLosses[$0].isFinite
     }
     guard !survivors.isEmpty else { return nil }
     let (norm, epsilon) = (settings.budget.norm, settings.budget.epsilon)
-    let pixels = Double(max(images.width, 1))
-    let used = survivors.map { row in
-      norm == .linf
-        ? report.distance.l1[row] / pixels / epsilon : report.distance[norm][row] / epsilon
+    let used = try survivors.map { row in
+      norm == .linf ? try usedRoom(moved, row) : report.distance[norm][row] / epsilon
     }
     let first = gradientSizes.compactMap { $0 }.sorted()
     let median = first.isEmpty ? 0 : first[first.count / 2]

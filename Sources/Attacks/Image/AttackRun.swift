@@ -133,7 +133,7 @@ final class AttackRun {
     report.distance = try Distances(from: images, to: moved)
     report.targets = objective?.goal?.targets
     if plan.isNearest, report.isJudged { report.measureNearest() }
-    try lookForMaskedGradients()
+    try lookForMaskedGradients(moved)
     // Attacks that need fewer visits than planned still end their bar.
     settings.progress?(
       ProgressEvent(name: attack.name, completed: stepsPlanned, total: stepsPlanned))

@@ -63,7 +63,8 @@ enum ImageAttackOptions {
     .boolean("early_stop", default: false, "samples that are solved leave the batch"),
     .boolean(
       "probes", default: true,
-      "look for signs of masked gradients, at the cost of some 13 passes over at most 16 images; false for a quick look"
+      "look for signs of masked gradients, at the cost of some 13 passes over the first images, at most "
+        + "32; false for a quick look"
     ),
     .boolean("trace", default: false, "record loss and margin of every iterate"),
     .integer("batch", default: 0, range: 0...1_000_000, "images at once; 0: all"),

@@ -113,18 +113,18 @@ enum ClipLibrary {
   private static let precision = OptionSpec.choice(
     "precision", ProductPrecision.allCases.map(\.rawValue), default: "float32",
     "of the operands in the transformer blocks' products, also in their gradients; weights, sums and "
-      + "every verdict on an attacked image stay float32; without the processor's bfloat16 "
-      + "instructions it says so and is float32")
+      + "every verdict on an attacked image stay float32, and so do a classifier's logits without a "
+      + "gradient, predict and accuracy; without the processor's bfloat16 instructions it says so and is "
+      + "float32")
 
   /// The precision asked for, or float32 with one message where the processor cannot do it.
   private static func precision(
     _ options: Options, _ call: Call, _ name: String
   ) throws -> ProductPrecision {
     let asked = ProductPrecision(rawValue: try options.string("precision")) ?? .float32
-    guard asked == .bfloat16, !ProductKernels.takeBFloat16 else { return asked }
+    guard asked == .bfloat16, let obstacle = ProductKernels.bfloat16Obstacle else { return asked }
     call.state.write(
-      "\(name): this processor has no bfloat16 products (AVX512-BF16), computing in float32\n",
-      to: .error)
+      "\(name): no bfloat16 products here (\(obstacle)), computing in float32\n", to: .error)
     return .float32
   }
 

@@ -57,7 +57,9 @@ enum EvalLibrary {
   ]
 
   static let resume = OptionSpec.boolean(
-    "resume", default: false, "go on with the record in out")
+    "resume", default: false,
+    "go on with the record in out, which must be of the same evaluation; functions, such as a loss of "
+      + "one's own, cannot be compared")
 
   private static let kept: [OptionSpec] = [
     resume,

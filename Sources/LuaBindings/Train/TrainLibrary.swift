@@ -54,7 +54,8 @@ enum TrainLibrary {
       "largest Euclidean norm of the gradient; 0: not clipped"),
     .integer(
       "accumulate", default: 1, range: 1...65536,
-      "parts in which a batch is encoded, for less memory; exact: the loss is the whole batch's; "
+      "parts of equal size in which a batch is encoded, for less memory; exact: the loss is the whole "
+        + "batch's; "
         + "attacks take the whole batch"),
     .boolean(
       "checkpoint_activations", default: false,

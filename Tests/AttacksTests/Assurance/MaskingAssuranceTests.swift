@@ -1,4 +1,5 @@
 import Attacks
+import Tensors
 import TestSupport
 import Testing
 
@@ -45,6 +46,23 @@ import Testing
   private static func alarms(_ model: ToyModel) throws -> Set<String> {
     let (images, labels) = try model.samples(16)
     var found: Set<String> = []
+    // Drawings in black and white: half of the pixels cannot move where the gradient points.
+    let sharp = try Tensor(
+      images.doubles().map { $0 < 0.5 ? 0.0 : 1.0 }, shape: images.shape
+    ).converted(to: images.dtype)
+    let own = try model.classifier()(sharp).argmax(axis: 1).integers().map { Int($0) }
+    for epsilon in [0.004, 0.02] {
+      for attack in [
+        BasicIterativeMethod(steps: 30), ProjectedGradientDescent(steps: 30),
+        AutoProjectedGradientDescent(steps: 30),
+      ] as [any FixedBudgetAttack] {
+        let report = try attack.run(
+          model.classifier(), images: sharp, criterion: .misclassified(own),
+          settings: AttackSettings(budget: Budget(.linf, epsilon), seed: 1)
+        ).report
+        found.formUnion(report.flags.map(\.kind.rawValue))
+      }
+    }
     for (norm, epsilon) in [(Norm.linf, 0.01), (.linf, 0.05), (.l2, 0.1)] {
       for attack in [ProjectedGradientDescent(), MomentumIterative(), FastGradientSign()]
         as [any FixedBudgetAttack]
