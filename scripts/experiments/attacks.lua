@@ -47,6 +47,9 @@ local function wall()
   return file:read("n")
 end
 
+-- Few samples leave none to hold out.
+local function percent(share) return 100 * (share or 0 / 0) end
+
 local function numbers(list) return type(list) == "table" and list or list:to_table() end
 
 print(("%s on %s: %d samples, %d classes, %d x %d pixels, clean %.1f %%"):format(
@@ -106,8 +109,9 @@ for _, run in ipairs {
   local _, report = attack[name](cls, images, labels, options)
   print(("| %s (%s) | %.1f of %.1f | %.1f of %.1f | %.1f |"):format(
     name, name == "patch" and "area = 0.05" or "eps = " .. options.eps,
-    100 * report.fitted.robust_accuracy, 100 * report.fitted.clean_accuracy,
-    100 * report.held_out.robust_accuracy, 100 * report.held_out.clean_accuracy, report.seconds))
+    percent(report.fitted.robust_accuracy), percent(report.fitted.clean_accuracy),
+    percent(report.held_out.robust_accuracy), percent(report.held_out.clean_accuracy),
+    report.seconds))
 end
 
 -- The prompts of all classes, one word or edit each unless the row says otherwise; images as they

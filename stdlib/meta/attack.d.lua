@@ -623,6 +623,7 @@ function attack.fab(classifier, images, labels, options) end
 ---@field version? "standard"|"plus"|"rand"|"ce+dlr"|"ce+t" # which stages; default "standard"
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
+---@field early_stop? boolean # samples that are solved leave the batch; default false
 ---@field probes? boolean # look for signs of masked gradients, at the cost of some 13 passes over the first images, at most 32; false for a quick look; default true
 ---@field batch? integer # images at once; 0: all; default 0
 ---@field progress? boolean # show a progress bar; default true
@@ -655,6 +656,7 @@ function attack.autoattack(classifier, images, labels, options) end
 ---@field candidates? integer # classes looked at, by their rank on the clean image; default 10
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
+---@field early_stop? boolean # samples that are solved leave the batch; default false
 ---@field probes? boolean # look for signs of masked gradients, at the cost of some 13 passes over the first images, at most 32; false for a quick look; default true
 ---@field trace? boolean # record loss and margin of every iterate; default false
 ---@field batch? integer # images at once; 0: all; default 0
@@ -693,6 +695,7 @@ function attack.deepfool(classifier, images, labels, options) end
 ---@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
+---@field early_stop? boolean # samples that are solved leave the batch; default false
 ---@field probes? boolean # look for signs of masked gradients, at the cost of some 13 passes over the first images, at most 32; false for a quick look; default true
 ---@field trace? boolean # record loss and margin of every iterate; default false
 ---@field batch? integer # images at once; 0: all; default 0
@@ -730,6 +733,7 @@ function attack.cw(classifier, images, labels, options) end
 ---@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
+---@field early_stop? boolean # samples that are solved leave the batch; default false
 ---@field probes? boolean # look for signs of masked gradients, at the cost of some 13 passes over the first images, at most 32; false for a quick look; default true
 ---@field trace? boolean # record loss and margin of every iterate; default false
 ---@field batch? integer # images at once; 0: all; default 0

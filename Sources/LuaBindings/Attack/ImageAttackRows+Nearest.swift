@@ -12,7 +12,7 @@ extension ImageAttackRow {
         (arXiv:1511.04599). Untargeted.
         """,
       isNearest: true, norms: [.linf, .l2],
-      ignored: ["loss", "restarts", "targeted", "early_stop"],
+      ignored: ["loss", "restarts", "targeted"],
       options: [
         .integer("steps", default: 50, range: 1...1_000_000, "steps"),
         .number(
@@ -41,7 +41,7 @@ extension ImageAttackRow {
         for c, sample by sample (arXiv:1608.04644).
         """,
       norm: .l2, isNearest: true, norms: [.l2],
-      ignored: ["loss", "restarts", "early_stop"],
+      ignored: ["loss", "restarts"],
       options: [
         .integer(
           "steps", range: 1...1_000_000, "Adam's steps for each c; 10000, or 200 with fast = true"),
@@ -77,7 +77,7 @@ extension ImageAttackRow {
         Decoupled direction and norm: the direction follows the gradient, the norm shrinks by a share \
         after success and grows after failure (arXiv:1811.09600). L2.
         """,
-      norm: .l2, isNearest: true, norms: [.l2], ignored: ["restarts", "early_stop"],
+      norm: .l2, isNearest: true, norms: [.l2], ignored: ["restarts"],
       options: [
         .integer("steps", default: 100, range: 1...1_000_000, "gradient steps"),
         .number("init_norm", default: 1, range: positive, "the first norm, in pixel units"),
