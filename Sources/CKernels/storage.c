@@ -143,6 +143,9 @@ int64_t kilpi_storage_peak_bytes(void) { return atomic_load(&peak); }
 void kilpi_storage_reset_peak(void) { atomic_store(&peak, atomic_load(&live)); }
 int64_t kilpi_storage_allocations(void) { return atomic_load(&allocations); }
 int64_t kilpi_storage_system_allocations(void) { return atomic_load(&system_allocations); }
-void kilpi_storage_set_limit(int64_t bytes) { atomic_store(&limit, bytes); }
+void kilpi_storage_set_limit(int64_t bytes) {
+  atomic_store(&limit, bytes);
+  if (atomic_load(&live) + atomic_load(&pooled) > capacity()) kilpi_storage_trim();
+}
 int64_t kilpi_storage_limit(void) { return atomic_load(&limit); }
 void kilpi_storage_fail_after(int64_t count) { atomic_store(&failing, count); }

@@ -61,7 +61,7 @@ public enum MemoryMeter {
   public static var systemAllocations: Int { Int(kilpi_storage_system_allocations()) }
   /// Blocks handed out since start.
   public static var allocations: Int { Int(kilpi_storage_allocations()) }
-  /// Cap on live bytes; 0 stands for what the machine has.
+  /// Cap on bytes that are live or kept for reuse; 0 stands for what the machine has.
   public static var limit: Int {
     get { Int(kilpi_storage_limit()) }
     set { kilpi_storage_set_limit(Int64(newValue)) }

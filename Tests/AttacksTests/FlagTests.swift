@@ -153,6 +153,27 @@ import Testing
     #expect(!report.flags.contains { $0.kind == .lossFlat })
   }
 
+  @Test("gradients that reach one pixel alone are told of on grey and on black and white images")
+  func gradientsOfOnePixel() throws {
+    let (grey, labels) = try Self.model.samples(12)
+    let values = try grey.floats()
+    for pixels in [values, values.map { $0 < 0.5 ? 0 : 1 }] {
+      let images = try Tensor(pixels, shape: grey.shape)
+      let size = pixels.count / 12
+      let mask = try Tensor(
+        (0..<size).map { $0 == 0 ? Float(1) : 0 }, shape: [1] + grey.shape.dropFirst())
+      let report = try BasicIterativeMethod(steps: 20).run(
+        { images in
+          let open = try images * mask
+          return try Self.model.classifier()(open + (images - open).detached())
+        }, images: images, criterion: .misclassified(labels),
+        settings: AttackSettings(budget: Budget(.linf, 0.01), seed: 1)
+      ).report
+      #expect(report.success.contains(false))
+      #expect(report.flags.contains { $0.kind == .lossFlat })
+    }
+  }
+
   @Test("a capped loss is flat although the images lie on the border of the ball")
   func cappedLoss() throws {
     let (images, labels) = try Self.model.samples(12)

@@ -184,10 +184,12 @@ import Testing
           multimodal = {{method = "adaptive", image = {eps = "1/255"}}, {method = "co-attack", image = {}}}}}
         for _, row in ipairs(r:to_table().scenarios) do
           local image = row.parameters.image
-          if image then print(image.loss, image.restarts, image.parameters.loss, image.parameters.steps) end
+          if image then print(image.loss, image.restarts, image.parameters.loss,
+            image.parameters.restarts, image.parameters.steps) end
         end
         """,
-      expected: "own\t1\town\tnil\nown\town\town\tnil\nce\t1\tce\t100\nce\t1\tce\t10\n"),
+      expected:
+        "own\t1\town\t1\tnil\nown\town\town\town\tnil\nce\t1\tce\t1\t100\nce\t1\tce\t1\t10\n"),
     Case(
       source: """
         local result = train.run{method = "image-only", model = model, data = ds, steps = 1, batch = 2,

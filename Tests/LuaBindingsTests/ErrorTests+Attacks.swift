@@ -36,6 +36,11 @@ extension ErrorTests {
       #"attack.autoattack"# + call + #"{version = "ce+dlr", targeted = {2}})"#,
       #"attack.autoattack: unknown option 'targeted'"#),
     ErrorCase(
+      #"attack.embedding(clip.create("tiny"), tensor.rand{2, 3, 16, 16}, {eps = 0, "#
+        + #"loss = function(f) return f:sum() end})"#,
+      #"attack.embedding: the loss has shape [], one value a sample is needed: [2] (do not "#
+        + #"reduce over the batch)"#),
+    ErrorCase(
       #"attack.square"# + call + #"{loss = "ce"})"#, #"attack.square: unknown option 'loss'"#),
     ErrorCase(
       #"attack.cw"# + call + #"{keep = "last"})"#,

@@ -153,14 +153,10 @@ end
 -- A checkpoint from disk to its first features.
 local function load_checkpoint()
   local pixels <const> = tensor.rand({ 1, 3, 224, 224 }, { seed = 1 })
-  local times = {}
-  for run = 1, runs do
-    local begun = wall()
-    without_gradient(function() clip.load(folder .. "/checkpoint"):encode_image(pixels) end)()
-    times[run] = wall() - begun
+  return measure(without_gradient(function()
+    clip.load(folder .. "/checkpoint"):encode_image(pixels)
     collectgarbage()
-  end
-  return times
+  end))
 end
 
 local cases <const> = {

@@ -48,7 +48,7 @@ local function wall()
 end
 
 -- Few samples leave none to hold out.
-local function percent(share) return 100 * (share or 0 / 0) end
+local function percent(share) return share and ("%.1f"):format(100 * share) or "-" end
 
 local function numbers(list) return type(list) == "table" and list or list:to_table() end
 
@@ -107,7 +107,7 @@ for _, run in ipairs {
   local name <const>, options <const> = run[1], run[2]
   options.seed = 1
   local _, report = attack[name](cls, images, labels, options)
-  print(("| %s (%s) | %.1f of %.1f | %.1f of %.1f | %.1f |"):format(
+  print(("| %s (%s) | %s of %s | %s of %s | %.1f |"):format(
     name, name == "patch" and "area = 0.05" or "eps = " .. options.eps,
     percent(report.fitted.robust_accuracy), percent(report.fitted.clean_accuracy),
     percent(report.held_out.robust_accuracy), percent(report.held_out.clean_accuracy),

@@ -124,7 +124,7 @@ extension AttackFlag {
       .lossFlat,
       "twice the steps raised the loss of \(half.count) survivors from "
         + "\(Float(before / Double(half.count))) to \(Float(after / Double(half.count))), using "
-        + "\(share) % of the budget"
+        + "\(share) % of the room in the budget"
         + (isGone ? "; \(vanished) have no gradient left" : ""))
   }
 }

@@ -101,8 +101,9 @@ extension AttackRun {
 
   /// How much of the room that its pixels had, in L∞, an image has used, in `0 ... 1`.
   ///
-  /// Black and white pixels have room on one side only. Where such a pixel stayed nobody knows whether it
-  /// was to move to the other side, so that it does not count; on line drawings these are half of all.
+  /// Black and white pixels have room on one side only. Where a pixel stayed nobody knows to which side it
+  /// was to move: the mean of both rooms counts. On drawings in black and white half of the pixels stay
+  /// under any attack, which so comes to two thirds.
   private func usedRoom(_ moved: Tensor, _ row: Int) throws -> Double {
     let epsilon = settings.budget.epsilon
     let clean = try images.narrowed(0, start: row, length: 1).contiguous().doubles()
@@ -111,7 +112,7 @@ extension AttackRun {
     for (old, new) in zip(clean, now) {
       let (up, down) = (min(epsilon, 1 - old), min(epsilon, old))
       way += abs(new - old)
-      room += new == old ? min(up, down) : new > old ? up : down
+      room += new == old ? (up + down) / 2 : new > old ? up : down
     }
     return room > 0 ? way / room : 0
   }
@@ -122,6 +123,8 @@ extension AttackRun {
       !report.success[$0] && halfLosses[$0].isFinite && fullLosses[$0].isFinite
     }
     guard !survivors.isEmpty else { return nil }
+    let (half, full) = (survivors.map { halfLosses[$0] }, survivors.map { fullLosses[$0] })
+    guard AttackFlag.lossFlat(half: half, full: full, used: 0) != nil else { return nil }
     let (norm, epsilon) = (settings.budget.norm, settings.budget.epsilon)
     let used = try survivors.map { row in
       norm == .linf ? try usedRoom(moved, row) : report.distance[norm][row] / epsilon
@@ -129,7 +132,7 @@ extension AttackRun {
     let first = gradientSizes.compactMap { $0 }.sorted()
     let median = first.isEmpty ? 0 : first[first.count / 2]
     return AttackFlag.lossFlat(
-      half: survivors.map { halfLosses[$0] }, full: survivors.map { fullLosses[$0] },
+      half: half, full: full,
       used: used.reduce(0, +) / Double(used.count),
       vanished: survivors.count { row in lastSizes[row].map { $0 <= 1e-12 * median } ?? false })
   }

@@ -201,7 +201,9 @@ final class AttackRun {
       try search(clean, range.lowerBound, rows, best)
     } else if objective == nil, !rows.isEmpty {
       // Without labels nothing else looks at the images, and their loss would stay unknown.
-      let losses = try Tensor.withoutGradients { try evaluate(clean, rows).loss.doubles() }
+      let losses = try Tensor.withoutGradients {
+        try SampleLosses.finite(evaluate(clean, rows).loss, rows, settings, step: 1)
+      }
       count(forwards: rows)
       let solved = [Bool](repeating: false, count: rows.count)
       try best.offer(clean, rows: rows, losses: losses, solved: solved, wanted: nil)

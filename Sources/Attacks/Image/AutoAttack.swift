@@ -18,8 +18,9 @@ public import Tensors
 /// fall away, and the name says so (`AA/standard-C2`).
 ///
 /// The version is part of the name, since published numbers mean different ones. Stages choose their
-/// losses, restarts and which point is kept. All of them are watched for gradients that vanish and losses
-/// that do not grow; the passes that other flags cost are spent once, in the first stage.
+/// losses, restarts and which point is kept. All of them are watched for gradients that vanish, those whose
+/// losses compare for losses that do not grow (not walks towards several classes, nor through wider balls);
+/// the passes that other flags cost are spent once, in the first stage.
 ///
 /// Papers: Croce and Hein, arXiv:2003.01690; L1: arXiv:2103.01208.
 public struct AutoAttack: ImageAttack {

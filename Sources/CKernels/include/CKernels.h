@@ -18,7 +18,7 @@ void kilpi_storage_reset_peak(void);
 int64_t kilpi_storage_allocations(void);  /* blocks handed out so far */
 int64_t kilpi_storage_system_allocations(void); /* of these, asked from the system */
 void kilpi_storage_trim(void);            /* gives pooled blocks back to the system */
-void kilpi_storage_set_limit(int64_t bytes);      /* cap on live bytes; 0: the machine's memory */
+void kilpi_storage_set_limit(int64_t bytes);      /* cap on live and pooled bytes; 0: the machine's memory */
 int64_t kilpi_storage_limit(void);
 /* Asked once when the cap or the system refuses a block, before the request fails for good; it may free
    storage. Runs on the thread that allocates. NULL: none. */

@@ -104,7 +104,7 @@ extension EvaluationRun {
       record.l1 = report.distance.l1[position]
       record.forwards = report.forwards[position]
       record.backwards = report.backwards[position]
-      if !evaluation.attacksAll, !record.isCleanCorrect {
+      if !evaluation.attacksAll, !report.cleanCorrect[position] {
         record.flags.append(SampleRecord.notAttacked)
       }
       return record

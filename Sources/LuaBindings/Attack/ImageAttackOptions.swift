@@ -182,6 +182,9 @@ enum ImageAttackOptions {
       options, call, takesLoss: !row.ignored.contains("loss"))
     settings.isWithinBudgetOnly = true
     let (attack, own) = try row.make(options)
+    if attack.choosesRestarts {
+      common = common.map { $0.key == "restarts" ? .init("restarts", "own") : $0 }
+    }
     return ImageAttackSpecification(
       name: title ?? (attack is AutoAttack ? attack.name : name), attack: attack,
       settings: settings,
