@@ -84,11 +84,13 @@ local rows <const> = {
   { name = "jpeg" }, { name = "tokenizer", peer = false }, { name = "startup" },
 }
 
-local function wanted(name)
-  -- Ratios are compared with those of a processor of the same speed.
-  if name == "product" and (options.check or options.record) then return true end
+local function asked(name)
   local list = options.only and "," .. options.only .. ","
   return not list or list:find("," .. name .. ",", 1, true) ~= nil
+end
+local function wanted(name)
+  -- Ratios are compared with those of a processor of the same speed.
+  return asked(name) or name == "product" and (options.check or options.record)
 end
 for name in (options.only or ""):gmatch("[^,]+") do
   local known = {}
@@ -298,10 +300,12 @@ if options.record then
   end
   reference.machine, reference.threads, reference.batch = report.machine, threads, options.batch
   reference.products, reference.core = report.products, report.core
-  reference.product_gflops = peak and math.floor(peak + 0.5) or reference.product_gflops
+  if asked("product") or not reference.product_gflops then
+    reference.product_gflops = peak and math.floor(peak + 0.5) or reference.product_gflops
+  end
   reference.peer = peer_version or reference.peer
-  for name, ratio in pairs(report.ratios) do -- rows that were not run keep theirs
-    reference.ratios[name] = math.floor(ratio * 1000 + 0.5) / 1000
+  for name, ratio in pairs(report.ratios) do -- rows that were not asked for keep theirs
+    if asked(name) then reference.ratios[name] = math.floor(ratio * 1000 + 0.5) / 1000 end
   end
   write(path, sets)
   print("recorded in " .. path)
