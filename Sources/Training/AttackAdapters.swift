@@ -41,7 +41,6 @@ public struct ImageAttackSpecification {
       }
     }
   }
-
 }
 
 /// A seed of its own for every training step.
