@@ -1,18 +1,22 @@
 /* Pooled storage. Training and attack steps ask for the same sizes again and again; page faults on
-   fresh memory cost as much as the arithmetic of an elementwise pass, so freed blocks are kept, by
-   size class, up to a bound. */
+   fresh memory cost as much as the arithmetic of an elementwise pass, so freed blocks are kept up to
+   a bound: small ones by size class, large ones as runs of pages (region.c). */
 #include "CKernels.h"
+#include "region.h"
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+/* Blocks from here on are runs of pages. */
+#define LARGE ((size_t)1 << 16)
 /* Eight classes an octave: at most an eighth is wasted. */
-#define CLASSES 512
+#define CLASSES 128
 typedef struct block { struct block *next; } block;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static block *pool[CLASSES];
+static long long small = 0; /* bytes of the pool's blocks */
 static atomic_llong live = 0, pooled = 0, peak = 0, limit = 0, allocations = 0, system_allocations = 0;
 static atomic_llong failing = -1;
 
@@ -47,29 +51,27 @@ static long long capacity(void) {
 
 static long long bound(void) { return capacity() / 4; }
 
-static block *take_all(void) {
-  block *list = NULL;
+/* Under the lock. */
+static void trim(void) {
   for (size_t index = 0; index < CLASSES; index++) {
     while (pool[index]) {
       block *one = pool[index];
       pool[index] = one->next;
-      one->next = list;
-      list = one;
+      free(one);
     }
   }
-  atomic_store(&pooled, 0);
-  return list;
+  small = 0;
+  kilpi_region_release_all();
 }
+
+/* Under the lock, after each change of what is kept. */
+static void count_pooled(void) { atomic_store(&pooled, small + (long long)kilpi_region_idle_bytes()); }
 
 void kilpi_storage_trim(void) {
   pthread_mutex_lock(&lock);
-  block *list = take_all();
+  trim();
+  count_pooled();
   pthread_mutex_unlock(&lock);
-  while (list) {
-    block *next = list->next;
-    free(list);
-    list = next;
-  }
 }
 
 static _Atomic(void *) reclaimer_context = NULL;
@@ -88,31 +90,49 @@ bool kilpi_storage_reclaim(void) {
   return true;
 }
 
-void *kilpi_storage_allocate(size_t bytes) {
+static size_t size_of(size_t bytes, size_t *index) {
   size_t size;
-  size_t index = class_of(bytes, &size);
+  if (bytes >= LARGE) return kilpi_region_size(bytes);
+  *index = class_of(bytes, &size);
+  return size;
+}
+
+static void *take(size_t size, size_t index, bool *fresh) {
+  if (size >= LARGE) {
+    void *run = kilpi_region_take(size, fresh);
+    if (run) return run;
+  } else if (pool[index]) {
+    block *found = pool[index];
+    pool[index] = found->next;
+    small -= (long long)size;
+    *fresh = false;
+    return found;
+  }
+  *fresh = true;
+  return aligned_alloc(64, size);
+}
+
+void *kilpi_storage_allocate(size_t bytes) {
+  size_t index = 0, size = size_of(bytes, &index);
   long long cap = capacity();
   if (atomic_load(&live) + (long long)size > cap) return NULL;
   if (atomic_load(&failing) >= 0 && atomic_fetch_sub(&failing, 1) == 0) return NULL;
-  block *found = NULL;
+  bool fresh;
   pthread_mutex_lock(&lock);
-  if (pool[index]) {
-    found = pool[index];
-    pool[index] = found->next;
-    atomic_fetch_sub(&pooled, (long long)size);
+  void *found = take(size, index, &fresh);
+  if (!found) { /* the pool may hold what the system lacks */
+    trim();
+    found = take(size, index, &fresh);
+  }
+  count_pooled();
+  /* What is kept counts, too: the system would end the process, not refuse. */
+  if (found && fresh && atomic_load(&live) + atomic_load(&pooled) + (long long)size > cap) {
+    trim();
+    count_pooled();
   }
   pthread_mutex_unlock(&lock);
-  if (!found) {
-    /* Blocks of other sizes count, too: the system would end the process, not refuse. */
-    if (atomic_load(&live) + atomic_load(&pooled) + (long long)size > cap) kilpi_storage_trim();
-    found = aligned_alloc(64, size);
-    if (!found) { /* the pool may hold what the system lacks */
-      kilpi_storage_trim();
-      found = aligned_alloc(64, size);
-    }
-    if (!found) return NULL;
-    atomic_fetch_add(&system_allocations, 1);
-  }
+  if (!found) return NULL;
+  if (fresh) atomic_fetch_add(&system_allocations, 1);
   atomic_fetch_add(&allocations, 1);
   long long now = atomic_fetch_add(&live, (long long)size) + (long long)size;
   long long highest = atomic_load(&peak);
@@ -122,18 +142,22 @@ void *kilpi_storage_allocate(size_t bytes) {
 
 void kilpi_storage_free(void *memory, size_t bytes) {
   if (!memory) return;
-  size_t size;
-  size_t index = class_of(bytes, &size);
+  size_t index = 0, size = size_of(bytes, &index);
   atomic_fetch_sub(&live, (long long)size);
-  if (atomic_load(&pooled) + (long long)size > bound()) {
-    free(memory);
-    return;
-  }
   pthread_mutex_lock(&lock);
-  block *one = memory;
-  one->next = pool[index];
-  pool[index] = one;
-  atomic_fetch_add(&pooled, (long long)size);
+  bool keep = atomic_load(&pooled) + (long long)size <= bound();
+  if (kilpi_region_owns(memory)) {
+    kilpi_region_give(memory);
+    if (!keep) kilpi_region_release(memory);
+  } else if (size < LARGE && keep) {
+    block *one = memory;
+    one->next = pool[index];
+    pool[index] = one;
+    small += (long long)size;
+  } else {
+    free(memory);
+  }
+  count_pooled();
   pthread_mutex_unlock(&lock);
 }
 

@@ -38,6 +38,24 @@ import Testing
     #expect(json.status == 0)
   }
 
+  @Test("where addresses are limited, tensors take what there is and are refused beyond")
+  func limitedAddresses() throws {
+    let code = """
+      local held = {}
+      for _ = 1, 50 do held[#held + 1] = tensor.ones({1 << 20}) end
+      print(pcall(function() for _ = 1, 100 do held[#held + 1] = tensor.zeros({4 << 20}) end end))
+      print(#held > 51, held[50]:sum():item())
+      held = nil
+      print(tensor.ones({4 << 20}):sum():item())
+      """
+    let script = try Executable.file("limited.lua", Array(code.utf8))
+    let result = try Executable.shell("ulimit -v 1200000; $KILPI run \(script)")
+    let lines = result.output.split(separator: "\n")
+    #expect(lines.first?.contains("tensor.zeros: not enough memory for 16.0 MB") == true)
+    #expect(lines.dropFirst() == ["true\t1048576.0", "4194304.0"])
+    #expect(result.error == "" && result.status == 0)
+  }
+
   @Test func picturesAreHalfBlocksOrALine() throws {
     let code = "image.show(tensor.zeros{3, 2, 2})"
     #expect(try Executable.run(["-e", code]).output == "<image 3x2x2>\n")
