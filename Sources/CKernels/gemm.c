@@ -257,3 +257,17 @@ bool kilpi_gemm(kilpi_gemm_kind kind, bool transpose_a, bool transpose_b, size_t
   multiply_wide(&p);
   return true;
 }
+
+bool kilpi_gemm_here(kilpi_gemm_kind kind, bool transpose_a, bool transpose_b, size_t m, size_t n,
+                     size_t k, float alpha, const float *a, size_t lda, const float *b, size_t ldb,
+                     float beta, float *c, size_t ldc) {
+  product p = {.kernel = kernel_of(kind), .transpose_a = transpose_a, .transpose_b = transpose_b,
+               .m = m, .n = n, .k = k, .alpha = alpha, .beta = beta, .a = a, .b = b, .c = c,
+               .lda = lda, .ldb = ldb, .ldc = ldc};
+  if (!p.kernel || k == 0) return false;
+  if (m == 0 || n == 0) return true;
+  p.share = parts(n, p.kernel->tile_columns);
+  p.row_share = parts(m, parts(m, GEMM_ROWS));
+  for (size_t part = 0; part < parts(m, p.row_share); part++) columns_task(&p, part);
+  return true;
+}

@@ -8,8 +8,8 @@ public protocol AttentionScalar: KernelScalar {
     _ s: UnsafeMutablePointer<Self>, _ rows: Int, _ n: Int, _ scale: Self, _ causal: Bool)
   /// Turns `dP` into `dS` in place, given the probabilities.
   static func attentionSoftmaxGradient(
-    _ p: UnsafePointer<Self>, _ dp: UnsafeMutablePointer<Self>, _ rows: Int, _ n: Int, _ scale: Self
-  )
+    _ p: UnsafePointer<Self>, _ dp: UnsafeMutablePointer<Self>, _ rows: Int, _ n: Int,
+    _ scale: Self, _ causal: Bool)
 }
 
 extension Float: AttentionScalar {
@@ -20,8 +20,8 @@ extension Float: AttentionScalar {
   /// See `AttentionScalar`.
   public static func attentionSoftmaxGradient(
     _ p: UnsafePointer<Float>, _ dp: UnsafeMutablePointer<Float>, _ rows: Int, _ n: Int,
-    _ scale: Float
-  ) { kilpi_attention_softmax_gradient_f32(p, dp, rows, n, scale) }
+    _ scale: Float, _ causal: Bool
+  ) { kilpi_attention_softmax_gradient_f32(p, dp, rows, n, scale, causal) }
 }
 
 extension Double: AttentionScalar {
@@ -32,8 +32,8 @@ extension Double: AttentionScalar {
   /// See `AttentionScalar`.
   public static func attentionSoftmaxGradient(
     _ p: UnsafePointer<Double>, _ dp: UnsafeMutablePointer<Double>, _ rows: Int, _ n: Int,
-    _ scale: Double
-  ) { kilpi_attention_softmax_gradient_f64(p, dp, rows, n, scale) }
+    _ scale: Double, _ causal: Bool
+  ) { kilpi_attention_softmax_gradient_f64(p, dp, rows, n, scale, causal) }
 }
 
 /// Multi-head self-attention over packed queries, keys and values, fused per (sample, head).
@@ -82,10 +82,10 @@ public struct FusedAttention<Scalar: AttentionScalar> {
       defer { scratch?.deallocate() }
       guard let p = probabilities.map({ $0 + task * square }) ?? scratch else { return }
       let q = qkv + sample * tokens * 3 * width + head * headWidth
-      Scalar.blasProduct(
+      Scalar.taskProduct(
         false, true, tokens, tokens, headWidth, 1, q, 3 * width, q + width, 3 * width, 0, p, tokens)
       Scalar.attentionSoftmax(p, tokens, tokens, scale, isCausal)
-      Scalar.blasProduct(
+      Scalar.taskProduct(
         false, false, tokens, headWidth, tokens, 1, p, tokens, q + 2 * width, 3 * width, 0,
         result + sample * tokens * width + head * headWidth, width)
     }
@@ -111,17 +111,17 @@ public struct FusedAttention<Scalar: AttentionScalar> {
       let output = gradient + sample * tokens * width + head * headWidth
       let ds = UnsafeMutablePointer<Scalar>.allocate(capacity: square)
       defer { ds.deallocate() }
-      Scalar.blasProduct(
+      Scalar.taskProduct(
         true, false, tokens, headWidth, tokens, 1, p, tokens, output, width, 0, dq + 2 * width,
         3 * width)
-      Scalar.blasProduct(
+      Scalar.taskProduct(
         false, true, tokens, tokens, headWidth, 1, output, width, q + 2 * width, 3 * width, 0, ds,
         tokens)
-      Scalar.attentionSoftmaxGradient(p, ds, tokens, tokens, scale)
-      Scalar.blasProduct(
+      Scalar.attentionSoftmaxGradient(p, ds, tokens, tokens, scale, isCausal)
+      Scalar.taskProduct(
         false, false, tokens, headWidth, tokens, 1, ds, tokens, q + width, 3 * width, 0, dq,
         3 * width)
-      Scalar.blasProduct(
+      Scalar.taskProduct(
         true, false, tokens, headWidth, tokens, 1, ds, tokens, q, 3 * width, 0, dq + width,
         3 * width)
     }
@@ -173,10 +173,10 @@ public struct PooledAttention<Scalar: AttentionScalar> {
         let offset = sample * width + head * headWidth
         let keys = memory + sample * tokens * row + head * headWidth
         p.update(repeating: 0, count: tokens)
-        Scalar.blasProduct(
+        Scalar.taskProduct(
           false, true, 1, count, headWidth, 1, queries + offset, width, keys, row, 0, p, count)
         Scalar.attentionSoftmax(p, 1, count, scale, false)
-        Scalar.blasProduct(
+        Scalar.taskProduct(
           false, false, 1, headWidth, count, 1, p, count, keys + width, row, 0, result + offset,
           width)
       }
@@ -203,17 +203,17 @@ public struct PooledAttention<Scalar: AttentionScalar> {
         let offset = sample * width + head * headWidth
         let start = sample * tokens * row + head * headWidth
         let (keys, target) = (memory + start, memoryGradient + start)
-        Scalar.blasProduct(
+        Scalar.taskProduct(
           true, false, count, headWidth, 1, 1, p, count, gradient + offset, width, 0,
           target + width, row)
-        Scalar.blasProduct(
+        Scalar.taskProduct(
           false, true, 1, count, headWidth, 1, gradient + offset, width, keys + width, row, 0, ds,
           count)
-        Scalar.attentionSoftmaxGradient(p, ds, 1, count, scale)
-        Scalar.blasProduct(
+        Scalar.attentionSoftmaxGradient(p, ds, 1, count, scale, false)
+        Scalar.taskProduct(
           false, false, 1, headWidth, count, 1, ds, count, keys, row, 0, queryGradient + offset,
           width)
-        Scalar.blasProduct(
+        Scalar.taskProduct(
           true, false, count, headWidth, 1, 1, ds, count, queries + offset, width, 0, target, row)
       }
     }

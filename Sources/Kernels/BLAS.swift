@@ -30,8 +30,8 @@ public enum BLAS {
 /// Why own kernels: an element's bits depend neither on the batch nor on the thread count nor on how the
 /// operands are stored (OpenBLAS's depend on all three); B is packed once a product instead of once a
 /// panel; bfloat16 is a second set of leaf loops under the same driver. To compare, `KILPI_PRODUCTS=openblas`
-/// turns them off, and `KILPI_PRODUCTS=avx2` takes those of processors without AVX-512. Float64 and the
-/// small products inside attention stay with OpenBLAS.
+/// turns them off, and `KILPI_PRODUCTS=avx2` takes those of processors without AVX-512. Float64 stays
+/// with OpenBLAS.
 public enum ProductKernels {
   private static let wish = getenv("KILPI_PRODUCTS").map { String(cString: $0) } ?? ""
 

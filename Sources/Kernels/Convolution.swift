@@ -123,7 +123,7 @@ public struct Convolution<Scalar: ConvolutionScalar> {
       let (sample, first) = (task / bands, task % bands * rows)
       let count = min(rows, output.height - first)
       withColumns(x + sample * inputSize, first: first, rows: count) { columns, ld, start, n in
-        Scalar.blasProduct(
+        Scalar.taskProduct(
           false, false, output.channels, n, depth, 1, weight, depth, columns, ld, 0,
           y + sample * output.channels * places + start, places)
       }
@@ -145,7 +145,7 @@ public struct Convolution<Scalar: ConvolutionScalar> {
       let target = target + sample * inputSize
       if isPointwise {
         if kilpi_interrupt_pending() { return }
-        Scalar.blasProduct(
+        Scalar.taskProduct(
           true, false, depth, places, output.channels, 1, weight, depth, g, places, 0, target,
           places)
         return
@@ -157,7 +157,7 @@ public struct Convolution<Scalar: ConvolutionScalar> {
         if kilpi_interrupt_pending() { return }
         let count = min(rows, output.height - first)
         let n = count * output.width
-        Scalar.blasProduct(
+        Scalar.taskProduct(
           true, false, depth, n, output.channels, 1, weight, depth, g + first * output.width,
           places, 0, columns, n)
         Scalar.fold(columns, into: target, window(first: first, rows: count))
@@ -187,7 +187,7 @@ public struct Convolution<Scalar: ConvolutionScalar> {
           if kilpi_interrupt_pending() { return }
           let count = min(rows, output.height - first)
           withColumns(x + sample * inputSize, first: first, rows: count) { columns, ld, start, n in
-            Scalar.blasProduct(
+            Scalar.taskProduct(
               false, true, output.channels, depth, n, 1,
               g + sample * output.channels * places + start, places, columns, ld, 1, target, depth)
           }

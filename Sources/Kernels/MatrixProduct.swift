@@ -9,6 +9,12 @@ public protocol KernelScalar: BinaryFloatingPoint, Sendable {
     _ transposeA: Bool, _ transposeB: Bool, _ m: Int, _ n: Int, _ k: Int, _ alpha: Self,
     _ a: UnsafePointer<Self>, _ lda: Int, _ b: UnsafePointer<Self>, _ ldb: Int, _ beta: Self,
     _ c: UnsafeMutablePointer<Self>, _ ldc: Int)
+  /// One product on the calling thread, for those within a task: by Kilpi's own kernels where they
+  /// serve, else by BLAS.
+  static func taskProduct(
+    _ transposeA: Bool, _ transposeB: Bool, _ m: Int, _ n: Int, _ k: Int, _ alpha: Self,
+    _ a: UnsafePointer<Self>, _ lda: Int, _ b: UnsafePointer<Self>, _ ldb: Int, _ beta: Self,
+    _ c: UnsafeMutablePointer<Self>, _ ldc: Int)
   /// The same over the pool by Kilpi's own kernels; false when there are none for this type.
   static func ownProduct(
     _ precision: ProductPrecision, _ transposeA: Bool, _ transposeB: Bool, _ m: Int, _ n: Int,
@@ -18,6 +24,22 @@ public protocol KernelScalar: BinaryFloatingPoint, Sendable {
 }
 
 extension Float: KernelScalar {
+  /// See `KernelScalar`.
+  public static func taskProduct(
+    _ transposeA: Bool, _ transposeB: Bool, _ m: Int, _ n: Int, _ k: Int, _ alpha: Float,
+    _ a: UnsafePointer<Float>, _ lda: Int, _ b: UnsafePointer<Float>, _ ldb: Int, _ beta: Float,
+    _ c: UnsafeMutablePointer<Float>, _ ldc: Int
+  ) {
+    if ProductKernels.areOwn, k > 0,
+      kilpi_gemm_here(
+        ProductKernels.float32Kind, transposeA, transposeB, m, n, k, alpha, a, lda, b, ldb, beta, c,
+        ldc)
+    {
+      return
+    }
+    blasProduct(transposeA, transposeB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
+  }
+
   /// See `KernelScalar`.
   public static func ownProduct(
     _ precision: ProductPrecision, _ transposeA: Bool, _ transposeB: Bool, _ m: Int, _ n: Int,
@@ -45,6 +67,13 @@ extension Float: KernelScalar {
 }
 
 extension Double: KernelScalar {
+  /// See `KernelScalar`.
+  public static func taskProduct(
+    _ transposeA: Bool, _ transposeB: Bool, _ m: Int, _ n: Int, _ k: Int, _ alpha: Double,
+    _ a: UnsafePointer<Double>, _ lda: Int, _ b: UnsafePointer<Double>, _ ldb: Int, _ beta: Double,
+    _ c: UnsafeMutablePointer<Double>, _ ldc: Int
+  ) { blasProduct(transposeA, transposeB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc) }
+
   /// None: float64 serves checks and references, where OpenBLAS is fast enough.
   public static func ownProduct(
     _ precision: ProductPrecision, _ transposeA: Bool, _ transposeB: Bool, _ m: Int, _ n: Int,

@@ -5,11 +5,14 @@ import Testing
 @testable import ClipModels
 
 /// Alone in the process: they switch its deterministic mode.
-@Suite("texts in deterministic mode", .serialized)
+@Suite("texts beside others", .serialized)
 struct ProcessWideTextTests {
-  @Test("I11: a text's features have the same bits whatever stands beside it")
-  func batches() throws {
-    BLAS.isDeterministic = true
+  /// Kilpi's own products need no mode for it.
+  static let modes = ProductKernels.areOwn ? [true, false] : [true]
+
+  @Test("I11: a text's features have the same bits whatever stands beside it", arguments: modes)
+  func batches(isDeterministic: Bool) throws {
+    BLAS.isDeterministic = isDeterministic
     defer { BLAS.isDeterministic = false }
     let model = try ClipModel.random(
       ClipConfiguration(

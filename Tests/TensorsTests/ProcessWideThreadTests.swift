@@ -110,6 +110,35 @@ struct ProcessWideThreadTests {
     #expect(agrees)
   }
 
+  @Test("with a causal mask, what follows a token changes no bit of it or of its gradient")
+  func laterTokens() throws {
+    guard ProductKernels.areOwn else {
+      print("skipped: OpenBLAS's last bits depend on the number of tokens")
+      return
+    }
+    var stream = RandomSource(seed: 44).stream(.script)
+    let whole = try Tensor.randomNormal([3, 77, 3 * 32], stream: &stream)
+    let seed = try Tensor.randomNormal([3, 77, 32], stream: &stream)
+    func bits(_ tokens: Int, of length: Int) throws -> [[UInt32]] {
+      let qkv = try whole.narrowed(1, start: 0, length: length).cloned().setRequiresGradient(true)
+      let mixed = try Tensor.attention(qkv, heads: 2, isCausal: true)
+      // The later tokens' results are read by nobody.
+      let read = try mixed.narrowed(1, start: 0, length: tokens)
+      let slope = try seed.narrowed(1, start: 0, length: tokens)
+      let gradient = try Tensor.gradients(of: (read * slope).sum(), with: [qkv])[0]
+      return try [read, gradient.narrowed(1, start: 0, length: tokens)].map {
+        try $0.floats().map { ($0 + 0).bitPattern }  // one zero for both signs
+      }
+    }
+    for tokens in [1, 7, 16, 33] {
+      let alone = try bits(tokens, of: tokens)
+      for length in [tokens + 1, 40, 77] {
+        let agrees = try bits(tokens, of: length) == alone
+        #expect(agrees, "\(tokens) of \(length)")
+      }
+    }
+  }
+
   @Test("ten thousand small products from the pool agree with a serial reference")
   func manyProducts() throws {
     let threads = WorkerPool.threads

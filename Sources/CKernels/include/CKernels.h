@@ -40,6 +40,10 @@ const char *kilpi_gemm_name(kilpi_gemm_kind kind);
 bool kilpi_gemm(kilpi_gemm_kind kind, bool transpose_a, bool transpose_b, size_t m, size_t n,
                 size_t k, float alpha, const float *a, size_t lda, const float *b, size_t ldb, float beta,
                 float *c, size_t ldc);
+/* The same, bit for bit, on the calling thread: for products within a task. */
+bool kilpi_gemm_here(kilpi_gemm_kind kind, bool transpose_a, bool transpose_b, size_t m, size_t n,
+                     size_t k, float alpha, const float *a, size_t lda, const float *b, size_t ldb,
+                     float beta, float *c, size_t ldc);
 
 /* ---- threads.c: one pool; a task runs to its end, the call returns when all have ---- */
 typedef void (*kilpi_task)(void *context, size_t index);
@@ -120,7 +124,8 @@ typedef struct {
   void kilpi_sign_step_##S(T *x, const T *g, const T *lo, const T *hi, T step, size_t n);            \
   /* softmax(scale * s [+ causal mask]) in place, s [rows, n] with row stride ld */                  \
   void kilpi_attention_softmax_##S(T *s, size_t rows, size_t n, T scale, bool causal);               \
-  void kilpi_attention_softmax_gradient_##S(const T *p, T *dp, size_t rows, size_t n, T scale);      \
+  void kilpi_attention_softmax_gradient_##S(const T *p, T *dp, size_t rows, size_t n, T scale,       \
+                                            bool causal);                                            \
   /* sum of squares, in double */                                                                   \
   double kilpi_sum_of_squares_##S(const T *x, size_t n);                                             \
   /* first index whose value is not finite, or n */                                                  \

@@ -60,7 +60,9 @@ struct TextTransformer: TextEncoder {
     let places = try (0..<samples).map { row in
       try place(values[row * length..<(row + 1) * length], row: row)
     }
-    if BLAS.isDeterministic, style.isCausal, observe == nil, Set(places).count > 1 {
+    if BLAS.isDeterministic, !ProductKernels.areOwn, style.isCausal, observe == nil,
+      Set(places).count > 1
+    {
       return try byLength(ids, places, options)
     }
     let kept = style.isCausal ? (places.max() ?? 0) + 1 : length
@@ -88,8 +90,8 @@ struct TextTransformer: TextEncoder {
     return try projectionBias.map { try features + $0 } ?? features
   }
 
-  /// Texts of one length at a time: attention sums over the batch's length, so that last bits
-  /// depend on the longest text beside one.
+  /// Texts of one length at a time: OpenBLAS's sums over the batch's length have other last bits than
+  /// those over a text's own, unlike Kilpi's products.
   private func byLength(
     _ ids: Tensor, _ places: [Int], _ options: EncodingOptions
   ) throws -> Tensor {

@@ -52,12 +52,12 @@ import Testing
   /// `alpha · A · B + beta · C`, operands stored as they are or transposed; nil without the kernel.
   private func multiply(
     _ kind: kilpi_gemm_kind, _ a: Matrix, _ b: Matrix, _ c: Matrix, stored: (Bool, Bool),
-    alpha: Float = 1, beta: Float = 0
+    alpha: Float = 1, beta: Float = 0, here: Bool = false
   ) -> Matrix? {
     let (left, right) = (stored.0 ? a.transposed : a, stored.1 ? b.transposed : b)
     var result = c
     let done = result.values.withUnsafeMutableBufferPointer { target in
-      kilpi_gemm(
+      (here ? kilpi_gemm_here : kilpi_gemm)(
         kind, stored.0, stored.1, a.rows, b.columns, a.columns, alpha, left.values, left.stride,
         right.values, right.stride, beta, target.baseAddress, c.stride)
     }
@@ -138,6 +138,35 @@ import Testing
       let agrees = (0..<count).allSatisfy { bits(found, $0) == bits(reference, first + $0) }
       #expect(agrees, "\(count) rows")
     }
+  }
+
+  @Test("a product within a task has the same bits as one over the pool", arguments: kernels, rows)
+  func here(kernel: Kernel, row: Row) throws {
+    guard kilpi_gemm_name(kernel.kind) != nil else { return }
+    let (a, b) = (Matrix(row.m, row.k, salt: 1), Matrix(row.k, row.n, salt: 2))
+    let c = Matrix(row.m, row.n, salt: 3)
+    for stored in [(false, false), (true, false), (false, true), (true, true)] {
+      for beta in [Float(0), 0.25] {
+        let pooled = try #require(multiply(kernel.kind, a, b, c, stored: stored, beta: beta))
+        let found = try #require(
+          multiply(kernel.kind, a, b, c, stored: stored, beta: beta, here: true))
+        #expect(found.values.map(\.bitPattern) == pooled.values.map(\.bitPattern), "\(stored)")
+      }
+    }
+  }
+
+  @Test("float32 products have the same bits with AVX2 and with AVX-512", arguments: rows)
+  func instructionSets(row: Row) throws {
+    guard kilpi_gemm_name(KILPI_GEMM_F32).map({ String(cString: $0) }) == "AVX-512" else {
+      print("skipped: this processor has no AVX-512")
+      return
+    }
+    let (a, b) = (Matrix(row.m, row.k, salt: 1), Matrix(row.k, row.n, salt: 2))
+    let c = Matrix(row.m, row.n, salt: 3)
+    let found = try [KILPI_GEMM_F32, KILPI_GEMM_F32_AVX2].map { kind in
+      try #require(multiply(kind, a, b, c, stored: (false, true), alpha: 0.7, beta: 0.25))
+    }
+    #expect(found[0].values.map(\.bitPattern) == found[1].values.map(\.bitPattern))
   }
 
   @Test("a product of several slabs has the bits of its rows alone", arguments: kernels)
