@@ -15,7 +15,7 @@ typedef struct {
   size_t tile_rows, tile_columns; /* the tile of C that stays in registers */
   size_t pair;                    /* elements of k in a unit: 1, or 2 for bfloat16 */
   /* Packs `lines` rows of A or columns of B, `steps` elements of k each, into units[step][height]; what
-     is beyond steps becomes 0, vectors without a line stay as they are. `across`: neighbouring lines are neighbours in memory (else
+     is beyond steps becomes 0, lanes without a line hold anything. `across`: neighbouring lines are neighbours in memory (else
      neighbouring steps are), `stride` is the distance of the others. May write 64 bytes too much. */
   void (*pack)(const float *source, size_t stride, bool across, size_t lines, size_t steps, float *units,
                size_t height);
