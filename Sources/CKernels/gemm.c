@@ -245,12 +245,15 @@ const char *kilpi_gemm_name(kilpi_gemm_kind kind) {
   return kernel ? kernel->name : NULL;
 }
 
+/* The parameters of the two calls. */
+#define PRODUCT                                                                                      \
+  {.kernel = kernel_of(kind), .transpose_a = transpose_a, .transpose_b = transpose_b, .m = m, .n = n,  \
+   .k = k, .alpha = alpha, .beta = beta, .a = a, .b = b, .c = c, .lda = lda, .ldb = ldb, .ldc = ldc}
+
 bool kilpi_gemm(kilpi_gemm_kind kind, bool transpose_a, bool transpose_b, size_t m, size_t n,
                 size_t k, float alpha, const float *a, size_t lda, const float *b, size_t ldb, float beta,
                 float *c, size_t ldc) {
-  product p = {.kernel = kernel_of(kind), .transpose_a = transpose_a, .transpose_b = transpose_b,
-               .m = m, .n = n, .k = k, .alpha = alpha, .beta = beta, .a = a, .b = b, .c = c,
-               .lda = lda, .ldb = ldb, .ldc = ldc};
+  product p = PRODUCT;
   if (!p.kernel || k == 0) return false;
   if (m == 0 || n == 0) return true;
   if (m > GEMM_ROWS) return multiply_tall(&p);
@@ -261,9 +264,7 @@ bool kilpi_gemm(kilpi_gemm_kind kind, bool transpose_a, bool transpose_b, size_t
 bool kilpi_gemm_here(kilpi_gemm_kind kind, bool transpose_a, bool transpose_b, size_t m, size_t n,
                      size_t k, float alpha, const float *a, size_t lda, const float *b, size_t ldb,
                      float beta, float *c, size_t ldc) {
-  product p = {.kernel = kernel_of(kind), .transpose_a = transpose_a, .transpose_b = transpose_b,
-               .m = m, .n = n, .k = k, .alpha = alpha, .beta = beta, .a = a, .b = b, .c = c,
-               .lda = lda, .ldb = ldb, .ldc = ldc};
+  product p = PRODUCT;
   if (!p.kernel || k == 0) return false;
   if (m == 0 || n == 0) return true;
   p.share = parts(n, p.kernel->tile_columns);

@@ -15,8 +15,10 @@ typedef struct {
   size_t tile_rows, tile_columns; /* the tile of C that stays in registers */
   size_t pair;                    /* elements of k in a unit: 1, or 2 for bfloat16 */
   /* Packs `lines` rows of A or columns of B, `steps` elements of k each, into units[step][height]; what
-     is beyond steps becomes 0, lanes without a line hold anything. `across`: neighbouring lines are neighbours in memory (else
-     neighbouring steps are), `stride` is the distance of the others. May write 64 bytes too much. */
+     is beyond steps becomes 0, lanes without a line hold anything, and a vector without any line is not
+     written: `tile` reads one vector of B where `columns` fit in it. `across`: neighbouring lines are
+     neighbours in memory (else neighbouring steps are), `stride` is the distance of the others. Writes
+     up to 60 bytes beyond where `height` is no multiple of a vector. */
   void (*pack)(const float *source, size_t stride, bool across, size_t lines, size_t steps, float *units,
                size_t height);
   /* C[rows, columns] = alpha * A * B + beta * C over `units` packed units; beta == 0 never reads C. */

@@ -1,7 +1,6 @@
 /* Products of float32 matrices whose operands are rounded to bfloat16 while they are packed; sums are
    float32. A unit is a pair of neighbours along k, as vdpbf16ps takes them. */
 #include "gemm.h"
-#include <string.h>
 #if defined(__x86_64__)
 #include <immintrin.h>
 #pragma clang attribute push(__attribute__((target("arch=x86-64-v4,avx512bf16"))), apply_to = function)

@@ -1,6 +1,5 @@
 /* Float32 products with AVX2 and FMA: tiles of 6 x 16. */
 #include "gemm.h"
-#include <string.h>
 #if defined(__x86_64__)
 #include <immintrin.h>
 #pragma clang attribute push(__attribute__((target("arch=x86-64-v3"))), apply_to = function)

@@ -1,6 +1,5 @@
 /* Float32 products with AVX-512: tiles of 14 x 32. */
 #include "gemm.h"
-#include <string.h>
 #if defined(__x86_64__)
 #include <immintrin.h>
 #pragma clang attribute push(__attribute__((target("arch=x86-64-v4"))), apply_to = function)

@@ -113,8 +113,9 @@ static void *take(size_t size, size_t index, bool *fresh) {
 }
 
 void *kilpi_storage_allocate(size_t bytes) {
-  size_t index = 0, size = size_of(bytes, &index);
   long long cap = capacity();
+  if (bytes > (size_t)cap) return NULL;
+  size_t index = 0, size = size_of(bytes, &index);
   if (atomic_load(&live) + (long long)size > cap) return NULL;
   if (atomic_load(&failing) >= 0 && atomic_fetch_sub(&failing, 1) == 0) return NULL;
   bool fresh;
@@ -145,11 +146,11 @@ void kilpi_storage_free(void *memory, size_t bytes) {
   size_t index = 0, size = size_of(bytes, &index);
   atomic_fetch_sub(&live, (long long)size);
   pthread_mutex_lock(&lock);
-  bool keep = atomic_load(&pooled) + (long long)size <= bound();
   if (kilpi_region_owns(memory)) {
     kilpi_region_give(memory);
-    if (!keep) kilpi_region_release(memory);
-  } else if (size < LARGE && keep) {
+    long long excess = small + (long long)kilpi_region_idle_bytes() - bound();
+    if (excess > 0) kilpi_region_release(memory, (size_t)excess);
+  } else if (size < LARGE && atomic_load(&pooled) + (long long)size <= bound()) {
     block *one = memory;
     one->next = pool[index];
     pool[index] = one;

@@ -1,4 +1,5 @@
 import CKernels
+import Kernels
 import TestSupport
 import Tensors
 import Testing
@@ -99,6 +100,58 @@ struct ProcessWideRegionTests {
     high.free()
   }
 
+  @Test("the meter never tells less than what is resident", arguments: [5, 6])
+  func meterBounds(_ seed: UInt64) throws {
+    MemoryMeter.trim()
+    defer { MemoryMeter.limit = 0 }
+    guard let resident = SystemMemory.resident else {
+      print("skipped: the system does not tell what is resident")
+      return
+    }
+    let live = MemoryMeter.liveBytes
+    var stream = RandomSource(seed: seed).stream(.script)
+    func draw(_ count: Int) -> Int { Int(stream.next() % UInt64(count)) }
+    var held: [Block] = []
+    for step in 0..<300 {
+      // A bound of what is kept that is often passed, so that backed and returned pages lie mixed.
+      if step % 50 == 0 { MemoryMeter.limit = live + ((64 + draw(400)) << 20) }
+      if draw(20) == 0 { MemoryMeter.trim() }
+      let bytes = (1 + draw(16)) << 20
+      if held.count < 8 || draw(2) == 0, MemoryMeter.liveBytes + bytes <= MemoryMeter.limit {
+        held.append(try Block(bytes, mark: 7))
+      } else if !held.isEmpty {
+        held.remove(at: draw(held.count)).free()
+      }
+      let grown = try #require(SystemMemory.resident) - resident
+      let told = MemoryMeter.liveBytes - live + MemoryMeter.pooledBytes
+      // The system counts in portions of some pages a thread.
+      #expect(grown <= told + (4 << 20), "\(step)")
+    }
+    for block in held { block.free() }
+  }
+
+  @Test("threads take and free blocks at once")
+  func threads() throws {
+    let before = MemoryMeter.liveBytes
+    WorkerPool.run(tasks: 64) { task in
+      var held: [(memory: UnsafeMutableRawPointer, bytes: Int)] = []
+      for step in 0..<60 {
+        let bytes = (1 << 15) + (task * 7919 + step * 104_729) % 400_000
+        guard let memory = kilpi_storage_allocate(bytes) else { continue }
+        memory.initializeMemory(as: UInt8.self, repeating: UInt8(task), count: bytes)
+        held.append((memory, bytes))
+        if step % 3 == 2 {
+          let block = held.remove(at: step % held.count)
+          let bytes = UnsafeRawBufferPointer(start: block.memory, count: block.bytes)
+          precondition(bytes.allSatisfy { $0 == UInt8(task) })
+          kilpi_storage_free(block.memory, block.bytes)
+        }
+      }
+      for block in held { kilpi_storage_free(block.memory, block.bytes) }
+    }
+    #expect(MemoryMeter.liveBytes == before)
+  }
+
   @Test("a request takes the hole that fits it best, whatever was freed last", arguments: [0, 1])
   func bestFit(_ order: Int) throws {
     MemoryMeter.trim()
@@ -125,7 +178,7 @@ struct ProcessWideRegionTests {
     }
   }
 
-  @Test("beyond the bound of what is kept, freed blocks go back at once")
+  @Test("beyond the bound of what is kept, the excess goes back at once, and no more")
   func bound() throws {
     MemoryMeter.trim()
     MemoryMeter.limit = MemoryMeter.liveBytes + (64 << 20)
@@ -136,5 +189,6 @@ struct ProcessWideRegionTests {
       block.free()
       #expect(MemoryMeter.pooledBytes <= kept)
     }
+    #expect(MemoryMeter.pooledBytes > kept - (1 << 16))
   }
 }

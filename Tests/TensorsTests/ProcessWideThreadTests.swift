@@ -155,7 +155,7 @@ struct ProcessWideThreadTests {
         WorkerPool.run(tasks: count) { index in
           let left = memory.source + index % 16 * size * size
           let right = memory.source + index / 16 % 16 * size * size
-          Float.blasProduct(
+          Float.taskProduct(
             false, index % 2 == 1, size, size, size, 1, left, size, right, size, 0,
             memory.target + index * size * size, size)
         }

@@ -16,7 +16,7 @@ int64_t kilpi_storage_pooled_bytes(void); /* freed, kept for reuse */
 int64_t kilpi_storage_peak_bytes(void);   /* largest `live` since the last reset */
 void kilpi_storage_reset_peak(void);
 int64_t kilpi_storage_allocations(void);  /* blocks handed out so far */
-int64_t kilpi_storage_system_allocations(void); /* of these, asked from the system */
+int64_t kilpi_storage_system_allocations(void); /* of these, not whole from what was kept */
 void kilpi_storage_trim(void);            /* gives pooled blocks back to the system */
 void kilpi_storage_set_limit(int64_t bytes);      /* cap on live and pooled bytes; 0: the machine's memory */
 int64_t kilpi_storage_limit(void);
@@ -40,7 +40,8 @@ const char *kilpi_gemm_name(kilpi_gemm_kind kind);
 bool kilpi_gemm(kilpi_gemm_kind kind, bool transpose_a, bool transpose_b, size_t m, size_t n,
                 size_t k, float alpha, const float *a, size_t lda, const float *b, size_t ldb, float beta,
                 float *c, size_t ldc);
-/* The same, bit for bit, on the calling thread: for products within a task. */
+/* The same, bit for bit, on the calling thread: for products within a task. After an interrupt C is
+   incomplete here, too. */
 bool kilpi_gemm_here(kilpi_gemm_kind kind, bool transpose_a, bool transpose_b, size_t m, size_t n,
                      size_t k, float alpha, const float *a, size_t lda, const float *b, size_t ldb,
                      float beta, float *c, size_t ldc);

@@ -60,9 +60,8 @@ struct TextTransformer: TextEncoder {
     let places = try (0..<samples).map { row in
       try place(values[row * length..<(row + 1) * length], row: row)
     }
-    if BLAS.isDeterministic, !ProductKernels.areOwn, style.isCausal, observe == nil,
-      Set(places).count > 1
-    {
+    let isIndependent = ProductKernels.areOwn && tokens.dtype == .float32
+    if BLAS.isDeterministic, !isIndependent, style.isCausal, observe == nil, Set(places).count > 1 {
       return try byLength(ids, places, options)
     }
     let kept = style.isCausal ? (places.max() ?? 0) + 1 : length

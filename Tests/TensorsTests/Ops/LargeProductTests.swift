@@ -1,4 +1,5 @@
 import CKernels
+import Glibc
 import Testing
 
 /// Kilpi's own product kernels against the same sums in float64, and the bits they promise.
@@ -152,6 +153,55 @@ import Testing
           multiply(kernel.kind, a, b, c, stored: stored, beta: beta, here: true))
         #expect(found.values.map(\.bitPattern) == pooled.values.map(\.bitPattern), "\(stored)")
       }
+    }
+  }
+
+  @Test("nothing beyond an operand is read or written", arguments: kernels)
+  func edges(kernel: Kernel) throws {
+    guard kilpi_gemm_name(kernel.kind) != nil else { return }
+    // Each operand ends where a page that nobody may touch begins.
+    let page = sysconf(Int32(_SC_PAGESIZE))
+    let room = 8 * page
+    let regions = try (0..<3).map { _ in
+      let start = try #require(
+        mmap(nil, room + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0))
+      try #require(mprotect(start + room, page, PROT_NONE) == 0)
+      return start
+    }
+    defer { for region in regions { munmap(region, room + page) } }
+    func ending(_ index: Int, _ count: Int) -> UnsafeMutablePointer<Float> {
+      let start = (regions[index] + room).assumingMemoryBound(to: Float.self) - count
+      start.update(repeating: 1, count: count)
+      return start
+    }
+    let sizes = [1, 2, 7, 15, 16, 17, 31, 33, 65]
+    for m in sizes {
+      for n in sizes {
+        for k in sizes {
+          let (a, b, c) = (ending(0, m * k), ending(1, k * n), ending(2, m * n))
+          for stored in [(false, false), (true, false), (false, true), (true, true)] {
+            for multiply in [kilpi_gemm, kilpi_gemm_here] {
+              c.update(repeating: .nan, count: m * n)
+              let done = multiply(
+                kernel.kind, stored.0, stored.1, m, n, k, 1, a, stored.0 ? m : k, b,
+                stored.1 ? k : n, 0, c, n)
+              let isRight = (0..<m * n).allSatisfy { c[$0] == Float(k) }
+              #expect(done && isRight, "\(m) x \(n) x \(k), \(stored)")
+            }
+          }
+        }
+      }
+    }
+  }
+
+  @Test("a product without rows or columns does nothing, one without terms is refused")
+  func empty() {
+    for multiply in [kilpi_gemm, kilpi_gemm_here] where kilpi_gemm_name(KILPI_GEMM_F32) != nil {
+      var c: [Float] = [3]
+      #expect(multiply(KILPI_GEMM_F32, false, false, 0, 1, 1, 1, [1], 1, [1], 1, 0, &c, 1))
+      #expect(multiply(KILPI_GEMM_F32, false, false, 1, 0, 1, 1, [1], 1, [1], 1, 0, &c, 1))
+      #expect(!multiply(KILPI_GEMM_F32, false, false, 1, 1, 0, 1, [1], 1, [1], 1, 0, &c, 1))
+      #expect(c == [3])
     }
   }
 
