@@ -3,9 +3,12 @@
    a bound: small ones by size class, large ones as runs of pages (region.c). */
 #include "CKernels.h"
 #include "region.h"
+#include <limits.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 /* Blocks from here on are runs of pages. */
@@ -17,6 +20,10 @@ typedef struct block { struct block *next; } block;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static block *pool[CLASSES];
 static long long small = 0; /* bytes of the pool's blocks */
+/* The C library keeps what small blocks and Lua's strings have freed; after every 64 MB of fresh pages
+   it gives that back, so that both together do not take twice the cap. */
+#define TIDY ((size_t)64 << 20)
+static size_t grown = 0;
 static atomic_llong live = 0, pooled = 0, peak = 0, limit = 0, allocations = 0, system_allocations = 0;
 static atomic_llong failing = -1;
 
@@ -43,10 +50,34 @@ static long long machine(void) {
   return known;
 }
 
+/* Half of the addresses, where they are limited: the rest of the program ends when it gets none. */
+static long long addresses(void) {
+  struct rlimit known;
+  if (getrlimit(RLIMIT_AS, &known) != 0 || known.rlim_cur >= (rlim_t)LLONG_MAX) return LLONG_MAX;
+  return (long long)(known.rlim_cur / 2);
+}
+
 /* What may be in use at once. */
 static long long capacity(void) {
+  static atomic_llong most = 0;
+  if (atomic_load(&most) == 0) atomic_store(&most, addresses());
   long long cap = atomic_load(&limit);
-  return cap > 0 ? cap : machine();
+  if (cap <= 0) cap = machine();
+  return cap < atomic_load(&most) ? cap : atomic_load(&most);
+}
+
+static _Atomic(void *) neighbour_context = NULL;
+static int64_t (*_Atomic neighbour)(void *) = NULL;
+
+void kilpi_storage_set_neighbour(int64_t (*bytes)(void *context), void *context) {
+  atomic_store(&neighbour, NULL);
+  atomic_store(&neighbour_context, context);
+  atomic_store(&neighbour, bytes);
+}
+
+static long long capacity_beside_neighbour(void) {
+  int64_t (*bytes)(void *) = atomic_load(&neighbour);
+  return capacity() - (bytes ? bytes(atomic_load(&neighbour_context)) : 0);
 }
 
 static long long bound(void) { return capacity() / 4; }
@@ -113,8 +144,8 @@ static void *take(size_t size, size_t index, bool *fresh) {
 }
 
 void *kilpi_storage_allocate(size_t bytes) {
-  long long cap = capacity();
-  if (bytes > (size_t)cap) return NULL;
+  long long cap = capacity_beside_neighbour();
+  if (cap < 0 || bytes > (size_t)cap) return NULL;
   size_t index = 0, size = size_of(bytes, &index);
   if (atomic_load(&live) + (long long)size > cap) return NULL;
   if (atomic_load(&failing) >= 0 && atomic_fetch_sub(&failing, 1) == 0) return NULL;
@@ -130,6 +161,10 @@ void *kilpi_storage_allocate(size_t bytes) {
   if (found && fresh && atomic_load(&live) + atomic_load(&pooled) + (long long)size > cap) {
     trim();
     count_pooled();
+  }
+  if (found && fresh && (grown += size) >= TIDY) {
+    grown = 0;
+    malloc_trim(0);
   }
   pthread_mutex_unlock(&lock);
   if (!found) return NULL;

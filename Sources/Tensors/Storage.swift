@@ -81,6 +81,25 @@ public enum MemoryMeter {
       }, box)
   }
 
+  /// Sets what tells how much of the cap something else takes, such as scripts' own data.
+  ///
+  /// It runs at every request, on the thread that allocates; nil: nothing.
+  public static func setNeighbour(_ bytes: (() -> Int)?) {
+    guard let bytes else { return kilpi_storage_set_neighbour(nil, nil) }
+    // Kept for good: a process sets it once.
+    let box = Unmanaged.passRetained(NeighbourBox(bytes)).toOpaque()
+    kilpi_storage_set_neighbour(
+      { context in
+        guard let context else { return 0 }
+        return Int64(Unmanaged<NeighbourBox>.fromOpaque(context).takeUnretainedValue().bytes())
+      }, box)
+  }
+
+  private final class NeighbourBox {
+    let bytes: () -> Int
+    init(_ bytes: @escaping () -> Int) { self.bytes = bytes }
+  }
+
   private final class ReclaimerBox {
     let reclaim: () -> Void
     init(_ reclaim: @escaping () -> Void) { self.reclaim = reclaim }

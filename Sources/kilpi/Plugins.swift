@@ -39,7 +39,12 @@ enum Plugins {
     state.releasePool = { MemoryMeter.trim() }
     state.setMemoryLimit(cap)
     // Tensors get what Lua's own blocks leave: past it a collection is tried, then the call fails.
-    if let cap { MemoryMeter.limit = cap - cap / 20 }
+    // Half of what tensors may never have is Lua's to work with, whatever its data take: a session
+    // without it could not even run `t = nil`.
+    if let cap {
+      MemoryMeter.limit = cap - cap / 20
+      MemoryMeter.setNeighbour { [unowned state] in max(0, state.memory.bytes - cap / 40) }
+    }
     MemoryMeter.setReclaimer { [unowned state] in state.collect() }
     let fair = try team.threads()
     if let threads = plan.threads ?? fair { WorkerPool.threads = threads }
@@ -65,7 +70,10 @@ enum Plugins {
   }
 
   /// Undoes what `attach` installed outside the state, before it closes.
-  static func detach() { MemoryMeter.setReclaimer(nil) }
+  static func detach() {
+    MemoryMeter.setReclaimer(nil)
+    MemoryMeter.setNeighbour(nil)
+  }
 
   private static func memoryCap(_ plan: RunPlan) -> Int? { plan.memory ?? MemoryCap.standard }
 }

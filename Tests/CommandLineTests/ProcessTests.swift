@@ -56,6 +56,58 @@ import Testing
     #expect(result.error == "" && result.status == 0)
   }
 
+  @Test(
+    "where addresses are limited, small tensors are refused, too, and leave the program its own")
+  func limitedAddressesSmall() throws {
+    let code = """
+      print(pcall(function()
+        local held = {}
+        for i = 1, 1000000 do held[i] = tensor.ones{3000} end
+      end))
+      print(#clip.tokenize("a dog"))
+      """
+    let script = try Executable.file("small.lua", Array(code.utf8))
+    let result = try Executable.shell("ulimit -v 1200000; $KILPI run \(script)")
+    #expect(result.output.contains("tensor.ones: not enough memory for 11.7 KB"))
+    #expect(result.output.hasSuffix("\n1\n"))
+    #expect(result.error == "" && result.status == 0)
+  }
+
+  @Test("at the cap, with much data of Lua's beside tensors, the session can still release them")
+  func fullSession() throws {
+    let lines = """
+      s, t = {}, {}
+      for i = 1, 400 do s[i] = string.rep("x", 100000) .. i end
+      for i = 1, 1000 do t[i] = tensor.ones{1000000} end
+      #t > 10
+      t = nil
+      tensor.ones{20000000}:sum():item()
+      """
+    let result = try Executable.run(["--memory", "300M", "-i"], input: lines)
+    #expect(result.error.contains("tensor.ones: not enough memory for 3.8 MB"))
+    #expect(result.output.contains("true\n") && result.output.contains("20000000.0\n"))
+  }
+
+  @Test("the cap holds for what is resident, small tensors and strings before large ones")
+  func capOfResident() throws {
+    let code = """
+      local function fill(make) local held = {}; pcall(function()
+        for i = 1, 100000 do held[i] = make(i) end
+      end) end
+      fill(function() return tensor.ones{15000} end)
+      collectgarbage()
+      fill(function(i) return string.rep("x", 90000) .. i end)
+      collectgarbage()
+      fill(function() return tensor.ones{1000000} end)
+      print(tonumber(io.open("/proc/self/status"):read("a"):match("VmHWM:%s*(%d+)")) // 1024)
+      """
+    let script = try Executable.file("resident.lua", Array(code.utf8))
+    let result = try Executable.run(["--memory", "400M", "run", script])
+    // The program itself takes 25 MB in the optimised build; freed blocks may stay for 64 MB.
+    let peak = try #require(Int(result.output.trimmingCharacters(in: .newlines)))
+    #expect(peak > 300 && peak < 400 + 64 + 80)
+  }
+
   @Test func picturesAreHalfBlocksOrALine() throws {
     let code = "image.show(tensor.zeros{3, 2, 2})"
     #expect(try Executable.run(["-e", code]).output == "<image 3x2x2>\n")
