@@ -30,7 +30,7 @@ extension Float: KernelScalar {
     _ a: UnsafePointer<Float>, _ lda: Int, _ b: UnsafePointer<Float>, _ ldb: Int, _ beta: Float,
     _ c: UnsafeMutablePointer<Float>, _ ldc: Int
   ) {
-    if ProductKernels.areOwn, k > 0,
+    if ProductKernels.areOwn,
       kilpi_gemm_here(
         ProductKernels.float32Kind, transposeA, transposeB, m, n, k, alpha, a, lda, b, ldb, beta, c,
         ldc)

@@ -73,11 +73,11 @@ public enum MemoryMeter {
   public static func setReclaimer(_ reclaim: (() -> Void)?) {
     guard let reclaim else { return kilpi_storage_set_reclaimer(nil, nil) }
     // Kept for good: a process sets it once.
-    let box = Unmanaged.passRetained(ReclaimerBox(reclaim)).toOpaque()
+    let box = Unmanaged.passRetained(CallbackBox(reclaim)).toOpaque()
     kilpi_storage_set_reclaimer(
       { context in
         guard let context else { return }
-        Unmanaged<ReclaimerBox>.fromOpaque(context).takeUnretainedValue().reclaim()
+        Unmanaged<CallbackBox<Void>>.fromOpaque(context).takeUnretainedValue().run()
       }, box)
   }
 
@@ -87,22 +87,18 @@ public enum MemoryMeter {
   public static func setNeighbour(_ bytes: (() -> Int)?) {
     guard let bytes else { return kilpi_storage_set_neighbour(nil, nil) }
     // Kept for good: a process sets it once.
-    let box = Unmanaged.passRetained(NeighbourBox(bytes)).toOpaque()
+    let box = Unmanaged.passRetained(CallbackBox(bytes)).toOpaque()
     kilpi_storage_set_neighbour(
       { context in
         guard let context else { return 0 }
-        return Int64(Unmanaged<NeighbourBox>.fromOpaque(context).takeUnretainedValue().bytes())
+        return Int64(Unmanaged<CallbackBox<Int>>.fromOpaque(context).takeUnretainedValue().run())
       }, box)
   }
 
-  private final class NeighbourBox {
-    let bytes: () -> Int
-    init(_ bytes: @escaping () -> Int) { self.bytes = bytes }
-  }
-
-  private final class ReclaimerBox {
-    let reclaim: () -> Void
-    init(_ reclaim: @escaping () -> Void) { self.reclaim = reclaim }
+  /// What C hands back to a call of ours.
+  private final class CallbackBox<Result> {
+    let run: () -> Result
+    init(_ run: @escaping () -> Result) { self.run = run }
   }
 
   /// Starts a new peak measurement.
