@@ -28,6 +28,7 @@ public enum KilpiCatalog {
       types: [EvalLibrary.reportType, EvalLibrary.comparisonType, RetrievalEntries.reportType]),
     Module(library: PlotLibrary.library),
     Module(library: JSONLibrary.library, types: [JSONLibrary.nullType]),
+    Module(library: ErrorsLibrary.library),
     Module(library: DisplayLibrary.library),
   ]
 }

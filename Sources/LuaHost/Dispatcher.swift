@@ -55,7 +55,7 @@ extension LuaState {
   }
 
   /// Pushes the value that a Swift error is for Lua: the original one of an error that came from
-  /// Lua, else an error object with position, kind and traceback.
+  /// Lua, else its text with the position in front; kind, cause and traceback are kept beside.
   func pushError(_ error: any Error, on lua: OpaquePointer, from callable: Callable?) {
     guard lua_checkstack(lua, 20) != 0 else {
       lua_settop(lua, 0)
@@ -67,25 +67,20 @@ extension LuaState {
     {
       return
     }
-    let object = ErrorObject(error, name: callable?.name ?? "")
-    if object.kind == .interrupted { kilpi_note_interrupt(lua) }
-    if !object.hasPosition {
+    var record = RaisedError(error, name: callable?.name ?? "")
+    if record.kind == .interrupted { kilpi_note_interrupt(lua) }
+    if !record.hasPosition {
       luaL_where(lua, callable == nil ? 0 : 1)
-      object.message = string(lua, -1).display + object.message
+      record.message = string(lua, -1).display + record.message
       kilpi_lua_pop(lua, 1)
     }
-    if object.traceback.isEmpty {
+    if record.traceback.isEmpty {
       luaL_traceback(lua, lua, nil, 0)
-      object.traceback = tracebackText(lua)
+      record.traceback = tracebackText(lua)
       kilpi_lua_pop(lua, 1)
     }
-    let stack = LuaStack(state: self, lua: lua)
-    do {
-      try stack.push(
-        handle: object, identity: ObjectIdentifier(ErrorObject.self), keeping: [])
-    } catch {
-      push(object.message, on: lua)
-    }
+    raised.append(record)
+    push(record.message, on: lua)
   }
 
   /// The error on top of the stack, which is removed, as Swift's.
@@ -99,20 +94,16 @@ extension LuaState {
     let traceback = lua_type(lua, -1) == LUA_TSTRING ? tracebackText(lua) : ""
     kilpi_lua_pop(lua, 1)
     var error = LuaError(kind: .runtime, message: "", traceback: traceback)
-    if handleType(lua, -1)?.type.identity == ObjectIdentifier(ErrorObject.self),
-      let object = object(lua, -1) as? ErrorObject
-    {
-      error.kind = object.kind
-      error.message = object.message
-      error.cause = object.cause
-      error.traceback = object.traceback.isEmpty ? traceback : object.traceback
-    } else {
-      error.message = errorText(lua)
-      if status == LUA_ERRMEM { error.kind = .memory }
-      if status == LUA_ERRSYNTAX {
-        error.kind = .syntax(incomplete: error.message.hasSuffix("<eof>"))
-        error.traceback = ""
-      }
+    error.message = errorText(lua)
+    if status == LUA_ERRMEM {
+      error.kind = .memory
+    } else if status == LUA_ERRSYNTAX {
+      error.kind = .syntax(incomplete: error.message.hasSuffix("<eof>"))
+      error.traceback = ""
+    } else if lua_type(lua, -1) == LUA_TSTRING, let record = raised[error.message] {
+      error.kind = record.kind
+      error.cause = record.cause
+      if !record.traceback.isEmpty { error.traceback = record.traceback }
     }
     errorCount += 1
     error.serial = errorCount

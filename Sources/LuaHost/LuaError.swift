@@ -13,7 +13,7 @@ public struct LuaError: Error, CustomStringConvertible {
     /// The memory cap or the system refused an allocation.
     case memory
 
-    /// The word that scripts see as `err.kind`.
+    /// The word that `errors.info` gives as `kind`.
     public var name: String {
       switch self {
       case .syntax: return "syntax"

@@ -55,6 +55,8 @@ public final class LuaState {
   /// The Lua value of the last error that reached Swift, so that it can go back unchanged.
   var lastError: (serial: Int, value: LuaReference)?
   var errorCount = 0
+  /// What is known of the errors that scripts hold as text.
+  var raised = RaisedErrors()
   /// Nesting of calls from Swift into Lua.
   var depth = 0
   var pendingWarnings: [String] = []

@@ -11,7 +11,6 @@ extension LuaState {
     makeWeakTable()
     makeListMark()
     guardLongFunctions()
-    register(ErrorObject.handleType)
     register(HandleType(ClosureBox.self, name: "function", doc: ""))
     for type in catalog.types { register(type) }
     for library in catalog.libraries { try register(library) }

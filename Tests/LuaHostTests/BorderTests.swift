@@ -6,23 +6,38 @@ import Testing
 @Suite struct BorderTests {
   static let cases = [
     ScriptCase(
-      "error object", "local ok, e = pcall(fake.fail, 'x') return type(e), e.kind, e.message",
-      "userdata host fake.fail: inner sizes differ (transpose one of them?)"),
+      "error as text", "local ok, e = pcall(fake.fail, 'x') return type(e), fake.kind(e), e",
+      "string host fake.fail: inner sizes differ (transpose one of them?)"),
     ScriptCase(
-      "error object as text", "local ok, e = pcall(fake.fail, 'x') return e .. '!', 'a' .. e .. 1",
+      "string functions on an error",
+      "local ok, e = pcall(fake.fail, 'x') return #e, (e:find('sizes')), e:sub(1, 4),"
+        + " string.match(e, 'inner %a+'), ('%s|%q'):format(e, e):len()",
+      "54 18 fake inner sizes 111"),
+    ScriptCase(
+      "error joined with text",
+      "local ok, e = pcall(fake.fail, 'x') return e .. '!', 'a' .. e .. 1",
       "fake.fail: inner sizes differ (transpose one of them?)!"
         + " afake.fail: inner sizes differ (transpose one of them?)1"),
     ScriptCase(
       "place in front", "local ok, e = pcall(function() fake.fail('x') end) return e",
       "t:1: fake.fail: inner sizes differ (transpose one of them?)"),
     ScriptCase(
-      "traceback of an error object",
+      "traceback of an error",
       "local ok, e = pcall(function() fake.fail('x') end)"
-        + " return (e.traceback:match('stack traceback:\\n\\t%[C%]: in [^\\n]*'))",
+        + " return (select(2, fake.kind(e)):match('stack traceback:\\n\\t%[C%]: in [^\\n]*'))",
       "stack traceback:\n\t[C]: in function 'fake.fail'"),
-    ScriptCase("memory kind", "return select(2, pcall(fake.fail, 'memory')).kind", "memory"),
     ScriptCase(
-      "interrupted kind", "return select(2, pcall(fake.fail, 'interrupted')).kind", "interrupted"),
+      "memory kind", "return (fake.kind(select(2, pcall(fake.fail, 'memory'))))", "memory"),
+    ScriptCase(
+      "interrupted kind", "return (fake.kind(select(2, pcall(fake.fail, 'interrupted'))))",
+      "interrupted"),
+    ScriptCase(
+      "kind of an error of Lua's", "return (fake.kind(select(2, pcall(error, 'mine'))))", "nil"),
+    ScriptCase(
+      "kind after many other errors",
+      "local _, e = pcall(fake.fail, 'memory') for i = 1, 63 do pcall(fake.integer, 'x') end"
+        + " local a = fake.kind(e) pcall(fake.integer, 'x') return a, (fake.kind(e))",
+      "memory nil"),
     ScriptCase("string raised by a script", "return pcall(error, 'mine', 0)", "false mine"),
     ScriptCase(
       "string raised through a host function",
@@ -38,16 +53,23 @@ import Testing
       "local ok, e = pcall(fake.call, fake.call, fake.fail, 'x') return e",
       "fake.fail: inner sizes differ (transpose one of them?)"),
     ScriptCase(
-      "the same object through a host function",
+      "the same error through a host function",
       "local ok, e = pcall(fake.fail, 'x')"
-        + " local ok, f = pcall(fake.call, function() error(e) end) return rawequal(e, f)", "true"),
+        + " local ok, f = pcall(fake.call, function() error(e, 0) end) return rawequal(e, f)",
+      "true"),
+    ScriptCase(
+      "kind behind a place",
+      "local _, e = pcall(coroutine.wrap(function() fake.fail('memory') end))"
+        + " local _, f = pcall(function() error(e) end)"
+        + " return fake.kind(e) .. ' ' .. fake.kind(f), (fake.kind('was ' .. e))",
+      "memory memory nil"),
     ScriptCase(
       "inner error after a handled one",
       "local ok, e = pcall(fake.call, function()"
         + " pcall(fake.call, error, 'inner') error('outer', 0) end) return e", "outer"),
     ScriptCase(
-      "handler of xpcall sees the object",
-      "return (select(2, xpcall(fake.fail, function(e) return e.kind end, 'x')))", "host"),
+      "handler of xpcall knows the kind",
+      "return (select(2, xpcall(fake.fail, function(e) return (fake.kind(e)) end, 'x')))", "host"),
     ScriptCase(
       "hostile handler", "return (pcall(xpcall, fake.fail, function(e) error(e) end, 'x'))",
       "true"),
@@ -72,11 +94,12 @@ import Testing
     ScriptCase(
       "error in a coroutine",
       "local co = coroutine.create(function() fake.fail('x') end)"
-        + " local ok, e = coroutine.resume(co) return ok, e.kind", "false host"),
+        + " local ok, e = coroutine.resume(co) return ok, (fake.kind(e))", "false host"),
     ScriptCase(
       "to-be-closed variable during a host error",
       "local log = '' pcall(function() local a <close> = setmetatable({},"
-        + " {__close = function(_, e) log = e.kind end}) fake.fail('x') end) return log", "host"),
+        + " {__close = function(_, e) log = fake.kind(e) end}) fake.fail('x') end) return log",
+      "host"),
     ScriptCase(
       "callable table",
       "return fake.call(setmetatable({}, {__call = function(_, a) return a end}), 3)",
@@ -112,6 +135,17 @@ import Testing
       error.cause as? KilpiError
         == KilpiError("", "inner sizes differ", advice: "transpose one of them?"))
     #expect(error.traceback.contains("in local 'f'") || error.traceback.contains("in upvalue 'f'"))
+    bench.finish()
+  }
+
+  @Test func anErrorRaisedAgainKeepsItsKind() throws {
+    let bench = try Bench()
+    let error = try bench.failure("local ok, e = pcall(fake.fail, 'memory') error(e, 0)")
+    #expect(error.kind == .memory)
+    #expect(error.cause is KilpiError)
+    let other = try bench.failure("local ok, e = pcall(fake.fail, 'memory') error('on: ' .. e, 0)")
+    #expect(other.kind == .runtime)
+    #expect(other.message == "on: fake.fail: no room for 80 MB")
     bench.finish()
   }
 

@@ -76,6 +76,10 @@ enum FakeLibrary {
           throw KilpiError("", "inner sizes differ", advice: "transpose one of them?")
         }
       },
+      Entry("kind", "(err: string) -> string, string", doc: "Kind and traceback.") { call in
+        let raised = call.state.raisedError(try call.string(1))
+        return [raised?.kind.name, raised?.traceback]
+      },
       Entry("call", "(f: function, ...)", doc: "Calls back.") { call in
         let arguments = try call.values.dropFirst().map { $0 as any LuaConvertible }
         return try call.function(1).call(Array(arguments)).map { $0 as any LuaConvertible }

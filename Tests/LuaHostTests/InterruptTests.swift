@@ -70,7 +70,7 @@ import Testing
       let bench = try Bench()
       raiseInterrupt()
       let kind = try bench.run(
-        "local ok, e = pcall(function() while true do end end) return ok, e.kind")
+        "local ok, e = pcall(function() while true do end end) return ok, (fake.kind(e))")
       #expect(kind == ["false", "interrupted"])
       kilpi_interrupt_clear()
       bench.finish()

@@ -15,7 +15,7 @@ typedef struct kilpi_callbacks {
   int (*dispatch)(void *context, lua_State *L);
   /* Drops one reference to a host object. Runs in finalizers. */
   void (*drop)(void *object);
-  /* Pushes the error object of an interrupt. */
+  /* Pushes the error of an interrupt. */
   void (*push_interrupt)(void *context, lua_State *L);
   /* Bytes that the host holds outside Lua. */
   int64_t (*external_bytes)(void *context);

@@ -42,7 +42,7 @@ enum ClipLibrary {
       ],
       example: """
         local ok, err = pcall(clip.load, "no-such-model")
-        print(ok, err.kind)  --> false\thost
+        print(ok, errors.info(err).kind)  --> false\thost
         """
     ) { call in
       let options = try call.options(2)

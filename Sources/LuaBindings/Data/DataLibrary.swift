@@ -27,7 +27,7 @@ enum DataLibrary {
         ],
         example: """
           local ok, problem = pcall(data.open, "no/such/set")
-          print(problem.kind)  --> host
+          print(errors.info(problem).kind)  --> host
           """
       ) { call in
         let path = try call.path(1)
