@@ -40,6 +40,7 @@ let cTargets: [Target] = [
   .target(
     name: "CKernels", dependencies: ["CInterrupt"], cSettings: optimised,
     linkerSettings: [.linkedLibrary("pthread"), .linkedLibrary("m")]),
+  .target(name: "CDigest", cSettings: optimised),
   .target(
     name: "CMPI", dependencies: ["CInterrupt"], cSettings: optimised,
     linkerSettings: [.linkedLibrary("dl")]),
@@ -54,7 +55,7 @@ let cTargets: [Target] = [
 /// Floor 1: a Swift library for adversarial vision-language work; knows no Lua.
 let library: [Target] = [
   swift("Diagnostics", ["CInterrupt"]),
-  swift("Files", ["Diagnostics"]),
+  swift("Files", ["CDigest", "Diagnostics"]),
   // Beside `Training` and `Evaluation`, which take a group as an argument and know no MPI.
   swift("Processes", ["CMPI", "Diagnostics"]),
   swift("Kernels", ["CKernels", "COpenBLAS", "CInterrupt"], unchecked: true),

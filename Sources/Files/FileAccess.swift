@@ -66,6 +66,13 @@ public enum FileReader {
     }
   }
 
+  /// Gives a file another name; what stood under that name is gone.
+  public static func rename(_ path: String, to other: String) throws {
+    if Glibc.rename(path, other) != 0 {
+      throw KilpiError("", "cannot rename '\(path)': \(systemReason())")
+    }
+  }
+
   /// Makes a directory and those above it; one that stands there already is fine.
   public static func makeDirectory(_ path: String) throws {
     var prefix = path.hasPrefix("/") ? "/" : ""
@@ -214,7 +221,7 @@ public enum AtomicFile {
     return status[name + 2] != UInt8(ascii: "Z") && status[name + 2] != UInt8(ascii: "X")
   }
 
-  private static func writeAll(
+  fileprivate static func writeAll(
     _ part: UnsafeRawBufferPointer, to descriptor: Int32, path: String
   ) throws {
     var offset = 0
@@ -242,18 +249,25 @@ public enum AtomicFile {
 public final class AppendOnlyFile {
   private let descriptor: Int32
   private let path: String
+  private let identity: FileIdentity?
 
   /// Opens `path` for appending, making it if needed; `keeping` cuts it to that many bytes first.
+  ///
+  /// - Throws: `KilpiError` with path and reason; also where the file is shorter than `keeping`: it is
+  ///   never filled up.
   public init(path: String, keeping length: Int? = nil) throws {
     self.path = path
     descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o666)
     guard descriptor >= 0 else {
       throw KilpiError("", "cannot write '\(path)': \(systemReason())")
     }
-    if let length, ftruncate(descriptor, length) != 0 {
-      let reason = systemReason()
-      close(descriptor)
-      throw KilpiError("", "cannot cut '\(path)' to \(length) bytes: \(reason)")
+    identity = FileIdentity(descriptor)
+    guard let length else { return }
+    guard (0...self.length).contains(length) else {
+      throw KilpiError("", "'\(path)' has \(self.length) bytes, \(length) were recorded")
+    }
+    guard ftruncate(descriptor, length) == 0 else {
+      throw KilpiError("", "cannot cut '\(path)' to \(length) bytes: \(systemReason())")
     }
   }
 
@@ -266,11 +280,16 @@ public final class AppendOnlyFile {
   }
 
   /// Appends one record.
+  ///
+  /// - Throws: `KilpiError` when it cannot be written, or when the file no longer stands under its
+  ///   name: what is written to a removed file is lost.
   public func append(_ record: String) throws {
-    let bytes = Array(record.utf8)
-    let written = Glibc.write(descriptor, bytes, bytes.count)
-    guard written == bytes.count else {
-      throw KilpiError("", "cannot write '\(path)': \(systemReason())")
+    guard let identity, FileIdentity(path) == identity else {
+      throw KilpiError(
+        "", "cannot write '\(path)': it was removed or replaced while it was being written")
+    }
+    try Array(record.utf8).withUnsafeBytes {
+      try AtomicFile.writeAll($0, to: descriptor, path: path)
     }
   }
 }

@@ -2,9 +2,12 @@ internal import Diagnostics
 public import Files
 
 /// A run's folder: `run.json`, `metrics.jsonl`, `metrics.csv`, `log.txt`, `checkpoints/`, `model/`.
+///
+/// One process at a time owns it: see `FolderLock`.
 public final class RunFolder {
   /// Where it is.
   public let path: String
+  private let lock: FolderLock
   private var metrics: AppendOnlyFile
   private var table: AppendOnlyFile
   private let log: AppendOnlyFile
@@ -18,32 +21,81 @@ public final class RunFolder {
     public var table: Int
   }
 
+  /// Whether a run stands in a folder: its description, or a checkpoint of it.
+  static func holdsRun(_ path: String) -> Bool {
+    FileReader.exists(path + "/run.json")
+      || !((try? TrainingCheckpoint.files(in: path)) ?? []).isEmpty
+  }
+
   /// Makes the folder of a new run.
   ///
-  /// - Throws: `KilpiError` when a run stands there already.
+  /// - Throws: `KilpiError` when a run stands there already, or another process works in it.
   public static func create(_ path: String) throws -> RunFolder {
-    if FileReader.exists(path + "/run.json") {
+    func refuse() throws {
+      guard holdsRun(path) else { return }
       throw KilpiError(
         "", "a run exists in '\(path)'",
         advice: "pass resume = true to continue it, or another out")
     }
+    try refuse()
     try FileReader.makeDirectory(path + "/checkpoints")
-    return try RunFolder(path, keeping: Lengths(metrics: 0, table: 0))
+    let lock = try FolderLock(path)
+    // Another process may have begun, and ended, since.
+    try refuse()
+    return try RunFolder(path, lock, keeping: Lengths(metrics: 0, table: 0))
   }
 
   /// Opens the folder of a run that goes on, with its files cut to what a checkpoint recorded.
-  public init(_ path: String, keeping lengths: Lengths) throws {
+  public init(_ path: String, _ lock: FolderLock, keeping lengths: Lengths) throws {
     self.path = path
-    metrics = try AppendOnlyFile(path: path + "/metrics.jsonl", keeping: lengths.metrics)
-    table = try AppendOnlyFile(path: path + "/metrics.csv", keeping: lengths.table)
+    self.lock = lock
+    metrics = try AppendOnlyFile(path: Self.metrics(path), keeping: lengths.metrics)
+    table = try AppendOnlyFile(path: Self.table(path), keeping: lengths.table)
     log = try AppendOnlyFile(path: path + "/log.txt")
-    let text = try FileReader.text(at: path + "/metrics.csv")
+    let text = try FileReader.text(at: Self.table(path))
     columns =
       text.split(separator: "\n").first.map { $0.split(separator: ",").map(String.init) } ?? []
   }
 
+  private static func metrics(_ path: String) -> String { path + "/metrics.jsonl" }
+  private static func table(_ path: String) -> String { path + "/metrics.csv" }
+
+  /// The rows that the metric files held when they had these lengths, a row a step.
+  ///
+  /// - Throws: `KilpiError` when the files do not hold the rows of steps 1 … `steps` there.
+  static func rows(
+    in path: String, _ lengths: Lengths, steps: Int
+  ) throws -> [[JSONValue.Member]] {
+    func lines(_ path: String, _ length: Int, count: Int) throws -> [Substring.UTF8View] {
+      let name = path.split(separator: "/").last ?? ""
+      let bytes = FileReader.exists(path) ? try FileReader.bytes(at: path) : []
+      guard (0...bytes.count).contains(length) else {
+        throw KilpiError("", "\(name) has \(bytes.count) bytes, \(length) were recorded")
+      }
+      let text = Substring(decoding: bytes[..<length], as: UTF8.self).utf8
+      let lines = text.split(separator: 0x0A, omittingEmptySubsequences: true)
+      guard lines.count == count, length == 0 || bytes[length - 1] == 0x0A else {
+        throw KilpiError(
+          "", "\(name) holds \(lines.count) lines in \(length) bytes, \(count) were recorded")
+      }
+      return lines
+    }
+    _ = try lines(table(path), lengths.table, count: steps + 1)
+    return try lines(metrics(path), lengths.metrics, count: steps).enumerated().map { index, line in
+      let row = try? JSONValue.parse(String(Substring(line)))
+      guard let row = row?.object, row.first(where: { $0.key == "step" })?.value.int == index + 1
+      else {
+        throw KilpiError("", "line \(index + 1) of metrics.jsonl is not the row of that step")
+      }
+      return row
+    }
+  }
+
   /// How long the growing files are now.
   public var lengths: Lengths { Lengths(metrics: metrics.length, table: table.length) }
+
+  /// Throws when the folder was removed, or something else stands in its place.
+  func check() throws { try lock.check() }
 
   /// Appends one row to both metric files; the first row fixes the table's columns.
   public func append(_ row: [JSONValue.Member]) throws {

@@ -42,7 +42,7 @@ public struct TrainingText: Hashable, Sendable {
 public struct TrainingResult {
   /// The trained model; the one passed in stays as it was.
   public var model: ClipModel
-  /// One row a step.
+  /// One row a step, from the first step on, also of a run that was resumed.
   public var history: [[JSONValue.Member]]
   /// Steps done in all.
   public var steps: Int
@@ -62,6 +62,8 @@ public struct Trainer {
   public var progress: ProgressHandler?
   /// Who shares the work; this process alone unless told otherwise.
   public var processes = ProcessGroup()
+  /// Told what a person must know of the run's files, such as a damaged checkpoint.
+  public var notice: ((String) -> Void)?
   /// Called after each step with its row; throwing stops the run.
   public var onStep: (([JSONValue.Member]) throws -> Void)?
 

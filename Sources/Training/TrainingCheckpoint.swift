@@ -5,12 +5,18 @@ internal import Tensors
 
 /// The state of a run after a step, as one safetensors file: weights, moments, and JSON metadata.
 ///
-/// Written atomically; the last two are kept. What is not stored is a function of seed and step.
+/// Written atomically and sealed with a SHA-256 of the whole file. What is not stored is a function of
+/// seed and step.
 struct TrainingCheckpoint {
   var step: Int
   var lengths: RunFolder.Lengths
   var configuration: JSONValue
   var tensors: [String: Tensor]
+  /// The rows of the metric files up to `step`; only of a checkpoint that was read.
+  private(set) var rows: [[JSONValue.Member]] = []
+
+  /// Format of the metadata: 2 has the seal, and the data's fingerprint in the configuration.
+  private static let format = 2
 
   /// Gathers the state of a run.
   init(
@@ -26,60 +32,100 @@ struct TrainingCheckpoint {
     for (name, tensor) in optimizer.second { tensors["second." + name] = tensor }
   }
 
-  /// Writes the file and removes all but the two newest.
-  func save(in folder: String) throws {
+  /// Writes the file and removes older ones.
+  ///
+  /// - Parameters:
+  ///   - keeping: how many of the newest stay; nil: all.
+  ///   - schedule: tells epoch and place of the step, which are stored as a check.
+  func save(in folder: String, keeping: Int?, schedule: BatchSchedule) throws {
     let state = JSONValue.object([
-      .init("format", 1), .init("step", .integer(Int64(step))),
+      .init("format", .integer(Int64(Self.format))), .init("step", .integer(Int64(step))),
+      .init("epoch", .integer(Int64(step / schedule.stepsPerEpoch))),
+      .init("position", .integer(Int64(step % schedule.stepsPerEpoch))),
       .init("metrics_bytes", .integer(Int64(lengths.metrics))),
       .init("table_bytes", .integer(Int64(lengths.table))),
       .init("configuration", configuration),
     ])
     let digits = String(step)
     let name = "step-" + String(repeating: "0", count: max(8 - digits.count, 0)) + digits
+    try FileReader.makeDirectory(folder + "/checkpoints")
     try Safetensors.save(
       tensors, metadata: ["kilpi": state.serialized()],
-      to: "\(folder)/checkpoints/\(name).safetensors")
-    for old in try Self.names(in: folder).dropLast(2) {
-      try FileReader.remove("\(folder)/checkpoints/\(old)")
+      to: "\(folder)/checkpoints/\(name).safetensors", sealed: true)
+    guard let keeping else { return }
+    // Later steps than this one can only be leftovers: they must not push it out.
+    for old in try Self.files(in: folder).filter({ $0.step <= step }).dropLast(keeping) {
+      try FileReader.remove("\(folder)/checkpoints/\(old.name)")
     }
   }
 
-  private static func names(in folder: String) throws -> [String] {
-    try FileReader.names(in: folder + "/checkpoints").filter {
-      $0.hasPrefix("step-") && $0.hasSuffix(".safetensors")
+  /// The files that may be checkpoints, by their steps.
+  static func files(in folder: String) throws -> [(name: String, step: Int)] {
+    guard FileReader.exists(folder + "/checkpoints") else { return [] }
+    return try FileReader.names(in: folder + "/checkpoints").compactMap { name in
+      guard name.hasPrefix("step-"), name.hasSuffix(".safetensors") else { return nil }
+      let digits = name.dropFirst(5).dropLast(12)
+      guard digits.count >= 8, digits.allSatisfy({ $0.isASCII && $0.isNumber }),
+        let step = Int(digits)
+      else { return nil }
+      return (name, step)
     }
+    .sorted { $0.step < $1.step }
   }
 
-  /// The newest checkpoint that can be read; a damaged one is passed over and named in `damaged`.
-  static func newest(in folder: String) throws -> (
-    checkpoint: TrainingCheckpoint, damaged: [String]
-  )? {
-    var damaged: [String] = []
-    for name in try names(in: folder).reversed() {
+  /// The newest checkpoint of a run that is what was written; those passed over are named in `damaged`.
+  ///
+  /// Hash, step, epoch, place and the lengths of the metric files must all be right.
+  static func newest(
+    in folder: String, schedule: BatchSchedule
+  ) throws -> (checkpoint: TrainingCheckpoint?, damaged: [(name: String, reason: String)]) {
+    var damaged: [(String, String)] = []
+    for (name, step) in try files(in: folder).reversed() {
       do {
-        let checkpoint = try TrainingCheckpoint(path: "\(folder)/checkpoints/\(name)")
-        return (checkpoint, damaged)
+        let path = "\(folder)/checkpoints/\(name)"
+        return (try TrainingCheckpoint(path, step: step, in: folder, schedule), damaged)
       } catch let error as KilpiError where error.kind == .host {
-        damaged.append("\(name): \(error.problem)")
+        damaged.append((name, error.problem))
       }
     }
-    return nil
+    return (nil, damaged)
   }
 
-  private init(path: String) throws {
-    let (tensors, metadata) = try Safetensors.load(path)
-    guard let text = metadata["kilpi"] else {
-      throw KilpiError("", "'\(path)' is no checkpoint of a training run")
+  private init(
+    _ path: String, step: Int, in folder: String, _ schedule: BatchSchedule
+  ) throws {
+    let file = try SafetensorsFile(path: path)
+    guard let text = file.metadata["kilpi"] else {
+      throw KilpiError("", "it is no checkpoint of a training run")
     }
+    try file.checkSeal()
     let state = try JSONValue.parse(text)
-    guard state["format"]?.int == 1, let step = state["step"]?.int,
-      let metrics = state["metrics_bytes"]?.int, let table = state["table_bytes"]?.int,
-      let configuration = state["configuration"]
-    else { throw KilpiError("", "'\(path)' has another format") }
+    guard state["format"]?.int == Self.format, let configuration = state["configuration"],
+      let total = configuration["steps"]?.int, let metrics = state["metrics_bytes"]?.int,
+      let table = state["table_bytes"]?.int
+    else { throw KilpiError("", "it has another format than \(Self.format)") }
+    // Of a run with other settings, `check` says more.
+    let isThisRun = total == schedule.total
+    for (key, right) in [
+      ("step", step), ("epoch", step / schedule.stepsPerEpoch),
+      ("position", step % schedule.stepsPerEpoch),
+    ] where isThisRun || key == "step" {
+      guard state[key]?.int == right else {
+        throw KilpiError(
+          "",
+          "its metadata say \(key) \(state[key]?.serialized().prefix(20) ?? "nothing"), "
+            + "by its name it is \(right)")
+      }
+    }
+    guard (1...max(total, 1)).contains(step) else {
+      throw KilpiError("", "its step is \(step), the run has \(total)")
+    }
     self.step = step
     lengths = RunFolder.Lengths(metrics: metrics, table: table)
     self.configuration = configuration
-    self.tensors = tensors
+    rows = try RunFolder.rows(in: folder, lengths, steps: step)
+    tensors = [:]
+    for name in file.names { tensors[name] = try file.tensor(name) }
   }
 
   /// Checks that a run goes on as it began.

@@ -152,6 +152,8 @@ public struct TrainingConfiguration: Sendable {
   public var output: String?
   /// Steps between checkpoints; 0: at the end only.
   public var checkpointEvery = 0
+  /// How many of the newest checkpoints stay; nil: all.
+  public var keptCheckpoints: Int? = 2
   /// Continue the run in `output`.
   public var resumes = false
   /// Descriptions of the attacks, for the record.

@@ -9,7 +9,7 @@ internal import Tensors
 
 /// One run of a trainer: its model, optimiser, folder and position.
 final class TrainingSession {
-  private let trainer: Trainer
+  let trainer: Trainer
   let configuration: TrainingConfiguration
   let processes: ProcessGroup
   let schedule: BatchSchedule
@@ -18,12 +18,13 @@ final class TrainingSession {
   private let frozen: ClipModel
   private let classifier: ZeroShotClassifier?
   let optimizer: AdamW
-  private let record: JSONValue
-  private var folder: RunFolder?
-  private var step = 0
+  /// Everything that a resumed run must share: settings, data, the model's build.
+  let record: JSONValue
+  var folder: RunFolder?
+  var step = 0
   /// The step of the newest checkpoint that can be gone on from.
-  private var savedStep: Int?
-  private var history: [[JSONValue.Member]] = []
+  var savedStep: Int?
+  var history: [[JSONValue.Member]] = []
 
   init(_ trainer: Trainer, model: ClipModel, data: Dataset) throws {
     self.trainer = trainer
@@ -52,7 +53,15 @@ final class TrainingSession {
     optimizer = try AdamW(
       trained, betas: configuration.optimizer.betas, epsilon: configuration.optimizer.epsilon,
       weightDecay: configuration.optimizer.weightDecay)
-    record = configuration.record(total: schedule.total)
+    let build = SampleID.number(
+      of: (model.configuration.fitsHuggingFace
+        ? model.configuration.huggingFaceJSON : model.configuration.openCLIPJSON).serialized())
+    record = .object(
+      (configuration.record(total: schedule.total).object ?? []) + [
+        .init("data", .string("\(data.name)/\(data.split)")),
+        .init("data_fingerprint", .string(data.fingerprint)),
+        .init("model_build", .string(String(build, radix: 16))),
+      ])
   }
 
   func run() throws -> TrainingResult {
@@ -83,8 +92,7 @@ final class TrainingSession {
         throw interrupted(error)
       }
       step += 1
-      history.append(row)
-      try folder?.append(row)
+      try keep(row)
       try trainer.onStep?(row)
       let loss = row.first { $0.key == "loss" }?.value.double ?? .nan
       trainer.progress?(
@@ -103,7 +111,7 @@ final class TrainingSession {
     model.recomputesActivations = false
     model.origin =
       configuration.output.map { $0 + "/model" } ?? "trained (\(configuration.method.rawValue))"
-    if processes.isRoot, let path = configuration.output { try model.save(path + "/model") }
+    if processes.isRoot { try saveModel() }
     return TrainingResult(
       model: model, history: history, steps: step, resumedFrom: resumedFrom)
   }
@@ -120,7 +128,7 @@ final class TrainingSession {
   }
 
   /// How a run that was ended goes on; nil where nothing was to be kept.
-  private var wayOn: String? {
+  var wayOn: String? {
     guard let folder else { return nil }
     guard let savedStep else {
       return "'\(folder.path)' holds no checkpoint yet: remove it and start again; "
@@ -265,6 +273,11 @@ final class TrainingSession {
     step = Int(try processes.rootValue(Double(step)))
     try shareWeights()
     guard step > 0 else { return }
+    let rows = JSONValue.array(history.map { .object($0) }).serialized()
+    history =
+      try JSONValue.parse(
+        processes.fromRoot(Array(rows.utf8)), limits: JSONLimits(bytes: 1 << 30)
+      ).array?.compactMap(\.object) ?? []
     func shared(_ moments: [String: Tensor]) throws -> [String: Tensor] {
       var result: [String: Tensor] = [:]
       for (name, _) in optimizer.parameters {
@@ -291,55 +304,6 @@ final class TrainingSession {
     guard processes.size > 1 else { return row }
     let bytes = try processes.fromRoot(Array(JSONValue.object(row).serialized().utf8))
     return try JSONValue.parse(bytes).object ?? row
-  }
-
-  private func openFolder() throws {
-    guard let path = configuration.output else { return }
-    if configuration.resumes, FileReader.exists(path + "/run.json") {
-      guard let (checkpoint, damaged) = try TrainingCheckpoint.newest(in: path) else {
-        throw KilpiError(
-          "", "the run in '\(path)' has no checkpoint to resume from",
-          advice: "remove the folder, or choose another out")
-      }
-      try checkpoint.check(against: record)
-      try checkpoint.restore(parameters: model.parameters, optimizer: optimizer)
-      step = checkpoint.step
-      savedStep = step
-      folder = try RunFolder(path, keeping: checkpoint.lengths)
-      for problem in damaged { try folder?.note("passed over a damaged checkpoint: \(problem)") }
-      try folder?.note("resumed at step \(step)")
-      return
-    }
-    folder = try RunFolder.create(path)
-    let count = optimizer.parameters.reduce(0) { $0 + $1.tensor.count }
-    try folder?.record(
-      .object([
-        .init("kind", "training"), .init("configuration", record),
-        .init("accumulate", .integer(Int64(configuration.accumulate))),
-        .init("checkpoint_activations", .bool(configuration.recomputesActivations)),
-        .init("model", .string(model.origin)),
-        .init("data", .string("\(schedule.data.name)/\(schedule.data.split)")),
-        .init("data_fingerprint", .string(schedule.data.fingerprint)),
-        .init("trained_tensors", .integer(Int64(optimizer.parameters.count))),
-        .init("trained_weights", .integer(Int64(count))),
-        .init("weights", .integer(Int64(model.parameters.elementCount))),
-      ]))
-    try folder?.note(
-      "training \(configuration.trainable.name): \(count) weights in \(optimizer.parameters.count) tensors"
-    )
-  }
-
-  private func saveCheckpoint() throws {
-    guard let folder else { return }
-    let checkpoint = TrainingCheckpoint(
-      step: step, parameters: model.parameters, optimizer: optimizer, lengths: folder.lengths,
-      configuration: record)
-    do {
-      try checkpoint.save(in: folder.path)
-      savedStep = step
-    } catch let error as KilpiError where error.kind == .host && step < schedule.total {
-      try folder.note("the checkpoint of step \(step) could not be saved: \(error)")
-    }
   }
 }
 

@@ -6,6 +6,8 @@ internal import Files
 struct OpenedRecord {
   /// What is finished goes on here.
   let file: RecordFile
+  /// Held as long as the record is written.
+  let lock: FolderLock
   /// The lines behind the first that stood there already.
   let lines: [JSONValue]
   /// What a reader of the result must know.
@@ -23,6 +25,7 @@ struct OpenedRecord {
   init(_ folder: String, kind: String, header: JSONValue, resumes: Bool) throws {
     let path = Self.path(folder)
     try FileReader.makeDirectory(folder)
+    lock = try FolderLock(folder)
     var contents = RecordFile.Contents()
     if FileReader.exists(path) {
       guard resumes else {

@@ -6,6 +6,7 @@ internal import Files
 final class RetrievalRecord {
   /// nil where another process writes.
   private let file: RecordFile?
+  private let lock: FolderLock?
   /// The lines that stood in the record when it was taken up.
   let lines: [JSONValue]
   /// What a reader of the result must know.
@@ -23,6 +24,7 @@ final class RetrievalRecord {
     self.fits = fits
     let opened = try OpenedRecord(folder, kind: "retrieval", header: header, resumes: resumes)
     file = opened.file
+    lock = opened.lock
     lines = opened.lines
     notes = opened.notes
     for (index, line) in lines.enumerated() {
@@ -37,6 +39,7 @@ final class RetrievalRecord {
   init(copying lines: [JSONValue], fits: @escaping (RetrievalPart) -> Bool) throws {
     self.fits = fits
     file = nil
+    lock = nil
     notes = []
     self.lines = lines
     for line in lines {

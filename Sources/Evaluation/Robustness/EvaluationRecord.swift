@@ -50,6 +50,7 @@ extension EvaluationUnit {
 final class EvaluationRecord {
   /// nil where another process writes.
   private let file: RecordFile?
+  private let lock: FolderLock?
   /// The lines that stood in the record when it was taken up.
   let lines: [JSONValue]
   private var units: [String: [Int: EvaluationUnit]] = [:]
@@ -71,6 +72,7 @@ final class EvaluationRecord {
   init(_ folder: String, header: JSONValue, resumes: Bool) throws {
     let opened = try OpenedRecord(folder, kind: "evaluation", header: header, resumes: resumes)
     file = opened.file
+    lock = opened.lock
     lines = opened.lines
     notes = opened.notes
     for (index, line) in lines.enumerated() {
@@ -84,6 +86,7 @@ final class EvaluationRecord {
   /// What another process's record held when it was taken up; it alone writes on.
   init(copying lines: [JSONValue]) throws {
     file = nil
+    lock = nil
     self.lines = lines
     for line in lines where !take(line) {
       throw KilpiError("", "the record of the first process cannot be read")
@@ -109,8 +112,9 @@ final class EvaluationRecord {
       if let digits = line["pixels"]?.string { pixels[place] = digits }
       return true
     }
-    guard let first = line["finished"]?.int, let count = line["count"]?.int, count >= 0,
-      count < 1 << 32
+    // Checked before they are added or counted to: a line can say anything.
+    guard let first = line["finished"]?.int, (0..<1 << 40).contains(first),
+      let count = line["count"]?.int, (0...(samples[row]?.count ?? 0)).contains(count)
     else { return false }
     let members = (0..<count).compactMap { samples[row]?[first + $0] }
     guard members.count == count else { return false }

@@ -65,7 +65,12 @@ enum TrainLibrary {
     .integer(
       "checkpoint_every", default: 0, range: 0...100_000_000,
       "steps between checkpoints; 0: at the end"),
-    .boolean("resume", default: false, "continue the run in out"),
+    .any(
+      "keep_checkpoints", type: "integer|string", default: "2",
+      "how many of the newest checkpoints stay, 2 at least, or \"all\""),
+    .boolean(
+      "resume", default: false,
+      "continue the run in out from its newest checkpoint whose SHA-256 is right"),
     .function("on_step", "called with the row of each step"),
   ]
 
@@ -183,18 +188,33 @@ enum TrainLibrary {
     configuration.seed = try call.randomSource(options).seed
     configuration.output = try options.pathIfGiven("out", writing: true)
     configuration.checkpointEvery = try options.integer("checkpoint_every")
+    configuration.keptCheckpoints = try keptCheckpoints(options)
     configuration.resumes = try options.boolean("resume")
     if configuration.resumes, configuration.output == nil {
       throw KilpiError("", "resume = true needs out", advice: "name the run's folder")
     }
     var trainer = Trainer(configuration)
     trainer.progress = call.progress
+    trainer.notice = call.note
     trainer.processes = call.processes
     if let function = try options.functionIfGiven("on_step") {
       trainer.onStep = { row in _ = try function.call([JSONConversion.Pushed(value: .object(row))])
       }
     }
     return trainer
+  }
+
+  /// nil: all of them.
+  private static func keptCheckpoints(_ options: Options) throws -> Int? {
+    guard options.has("keep_checkpoints") else { return 2 }
+    let value = options.value("keep_checkpoints")
+    if value.string == "all" { return nil }
+    guard let count = value.int, (2...1_000_000).contains(count) else {
+      throw options.problem(
+        "keep_checkpoints", "is neither a number from 2 on nor \"all\"",
+        advice: "one that is damaged must leave another to go on from")
+    }
+    return count
   }
 
   private static func selection(_ options: Options) throws -> TrainableSelection {

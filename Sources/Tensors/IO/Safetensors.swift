@@ -23,11 +23,13 @@ public enum Safetensors {
   ///   - metadata: strings kept in the header.
   ///   - half: stores floating-point tensors as `F16`, rounded to nearest; values beyond ±65504
   ///     become infinite.
+  ///   - sealed: adds `sha256` to the metadata, the digest of the file with these 64 digits read as
+  ///     zeros; `SafetensorsFile.checkSeal` tells by it whether anything was changed.
   /// - Throws: `KilpiError` when a tensor has more than 8 axes or the reserved name `__metadata__`,
   ///   and with path and reason when the file cannot be written.
   public static func save(
     _ tensors: [String: Tensor], metadata: [String: String] = [:], to path: String,
-    half: Bool = false
+    half: Bool = false, sealed: Bool = false
   ) throws {
     guard tensors.count <= SafetensorsHeader.Limit.tensors else {
       throw KilpiError(
@@ -37,6 +39,7 @@ public enum Safetensors {
     }
     let sorted = tensors.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
     var members: [JSONValue.Member] = []
+    let metadata = sealed ? metadata.merging([Seal.key: Seal.blank]) { $1 } : metadata
     if !metadata.isEmpty {
       let strings = metadata.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
         .map { JSONValue.Member($0.key, .string($0.value)) }
@@ -72,14 +75,13 @@ public enum Safetensors {
     }
     var header = Array(JSONValue.object(members).serialized().utf8)
     while header.count % 8 != 0 { header.append(UInt8(ascii: " ")) }
-    let prefix = withUnsafeBytes(of: UInt64(header.count).littleEndian) { Array($0) } + header
+    var prefix = withUnsafeBytes(of: UInt64(header.count).littleEndian) { Array($0) } + header
     try withExtendedLifetime(parts) {
-      try prefix.withUnsafeBytes { start in
-        let values = zip(parts, lengths).map { part, length in
-          UnsafeRawBufferPointer(start: part.raw, count: length)
-        }
-        try AtomicFile.write([start] + values, to: path)
+      let values = zip(parts, lengths).map { part, length in
+        UnsafeRawBufferPointer(start: part.raw, count: length)
       }
+      if sealed { Seal.close(&prefix, values) }
+      try prefix.withUnsafeBytes { try AtomicFile.write([$0] + values, to: path) }
     }
   }
 

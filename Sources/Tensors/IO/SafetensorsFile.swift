@@ -17,6 +17,7 @@ public final class SafetensorsFile {
   public let metadata: [String: String]
   private let file: MappedFile
   private let entries: [String: SafetensorsHeader.Entry]
+  private let headerLength: Int
 
   /// Opens and checks the file at `path`.
   ///
@@ -56,9 +57,21 @@ public final class SafetensorsFile {
     }
     self.path = path
     self.file = file
+    headerLength = start
     entries = header.entries
     metadata = header.metadata
     names = entries.keys.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+  }
+
+  /// Checks the digest that a file written with `sealed` carries.
+  ///
+  /// - Throws: `KilpiError` when there is none, or when the bytes are not those it was made of.
+  public func checkSeal() throws {
+    let isWhole = try withExtendedLifetime(file) {
+      try Seal.isWhole(file.bytes, header: headerLength) { file.release($0) }
+    }
+    guard let isWhole else { throw KilpiError("", "it carries no SHA-256") }
+    guard isWhole else { throw KilpiError("", "its SHA-256 is wrong: the file was changed") }
   }
 
   /// True when the file at `path` starts as a safetensors file does: the length of a header that is

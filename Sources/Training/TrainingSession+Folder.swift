@@ -1,0 +1,144 @@
+internal import ClipModels
+internal import Datasets
+internal import Diagnostics
+internal import Files
+internal import Networks
+internal import Tensors
+
+extension TrainingSession {
+  /// Begins the run's folder, or takes up the run that stands in it.
+  func openFolder() throws {
+    guard let path = configuration.output else { return }
+    guard configuration.resumes, RunFolder.holdsRun(path) else {
+      let folder = try RunFolder.create(path)
+      self.folder = folder
+      try describe(folder)
+      return
+    }
+    let lock = try FolderLock(path)
+    AtomicFile.removeLeftovers(in: path)
+    let (found, damaged) = try TrainingCheckpoint.newest(in: path, schedule: schedule)
+    let problems = damaged.map { "\($0.name): \($0.reason)" }
+    guard let checkpoint = found else {
+      throw KilpiError(
+        "",
+        damaged.isEmpty
+          ? "the run in '\(path)' has no checkpoint to resume from"
+          : "no checkpoint of the run in '\(path)' can be resumed from: "
+            + problems.prefix(4).joined(separator: "; "),
+        advice: "remove the folder, or choose another out")
+    }
+    try checkpoint.check(against: record)
+    try checkpoint.restore(parameters: model.parameters, optimizer: optimizer)
+    let folder = try RunFolder(path, lock, keeping: checkpoint.lengths)
+    self.folder = folder
+    step = checkpoint.step
+    savedStep = step
+    history = checkpoint.rows
+    // Out of the way of the checkpoint that will have the same name, and there to be looked at.
+    for (name, _) in damaged {
+      try FileReader.rename(
+        "\(path)/checkpoints/\(name)", to: "\(path)/checkpoints/\(name).damaged")
+    }
+    for problem in problems {
+      try folder.note("passed over a damaged checkpoint: \(problem)")
+      trainer.notice?("passed over a damaged checkpoint: \(problem); goes on from step \(step)")
+    }
+    try folder.note("resumed at step \(step)")
+    if !FileReader.exists(path + "/run.json") { try describe(folder) }
+  }
+
+  /// Writes what the run is.
+  private func describe(_ folder: RunFolder) throws {
+    let count = optimizer.parameters.reduce(0) { $0 + $1.tensor.count }
+    try folder.record(
+      .object([
+        .init("kind", "training"),
+        .init("configuration", configuration.record(total: schedule.total)),
+        .init("accumulate", .integer(Int64(configuration.accumulate))),
+        .init("checkpoint_activations", .bool(configuration.recomputesActivations)),
+        .init("model", .string(model.origin)),
+        .init("data", .string("\(schedule.data.name)/\(schedule.data.split)")),
+        .init("data_fingerprint", .string(schedule.data.fingerprint)),
+        .init("trained_tensors", .integer(Int64(optimizer.parameters.count))),
+        .init("trained_weights", .integer(Int64(count))),
+        .init("weights", .integer(Int64(model.parameters.elementCount))),
+      ]))
+    try folder.note(
+      "training \(configuration.trainable.name): \(count) weights in \(optimizer.parameters.count) tensors"
+    )
+  }
+
+  /// Appends the row of the step just done.
+  func keep(_ row: [JSONValue.Member]) throws {
+    history.append(row)
+    guard let folder else { return }
+    do {
+      try folder.append(row)
+    } catch let error as KilpiError where error.kind == .host {
+      throw stopped(by: error, folder)
+    }
+  }
+
+  func saveCheckpoint() throws {
+    guard let folder else { return }
+    do {
+      try folder.check()
+    } catch let error as KilpiError {
+      throw stopped(by: error, folder)
+    }
+    do {
+      try saveState(folder)
+      savedStep = step
+    } catch let error as KilpiError where error.kind == .host && step < schedule.total {
+      try? folder.note("the checkpoint of step \(step) could not be saved: \(error)")
+      trainer.notice?(
+        "the checkpoint of step \(step) could not be saved: \(error.problem); the run goes on")
+    }
+  }
+
+  private func saveState(_ folder: RunFolder) throws {
+    let checkpoint = TrainingCheckpoint(
+      step: step, parameters: model.parameters, optimizer: optimizer, lengths: folder.lengths,
+      configuration: record)
+    try checkpoint.save(
+      in: folder.path, keeping: configuration.keptCheckpoints, schedule: schedule)
+  }
+
+  /// Writes the trained model.
+  func saveModel() throws {
+    guard let folder else { return }
+    do {
+      try folder.check()
+    } catch let error as KilpiError {
+      throw stopped(by: error, folder)
+    }
+    try model.save(folder.path + "/model")
+  }
+
+  /// The error of a run that cannot write on.
+  ///
+  /// Where the folder is gone, all that is in memory, rows and state, is written once more: to the
+  /// same place, or beside it when something else stands there.
+  private func stopped(by error: KilpiError, _ folder: RunFolder) -> KilpiError {
+    let what = "\(error.problem), after step \(step) of \(schedule.total)"
+    guard (try? folder.check()) == nil else {
+      return KilpiError(error.function, what, advice: wayOn)
+    }
+    for path in [folder.path, folder.path + ".rescued"] {
+      guard let new = try? RunFolder.create(path) else { continue }
+      do {
+        try describe(new)
+        try new.note("written again after step \(step): '\(folder.path)' was removed")
+        for row in history { try new.append(row) }
+        try saveState(new)
+      } catch { continue }
+      let name = path == folder.path ? "it was written again" : "'\(path)' was written"
+      return KilpiError(
+        error.function, what,
+        advice: "\(name) with all rows and the state of this step: resume = true goes on there")
+    }
+    return KilpiError(
+      error.function, what, advice: "its state could not be written anywhere else: begin again")
+  }
+}
