@@ -54,6 +54,20 @@ static int64_t to_int64(double value) {
   return (int64_t)value;
 }
 
+size_t kilpi_first_beyond_int64(int from, const void *source, size_t n) {
+  const float *f = source;
+  const double *d = source;
+  /* Written so that NaN fails; both bounds are exact in either type. */
+  if (from == KILPI_FLOAT32) {
+    for (size_t i = 0; i < n; i++)
+      if (!(f[i] >= -9223372036854775808.0f && f[i] < 9223372036854775808.0f)) return i;
+  } else if (from == KILPI_FLOAT64) {
+    for (size_t i = 0; i < n; i++)
+      if (!(d[i] >= -9223372036854775808.0 && d[i] < 9223372036854775808.0)) return i;
+  }
+  return n;
+}
+
 void kilpi_convert(int from, const void *source, int to, void *target, size_t n) {
   const float *f = source; const double *d = source; const int64_t *l = source;
   switch (to) {

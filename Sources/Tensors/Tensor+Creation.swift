@@ -43,6 +43,13 @@ extension Tensor {
     return result
   }
 
+  /// An `int64` tensor of one integer everywhere.
+  public static func full(_ shape: [Int], integer value: Int64) throws -> Tensor {
+    let result = try Tensor(uninitialized: shape, .int64)
+    result.i64.update(repeating: value, count: result.count)
+    return result
+  }
+
   /// A tensor without axes.
   public static func scalar(_ value: Double, _ dtype: DType = .float32) throws -> Tensor {
     try full([], value, dtype)
@@ -196,9 +203,23 @@ extension Tensor {
   }
 
   /// The same values as another element type; the gradient converts back.
+  ///
+  /// - Throws: `KilpiError` when int64 cannot hold an element: NaN, infinities, what lies beyond ±2⁶³.
   public func converted(to target: DType) throws -> Tensor {
     if target == dtype { return self }
     let source = try ordered()
+    if target == .int64 {
+      let first = keeping(source) {
+        kilpi_first_beyond_int64(dtype.code, source.raw, count)
+      }
+      guard first == count else {
+        let value = dtype == .float32 ? Double(source.f32[first]) : source.f64[first]
+        throw KilpiError(
+          "",
+          "element \(first + 1) is \(value.isNaN ? "nan" : "\(value)"), which int64 cannot hold",
+          advice: "clamp or replace it first")
+      }
+    }
     let result = try Tensor(uninitialized: shape, target)
     keeping(source) {
       kilpi_convert(dtype.code, source.raw, target.code, result.raw, count)

@@ -162,6 +162,8 @@ void kilpi_gather_strided(size_t size, int rank, const size_t *shape, const ptrd
 /* Scatters contiguous values into a strided block. */
 void kilpi_scatter_strided(size_t size, int rank, const size_t *shape, const ptrdiff_t *strides,
                            const void *source, void *target);
+/* The first element that int64 cannot hold, NaN among them; n when there is none. */
+size_t kilpi_first_beyond_int64(int from, const void *source, size_t n);
 void kilpi_convert(int from, const void *source, int to, void *target, size_t n);
 /* target[o, k, :] = source[o, indices[k], :]; blocks of `width` bytes */
 void kilpi_take_rows(const void *source, const int64_t *indices, void *target, size_t outer,

@@ -23,16 +23,15 @@ extension Call {
   }
 
   /// A tensor, or a number as a tensor without axes that fits beside `other`.
-  func operand(_ index: Int, beside other: Tensor) throws -> Tensor {
+  ///
+  /// Beside int64 an integer is taken as it is; a fraction makes the result float32, or is compared in
+  /// float64.
+  func operand(_ index: Int, beside other: Tensor, comparing: Bool = false) throws -> Tensor {
     if let tensor = try handleIfPresent(index, as: Tensor.self) { return tensor }
     guard kind(index) == .number else { throw badArgument(index, expected: "tensor or number") }
-    return try Self.scalar(number(index), beside: other)
-  }
-
-  /// A number as a tensor without axes; a fraction beside integers makes the result float32.
-  static func scalar(_ value: Double, beside other: Tensor) throws -> Tensor {
-    let isFraction = other.dtype == .int64 && Int64(exactly: value) == nil
-    return try Tensor.scalar(value, isFraction ? .float32 : other.dtype)
+    guard other.dtype == .int64 else { return try Tensor.scalar(number(index), other.dtype) }
+    if let integer = try? integer(index) { return try Tensor.full([], integer: Int64(integer)) }
+    return try Tensor.scalar(number(index), comparing ? .float64 : .float32)
   }
 
   /// A tensor, or a (nested) table of numbers or a number as a tensor of `dtype`.

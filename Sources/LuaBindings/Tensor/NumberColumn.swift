@@ -10,10 +10,20 @@ struct NumberColumn {
   private let isWhole: Bool
   private var width = 0
 
-  init(_ values: [Double], isInteger: Bool) {
+  /// The texts of the numbers, in their order.
+  private(set) var texts: [String] = []
+
+  /// Integers, each with all its digits.
+  init(integers: [Int64]) {
+    (isWhole, scale, factorText) = (true, 1, nil)
+    texts = integers.map { String($0) }
+    width = texts.map(\.count).max() ?? 0
+  }
+
+  init(_ values: [Double]) {
     let finite = values.filter(\.isFinite)
     let largest = finite.map { Swift.abs($0) }.max() ?? 0
-    isWhole = isInteger || (largest < 1e6 && finite.allSatisfy { $0 == $0.rounded() })
+    isWhole = largest < 1e6 && finite.allSatisfy { $0 == $0.rounded() }
     let exponent = largest > 0 ? Int(log10(largest).rounded(.down)) : 0
     if isWhole || (-1...4).contains(exponent) {
       (scale, factorText) = (1, nil)
@@ -21,20 +31,19 @@ struct NumberColumn {
       scale = pow(10, Double(exponent))
       factorText = "\(Self.exponentText(exponent)) *"
     }
-    for value in values { width = max(width, text(value).count) }
+    texts = values.map { text($0) }
+    width = texts.map(\.count).max() ?? 0
   }
 
-  /// The number, without padding.
-  func text(_ value: Double) -> String {
+  private func text(_ value: Double) -> String {
     guard value.isFinite else { return ErrorText.number(value) }
     if isWhole { return ErrorText.number(value == 0 ? 0 : value) }
     return Self.fixed(value / scale, digits: 4)
   }
 
-  /// The number, right-aligned in its column.
-  func padded(_ value: Double) -> String {
-    let text = text(value)
-    return String(repeating: " ", count: max(width - text.count, 0)) + text
+  /// A number's text, right-aligned in the column.
+  func padded(_ text: String) -> String {
+    String(repeating: " ", count: max(width - text.count, 0)) + text
   }
 
   /// A number with four significant digits: `0.4996`, `1.234e-07`.

@@ -25,10 +25,12 @@ struct TensorBlock {
     var lines: [String] = []
     if tensor.count > 0 {
       let picks = tensor.shape.indices.map { positions(axis: $0) }
-      let shown = try Self.values(of: tensor, picks[...])
-      let column = NumberColumn(shown, isInteger: tensor.dtype == .int64)
+      let column =
+        tensor.dtype == .int64
+        ? NumberColumn(integers: try Self.values(of: tensor, picks[...]) { try $0.integers() })
+        : NumberColumn(try Self.values(of: tensor, picks[...]) { try $0.doubles() })
       if let factor = column.factorText { lines.append(factor) }
-      var cursor = shown[...]
+      var cursor = column.texts[...]
       show(picks[...], prefix: "", column, &cursor, &lines)
       if tensor.count > Self.limit { lines += try summary() }
     }
@@ -53,25 +55,27 @@ struct TensorBlock {
   }
 
   /// The shown elements in row-major order.
-  private static func values(of tensor: Tensor, _ picks: ArraySlice<[Int?]>) throws -> [Double] {
-    guard let first = picks.first else { return try tensor.doubles() }
+  private static func values<Number>(
+    of tensor: Tensor, _ picks: ArraySlice<[Int?]>, read: (Tensor) throws -> [Number]
+  ) throws -> [Number] {
+    guard let first = picks.first else { return try read(tensor) }
     guard
       first.contains(where: { $0 == nil })
         || picks.dropFirst().contains(where: { $0.contains(nil) })
-    else { return try tensor.doubles() }
+    else { return try read(tensor) }
     try Interrupts.poll()
     return try first.compactMap { $0 }.flatMap {
-      try values(of: tensor.selected(0, $0), picks.dropFirst())
+      try values(of: tensor.selected(0, $0), picks.dropFirst(), read: read)
     }
   }
 
   /// Appends the lines of a slice whose remaining axes are `picks`.
   private func show(
     _ picks: ArraySlice<[Int?]>, prefix: String, _ column: NumberColumn,
-    _ cursor: inout ArraySlice<Double>, _ lines: inout [String]
+    _ cursor: inout ArraySlice<String>, _ lines: inout [String]
   ) {
     guard let first = picks.first else {
-      lines.append(column.text(cursor.popFirst() ?? 0))
+      lines.append(cursor.popFirst() ?? "")
       return
     }
     if picks.count > 2 {
@@ -98,9 +102,9 @@ struct TensorBlock {
   }
 
   private func cells(
-    _ picks: [Int?], _ column: NumberColumn, _ cursor: inout ArraySlice<Double>
+    _ picks: [Int?], _ column: NumberColumn, _ cursor: inout ArraySlice<String>
   ) -> [String] {
-    picks.map { $0 == nil ? "..." : column.padded(cursor.popFirst() ?? 0) }
+    picks.map { $0 == nil ? "..." : column.padded(cursor.popFirst() ?? "") }
   }
 
   /// A row that leaves out its middle when it is wider than the line.
@@ -133,8 +137,11 @@ struct TensorBlock {
     let number = NumberColumn.significant
     var lines: [String] = []
     if figures.count > 0 {
+      let isInteger = tensor.dtype == .int64
+      let low = isInteger ? String(try tensor.min().integers()[0]) : number(figures.low)
+      let high = isInteger ? String(try tensor.max().integers()[0]) : number(figures.high)
       lines.append(
-        "min \(number(figures.low))  max \(number(figures.high))  mean \(number(figures.mean))  "
+        "min \(low)  max \(high)  mean \(number(figures.mean))  "
           + "std \(number(figures.deviation))")
     }
     if figures.nans > 0 || figures.infinities > 0 {

@@ -32,7 +32,11 @@ enum TensorLibrary {
       doc: "A tensor whose elements all are `value`.",
       options: [.dtype], example: "print(tensor.full({2}, 1.5):sum():item())  --> 3.0"
     ) { call in
-      [try Tensor.full(call.integers(1), call.number(2), call.options(3).dtype())]
+      let (shape, dtype) = (try call.integers(1), try call.options(3).dtype())
+      if dtype == .int64, let integer = try? call.integer(2) {
+        return [try Tensor.full(shape, integer: Int64(integer))]
+      }
+      return [try Tensor.full(shape, call.number(2), dtype)]
     },
     Entry(
       "eye", "(n: integer [, options]) -> tensor", doc: "The identity matrix `[n, n]`.",
@@ -74,7 +78,9 @@ enum TensorLibrary {
     ) { call in
       let options = try call.options(call.kind(3) == .table ? 3 : 4)
       let step = call.kind(3) == .table ? 1 : try call.number(3, default: 1)
-      return [try range(call.number(1), call.number(2), step: step).converted(to: options.dtype())]
+      let dtype = try options.dtype()
+      if dtype == .int64, let exact = try integerRange(call) { return [exact] }
+      return [try range(call.number(1), call.number(2), step: step).converted(to: dtype)]
     },
     Entry(
       "linspace", "(first: number, last: number, count: integer [, options]) -> tensor",
@@ -108,6 +114,22 @@ enum TensorLibrary {
       return [try call.nestedNumbers(1).tensor(dtype)]
     },
   ]
+
+  /// The same for int64, when all three are integers: without rounding; nil otherwise.
+  private static func integerRange(_ call: Call) throws -> Tensor? {
+    guard let first = try? call.integer(1), let last = try? call.integer(2),
+      let step = call.kind(3) == .table || call.isNone(3) ? 1 : try? call.integer(3),
+      step != 0, first == last || (first < last) == (step > 0)
+    else { return nil }
+    // Unsigned: the distance between two ends of int64 does not fit it.
+    let distance = UInt(bitPattern: first < last ? last &- first : first &- last)
+    let count = distance / step.magnitude
+    guard count < 1 << 40 else { return nil }
+    // Asks for the memory before anything of its size is made.
+    let steps = try range(0, Double(count), step: 1).converted(to: .int64)
+    return try steps * Tensor.full([], integer: Int64(step))
+      + Tensor.full([], integer: Int64(first))
+  }
 
   /// `first, first + step, …` up to `last`, which is reached in spite of rounding.
   private static func range(_ first: Double, _ last: Double, step: Double) throws -> Tensor {

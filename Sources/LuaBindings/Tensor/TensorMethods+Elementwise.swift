@@ -21,6 +21,16 @@ extension TensorType {
     }
   }
 
+  /// The same for a comparison.
+  private static func comparison(
+    _ name: String, _ doc: String, _ example: String,
+    _ body: @escaping @Sendable (Tensor, Tensor) throws -> Tensor
+  ) -> Method<Tensor> {
+    Method(name, "(other: tensor|number) -> tensor", doc: doc, example: example) { tensor, call in
+      [try body(tensor, call.operand(1, beside: tensor, comparing: true))]
+    }
+  }
+
   static let elementwise: [Method<Tensor>] =
     curves + [
       unary("abs", "Absolute values.", "print(tensor.from{-2}:abs():item())  --> 2.0") {
@@ -61,7 +71,9 @@ extension TensorType {
             "the low bound \(ErrorText.number(low)) lies above the high bound "
               + ErrorText.number(high))
         }
-        return [try tensor.clamped(low, high)]
+        guard tensor.dtype == .int64 else { return [try tensor.clamped(low, high)] }
+        let raised = low == nil ? tensor : try tensor.maximum(call.operand(1, beside: tensor))
+        return [high == nil ? raised : try raised.minimum(call.operand(2, beside: tensor))]
       },
       binary(
         "minimum", "The smaller of two elements, with broadcasting.",
@@ -129,23 +141,23 @@ extension TensorType {
   ]
 
   static let comparisons: [Method<Tensor>] = [
-    binary(
+    comparison(
       "eq", "1 where the elements are equal, else 0; int64.",
       "print(tensor.from{1, 2}:eq(2):sum():item())  --> 1"
     ) { try $0.equal($1) },
-    binary(
+    comparison(
       "lt", "1 where this element is less than the other, else 0; int64.",
       "print(tensor.from{1, 2}:lt(2):sum():item())  --> 1"
     ) { try $0.less($1) },
-    binary(
+    comparison(
       "le", "1 where this element is less or equal, else 0; int64.",
       "print(tensor.from{1, 2}:le(2):sum():item())  --> 2"
     ) { try $0.lessEqual($1) },
-    binary(
+    comparison(
       "gt", "1 where this element is greater than the other, else 0; int64.",
       "print(tensor.from{1, 2}:gt(2):sum():item())  --> 0"
     ) { try $0.greater($1) },
-    binary(
+    comparison(
       "ge", "1 where this element is greater or equal, else 0; int64.",
       "print(tensor.from{1, 2}:ge(2):sum():item())  --> 1"
     ) { try $0.greaterEqual($1) },

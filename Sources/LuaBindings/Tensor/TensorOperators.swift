@@ -5,21 +5,15 @@ internal import Tensors
 extension TensorType {
   /// A row for an operator; a plain number may stand on either side.
   private static func binary(
-    _ name: String, _ doc: String,
-    _ both: @escaping @Sendable (Tensor, Tensor) throws -> Tensor,
-    right: @escaping @Sendable (Tensor, Double) throws -> Tensor,
-    left: @escaping @Sendable (Double, Tensor) throws -> Tensor
+    _ name: String, _ doc: String, _ combine: @escaping @Sendable (Tensor, Tensor) throws -> Tensor
   ) -> Entry {
     Entry(name, "(a: tensor|number, b: tensor|number) -> tensor", doc: doc) { call in
       if let a = try call.handleIfPresent(1, as: Tensor.self) {
-        if let b = try call.handleIfPresent(2, as: Tensor.self) { return [try both(a, b)] }
-        guard call.kind(2) == .number else {
-          throw call.badArgument(2, expected: "tensor or number")
-        }
-        return [try right(a, call.number(2))]
+        return [try combine(a, call.operand(2, beside: a))]
       }
       guard call.kind(1) == .number else { throw call.badArgument(1, expected: "tensor or number") }
-      return [try left(call.number(1), call.handle(2))]
+      let b = try call.handle(2, as: Tensor.self)
+      return [try combine(call.operand(1, beside: b), b)]
     }
   }
 
@@ -53,10 +47,6 @@ extension TensorType {
       throw KilpiError(name, "division by zero in int64", advice: "floats give inf and nan")
     }
     return try Tensor(zip(left, right).map(combine), shape: shape)
-  }
-
-  private static func scalar(_ value: Double, beside other: Tensor) throws -> Tensor {
-    try Call.scalar(value, beside: other)
   }
 
   static let operators: [Entry] =
@@ -93,27 +83,14 @@ extension TensorType {
     ]
 
   private static let arithmetic: [Entry] = [
-    binary(
-      "__add", "Sum of elements.", { try $0 + $1 }, right: { try $0 + $1 }, left: { try $0 + $1 }),
-    binary(
-      "__sub", "Difference of elements.", { try $0 - $1 }, right: { try $0 - $1 },
-      left: { try $0 - $1 }),
-    binary(
-      "__mul", "Product of elements; `a:matmul(b)` is the matrix product.", { try $0 * $1 },
-      right: { try $0 * $1 }, left: { try $0 * $1 }),
-    binary(
-      "__div", "Quotient of elements; int64 gives float32.", { try $0 / $1 },
-      right: { try $0 / $1 }, left: { try $0 / $1 }),
-    binary(
-      "__pow", "Power of elements.", { try $0.pow($1) }, right: { try $0.pow($1) },
-      left: { try scalar($0, beside: $1).pow($1) }),
-    binary(
-      "__idiv", "Quotient of elements, rounded down.", { try floorQuotient($0, $1) },
-      right: { try floorQuotient($0, scalar($1, beside: $0)) },
-      left: { try floorQuotient(scalar($0, beside: $1), $1) }),
-    binary(
-      "__mod", "Remainder of elements, with the sign of the divisor.", { try remainder($0, $1) },
-      right: { try remainder($0, scalar($1, beside: $0)) },
-      left: { try remainder(scalar($0, beside: $1), $1) }),
+    binary("__add", "Sum of elements.") { try $0 + $1 },
+    binary("__sub", "Difference of elements.") { try $0 - $1 },
+    binary("__mul", "Product of elements; `a:matmul(b)` is the matrix product.") { try $0 * $1 },
+    binary("__div", "Quotient of elements; int64 gives float32.") { try $0 / $1 },
+    binary("__pow", "Power of elements.") { try $0.pow($1) },
+    binary("__idiv", "Quotient of elements, rounded down.") { try floorQuotient($0, $1) },
+    binary("__mod", "Remainder of elements, with the sign of the divisor.") {
+      try remainder($0, $1)
+    },
   ]
 }

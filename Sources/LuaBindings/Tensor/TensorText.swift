@@ -21,7 +21,10 @@ enum TensorText {
   static func line(_ tensor: Tensor) throws -> String {
     var text = "tensor \(tensor.dtype.rawValue) \(ErrorText.shape(tensor.shape))"
     if tensor.count <= 8, tensor.count > 0 {
-      text += ": " + (try tensor.doubles().map(ErrorText.number).joined(separator: ", "))
+      let numbers =
+        tensor.dtype == .int64
+        ? try tensor.integers().map { String($0) } : try tensor.doubles().map(ErrorText.number)
+      text += ": " + numbers.joined(separator: ", ")
     }
     return tensor.requiresGradient ? text + ", requires_grad" : text
   }

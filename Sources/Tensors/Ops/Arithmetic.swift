@@ -8,9 +8,10 @@ struct BroadcastPair {
   let shape: [Int]
   let plane: kilpi_plane
 
+  /// - Parameter common: the type both are brought to; that of a mixed operation when nil.
   /// - Throws: `KilpiError` when the shapes do not broadcast.
-  init(_ left: Tensor, _ right: Tensor) throws {
-    let dtype = DType.common(left, right)
+  init(_ left: Tensor, _ right: Tensor, as common: DType? = nil) throws {
+    let dtype = common ?? DType.common(left, right)
     var a = try left.detached().converted(to: dtype)
     var b = try right.detached().converted(to: dtype)
     let shape = try Shape.broadcast(a.shape, b.shape)
@@ -108,10 +109,13 @@ extension Tensor {
     }
   }
 
-  /// `aᵇ`, elementwise with broadcasting.
+  /// `aᵇ`, elementwise with broadcasting; int64 with int64 stays int64, and wraps as `*` does.
   ///
   /// Gradients: `b·aᵇ⁻¹` and `aᵇ·ln a` (0 where `a` is 0).
+  ///
+  /// - Throws: `KilpiError` for negative exponents in int64.
   public func pow(_ exponent: Tensor) throws -> Tensor {
+    if dtype == .int64, exponent.dtype == .int64 { return try integerPower(exponent) }
     let base = dtype == .int64 ? try converted(to: .float32) : self
     let result = try Tensor.binary(KILPI_POWER, base, exponent)
     guard Tensor.willRecord([self, exponent]) else { return result }
@@ -132,6 +136,30 @@ extension Tensor {
       }
       return gradients
     }
+  }
+
+  private func integerPower(_ exponent: Tensor) throws -> Tensor {
+    let shape = try Shape.broadcast(shape, exponent.shape)
+    let (base, exponent) = (try expanded(shape).ordered(), try exponent.expanded(shape).ordered())
+    let result = try Tensor(uninitialized: shape, .int64)
+    try keeping(base, exponent) {
+      for i in 0..<result.count {
+        if i & 0xFFFF == 0xFFFF { try Interrupts.poll() }
+        var (factor, rest, value) = (base.i64[i], exponent.i64[i], Int64(1))
+        guard rest >= 0 else {
+          throw KilpiError(
+            "", "the exponent \(rest) is negative, which int64 has no result for",
+            advice: "convert with :to(\"float32\")")
+        }
+        while rest > 0 {
+          if rest & 1 == 1 { value &*= factor }
+          factor &*= factor
+          rest >>= 1
+        }
+        result.i64[i] = value
+      }
+    }
+    return result
   }
 
   /// `aᵇ` for one exponent.
@@ -169,7 +197,9 @@ extension Tensor {
   // MARK: Comparisons: int64, 1 where true
 
   private func compared(_ op: kilpi_compare, _ other: Tensor) throws -> Tensor {
-    let pair = try BroadcastPair(self, other)
+    // float32 holds integers up to 2²⁴ only, and no result has its type here.
+    let isMixed = (dtype == .int64) != (other.dtype == .int64)
+    let pair = try BroadcastPair(self, other, as: isMixed ? .float64 : nil)
     let result = try Tensor(uninitialized: pair.shape, .int64)
     if result.count == 0 { return result }
     let code = Int32(op.rawValue)
@@ -196,11 +226,17 @@ extension Tensor {
     try compared(KILPI_GREATER_EQUAL, other)
   }
 
+  /// int64: 0 where this is 0, else another number; 0.5 and NaN are not 0.
+  private func nonzero() throws -> Tensor {
+    guard dtype.isFloatingPoint else { return self }
+    return try equal(Tensor.scalar(0, dtype)).equal(Tensor.scalar(0, .int64))
+  }
+
   /// `a` where `condition` is not 0, else `b`; all three broadcast.
   public static func select(_ condition: Tensor, _ a: Tensor, _ b: Tensor) throws -> Tensor {
     let shape = try Shape.broadcast(try Shape.broadcast(condition.shape, a.shape), b.shape)
     let dtype = DType.common(a, b)
-    let flags = try condition.detached().converted(to: .int64).expanded(shape).ordered()
+    let flags = try condition.detached().nonzero().expanded(shape).ordered()
     let left = try a.detached().converted(to: dtype).expanded(shape).ordered()
     let right = try b.detached().converted(to: dtype).expanded(shape).ordered()
     let result = try Tensor(uninitialized: shape, dtype)

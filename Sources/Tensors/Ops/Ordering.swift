@@ -26,26 +26,40 @@ extension Tensor {
   ) throws -> (values: Tensor, indices: Tensor) {
     let n = shape[axis]
     let moved = try detached().transposed(axis, rank - 1)
-    let values = try moved.doubles()
+    // int64 as it is: float64 holds integers up to 2⁵³ only.
+    let indices =
+      dtype == .int64
+      ? try Self.order(moved.integers(), n, keep: keep, descending: descending)
+      : try Self.order(moved.doubles(), n, keep: keep, descending: descending)
+    let picks = try Tensor(indices, shape: Array(moved.shape.dropLast()) + [keep])
+      .transposed(axis, rank - 1).ordered()
+    return (try gathered(axis, picks), picks)
+  }
+
+  /// The order of each run of `n` values, cut to `keep`; what does not equal itself (NaN) is last.
+  private static func order<Value: Comparable>(
+    _ values: [Value], _ n: Int, keep: Int, descending: Bool
+  ) throws -> [Int64] {
     var indices: [Int64] = []
     indices.reserveCapacity(n == 0 ? 0 : values.count / n * keep)
     try values.withUnsafeBufferPointer { values in
       for start in stride(from: 0, to: values.count, by: Swift.max(n, 1)) {
         let order = try MergeSort.order(n) { left, right in
           let (a, b) = (values[start + Int(left)], values[start + Int(right)])
-          if a.isNaN || b.isNaN { return a.isNaN == b.isNaN ? left < right : b.isNaN }
           if a == b { return left < right }
+          let (isLeftLast, isRightLast) = (a != a, b != b)
+          if isLeftLast || isRightLast {
+            return isLeftLast == isRightLast ? left < right : isRightLast
+          }
           return descending ? a > b : a < b
         }
         indices.append(contentsOf: order.prefix(keep))
       }
     }
-    let picks = try Tensor(indices, shape: Array(moved.shape.dropLast()) + [keep])
-      .transposed(axis, rank - 1).ordered()
-    return (try gathered(axis, picks), picks)
+    return indices
   }
 
-  /// Running sum along an axis.
+  /// Running sum along an axis; int64 wraps.
   ///
   /// Gradient: the running sum from the end.
   public func cumulativeSum(axis: Int) throws -> Tensor {
@@ -54,10 +68,19 @@ extension Tensor {
 
   private func cumulated(_ axis: Int, reverse: Bool) throws -> Tensor {
     let axis = try Shape.axis(axis, of: shape)
-    guard dtype.isFloatingPoint else { throw unsupported(dtype) }
     let source = try ordered()
     let result = try Tensor(uninitialized: shape, dtype)
     let (outer, inner) = (shape[..<axis].reduce(1, *), shape[(axis + 1)...].reduce(1, *))
+    if dtype == .int64 {
+      keeping(source) {
+        for place in 0..<count {
+          let isFirst = place / inner % shape[axis] == 0
+          let before = isFirst ? 0 : result.i64[place - inner]
+          result.i64[place] = before &+ source.i64[place]
+        }
+      }
+      return result
+    }
     keeping(source) {
       if dtype == .float32 {
         kilpi_cumulate_f32(source.f32, result.f32, outer, shape[axis], inner, reverse)

@@ -69,14 +69,23 @@ extension Tensor {
   /// Mean over axes (all when nil).
   public func mean(axes: [Int]? = nil, keepDimensions: Bool = false) throws -> Tensor {
     let count = try resolved(axes).map { shape[$0] }.reduce(1, *)
-    let source = dtype == .int64 ? try converted(to: .float32) : self
-    return try source.sum(axes: axes, keepDimensions: keepDimensions) / Double(count)
+    guard dtype == .int64 else {
+      return try sum(axes: axes, keepDimensions: keepDimensions) / Double(count)
+    }
+    // float32 holds integers up to 2²⁴ only: rounded once, at the end.
+    let wide = try converted(to: .float64).sum(axes: axes, keepDimensions: keepDimensions)
+    return try (wide / Double(count)).converted(to: .float32)
   }
 
   /// Variance over axes, `Σ(x − mean)² / (n − correction)`; correction 1 by default, as in PyTorch.
   public func variance(
     axes: [Int]? = nil, keepDimensions: Bool = false, correction: Int = 1
   ) throws -> Tensor {
+    if dtype == .int64 {
+      return try converted(to: .float64).variance(
+        axes: axes, keepDimensions: keepDimensions, correction: correction
+      ).converted(to: .float32)
+    }
     let count = try resolved(axes).map { shape[$0] }.reduce(1, *)
     let centred = try self - mean(axes: axes, keepDimensions: true)
     let total = try centred.square().sum(axes: axes, keepDimensions: keepDimensions)
