@@ -49,6 +49,9 @@ let cTargets: [Target] = [
     name: "CPNG", dependencies: ["CInterrupt"], cSettings: optimised,
     linkerSettings: [.linkedLibrary("png16")]),
   .target(name: "CTurboJPEG", cSettings: optimised, linkerSettings: [.linkedLibrary("turbojpeg")]),
+  .target(
+    name: "CWebP", cSettings: optimised,
+    linkerSettings: [.linkedLibrary("webp"), .linkedLibrary("webpdemux")]),
   .target(name: "CEditLine", cSettings: optimised, linkerSettings: [.linkedLibrary("edit")]),
 ]
 
@@ -61,7 +64,7 @@ let library: [Target] = [
   swift("Kernels", ["CKernels", "COpenBLAS", "CInterrupt"], unchecked: true),
   swift("Archives", ["CArchive", "Diagnostics"]),
   swift("Tensors", ["Kernels", "CKernels", "Archives", "Files", "Diagnostics"]),
-  swift("Images", ["Tensors", "CPNG", "CTurboJPEG", "Files", "Diagnostics"]),
+  swift("Images", ["Tensors", "CPNG", "CTurboJPEG", "CWebP", "Files", "Diagnostics"]),
   swift("Networks", ["Tensors", "Kernels", "Diagnostics"]),
   swift(
     "ClipModels",
@@ -96,7 +99,7 @@ let edge: [Target] = [
   .executableTarget(
     name: "kilpi",
     dependencies: [
-      "LuaBindings", "Notebook", "LuaHost", "Diagnostics", "Files", "Kernels", "Tensors",
+      "LuaBindings", "Notebook", "LuaHost", "Diagnostics", "Files", "Images", "Kernels", "Tensors",
       "Processes", .product(name: "ArgumentParser", package: "swift-argument-parser"),
     ],
     swiftSettings: strict),

@@ -264,3 +264,5 @@ int kilpi_png_write(const void *rgb, uint32_t width, uint32_t height, int depth,
 }
 
 void kilpi_png_free(uint8_t *block) { free(block); }
+
+const char *kilpi_png_version(void) { return png_get_libpng_ver(NULL); }

@@ -46,7 +46,11 @@ public enum DatasetFormats {
       matches: { CIFARBinary.matches($0, split: $1) },
       open: { try CIFARBinary.open(folder: $0, split: $1) }),
     DatasetFormat(
-      name: "imagefolder", summary: "SPLIT/CLASS/*.png, jpg, jpeg or ppm",
+      name: "captions", summary: "images/ and SPLIT.json, captions.json or metadata.jsonl",
+      matches: { CaptionFolder.matches($0, split: $1) },
+      open: { try CaptionFolder.open(folder: $0, split: $1) }),
+    DatasetFormat(
+      name: "imagefolder", summary: "SPLIT/CLASS/*.png, jpg, jpeg, webp, ppm or pgm",
       matches: { ImageFolder.matches($0, split: $1) },
       open: { try ImageFolder.open(folder: $0, split: $1) }),
   ]
@@ -56,17 +60,26 @@ public enum DatasetFormats {
   /// - Parameters:
   ///   - path: a folder; else the name of a folder in `KILPI_DATA`; else `fashion-mnist`.
   ///   - onWarning: receives what a decoder finds odd but not wrong in an image, once for each.
+  ///   - onNote: receives what is passed over or odd in the set as a whole.
   /// - Throws: `KilpiError` when there is no such folder, its format is not recognised, or it
   ///   cannot be read.
   public static func open(
     _ path: String, options: DatasetOptions = DatasetOptions(),
-    onWarning: @escaping (String) -> Void = { _ in }
+    onWarning: @escaping (String) -> Void = { _ in }, onNote: (String) -> Void = { _ in }
   ) throws -> Dataset {
     if let size = options.size, size < 1 {
       throw KilpiError("", "size is \(size), less than 1")
     }
     let dataset = try opened(path, options)
     (dataset.source as? any DecodingSource)?.warnings.handler = onWarning
+    for note in dataset.notes { onNote(note) }
+    guard dataset.count > 0 else { throw KilpiError("", "there is no sample in '\(path)'") }
+    if dataset.classNames.count == 1 {
+      onNote(
+        "\(dataset.name): there is one class, '\(dataset.classNames[0])': every image is right")
+    } else if dataset.classCounts.filter({ $0 > 0 }).count == 1 {
+      onNote("\(dataset.name): all samples are of one class")
+    }
     guard options.preset != nil || options.size != nil else { return dataset }
     return dataset.preprocessed(options.preset ?? .openai, size: options.size ?? 224)
   }

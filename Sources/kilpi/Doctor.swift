@@ -1,6 +1,7 @@
 internal import Diagnostics
 internal import Files
 internal import Glibc
+internal import Images
 internal import Kernels
 internal import LuaHost
 internal import Notebook
@@ -76,7 +77,7 @@ struct Doctor {
   private func programRows() -> [Row] {
     [
       Row("kilpi", Version.kilpi), Row("lua", String(LuaState.version.dropFirst(4))),
-      Row("swift", Version.swift),
+      Row("swift", Version.swift), Row("images", ImageFile.libraries),
       Row("standard library", standardFolder),
       Row("history", HistoryFile.path(environment: environment) ?? "off"),
     ]

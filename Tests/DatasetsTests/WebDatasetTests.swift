@@ -117,10 +117,6 @@ import Testing
       expected: "'D/test/0.tar' holds the key 's0000' again (members of a key must be adjacent and"
         + " keys differ)"),
     Refused(
-      name: "two images",
-      files: files([("a.png", png(0)), ("a.jpg", png(0)), ("a.cls", text("0"))]),
-      expected: "'D/test/0.tar' holds 'a.jpg' or its like twice"),
-    Refused(
       name: "outside", files: files([("../a.png", png(0))]),
       expected: "cannot read 'D/test/0.tar': member '../a.png' would lie outside the archive"),
     Refused(

@@ -44,7 +44,10 @@ import Testing
     Case(name: "empty", bytes: [], message: "cannot read 'x': it is empty"),
     Case(
       name: "text", bytes: Array("hello".utf8),
-      message: "cannot read 'x': it is not a PNG, JPEG or PPM image"),
+      message: "cannot read 'x': it is not a PNG, JPEG, WebP or PPM image"),
+    Case(
+      name: "PGM cut", bytes: Array("P5 2 2 255\n123".utf8),
+      message: "cannot read 'x': it ends after 14 of 15 bytes (copy or download it again)"),
     Case(
       name: "50,000 x 50,000 in 1 KB",
       bytes: header(50_000, 50_000) + chunk("IDAT", [UInt8](repeating: 0, count: 900)),
@@ -98,16 +101,67 @@ import Testing
     }
   }
 
-  @Test(arguments: ImageFixture.shared.refused)
-  func cmyk(_ file: ImageFixture.File) {
+  /// Kinds that are not read are named by their first bytes.
+  static let foreign: [(String, [UInt8])] = [
+    ("GIF", Array("GIF89a\u{1}\0".utf8)), ("TIFF", Array("II*\0\u{8}\0".utf8)),
+    ("TIFF", Array("MM\0*\0\0".utf8)), ("BMP", Array("BM\u{46}\0\0\0".utf8)),
+    ("AVIF", [0, 0, 0, 28] + Array("ftypavif\0\0\0\0avifmif1miaf".utf8)),
+    ("AVIF", [0, 0, 0, 28] + Array("ftypmif1\0\0\0\0mif1avifmiaf".utf8)),
+    ("HEIC", [0, 0, 0, 24] + Array("ftypheic\0\0\0\0mif1heic".utf8)),
+    ("JPEG 2000", [0, 0, 0, 12] + Array("jP  \r\n".utf8)), ("JPEG XL", [0xff, 0x0a, 0, 0]),
+    ("ASCII PPM", Array("P3 1 1 255 1 2 3".utf8)), ("PSD", Array("8BPS\0\u{1}".utf8)),
+  ]
+
+  @Test(arguments: foreign.indices) func otherKindsAreNamed(index: Int) {
+    let (kind, bytes) = Self.foreign[index]
     #expect(
       throws: KilpiError(
-        "", "cannot read 'x': it holds CMYK colours", advice: "convert it to RGB first")
-    ) { try ImageFile.decode(file.bytes, name: "x") }
+        "", "cannot read 'x': it is \(kind), a kind of image that is not read",
+        advice: "convert it to PNG first")
+    ) { try ImageFile.decode(bytes, name: "x") }
+  }
+
+  /// A WebP of nothing but a header.
+  static func webp(_ chunk: String, _ data: [UInt8]) -> [UInt8] {
+    func little(_ value: Int) -> [UInt8] { (0..<4).map { UInt8(value >> (8 * $0) & 255) } }
+    let body = Array(("WEBP" + chunk).utf8) + little(data.count) + data
+    return Array("RIFF".utf8) + little(body.count) + body
+  }
+
+  static let webps: [Case] = [
+    Case(
+      name: "a canvas of 16384 x 16384, animated",
+      bytes: webp("VP8X", [2, 0, 0, 0, 0xff, 0x3f, 0, 0xff, 0x3f, 0]),
+      message:
+        "cannot read 'x': an image of 16384 x 16384 pixels is larger than 100 million pixels"),
+    Case(
+      name: "a canvas of 9,000 x 9,000 without frames",
+      bytes: webp("VP8X", [2, 0, 0, 0, 0x27, 0x23, 0, 0x27, 0x23, 0]),
+      message: "cannot read 'x': its animation is damaged"),
+    Case(
+      name: "no picture", bytes: webp("EXIF", [1, 2]),
+      message: "cannot read 'x': its data are damaged"),
+    Case(
+      name: "cut in the mark", bytes: Array("RIFF\u{10}\0\0\0WEBPVP8L".utf8),
+      message: "cannot read 'x': it ends after 16 bytes (copy or download it again)"),
+  ]
+
+  @Test(arguments: webps) func refusedWebP(_ row: Case) { refused(row) }
+
+  /// A flipped bit changes pixels or is an error, and never ends the process.
+  @Test(arguments: ImageFixture.shared.webp) func flippedWebPBits(_ file: ImageFixture.File) {
+    for at in file.bytes.indices {
+      var damaged = file.bytes
+      damaged[at] ^= 1 << UInt8(at % 8)
+      if let image = try? ImageFile.decode(damaged, name: "x") {
+        #expect(image.pixels.count == image.width * image.height * 3)
+      }
+    }
   }
 
   /// Every prefix of a file is an error.
-  @Test(arguments: ImageFixture.shared.png + ImageFixture.shared.jpeg)
+  @Test(
+    arguments: ImageFixture.shared.png + ImageFixture.shared.jpeg + ImageFixture.shared.webp)
   func truncatedAnywhere(_ file: ImageFixture.File) {
     for length in 0..<file.bytes.count {
       #expect(throws: KilpiError.self, "\(length) of \(file.bytes.count) bytes") {

@@ -31,13 +31,13 @@ struct ImageFixture {
 
   let png: [File]
   let jpeg: [File]
-  let refused: [File]
+  let webp: [File]
   let resize: [Resize]
 
   /// Empty when the fixture cannot be read; `ReferenceTests.present` then fails.
   static let shared: ImageFixture = (try? ImageFixture()) ?? ImageFixture(empty: ())
 
-  private init(empty: Void) { (png, jpeg, refused, resize) = ([], [], [], []) }
+  private init(empty: Void) { (png, jpeg, webp, resize) = ([], [], [], []) }
 
   private init() throws {
     let json = try JSONValue.parse(FileReader.bytes(at: TestFiles.fixture("images.json")))
@@ -52,7 +52,7 @@ struct ImageFixture {
     }
     png = files("png")
     jpeg = files("jpeg")
-    refused = files("refused")
+    webp = files("webp")
     let sources = try (json["resize"]?["sources"]?.array ?? []).map {
       try PixelImage(
         width: $0["width"]?.int ?? 0, height: $0["height"]?.int ?? 0, pixels: bytes($0["rgb"]))

@@ -31,7 +31,7 @@ extension ErrorTests {
       #"image.load: cannot read 'no.png': there is no such file"#),
     ErrorCase(
       #"image.load("Package.swift")"#,
-      #"image.load: cannot read 'Package.swift': it is not a PNG, JPEG or PPM image"#),
+      #"image.load: cannot read 'Package.swift': it is not a PNG, JPEG, WebP or PPM image"#),
     ErrorCase(#"image.load("a\0b")"#, #"bad argument #1 to 'load' (path contains a zero byte)"#),
     ErrorCase(
       #"image.load("x.png", {depth = 12})"#,

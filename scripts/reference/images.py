@@ -3,11 +3,12 @@
 
 Contents: a PNG of each bit depth, colour type and interlace method, with tRNS, gamma and sizes of
 one pixel; JPEG of each subsampling, gray, progressive, of odd size, with restart markers, with an
-EXIF orientation (which convert("RGB") ignores), stored as RGB; resizes with each filter.
+EXIF orientation (which convert("RGB") ignores), stored as RGB, CMYK and YCCK with and without Adobe's
+mark; WebP lossy and lossless, with alpha, metadata, several frames; resizes with each filter.
 Pixels are those of Image.open(file).convert("RGB"), bytes as hexadecimal text.
 
-Made with CPython 3.11, Pillow 13.0.0, numpy 2.4.6 on 2026-11-22, seed 20240429.
-4:4:0 and 4:1:1, which Pillow cannot write, are compressed by libturbojpeg 2.1.5.
+Made with CPython 3.11, Pillow 13.0.0 (libwebp 1.6.0), numpy 2.4.6 on 2026-11-30, seed 20240429.
+4:4:0, 4:1:1 and YCCK, which Pillow cannot write, are compressed by libturbojpeg 2.1.5.
 Command: python scripts/reference/images.py (with --check: compare with the committed file).
 """
 
@@ -136,15 +137,16 @@ def jpeg_rows(random):
     return result
 
 
-def turbo_jpeg(pixels, subsampling):
-    """Compressed by TurboJPEG's tjCompress2: subsampling 4 is 4:4:0, 5 is 4:1:1; RGB is format 0."""
+def turbo_jpeg(pixels, subsampling, kind=0):
+    """Compressed by TurboJPEG's tjCompress2: subsampling 0 is 4:4:4, 2 is 4:2:0, 4 is 4:4:0, 5 is 4:1:1;
+    kind 0 is RGB, 11 is CMYK, which it stores as YCCK."""
     library = ctypes.CDLL("libturbojpeg.so.0")
     library.tjInitCompress.restype = ctypes.c_void_p
     handle = ctypes.c_void_p(library.tjInitCompress())
     target, size = ctypes.c_void_p(), ctypes.c_ulong()
     height, width, _ = pixels.shape
     assert library.tjCompress2(
-        handle, pixels.tobytes(), width, 0, height, 0, ctypes.byref(target), ctypes.byref(size),
+        handle, pixels.tobytes(), width, 0, height, kind, ctypes.byref(target), ctypes.byref(size),
         subsampling, 85, 0) == 0
     data = ctypes.string_at(target, size.value)
     library.tjFree(target)
@@ -182,11 +184,86 @@ def more_jpeg_rows(random):
     return result
 
 
-def refused_rows(random):
+def without_adobe(data):
+    """The same JPEG without its APP14 segment."""
+    at = data.index(b"\xff\xee")
+    return data[:at] + data[at + 2 + struct.unpack(">H", data[at + 2:at + 4])[0]:]
+
+
+def cmyk_rows(random):
     noise = random.integers(0, 256, (8, 8, 4), dtype=np.uint8)
     out = io.BytesIO()
     Image.fromarray(noise, "CMYK").save(out, "JPEG", quality=50, optimize=True)
-    return [{"name": "CMYK", "file": out.getvalue().hex()}]
+    return [row("CMYK", out.getvalue())]
+
+
+def more_cmyk_rows(random):
+    def ink(width, height):
+        noise = random.integers(0, 256, (height // 3 + 2, width // 3 + 2, 4), dtype=np.uint8)
+        return Image.fromarray(noise, "CMYK").resize((width, height), Image.Resampling.BICUBIC)
+
+    result = []
+    for name, size, options in (
+            ("CMYK 4:4:4", (17, 11), {"subsampling": 0}), ("CMYK progressive", (9, 13),
+                                                           {"progressive": True})):
+        out = io.BytesIO()
+        ink(*size).save(out, "JPEG", **{"quality": 85, "optimize": True, **options})
+        result.append(row(name, out.getvalue()))
+        result.append(row(name + ", no Adobe mark", without_adobe(out.getvalue())))
+    for name, subsampling in (("YCCK 4:4:4", 0), ("YCCK 4:2:0", 2)):
+        data = turbo_jpeg(np.asarray(ink(19, 13)), subsampling, kind=11)
+        result.append(row(name, data))
+    return result
+
+
+def webp_rows(random):
+    def picture(width, height, channels=3):
+        noise = random.integers(0, 256, (height // 3 + 2, width // 3 + 2, channels), dtype=np.uint8)
+        return Image.fromarray(noise).resize((width, height), Image.Resampling.BICUBIC)
+
+    result = []
+    for name, size, channels, options in (
+            ("lossy", (17, 13), 3, {}), ("lossy, quality 20", (32, 16), 3, {"quality": 20}),
+            ("lossy, one row", (15, 1), 3, {}), ("lossy, one column", (1, 15), 3, {}),
+            ("lossy, 1 x 1", (1, 1), 3, {}), ("lossy, 2 x 2", (2, 2), 3, {}),
+            ("lossy, larger", (67, 45), 3, {"quality": 75, "method": 6}),
+            ("lossy with alpha", (21, 9), 4, {}), ("lossy with exact alpha", (21, 9), 4,
+                                                  {"exact": True}),
+            ("lossless", (17, 13), 3, {"lossless": True}),
+            ("lossless with alpha", (14, 11), 4, {"lossless": True}),
+            ("lossless with exact alpha", (14, 11), 4, {"lossless": True, "exact": True}),
+            ("lossless, quality 100, method 6", (40, 30), 3,
+             {"lossless": True, "quality": 100, "method": 6}),
+            ("lossy with EXIF and a profile", (13, 17), 3,
+             {"exif": b"Exif\0\0II*\0\x08\0\0\0\0\0", "icc_profile": b"x" * 20})):
+        out = io.BytesIO()
+        picture(*size, channels).save(out, "WEBP", **options)
+        result.append(row(name, out.getvalue()))
+    palette = Image.fromarray(random.integers(0, 4, (9, 8), dtype=np.uint8), "P")
+    palette.putpalette(random.integers(0, 256, 12, dtype=np.uint8).tobytes())
+    out = io.BytesIO()
+    palette.convert("RGB").save(out, "WEBP", lossless=True)
+    result.append(row("lossless, four colours", out.getvalue()))
+    for name, channels, options in (
+            ("animation, lossy", 3, {}), ("animation, lossless", 3, {"lossless": True}),
+            ("animation with alpha", 4, {"lossless": True, "exact": True}),
+            ("animation, small", 4, {"minimize_size": True, "allow_mixed": True})):
+        frames = [picture(12, 10, channels) for _ in range(3)]
+        out = io.BytesIO()
+        frames[0].save(out, "WEBP", save_all=True, append_images=frames[1:], duration=40, **options)
+        result.append(row(name, out.getvalue()))
+    # A first frame that does not cover the canvas.
+    frame = io.BytesIO()
+    picture(6, 4).save(frame, "WEBP", lossless=True)
+    image = frame.getvalue()[12:]
+    box = lambda at: struct.pack("<I", at)[:3]
+    part = box(1) + box(2) + box(5) + box(3) + box(40) + b"\0" + image
+    body = (b"WEBPVP8X" + struct.pack("<I", 10) + b"\x02\0\0\0" + box(9) + box(8)
+            + b"ANIM" + struct.pack("<I", 6) + b"\x10\x20\x30\xff\0\0")
+    body += 2 * (b"ANMF" + struct.pack("<I", len(part)) + part)
+    result.append(row("animation, first frame smaller",
+                      b"RIFF" + struct.pack("<I", len(body)) + body))
+    return result
 
 
 def resize_rows(random):
@@ -216,11 +293,14 @@ def main():
         "versions": {"python": sys.version.split()[0], "pillow": PIL.__version__,
                      "numpy": np.__version__},
         "seed": 20240429,
-        "png": png_rows(random), "jpeg": jpeg_rows(random), "refused": refused_rows(random),
-        "resize": resize_rows(random),
+        "png": png_rows(random), "jpeg": jpeg_rows(random),
     }
+    cmyk = cmyk_rows(random)
+    fixture["resize"] = resize_rows(random)
     # Drawn last, and apart, so that the rows above stay as they were.
-    fixture["jpeg"] += more_jpeg_rows(np.random.default_rng(20240430))
+    fixture["jpeg"] += more_jpeg_rows(np.random.default_rng(20240430)) + cmyk
+    fixture["jpeg"] += more_cmyk_rows(np.random.default_rng(20240431))
+    fixture["webp"] = webp_rows(np.random.default_rng(20240432))
     text = json.dumps(fixture, indent=0, separators=(",", ":")) + "\n"
     if "--check" in sys.argv:
         same = TARGET.read_text() == text

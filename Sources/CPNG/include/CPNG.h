@@ -39,4 +39,7 @@ int kilpi_png_write(const void *rgb, uint32_t width, uint32_t height, int depth,
 
 void kilpi_png_free(uint8_t *block);
 
+/* The version of libpng, such as "1.6.39". */
+const char *kilpi_png_version(void);
+
 #endif

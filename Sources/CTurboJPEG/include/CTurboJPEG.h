@@ -8,7 +8,7 @@
 
 typedef struct {
   int width, height;
-  int components; /* 1 gray, 3 colour, 4 CMYK or YCCK (which cannot be decoded here) */
+  int components; /* 1 gray, 3 colour, 4 CMYK or YCCK */
 } kilpi_jpeg_info;
 
 /* Reads size and kind. Returns 0, or -1 with a text in `message`. */
@@ -16,9 +16,9 @@ int kilpi_jpeg_header(const uint8_t *bytes, size_t count, kilpi_jpeg_info *info,
                       size_t message_size);
 
 /* Decodes to 8-bit RGB, `width * height * 3` values, with the accurate transform and smooth
-   upsampling of libjpeg-turbo's defaults. Returns 0; 1 when pixels are there but the decoder
+   upsampling of libjpeg-turbo's defaults; CMYK as Pillow converts it. Returns 0; 1 when pixels are there but the decoder
    warned (text in `message`); -1 on an error (text in `message`). */
-int kilpi_jpeg_read(const uint8_t *bytes, size_t count, int width, int height, uint8_t *rgb,
+int kilpi_jpeg_read(const uint8_t *bytes, size_t count, const kilpi_jpeg_info *info, uint8_t *rgb,
                     char *message, size_t message_size);
 
 /* Encodes RGB at `quality` 1 ... 100, with the colour at full resolution (`subsampling` 444) or

@@ -1,18 +1,18 @@
 internal import Diagnostics
 internal import Files
-internal import Glibc
 internal import Images
 
-/// Image files in one folder a class: `SPLIT/CLASS/*.{png,jpg,jpeg,ppm}` or `CLASS/*`.
+/// Image files in one folder a class: `SPLIT/CLASS/**/*.{png,jpg,jpeg,webp,ppm,pgm}` or `CLASS/…`.
 ///
-/// Classes are sorted by the bytes of their names, files too. A link that leads out of the set is
-/// an error. Tiny-ImageNet's own layout (`CLASS/images`, `val_annotations.txt`) is read as well.
+/// Classes and files stand in torchvision's order, files of nested folders with them. A link that leads
+/// out of the set is an error. Tiny-ImageNet's own layout (`CLASS/images`, `val_annotations.txt`) is
+/// read as well. What is passed over, such as images of kinds that are not read, notes count.
 public enum ImageFolder {
   /// Opens a set; images are decoded on demand and kept in memory up to 512 MiB.
   ///
   /// - Parameters:
   ///   - folder: the root. Where it has a folder named like the split, the classes are inside that.
-  ///   - split: also read as `val` where the set calls its test split so.
+  ///   - split: also read as `val` or `validation` where the set calls its test split so.
   /// - Throws: `KilpiError` when there is no class or image, a class has none, `classnames.txt` does
   ///   not fit, or a link leads outside.
   ///
@@ -21,14 +21,16 @@ public enum ImageFolder {
   public static func open(folder: String, split: String) throws -> Dataset {
     let root = try Self.root(folder, split: split)
     let validation = root + "/val_annotations.txt"
-    let (classes, files) =
+    let (classes, files, notes) =
       try FileReader.exists(validation)
       ? annotated(root, file: validation, folder: folder) : classed(root)
     guard !files.isEmpty else { throw KilpiError("", "there is no image in '\(root)'") }
+    let name = folderName(folder)
     return try Dataset(
-      name: folderName(folder), split: root == folder ? "" : split,
+      name: name, split: root == folder ? "" : split,
       source: FileSource(files, under: folder), classNames: names(of: classes, folder: folder),
-      templates: lines(ofFile: folder + "/" + templatesFile) ?? [])
+      templates: lines(ofFile: folder + "/" + templatesFile) ?? [],
+      notes: notes.map { "\(name): \($0)" })
   }
 
   /// True when `folder` holds folders with images.
@@ -38,21 +40,16 @@ public enum ImageFolder {
     let folders = ((try? FileReader.names(in: root)) ?? []).filter {
       !$0.hasPrefix(".") && FileReader.isDirectory(root + "/" + $0)
     }
-    return folders.prefix(3).contains { name in
-      [root + "/" + name, root + "/" + name + "/images"].contains { path in
-        FileReader.isDirectory(path)
-          && ((try? FileReader.names(in: path)) ?? []).contains { ImageFormat(path: $0) != nil }
-      }
-    }
+    return folders.prefix(3).contains { ImageFileWalk.holdsImages(root + "/" + $0) }
   }
 
   private static func root(_ folder: String, split: String) throws -> String {
     guard FileReader.isDirectory(folder) else {
       throw KilpiError("", "'\(folder)' is not a folder")
     }
-    for name in split == "test" ? ["test", "val"] : [split]
+    for name in split == "test" ? ["test", "val", "validation"] : [split]
     where FileReader.isDirectory(folder + "/" + name) { return folder + "/" + name }
-    let others = ["train", "val", "test"].filter { FileReader.isDirectory(folder + "/" + $0) }
+    let others = knownSplits.filter { FileReader.isDirectory(folder + "/" + $0) }
     guard others.isEmpty else {
       throw KilpiError(
         "", "there is no split '\(split)' in '\(folder)'",
@@ -61,34 +58,57 @@ public enum ImageFolder {
     return folder
   }
 
+  private typealias Contents = (classes: [String], files: [FileSource.File], notes: [String])
+
   /// The classes and files of a folder of folders.
-  private static func classed(_ root: String) throws -> ([String], [FileSource.File]) {
-    let classes = try sorted(FileReader.names(in: root)).filter {
+  private static func classed(_ root: String) throws -> Contents {
+    let entries = try sorted(FileReader.names(in: root))
+    let classes = entries.filter {
       !$0.hasPrefix(".") && FileReader.isDirectory(root + "/" + $0)
     }
     let guardian = try LinkGuard(root)
     var files: [FileSource.File] = []
+    var foreign: [String: Int] = [:]
+    var hidden = entries.filter {
+      $0.hasPrefix(".") && FileReader.isDirectory(root + "/" + $0)
+    }.count
     for (label, name) in classes.enumerated() {
-      try Interrupts.poll()
-      var path = root + "/" + name
+      let path = root + "/" + name
       try guardian.check(path)
-      if FileReader.isDirectory(path + "/images") { path += "/images" }
-      let images = try sorted(FileReader.names(in: path)).filter {
-        !$0.hasPrefix(".") && ImageFormat(path: $0) != nil
+      let walk = try ImageFileWalk(path, guardian)
+      guard !walk.paths.isEmpty else {
+        let others = ImageFileWalk.list(walk.foreign)
+        throw KilpiError(
+          "",
+          others.isEmpty
+            ? "there is no image in '\(path)'"
+            : "there is no image that can be read in '\(path)': it holds \(others)",
+          advice: others.isEmpty ? nil : "convert them to PNG")
       }
-      guard !images.isEmpty else { throw KilpiError("", "there is no image in '\(path)'") }
-      for image in images {
-        try guardian.check(path + "/" + image)
-        files.append(.init(path: path + "/" + image, label: label))
-      }
+      files += walk.paths.map { .init(path: $0, label: label) }
+      foreign.merge(walk.foreign, uniquingKeysWith: +)
+      hidden += walk.hidden
     }
-    return (classes, files)
+    var notes: [String] = []
+    if !foreign.isEmpty {
+      notes.append(
+        "images of kinds that are not read are passed over: \(ImageFileWalk.list(foreign))")
+    }
+    if hidden > 0 { notes.append("hidden images and folders are passed over: \(hidden)") }
+    let beside = entries.filter {
+      !$0.hasPrefix(".") && ImageFormat(path: $0) != nil
+        && !FileReader.isDirectory(root + "/" + $0)
+    }
+    if !beside.isEmpty {
+      notes.append("images beside the class folders are passed over: \(beside.count)")
+    }
+    return (classes, files, notes)
   }
 
   /// Tiny-ImageNet's validation split: one folder, and a list of file, class and box.
   private static func annotated(
     _ root: String, file: String, folder: String
-  ) throws -> ([String], [FileSource.File]) {
+  ) throws -> Contents {
     let classes =
       try lines(ofFile: folder + "/wnids.txt").map(sorted)
       ?? sorted(FileReader.names(in: folder + "/train").filter { !$0.hasPrefix(".") })
@@ -105,7 +125,7 @@ public enum ImageFolder {
       try guardian.check(path)
       return FileSource.File(path: path, label: label)
     }
-    return (classes, files)
+    return (classes, files, [])
   }
 
   private static func names(of classes: [String], folder: String) throws -> [String] {
@@ -135,64 +155,5 @@ public enum ImageFolder {
 
   private static func sorted(_ names: [String]) -> [String] {
     names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
-  }
-}
-
-/// Refuses links that lead out of a folder.
-private struct LinkGuard {
-  private let root: String
-
-  init(_ root: String) throws {
-    guard let real = Self.resolved(root) else {
-      throw KilpiError("", "cannot read '\(root)': \(String(cString: strerror(errno)))")
-    }
-    self.root = real
-  }
-
-  func check(_ path: String) throws {
-    var status = stat()
-    guard lstat(path, &status) == 0 else {
-      throw KilpiError("", "cannot read '\(path)': \(String(cString: strerror(errno)))")
-    }
-    guard status.st_mode & S_IFMT == S_IFLNK else { return }
-    guard let real = Self.resolved(path), real.hasPrefix(root + "/") else {
-      throw KilpiError("", "'\(path)' is a link that leads out of the data set")
-    }
-  }
-
-  private static func resolved(_ path: String) -> String? {
-    guard let real = realpath(path, nil) else { return nil }
-    defer { free(real) }
-    return String(cString: real)
-  }
-}
-
-/// Image files on disk.
-final class FileSource: SampleSource, DecodingSource {
-  struct File {
-    let path: String
-    let label: Int
-  }
-
-  private let files: [File]
-  private let prefix: Int
-  private var cache: PixelCache
-  var warnings = DecodingWarnings()
-
-  init(_ files: [File], under folder: String) {
-    self.files = files
-    prefix = folder.utf8.count + 1
-    cache = PixelCache(count: files.count)
-  }
-
-  var count: Int { files.count }
-  func id(at index: Int) -> String { String(files[index].path.utf8.dropFirst(prefix)) ?? "" }
-  func label(at index: Int) -> Int? { files[index].label }
-
-  func image(at index: Int) throws -> SampleImage {
-    .pixels(
-      try cache.image(at: index) {
-        try ImageFile.load(files[index].path) { warnings.add($0, at: index) }
-      })
   }
 }

@@ -15,7 +15,10 @@ func folderName(_ path: String) -> String {
 /// - Throws: `KilpiError` when the file is there and cannot be read, or has an empty line inside.
 func lines(ofFile path: String) throws -> [String]? {
   guard FileReader.exists(path) else { return nil }
-  let result = lines(try FileReader.text(at: path, limit: 16 << 20))
+  var text = try FileReader.text(at: path, limit: 16 << 20)
+  // A byte-order mark is no part of the first name.
+  if text.unicodeScalars.first == "\u{FEFF}" { text.unicodeScalars.removeFirst() }
+  let result = lines(text)
   if let empty = result.firstIndex(of: "") {
     throw KilpiError("", "line \(empty + 1) of '\(path)' is empty")
   }

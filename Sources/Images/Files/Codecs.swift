@@ -1,5 +1,6 @@
 internal import CPNG
 internal import CTurboJPEG
+internal import CWebP
 internal import Diagnostics
 
 /// A text that a C function fills in.
@@ -23,6 +24,15 @@ private func unreadable(_ name: String, _ message: UnsafePointer<CChar>) -> Kilp
   let cut = text.hasPrefix("it ends") || text.lowercased().contains("premature")
   return KilpiError(
     "", "cannot read '\(name)': \(reason)", advice: cut ? "copy or download it again" : nil)
+}
+
+extension ImageFile {
+  /// The libraries that decode, with their versions where they tell them.
+  public static var libraries: String {
+    let webp = kilpi_webp_version()
+    return "libpng \(String(cString: kilpi_png_version())), libjpeg-turbo, "
+      + "libwebp \(webp >> 16).\(webp >> 8 & 255).\(webp & 255)"
+  }
 }
 
 enum PNGCodec {
@@ -108,10 +118,6 @@ enum JPEGCodec {
         "", "cannot read '\(name)': it ends after \(bytes.count) bytes",
         advice: "copy or download it again")
     }
-    guard info.components != 4 else {
-      throw KilpiError(
-        "", "cannot read '\(name)': it holds CMYK colours", advice: "convert it to RGB first")
-    }
     let samples: Int
     do {
       samples = try ImageSize.samples(width: Int(info.width), height: Int(info.height))
@@ -122,7 +128,7 @@ enum JPEGCodec {
     let pixels = try [UInt8](unsafeUninitializedCapacity: samples) { buffer, count in
       try withMessage { message, size in
         let status = kilpi_jpeg_read(
-          bytes, bytes.count, info.width, info.height, buffer.baseAddress, message, size)
+          bytes, bytes.count, &info, buffer.baseAddress, message, size)
         if status < 0 { throw unreadable(name, message) }
         if status > 0 {
           // The decoder fills what is missing with gray and calls it a warning; only its first
@@ -176,8 +182,34 @@ enum JPEGCodec {
   }
 }
 
+enum WebPCodec {
+  static func decode(_ bytes: [UInt8], name: String) throws -> PixelImage {
+    var info = kilpi_webp_info()
+    try withMessage { message, size in
+      guard kilpi_webp_header(bytes, bytes.count, &info, message, size) == 0 else {
+        throw unreadable(name, message)
+      }
+    }
+    let samples: Int
+    do {
+      samples = try ImageSize.samples(width: Int(info.width), height: Int(info.height))
+    } catch let error as KilpiError {
+      throw KilpiError("", "cannot read '\(name)': \(error.problem)")
+    }
+    let pixels = try [UInt8](unsafeUninitializedCapacity: samples) { buffer, count in
+      try withMessage { message, size in
+        guard
+          kilpi_webp_read(bytes, bytes.count, &info, buffer.baseAddress, message, size) == 0
+        else { throw unreadable(name, message) }
+      }
+      count = samples
+    }
+    return PixelImage(unchecked: Int(info.width), Int(info.height), pixels)
+  }
+}
+
 enum PPMCodec {
-  /// Reads `P6`, width, height, 255, one white space, then the pixels.
+  /// Reads `P6` (or `P5`, gray), width, height, 255, one white space, then the pixels.
   static func decode(_ bytes: [UInt8], name: String) throws -> PixelImage {
     func refusal(_ reason: String, advice: String? = nil) -> KilpiError {
       KilpiError("", "cannot read '\(name)': \(reason)", advice: advice)
@@ -211,12 +243,16 @@ enum PPMCodec {
     } catch let error as KilpiError {
       throw refusal(error.problem)
     }
-    let whole = at + 1 + samples
+    let isGray = bytes[1] == UInt8(ascii: "5")
+    let whole = at + 1 + (isGray ? samples / 3 : samples)
     guard bytes.count >= whole else {
       throw refusal(
         "it ends after \(bytes.count) of \(whole) bytes", advice: "copy or download it again")
     }
-    return PixelImage(unchecked: numbers[0], numbers[1], Array(bytes[(at + 1)..<whole]))
+    let values = bytes[(at + 1)..<whole]
+    return PixelImage(
+      unchecked: numbers[0], numbers[1],
+      isGray ? values.flatMap { [$0, $0, $0] } : Array(values))
   }
 
   private static func isSpace(_ byte: UInt8) -> Bool { byte == 32 || (9...13).contains(byte) }

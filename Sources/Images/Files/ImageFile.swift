@@ -7,15 +7,37 @@ public enum ImageFormat: String, Sendable, CaseIterable {
   case png
   /// JPEG, gray or colour, 8 bits, sequential or progressive.
   case jpeg
-  /// Binary portable pixmap (P6), 8 bits.
+  /// Binary portable pixmap (P6) or graymap (P5), 8 bits.
   case ppm
+  /// WebP, lossy or lossless; read only.
+  case webp
 
   /// The format that the first bytes of a file announce, nil for none of them.
   public static func recognised(from bytes: some Collection<UInt8>) -> ImageFormat? {
     if bytes.starts(with: [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]) { return .png }
     if bytes.starts(with: [0xff, 0xd8, 0xff]) { return .jpeg }
-    if bytes.starts(with: [0x50, 0x36]) { return .ppm }
+    if bytes.starts(with: [0x50, 0x36]) || bytes.starts(with: [0x50, 0x35]) { return .ppm }
+    if bytes.starts(with: "RIFF".utf8), bytes.dropFirst(8).starts(with: "WEBP".utf8) {
+      return .webp
+    }
     return nil
+  }
+
+  /// The name of a kind of image that is not read, by the first bytes of a file; nil for none.
+  public static func foreignKind(of bytes: some Collection<UInt8>) -> String? {
+    for (kind, starts) in [
+      ("GIF", ["GIF8"]), ("TIFF", ["II*\0", "MM\0*", "II+\0", "MM\0+"]), ("BMP", ["BM"]),
+      ("JPEG 2000", ["\0\0\0\u{0C}jP  "]), ("JPEG XL", ["\0\0\0\u{0C}JXL "]),
+      ("ASCII PPM", ["P2", "P3"]), ("bitmap (PBM)", ["P1", "P4"]), ("icon", ["\0\0\u{1}\0"]),
+      ("PSD", ["8BPS"]), ("PDF", ["%PDF-"]), ("SVG", ["<svg"]),
+    ] where starts.contains(where: { bytes.starts(with: $0.utf8) }) { return kind }
+    if bytes.starts(with: [0xff, 0x0a]) { return "JPEG XL" }
+    guard bytes.dropFirst(4).starts(with: "ftyp".utf8) else { return nil }
+    // A box of brands: the first, then a version, then those it is compatible with.
+    let brands = String(decoding: bytes.dropFirst(8).prefix(32), as: UTF8.self)
+    if brands.contains("avif") || brands.contains("avis") { return "AVIF" }
+    return ["heic", "heix", "heim", "heis", "hevc", "mif1", "msf1"].contains { brands.contains($0) }
+      ? "HEIC" : nil
   }
 
   /// The format that a file name's extension stands for, nil for none of them.
@@ -25,7 +47,8 @@ public enum ImageFormat: String, Sendable, CaseIterable {
     switch name[name.index(after: dot)...].lowercased() {
     case "png": self = .png
     case "jpg", "jpeg": self = .jpeg
-    case "ppm": self = .ppm
+    case "ppm", "pgm": self = .ppm
+    case "webp": self = .webp
     default: return nil
     }
   }
@@ -67,6 +90,7 @@ public enum ImageFile {
     case .png: return try PNGCodec.decode(bytes, name: name)
     case .jpeg: return try JPEGCodec.decode(bytes, name: name, onWarning: onWarning)
     case .ppm: return try PPMCodec.decode(bytes, name: name)
+    case .webp: return try WebPCodec.decode(bytes, name: name)
     }
   }
 
@@ -114,6 +138,9 @@ public enum ImageFile {
     case .png: try AtomicFile.write(encodePNG(image), to: path)
     case .jpeg: try AtomicFile.write(encodeJPEG(image), to: path)
     case .ppm: try AtomicFile.write(encodePPM(image), to: path)
+    case .webp:
+      throw KilpiError(
+        "", "WebP is read, not written: '\(path)'", advice: "end the name in .png, .jpg or .ppm")
     case nil:
       throw KilpiError(
         "", "cannot tell the format of '\(path)'", advice: "end the name in .png, .jpg or .ppm")
@@ -131,7 +158,12 @@ public enum ImageFile {
 
   private static func format(of bytes: [UInt8], name: String) throws -> ImageFormat {
     if let format = ImageFormat.recognised(from: bytes) { return format }
-    let reason = bytes.isEmpty ? "it is empty" : "it is not a PNG, JPEG or PPM image"
+    if let kind = ImageFormat.foreignKind(of: bytes) {
+      throw KilpiError(
+        "", "cannot read '\(name)': it is \(kind), a kind of image that is not read",
+        advice: "convert it to PNG first")
+    }
+    let reason = bytes.isEmpty ? "it is empty" : "it is not a PNG, JPEG, WebP or PPM image"
     throw KilpiError("", "cannot read '\(name)': \(reason)")
   }
 }

@@ -38,7 +38,7 @@ enum DataLibrary {
         choice.preset = try options.preset()
         choice.size = try options.integerIfGiven("size")
         let warn = call.warning
-        return [try DatasetFormats.open(path, options: choice, onWarning: warn)]
+        return [try DatasetFormats.open(path, options: choice, onWarning: warn, onNote: call.note)]
       },
       Entry(
         "fashion_mnist", "([options]) -> dataset",
