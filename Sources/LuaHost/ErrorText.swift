@@ -14,11 +14,33 @@ public enum ErrorText {
     return ArgumentError(description: "bad argument #\(index) to '\(function)' (\(problem))")
   }
 
-  /// `unknown option 'step_size' (did you mean 'step'?)`.
-  public static func unknownOption(_ name: String, known: [String]) -> KilpiError {
+  /// Names of options elsewhere, and the ones here.
+  static let synonyms = [
+    "alpha": "step", "batch_size": "batch", "epsilon": "eps", "iterations": "steps",
+    "iters": "steps",
+    "learning_rate": "lr", "max_iter": "steps", "n_epochs": "epochs", "num_epochs": "epochs",
+    "num_steps": "steps", "output_dir": "out", "save_every": "checkpoint_every",
+    "step_size": "step",
+    "targets": "targeted", "wd": "weight_decay",
+  ]
+
+  /// `unknown option 'step_size' (did you mean 'step'?)`; of an option that belongs into a table beside
+  /// it, `unknown option 'lr' (it stands in a table: optimizer = {lr = …})`.
+  ///
+  /// - Parameter elsewhere: the tables that take an option of this name.
+  public static func unknownOption(
+    _ name: String, known: [String], elsewhere: [String] = []
+  ) -> KilpiError {
+    let problem = "unknown option '\(clipped(name))'"
+    if let synonym = synonyms[name], known.contains(synonym) {
+      return KilpiError("", problem, advice: "did you mean '\(synonym)'?")
+    }
+    if !elsewhere.isEmpty {
+      let list = elsewhere.prefix(3).joined(separator: " or ")
+      return KilpiError("", problem, advice: "it stands in a table: \(list)")
+    }
     let near = NearestName.suggestion(for: name, among: known)
-    return KilpiError(
-      "", "unknown option '\(clipped(name))'", advice: near.map { "did you mean '\($0)'?" })
+    return KilpiError("", problem, advice: near.map { "did you mean '\($0)'?" })
   }
 
   /// `eps is 8, outside 0 … 1 (for 8 of 255 levels write eps = "8/255")`.

@@ -34,6 +34,8 @@ public struct HandleType: Sendable {
   public var index: Body?
   /// `value[key] = x` for keys that are no string; arguments: the value, the key, x.
   public var assign: Body?
+  /// Names that people bring from elsewhere, with the form that does it here, for messages.
+  public var elsewhere: [String: String]
   let identity: ObjectIdentifier
   let fields: [HandleField]
   let close: (@Sendable (AnyObject) throws -> Void)?
@@ -43,11 +45,13 @@ public struct HandleType: Sendable {
   /// - Parameters:
   ///   - index: `value[key]` for keys that are no string; arguments: the value, the key.
   ///   - assign: `value[key] = x` for such keys; arguments: the value, the key, x.
+  ///   - elsewhere: names that people bring from elsewhere, with the form that does it here.
   ///   - close: runs when a `local x <close>` variable leaves its scope, before the handle is
   ///     emptied; not when the collector takes it.
   public init<T: AnyObject & SendableMetatype>(
     _ object: T.Type, name: String, doc: String, methods: [Method<T>] = [],
     fields: [Field<T>] = [], metamethods: [Entry] = [], index: Body? = nil, assign: Body? = nil,
+    elsewhere: [String: String] = [:],
     close: (@Sendable (T) throws -> Void)? = nil
   ) {
     self.name = name
@@ -56,6 +60,7 @@ public struct HandleType: Sendable {
     self.metamethods = metamethods
     self.index = index
     self.assign = assign
+    self.elsewhere = elsewhere
     identity = ObjectIdentifier(T.self)
     self.fields = fields.map {
       HandleField(name: $0.name, type: $0.type, doc: $0.doc, read: $0.read, write: $0.write)

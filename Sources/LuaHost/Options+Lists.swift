@@ -114,6 +114,18 @@ extension Call {
     try options(index, specs: callable.options)
   }
 
+  /// A list, and options beside it or in the next argument: `f{0.8, 0.2, seed = 1}` and
+  /// `f({0.8, 0.2}, {seed = 1})`.
+  public func listAndOptions() throws -> (list: [LuaValue], options: Options) {
+    let table = try table(1)
+    let beside = try Options(table, specs: callable.options, state: state, besideList: true)
+    guard !isNone(2) else { return (try table.array(), beside) }
+    if let name = beside.given.keys.min() {
+      throw KilpiError("", "option '\(ErrorText.clipped(name))' stands in the list and beside it")
+    }
+    return (try table.array(), try options(2))
+  }
+
   /// An options table checked against given specifications.
   public func options(_ index: Int, specs: [OptionSpec]) throws -> Options {
     if isNone(index) { return try Options(nil, specs: specs, state: state) }

@@ -14,20 +14,25 @@ public struct Options {
   /// In front of names of nested tables: `image.`.
   let path: String
 
+  /// - Parameter besideList: the table has a list part, which is no option.
   init(
-    _ table: LuaTable?, specs: [OptionSpec], state: LuaState, path: String = ""
+    _ table: LuaTable?, specs: [OptionSpec], state: LuaState, path: String = "",
+    besideList: Bool = false
   ) throws {
     self.specs = specs
     self.state = state
     self.path = path
     var given: [String: LuaValue] = [:]
     for (key, value) in try table?.pairs(limit: 10_000) ?? [] {
+      if besideList, key.int != nil { continue }
       guard case .string(let name) = key else {
         throw KilpiError(
           "", "options have names, got \(key.typeName) key\(key.int.map { " [\($0)]" } ?? "")")
       }
       guard specs.contains(where: { $0.name == name.display }) else {
-        throw ErrorText.unknownOption(name.display, known: specs.map(\.name))
+        throw ErrorText.unknownOption(
+          name.display, known: specs.map(\.name),
+          elsewhere: Self.homes(of: name.display, in: specs))
       }
       given[name.display] = value
     }
@@ -39,6 +44,16 @@ public struct Options {
         throw KilpiError(
           "", "option '\(path)\(spec.name)' is missing", advice: "it is: \(spec.doc)")
       }
+    }
+  }
+
+  /// The nested tables that take an option of this name: `optimizer = {lr = …}`.
+  private static func homes(of name: String, in specs: [OptionSpec]) -> [String] {
+    let known = ErrorText.synonyms[name] ?? name
+    return specs.flatMap { spec -> [String] in
+      guard case .table(let fields) = spec.form else { return [] }
+      if fields.contains(where: { $0.name == known }) { return ["\(spec.name) = {\(known) = …}"] }
+      return homes(of: known, in: fields).map { "\(spec.name) = {\($0)}" }
     }
   }
 
@@ -103,7 +118,12 @@ public struct Options {
     case .string: _ = try stringIfGiven(spec.name)
     case .choice(let choices):
       guard let text = value.string, choices.contains(text) else {
-        let near = value.string.flatMap { NearestName.suggestion(for: $0, among: choices) }
+        // A short name that is two edits away is another name, not a slip.
+        let near = value.string.flatMap { text in
+          NearestName.suggestion(for: text, among: choices).flatMap {
+            text.count > 5 || NearestName.distance(text, $0) < 2 ? $0 : nil
+          }
+        }
         let list = choices.map { "\"\($0)\"" }.joined(separator: ", ")
         let error = mismatch(spec.name, "one of \(list)", value)
         guard let near, var host = error as? KilpiError else { throw error }

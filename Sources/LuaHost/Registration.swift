@@ -190,7 +190,8 @@ extension LuaState {
   private static func noField(_ name: String, of type: HandleType, known: [String]) -> KilpiError {
     KilpiError(
       "", "there is no field or method '\(ErrorText.clipped(name))'",
-      advice: NearestName.suggestion(for: name, among: known).map { "did you mean '\($0)'?" })
+      advice: type.elsewhere[name]
+        ?? NearestName.suggestion(for: name, among: known).map { "did you mean '\($0)'?" })
   }
 
   /// How messages name a metamethod: the operator.

@@ -9,11 +9,11 @@ import Testing
     local model = clip.create("tiny", {seed = 3})
     local ds = data.from(tensor.rand({4, 3, 16, 16}, {seed = 1}), {1, 2, 1, 2}, {"cat", "dog"})
     local function middle()
-      if line then io.write(io.popen(line .. " 2>&1"):read("a")) line = nil end
+      if line then io.write(io.popen("(" .. line .. ") 2>&1"):read("a")) line = nil end
     end
     if kind == "train" then
       local result = train.run{model = model, data = ds, method = "clean", batch = 4, steps = 3,
-        out = out, resume = true, checkpoint_every = 1, on_step = middle}
+        out = out, resume = true, checkpoint_every = 1, on_step = function(row) if row.step == 2 then middle() end end}
       print("done", #result.history)
     else
       local attack = {method = "pgd", eps = "1/255", steps = 1,
@@ -25,7 +25,7 @@ import Testing
 
   @Test(arguments: ["train", "robustness"]) func theSecondIsRefused(kind: String) throws {
     _ = try Executable.file("own/own.lua", Array(Self.script.utf8))
-    let line = "$KILPI own.lua \(kind) \(kind)-run | head -1"
+    let line = "$KILPI own.lua \(kind) \(kind)-run 2>&1 | head -1"
     let result = try Executable.shell("cd own; $KILPI own.lua \(kind) \(kind)-run '\(line)'")
     #expect(result.status == 0, "\(result)")
     let lines = result.output.split(separator: "\n")

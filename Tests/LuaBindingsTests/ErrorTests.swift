@@ -18,7 +18,7 @@ struct ErrorCase: CustomTestStringConvertible, Sendable {
   /// Bad input of each kind: shape, type, range, axis 0, index 0, label 0, option, file, eps 8.
   @Test(
     arguments: views + tensors + gradients + modules + experiments + pixels + multimodal
-      + textSearches
+      + textSearches + runs
       + attacks)
   func text(_ row: ErrorCase) throws {
     let script = try Script()

@@ -11,7 +11,7 @@ enum DatasetType {
   static let type = HandleType(
     Dataset.self, name: "dataset",
     doc: "Images with labels or captions. `#ds` is the number of samples.",
-    methods: reading + choosing,
+    methods: reading + choosing + joining,
     fields: [
       Field("class_names", type: "string[]", doc: "The classes' names; empty in caption sets.") {
         set, _ in
@@ -42,7 +42,7 @@ enum DatasetType {
     ])
 
   /// Sets made from a set keep its handle, and with it the Lua function of a `map`.
-  private static func derived(_ set: Dataset, _ call: Call) -> [any LuaConvertible] {
+  static func derived(_ set: Dataset, _ call: Call) -> [any LuaConvertible] {
     [NewHandle(set, keeping: [call.receiverValue])]
   }
 

@@ -9,9 +9,13 @@ extension TensorType {
       example: "print(table.concat(tensor.zeros{2, 3}:shape(), \" \"))  --> 2 3"
     ) { tensor, _ in [tensor.shape] },
     Method(
-      "size", "(axis: integer) -> integer", doc: "The size of one axis.",
+      "size", "([axis: integer]) -> integer|integer[]",
+      doc: "The size of one axis; without an axis the same as `shape`.",
       example: "print(tensor.zeros{2, 3}:size(-1))  --> 3"
-    ) { tensor, call in [tensor.shape[try call.axis(1, shape: tensor.shape)]] },
+    ) { tensor, call in
+      if call.isNone(1) { return [tensor.shape] }
+      return [tensor.shape[try call.axis(1, shape: tensor.shape)]]
+    },
     Method(
       "ndim", "() -> integer", doc: "The number of axes.",
       example: "print(tensor.zeros{2, 3}:ndim())  --> 2"

@@ -143,10 +143,11 @@ extension TensorType {
         "print(table.concat(tensor.ones{2}:pad(1, 1, 2):to_table(), \" \"))  --> 0.0 1.0 1.0 0.0 0.0"
     ) { tensor, call in
       let axis = try call.axis(1, shape: tensor.shape)
+      let options = try call.options(4)
       return [
         try tensor.padded(
           [(axis: axis, before: call.size(2), after: call.size(3))],
-          value: call.options(4).number("value"))
+          value: options.number("value"), integer: options.value("value").int.map { Int64($0) })
       ]
     },
     Method(

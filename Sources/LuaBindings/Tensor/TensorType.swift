@@ -13,7 +13,7 @@ enum TensorType {
       `t[{ {first, last}, j }]` a slice; assigning to either writes through.
       """,
     methods: reading + views + placing + elementwise + comparisons + reductions + ordering
-      + softmaxes + gradients,
+      + softmaxes + gradients + torchNames,
     fields: [
       Field(
         "grad", type: "tensor?",
@@ -30,7 +30,7 @@ enum TensorType {
     assign: { call in
       try TensorSlice.assign(call)
       return []
-    })
+    }, elsewhere: elsewhere)
 
   private static func setGradient(of tensor: Tensor, _ call: Call) throws {
     if call.isNone(1) {

@@ -176,6 +176,7 @@ public struct HelpText {
     guard !found.isEmpty else {
       let names = rows().map(\.name) + StandardLibrary.all.map(\.name)
       let near = NearestName.suggestion(for: word, among: names + names.compactMap(lastPart))
+        .flatMap { word.count > 5 || NearestName.distance(word, $0) < 2 ? $0 : nil }
       return "nothing is known about '\(word)'" + (near.map { " (did you mean '\($0)'?)" } ?? "")
     }
     let longest = min(32, found.map(\.name.count).max() ?? 0)

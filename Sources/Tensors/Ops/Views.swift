@@ -157,7 +157,7 @@ extension Tensor {
 
   /// A copy with `before` and `after` entries of `value` added along axes.
   public func padded(
-    _ amounts: [(axis: Int, before: Int, after: Int)], value: Double = 0
+    _ amounts: [(axis: Int, before: Int, after: Int)], value: Double = 0, integer: Int64? = nil
   ) throws -> Tensor {
     var target = shape
     var starts = [Int](repeating: 0, count: rank)
@@ -170,7 +170,9 @@ extension Tensor {
       target[axis] += amount.before + amount.after
       starts[axis] += amount.before
     }
-    let result = try Tensor.full(target, value, dtype)
+    let exact = dtype == .int64 ? integer : nil
+    let result =
+      try exact.map { try Tensor.full(target, integer: $0) } ?? Tensor.full(target, value, dtype)
     var inner = result
     for axis in shape.indices {
       inner = try inner.narrowed(axis, start: starts[axis], length: shape[axis])

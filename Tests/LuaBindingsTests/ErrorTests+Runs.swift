@@ -1,0 +1,89 @@
+@testable import LuaBindings
+
+extension ErrorTests {
+  private static let run =
+    #"train.run{model = clip.create("tiny"), data = data.from(tensor.zeros{2, 3, 4, 4}, {1, 2}, {"a", "b"}), batch = 2, "#
+
+  /// Conversions to int64, options of runs, data sets that are joined.
+  static let runs: [ErrorCase] = [
+    ErrorCase(
+      #"tensor.from{0/0, 1/0}:to("int64")"#,
+      #"to: element 1 is nan, which int64 cannot hold (clamp or replace it first)"#),
+    ErrorCase(
+      #"tensor.from({1, 1e300}, {dtype = "float64"}):to("int64")"#,
+      #"to: element 2 is 1e+300, which int64 cannot hold (clamp or replace it first)"#),
+    ErrorCase(
+      #"tensor.from(tensor.from{1/0}, {dtype = "int64"})"#,
+      #"tensor.from: element 1 is inf, which int64 cannot hold (clamp or replace it first)"#),
+    ErrorCase(
+      #"local t = tensor.zeros({2}, {dtype = "int64"}) t[1] = tensor.full({}, 0/0)"#,
+      #"index: element 1 is nan, which int64 cannot hold (clamp or replace it first)"#),
+    ErrorCase(
+      #"return tensor.ones({2}, {dtype = "int64"}) ^ -1"#,
+      #"^: the exponent -1 is negative, which int64 has no result for (convert with :to("float32"))"#
+    ),
+    ErrorCase(
+      run + "lr = 1e-4}",
+      "train.run: unknown option 'lr' (it stands in a table: image_attack = {lr = …} or optimizer = {lr = …})"
+    ),
+    ErrorCase(
+      run + "learning_rate = 1e-4}",
+      "train.run: unknown option 'learning_rate' (it stands in a table: image_attack = {lr = …} or optimizer = {lr = …})"
+    ),
+    ErrorCase(
+      run + "eps = 0.1}",
+      "train.run: unknown option 'eps' (it stands in a table: image_attack = {eps = …} or "
+        + "optimizer = {eps = …})"),
+    ErrorCase(
+      run + "edits = 1}",
+      "train.run: unknown option 'edits' (it stands in a table: text_attack = {edits = …})"),
+    ErrorCase(
+      run + "batch_size = 1}", "train.run: unknown option 'batch_size' (did you mean 'batch'?)"),
+    ErrorCase(
+      run + #"method = "tecoa"}"#,
+      #"train.run: option 'method' must be one of "mmcoa", "image-only", "text-only", "clean", got "tecoa""#
+    ),
+    ErrorCase(
+      run + #"method = "mcoa"}"#,
+      #"train.run: option 'method' must be one of "mmcoa", "image-only", "text-only", "clean", got "mcoa" (did you mean 'mmcoa'?)"#
+    ),
+    ErrorCase(
+      #"data.from(tensor.zeros{2, 3, 4, 4}, {1, 2}):split{0.5, 0.6}"#,
+      "split: the shares {0.5, 0.6} are not numbers above 0 whose sum is 1 at most (such as {0.8, 0.2})"
+    ),
+    ErrorCase(
+      #"data.from(tensor.zeros{2, 3, 4, 4}, {1, 2}):split{0.5, 0.5, sed = 1}"#,
+      "split: unknown option 'sed' (did you mean 'seed'?)"),
+    ErrorCase(
+      #"data.from(tensor.zeros{2, 3, 4, 4}, {1, 2}):split({0.5, seed = 1}, {seed = 1})"#,
+      "split: option 'seed' stands in the list and beside it"),
+    ErrorCase(
+      #"data.from(tensor.zeros{2, 3, 4, 4}, {1, 2}):split{"half"}"#,
+      "bad argument #1 to 'split' (numbers expected, got string)"),
+    ErrorCase(
+      "tensor.zeros{2}:abs_()",
+      "tensor: there is no field or method 'abs_' (methods change nothing in place: t = t:abs(…))"),
+    ErrorCase(
+      "tensor.zeros{2}:cuda()",
+      "tensor: there is no field or method 'cuda' (tensors are float32, float64 or int64 in memory, "
+        + "there is no device to choose)"),
+    ErrorCase(
+      "tensor.zeros{2}:tolist()",
+      "tensor: there is no field or method 'tolist' (t:to_table())"),
+    ErrorCase(
+      "tensor.zeros{2, 3}:mm(tensor.zeros{3})",
+      "mm: the operands [2, 3] and [3] have 2 and 1 axes, not 2 and 2 (matmul takes others)"),
+    ErrorCase(
+      "tensor.zeros{2, 3, 4}:t()",
+      "t: the tensor has 3 axes, two at most can be exchanged so (use transpose(a, b) or permute{…})"
+    ),
+    ErrorCase(
+      run + "keep_checkpoints = 1}",
+      #"train.run: option 'keep_checkpoints' is neither a number from 2 on nor "all" (one that is damaged must leave another to go on from)"#
+    ),
+    ErrorCase(
+      run + #"keep_checkpoints = "every"}"#,
+      #"train.run: option 'keep_checkpoints' is neither a number from 2 on nor "all" (one that is damaged must leave another to go on from)"#
+    ),
+  ]
+}
