@@ -37,6 +37,7 @@ let systemLibraries: [Target] = [
 /// Swift cannot call safely (variadic functions, setjmp, longjmp).
 let cTargets: [Target] = [
   .target(name: "CInterrupt", cSettings: optimised),
+  .target(name: "CSystem", cSettings: optimised),
   .target(
     name: "CKernels", dependencies: ["CInterrupt"], cSettings: optimised,
     linkerSettings: [.linkedLibrary("pthread"), .linkedLibrary("m")]),
@@ -58,11 +59,11 @@ let cTargets: [Target] = [
 /// Floor 1: a Swift library for adversarial vision-language work; knows no Lua.
 let library: [Target] = [
   swift("Diagnostics", ["CInterrupt"]),
-  swift("Files", ["CDigest", "Diagnostics"]),
+  swift("Files", ["CDigest", "CSystem", "Diagnostics"]),
   // Beside `Training` and `Evaluation`, which take a group as an argument and know no MPI.
   swift("Processes", ["CMPI", "Diagnostics"]),
   swift("Kernels", ["CKernels", "COpenBLAS", "CInterrupt"], unchecked: true),
-  swift("Archives", ["CArchive", "Diagnostics"]),
+  swift("Archives", ["CArchive", "Files", "Diagnostics"]),
   swift("Tensors", ["Kernels", "CKernels", "Archives", "Files", "Diagnostics"]),
   swift("Images", ["Tensors", "CPNG", "CTurboJPEG", "CWebP", "Files", "Diagnostics"]),
   swift("Networks", ["Tensors", "Kernels", "Diagnostics"]),
@@ -88,7 +89,7 @@ let library: [Target] = [
 
 /// Floors 2 and 3, and the shells around them.
 let edge: [Target] = [
-  swift("LuaHost", ["CLuaBridge", "CLua", "CInterrupt", "Diagnostics"]),
+  swift("LuaHost", ["CLuaBridge", "CLua", "CInterrupt", "Files", "Diagnostics"]),
   swift(
     "LuaBindings",
     [
@@ -140,7 +141,7 @@ let tests: [Target] = [
       "Evaluation", "Training", "ClipModels", "Attacks", "Datasets", "Images", "Tensors",
       "Processes", "Files", "Diagnostics",
     ]),
-  test("LuaHostTests", ["LuaHost", "CInterrupt", "Diagnostics"]),
+  test("LuaHostTests", ["LuaHost", "CInterrupt", "Files", "Diagnostics"]),
   test(
     "LuaBindingsTests",
     ["LuaBindings", "LuaHost", "Attacks", "Tensors", "Files", "Diagnostics", "CInterrupt"],

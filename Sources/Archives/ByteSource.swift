@@ -1,5 +1,6 @@
 internal import CArchive
 internal import Diagnostics
+internal import Files
 
 #if canImport(Glibc)
   internal import Glibc
@@ -35,9 +36,9 @@ final class FileSource: ByteSource {
 
   init(path: String) throws {
     self.path = path
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    let descriptor = SystemCall.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else {
-      throw KilpiError("", "cannot read '\(path)': \(String(cString: strerror(errno)))")
+      throw KilpiError("", "cannot read '\(path)': \(systemReason())")
     }
     self.descriptor = descriptor
     var status = stat()
@@ -54,7 +55,7 @@ final class FileSource: ByteSource {
       let count = Glibc.read(descriptor, buffer.baseAddress, buffer.count)
       if count >= 0 { return count }
       if errno != EINTR {
-        throw KilpiError("", "cannot read '\(path)': \(String(cString: strerror(errno)))")
+        throw KilpiError("", "cannot read '\(path)': \(systemReason())")
       }
     }
   }

@@ -4,7 +4,7 @@
 /// script names it (`matmul`, `attack.pgd`); it may be left empty deep inside, and the dispatcher
 /// then fills in the name of the function that the script called.
 public struct KilpiError: Error, Equatable, Sendable, CustomStringConvertible {
-  /// What sort of failure it is; scripts see it as `err.kind`.
+  /// What sort of failure it is; scripts see it through `errors.info`.
   public enum Kind: String, Sendable {
     /// Bad input, an unreadable file, a missing part: anything the user can mend.
     case host
@@ -32,9 +32,11 @@ public struct KilpiError: Error, Equatable, Sendable, CustomStringConvertible {
   }
 
   /// The text a person reads: `function: problem (advice)`.
+  ///
+  /// Names from files and users may hold codes that a terminal would obey; they are shown instead.
   public var description: String {
     let prefix = function.isEmpty ? "" : function + ": "
-    return prefix + problem + (advice.map { " (\($0))" } ?? "")
+    return (prefix + problem + (advice.map { " (\($0))" } ?? "")).withVisibleControls
   }
 
   /// The same error under another function's name, if it has none yet.

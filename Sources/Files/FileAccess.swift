@@ -1,3 +1,4 @@
+internal import CSystem
 internal import Diagnostics
 internal import Glibc
 
@@ -8,6 +9,7 @@ package func systemReason(_ code: Int32 = errno) -> String {
   case EACCES: return "permission denied"
   case EISDIR: return "it is a directory"
   case ENOSPC: return "no space left on the device"
+  case EXDEV where FileGate.current != nil: return "the sandbox does not allow it"
   default: return String(cString: strerror(code)).lowercased()
   }
 }
@@ -35,17 +37,17 @@ public enum FileReader {
   }
 
   /// True when something stands at `path`.
-  public static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+  public static func exists(_ path: String) -> Bool { SystemCall.status(path) != nil }
 
   /// True when `path` is a directory (links followed).
   public static func isDirectory(_ path: String) -> Bool {
-    var information = stat()
-    return stat(path, &information) == 0 && information.st_mode & S_IFMT == S_IFDIR
+    SystemCall.status(path).map { $0.st_mode & S_IFMT == S_IFDIR } ?? false
   }
 
   /// Names in a directory, sorted by bytes, without `.` and `..`.
   public static func names(in directory: String) throws -> [String] {
-    guard let handle = opendir(directory) else {
+    let descriptor = SystemCall.open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard descriptor >= 0, let handle = fdopendir(descriptor) else {
       throw KilpiError("", "cannot read '\(directory)': \(systemReason())")
     }
     defer { closedir(handle) }
@@ -61,7 +63,7 @@ public enum FileReader {
 
   /// Removes a file; one that is not there is fine.
   public static func remove(_ path: String) throws {
-    if unlink(path) != 0 && errno != ENOENT {
+    if SystemCall.inFolder(of: path, { unlinkat($0, $1, 0) }) != 0 && errno != ENOENT {
       throw KilpiError("", "cannot remove '\(path)': \(systemReason())")
     }
   }
@@ -78,7 +80,10 @@ public enum FileReader {
     var prefix = path.hasPrefix("/") ? "/" : ""
     for part in path.split(separator: "/") {
       prefix += prefix.isEmpty || prefix.hasSuffix("/") ? String(part) : "/" + part
-      if mkdir(prefix, 0o777) != 0 && errno != EEXIST {
+      // Folders above an allowed one cannot be looked at, and need not be made.
+      if part == "." || part == ".." || isDirectory(prefix) { continue }
+      if FileGate.current?.leadsTo(prefix) == true { continue }
+      if SystemCall.inFolder(of: prefix, { mkdirat($0, $1, 0o777) }) != 0 && errno != EEXIST {
         throw KilpiError("", "cannot make the directory '\(prefix)': \(systemReason())")
       }
     }
@@ -100,7 +105,7 @@ public final class MappedFile {
   /// - Throws: `KilpiError` with the path and the reason.
   public init(path: String) throws {
     // Not blocking: opening a pipe that nobody writes to would wait for ever.
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    let descriptor = SystemCall.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else {
       throw KilpiError("", "cannot read '\(path)': \(systemReason())")
     }
@@ -162,29 +167,39 @@ public enum AtomicFile {
 
   /// Writes several parts one after another; see `write(_:to:)`.
   public static func write(_ parts: [UnsafeRawBufferPointer], to path: String) throws {
-    let temporary = path + ".tmp-\(getpid())"
-    let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
-    guard descriptor >= 0 else {
+    var failure: (any Error)?
+    let status = SystemCall.inFolder(of: path) { folder, name in
+      // Nobody can have put a file or a link there: the name is random, and it must be new.
+      let temporary = "\(name).tmp-\(getpid())-\(SystemCall.randomName())"
+      let descriptor = kilpi_open_at(
+        folder, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o666)
+      guard descriptor >= 0 else { return -1 }
+      do {
+        for part in parts { try writeAll(part, to: descriptor, path: path) }
+        guard fsync(descriptor) == 0 else {
+          throw KilpiError("", "cannot write '\(path)': \(systemReason())")
+        }
+      } catch {
+        close(descriptor)
+        unlinkat(folder, temporary, 0)
+        failure = error
+        return 0
+      }
+      close(descriptor)
+      guard renameat(folder, temporary, folder, name) == 0 else {
+        let reason = errno
+        unlinkat(folder, temporary, 0)
+        errno = reason
+        return -1
+      }
+      syncFolder(folder)
+      return 0
+    }
+    if let failure { throw failure }
+    guard status == 0 else {
       let reason = errno == ENOENT ? "the folder is not there" : systemReason()
       throw KilpiError("", "cannot write '\(path)': \(reason)")
     }
-    do {
-      for part in parts { try writeAll(part, to: descriptor, path: path) }
-      guard fsync(descriptor) == 0 else {
-        throw KilpiError("", "cannot write '\(path)': \(systemReason())")
-      }
-    } catch {
-      close(descriptor)
-      unlink(temporary)
-      throw error
-    }
-    close(descriptor)
-    guard rename(temporary, path) == 0 else {
-      let reason = systemReason()
-      unlink(temporary)
-      throw KilpiError("", "cannot write '\(path)': \(reason)")
-    }
-    syncDirectory(of: path)
   }
 
   /// Removes temporary files that killed programs left in a directory, and in folders below it.
@@ -200,10 +215,12 @@ public enum AtomicFile {
         continue
       }
       let parts = name.split(separator: ".tmp-", omittingEmptySubsequences: false)
-      guard parts.count > 1, let process = parts.last.flatMap({ pid_t($0) }), process > 0 else {
+      // `tmp-PID-RANDOM`; the random part came later.
+      let owner = parts.last?.split(separator: "-", maxSplits: 1).first
+      guard parts.count > 1, let process = owner.flatMap({ pid_t($0) }), process > 0 else {
         continue
       }
-      if !isRunning(process) { unlink(path) }
+      if !isRunning(process) { try? FileReader.remove(path) }
     }
   }
 
@@ -236,9 +253,9 @@ public enum AtomicFile {
     }
   }
 
-  private static func syncDirectory(of path: String) {
-    let directory = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
-    let descriptor = open(directory.isEmpty ? "/" : directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+  /// A folder that is open as a path alone cannot be synced.
+  private static func syncFolder(_ folder: Int32) {
+    let descriptor = kilpi_open_at(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0)
     guard descriptor >= 0 else { return }
     fsync(descriptor)
     close(descriptor)
@@ -257,7 +274,7 @@ public final class AppendOnlyFile {
   ///   never filled up.
   public init(path: String, keeping length: Int? = nil) throws {
     self.path = path
-    descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o666)
+    descriptor = SystemCall.open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC)
     guard descriptor >= 0 else {
       throw KilpiError("", "cannot write '\(path)': \(systemReason())")
     }

@@ -24,7 +24,7 @@ extension LuaState {
     }
     do {
       try reserve(20, on: lua)
-      let results = try callable.body(call)
+      let results = try confined { try callable.body(call) }
       let base = lua_gettop(lua)
       try push(results, on: lua, restoring: base)
       return Int32(clamping: results.count)

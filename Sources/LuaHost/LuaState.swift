@@ -1,6 +1,7 @@
 internal import CLua
 internal import CLuaBridge
 internal import Diagnostics
+internal import Files
 
 /// One Lua interpreter with the catalogue's modules, owned by the thread that made it.
 ///
@@ -15,6 +16,9 @@ public final class LuaState {
     public var isSandboxed = false
     /// Folders that the sandbox may use, absolute.
     public var allowedFolders: [String] = []
+    /// Folders that functions of the catalogue may read in the sandbox, and scripts may not: those of
+    /// files that come with the program.
+    public var readableFolders: [String] = []
     /// Shows what scripts say with `warn`; errors in finalizers are always shown.
     public var showsWarnings = false
 
@@ -41,6 +45,8 @@ public final class LuaState {
   ///
   /// A call may run on a coroutine's: see `current`.
   let main: OpaquePointer
+  /// What the sandbox lets through; nil outside it.
+  let gate: FileGate?
   /// The Lua thread that runs now.
   var current: OpaquePointer
   let bin = ReferenceBin()
@@ -71,6 +77,10 @@ public final class LuaState {
   public init(catalog: Catalog, configuration: Configuration = Configuration()) throws {
     self.catalog = catalog
     self.configuration = configuration
+    gate =
+      configuration.isSandboxed
+      ? FileGate(
+        writable: configuration.allowedFolders, readable: configuration.readableFolders) : nil
     let box = ContextBox()
     var callbacks = Bridge.callbacks
     callbacks.context = Unmanaged.passUnretained(box).toOpaque()

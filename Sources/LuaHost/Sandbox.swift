@@ -1,16 +1,14 @@
 internal import CLua
 internal import CLuaBridge
 internal import Diagnostics
-
-#if canImport(Glibc)
-  internal import Glibc
-#endif
+internal import Files
 
 extension LuaState {
   /// What leaves the interpreter or reaches behind it.
   private static let forbidden: [(module: String, names: [String])] = [
     ("os", ["execute", "remove", "rename", "exit", "tmpname", "setlocale"]),
-    ("io", ["popen", "tmpfile"]), ("package", ["loadlib", "cpath"]), ("string", ["dump"]),
+    ("io", ["popen", "tmpfile"]), ("package", ["loadlib", "cpath", "searchpath"]),
+    ("string", ["dump"]),
   ]
 
   /// Takes away what code from others must not have.
@@ -32,15 +30,8 @@ extension LuaState {
   }
 
   /// True when the sandbox, if there is one, lets scripts use the file.
-  ///
-  /// Links are resolved first; of a file that is to be made, those of its folder.
   public func allowsFile(_ path: String, writing: Bool) -> Bool {
-    guard configuration.isSandboxed else { return true }
-    guard let real = Self.resolved(path) else { return false }
-    return configuration.allowedFolders.contains { folder in
-      guard let folder = Self.resolved(folder) else { return false }
-      return real == folder || real.hasPrefix(folder.hasSuffix("/") ? folder : folder + "/")
-    }
+    gate?.allows(path, writing: writing) ?? true
   }
 
   /// Throws when the sandbox does not let scripts use the file.
@@ -52,20 +43,8 @@ extension LuaState {
     }
   }
 
-  private static func resolved(_ path: String) -> String? {
-    if let real = realpath(path, nil) {
-      defer { free(real) }
-      return String(cString: real)
-    }
-    // A link to nowhere would be followed when the file is made.
-    var target: CChar = 0
-    guard readlink(path, &target, 1) < 0 else { return nil }
-    let parts = path.split(separator: "/", omittingEmptySubsequences: true)
-    guard let name = parts.last, name != "..", name != "." else { return nil }
-    let trailing = path.hasSuffix("/") ? 1 : 0
-    let folder = path.dropLast(name.count + trailing)
-    guard let real = realpath(folder.isEmpty ? "." : String(folder), nil) else { return nil }
-    defer { free(real) }
-    return String(cString: real) + "/" + name
+  /// Runs a host function: what it opens lies in the sandbox, whatever paths it builds.
+  func confined<Result>(_ body: () throws -> Result) rethrows -> Result {
+    try gate?.during(body) ?? body()
   }
 }

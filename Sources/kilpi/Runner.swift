@@ -1,5 +1,5 @@
 internal import Diagnostics
-internal import Glibc
+internal import LuaBindings
 internal import LuaHost
 internal import Notebook
 internal import Processes
@@ -58,7 +58,8 @@ final class Runner {
     var configuration = LuaState.Configuration()
     configuration.ignoresEnvironment = plan.ignoresEnvironment
     configuration.isSandboxed = plan.isSandboxed
-    configuration.allowedFolders = plan.allowedFolders.map(Self.absolute)
+    configuration.allowedFolders = plan.allowedFolders
+    configuration.readableFolders = KilpiCatalog.folders
     configuration.showsWarnings = plan.showsWarnings
     let state = try LuaState(catalog: Plugins.catalog, configuration: configuration)
     // Live bars must leave the screen before anything else is written there.
@@ -81,12 +82,6 @@ final class Runner {
     // Without it scripts run as well, until one asks for a file of it.
     if let folder = try? ResourceLocator.stdlib() { try state.prependSearchPath(folder.path) }
     return state
-  }
-
-  private static func absolute(_ path: String) -> String {
-    guard let name = realpath(path, nil) else { return path }
-    defer { free(name) }
-    return String(cString: name)
   }
 
   // MARK: The parts

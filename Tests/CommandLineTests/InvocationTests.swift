@@ -158,6 +158,16 @@ struct Row: CustomTestStringConvertible, Sendable {
       Row(
         arguments: ["--sandbox", "-e", "print(io.popen, os.execute, debug, string.dump)"],
         output: "nil\tnil\tnil\tnil\n"),
+      Row(
+        arguments: ["--sandbox", "--quiet", "--no-rc", "-i"],
+        input:
+          "!echo ran\n:save /tmp/kilpi-sandbox.lua\n:run /etc/passwd\n:load /etc/passwd\n:cd /etc\n",
+        output: "> > > > > > \n",
+        error: "error: the sandbox runs no processes\n"
+          + "error: the sandbox does not allow '/tmp/kilpi-sandbox.lua' (start with --allow DIR)\n"
+          + "error: the sandbox does not allow '/etc/passwd' (start with --allow DIR)\n"
+          + "error: the sandbox does not allow '/etc/passwd' (start with --allow DIR)\n"
+          + "error: the sandbox does not allow '/etc' (start with --allow DIR)\n"),
       // The shipped model is no file of the user's.
       Row(
         arguments: ["--sandbox", "-e", "print(clip.load('kilpi-tiny'):num_parameters())"],

@@ -72,8 +72,10 @@ import Testing
   func leftovers() throws {
     try withTemporaryDirectory { directory in
       // No process has so large a number; process 1 always runs.
-      let dead = ["a.tmp-2000000000", "b.tmp-c.tmp-2000000000"]
-      let kept = ["a", "a.tmp-", "a.tmp-1", "a.tmp-x", "a.tmp-0", "tmp-2000000000"]
+      let dead = ["a.tmp-2000000000", "b.tmp-c.tmp-2000000000", "a.tmp-2000000000-0123abcd"]
+      let kept = [
+        "a", "a.tmp-", "a.tmp-1", "a.tmp-1-0123abcd", "a.tmp-x", "a.tmp-0", "tmp-2000000000",
+      ]
       let folders = [directory, directory + "/images", directory + "/images/pgd"]
       for folder in folders {
         try FileReader.makeDirectory(folder)

@@ -1,4 +1,5 @@
 import Diagnostics
+import Files
 import LuaHost
 
 /// Bytes that fake blobs stand for; each test has its own meter.
@@ -75,6 +76,11 @@ enum FakeLibrary {
         default:
           throw KilpiError("", "inner sizes differ", advice: "transpose one of them?")
         }
+      },
+      Entry("read", "(path: string)", doc: "Reads a file by another path than the one given.") {
+        call in
+        _ = try call.string(1)
+        return [try FileReader.bytes(at: "/etc/passwd").count]
       },
       Entry("kind", "(err: string) -> string, string", doc: "Kind and traceback.") { call in
         let raised = call.state.raisedError(try call.string(1))

@@ -224,6 +224,27 @@ import Testing
     ScriptCase(
       "a sibling with the same beginning", "return (pcall(io.open, folder .. 'x/a', 'w'))", "false"),
     ScriptCase("print still works", "print(1)", ""),
+    ScriptCase(
+      "numbers as names",
+      "return pcall(io.output, 5), pcall(io.input, 5), pcall(io.lines, 1e15), pcall(io.open, 5, 'w')",
+      "false false false false the sandbox does not allow '5' (start with --allow DIR)"),
+    ScriptCase("search for files", "return package.searchpath", "nil"),
+    ScriptCase(
+      "a module's search tells nothing of files elsewhere",
+      "package.path = '/etc/passwd;/etc/?' local _, a = pcall(require, 'passwd')"
+        + " package.path = '/etc/none;/etc/no?' local _, b = pcall(require, 'passwd')"
+        + " return a == b, (a:find('/etc', 1, true))", "true nil"),
+    ScriptCase(
+      "a module in the folder",
+      "local f = io.open(folder .. '/mod.lua', 'w') f:write('return ...') f:close()"
+        + " package.path = '/etc/?.lua;' .. folder .. '/?.lua' return require('mod') == 'mod'",
+      "true"),
+    ScriptCase(
+      "environment", "return os.getenv('HOME'), os.getenv('PATH'), (pcall(os.getenv))",
+      "nil nil false"),
+    ScriptCase(
+      "paths that functions build", "return pcall(fake.read, folder .. '/a')",
+      "false fake.read: cannot read '/etc/passwd': the sandbox does not allow it"),
   ]
 
   @Test(arguments: sandboxed) func sandbox(_ row: ScriptCase) throws {

@@ -12,8 +12,12 @@ public func withTemporaryDirectory<Result>(_ body: (String) throws -> Result) th
   return try body(path)
 }
 
+/// Links are removed, not followed: what they point at is not the test's.
 private func removeTree(_ path: String) {
-  guard let directory = opendir(path) else {
+  var status = stat()
+  guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR,
+    let directory = opendir(path)
+  else {
     unlink(path)
     return
   }

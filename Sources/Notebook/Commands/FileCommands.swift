@@ -33,6 +33,7 @@ extension Repl {
   /// Runs a script among the session's variables, and shows its error.
   public func runScript(atPath path: String, arguments: [String]) {
     do {
+      try session.state.checkFile(path, writing: false)
       let bytes = try ScriptSource.read(path: path)
       try session.state.run(
         bytes: bytes, chunkName: "@" + path, environment: session.variables, arguments: arguments)
@@ -50,6 +51,7 @@ extension Repl {
       return complain(":save writes cell scripts (give the file a name that ends in .lua)")
     }
     attempt {
+      try session.state.checkFile(path, writing: true)
       let cells = session.inputs.map { "-- %%\n" + $0 + "\n" }
       try AtomicFile.write(cells.joined(separator: "\n"), to: path)
       remark("\(session.inputs.count) inputs written to \(path)")
@@ -60,6 +62,7 @@ extension Repl {
   func load(_ path: String) {
     guard !path.isEmpty else { return complain(":load needs a file") }
     do {
+      try session.state.checkFile(path, writing: false)
       let text = String(decoding: try ScriptSource.read(path: path), as: UTF8.self)
       for cell in CellScript.cells(text) where !LuaSource(cell).isBlank {
         if !runLua(cell) { return }
@@ -71,8 +74,13 @@ extension Repl {
 
   func changeDirectory(_ path: String) {
     let target = path.isEmpty ? nil : path
-    if let target, chdir(target) != 0 {
-      return complain("cannot change to '\(target)': \(systemReason())")
+    if let target {
+      guard session.state.allowsFile(target, writing: false) else {
+        return complain("the sandbox does not allow '\(target)' (start with --allow DIR)")
+      }
+      if chdir(target) != 0 {
+        return complain("cannot change to '\(target)': \(systemReason())")
+      }
     }
     guard let name = getcwd(nil, 0) else { return }
     result(String(cString: name))

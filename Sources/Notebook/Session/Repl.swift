@@ -160,6 +160,9 @@ public final class Repl {
   func complain(_ text: String) { output.remark(remarkPalette.error("error:") + " " + text + "\n") }
 
   private func shell(_ line: String) {
+    guard !session.state.configuration.isSandboxed else {
+      return complain("the sandbox runs no processes")
+    }
     let status = system(line)
     let code = status & 0x7F == 0 ? status >> 8 & 0xFF : 128 + (status & 0x7F)
     if code != 0 { remark("exit status \(code)") }
