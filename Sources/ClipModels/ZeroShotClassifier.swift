@@ -127,10 +127,18 @@ public final class ZeroShotClassifier {
   }
 
   /// The best class of each image (0-based) and its probability.
-  public func predict(_ images: Tensor) throws -> (labels: Tensor, scores: Tensor) {
+  ///
+  /// - Parameter item: names an image in messages.
+  /// - Throws: `KilpiError` for logits that are not finite.
+  public func predict(
+    _ images: Tensor, _ item: (_ row: Int) -> String = { "sample \($0)" }
+  ) throws -> (labels: Tensor, scores: Tensor) {
     try Tensor.withoutGradients {
-      let best = try logits(images).softmax().max(axis: 1)
-      return (best.indices, best.values)
+      let logits = try logits(images)
+      let labels = try logits.topClasses(item).map { Int64($0) }
+      return (
+        try Tensor(labels, shape: [labels.count]), try logits.softmax().max(axis: 1).values
+      )
     }
   }
 }

@@ -274,6 +274,45 @@ import Testing
     #expect(error?.description.replacing(path, with: "F") == row.message)
   }
 
+  @Test("weights that are not finite, and a scale that is no logarithm, are said once")
+  func doubtfulWeights() throws {
+    let whole = try Self.whole()
+    try withTemporaryDirectory { folder in
+      func notes(_ change: (inout [String: Tensor]) throws -> Void) throws -> [String] {
+        try whole.save(folder, layout: .openCLIP)
+        var tensors = try WeightLayout.openCLIP().tensors(of: whole.parameters)
+        for (name, weight) in tensors { tensors[name] = try weight.detached().cloned() }
+        try change(&tensors)
+        try Safetensors.save(tensors, to: folder + "/open_clip_model.safetensors")
+        var (notes, options) = ([String](), CheckpointOptions())
+        options.note = { notes.append($0) }
+        _ = try ClipModel.load(folder, options: options)
+        return notes
+      }
+      func spoil(_ weight: Tensor?, _ value: Double) throws {
+        try weight?.narrowed(0, start: 1, length: 1).assign(Tensor.scalar(value, .float32))
+      }
+      let end = "NaN or infinity: features and logits will not be finite"
+      let sound = try notes { _ in }
+      #expect(sound == [])
+      let one = try notes { try spoil($0["visual.proj"], .nan) }
+      #expect(one == ["'visual.proj' holds \(end)"])
+      let two = try notes {
+        try spoil($0["visual.proj"], .infinity)
+        try spoil($0["text_projection"], .nan)
+      }
+      #expect(two == ["'visual.proj' and 1 other weight hold \(end)"])
+      let large = try notes { $0["logit_scale"] = try Tensor.scalar(6.9, .float32) }
+      #expect(large == [])
+      let factor = try notes { $0["logit_scale"] = try Tensor.scalar(100, .float32) }
+      #expect(
+        factor == [
+          "logit_scale is 100.0, a factor of 2.6881171e+43 above 1000: was the factor saved for its "
+            + "logarithm?"
+        ])
+    }
+  }
+
   /// Missing, unexpected and mis-shaped keys are listed; `strict = false` accepts the first two.
   @Test func wrongKeysAreListed() throws {
     let whole = try Self.whole()

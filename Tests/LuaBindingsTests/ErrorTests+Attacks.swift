@@ -8,8 +8,20 @@ extension ErrorTests {
     + #"local ds = data.from(tensor.rand{2, 3, 16, 16}, {1, 2}, "#
     + #"{"cat", "dog"}); "#
 
+  private static let broken =
+    #"local m = clip.create("tiny"); m:parameters()["visual.proj"][1] = 0/0; "#
+    + #"local c = m:classifier{"cat", "dog"}; "#
+
   /// Options of the attacks beyond PGD, and of attack tables.
   static let attacks: [ErrorCase] = [
+    ErrorCase(
+      broken + #"c:predict(tensor.full({2, 3, 16, 16}, 0.5))"#,
+      "predict: the logits of sample 1 are not finite (check the classifier's output on this image)"
+    ),
+    ErrorCase(
+      broken + #"c:accuracy(data.from(tensor.full({2, 3, 16, 16}, 0.5), {1, 2}, {"cat", "dog"}))"#,
+      "accuracy: the logits of sample 'memory#0' are not finite (check the classifier's output on this "
+        + "image)"),
     ErrorCase(
       #"attack.cw"# + call + #"{norm = "linf"})"#,
       #"attack.cw: option 'norm' must be one of "l2", got "linf""#),

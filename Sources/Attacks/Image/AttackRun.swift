@@ -65,10 +65,11 @@ final class AttackRun {
     objective?.goal?.isMet(prediction, row: row) ?? false
   }
 
-  func verdicts(_ logits: Tensor, _ rows: [Int]) throws -> Verdicts? {
+  func verdicts(_ logits: Tensor, _ rows: [Int], step: Int? = nil) throws -> Verdicts? {
     guard let goal = objective?.goal else { return nil }
-    let classes = logits.shape[1]
-    return Verdicts(try logits.doubles(), classes: classes, rows: rows, goal: goal)
+    return try Verdicts(
+      logits, rows: rows, goal: goal, base: settings.firstIndex,
+      when: step.map { " at step \($0)" } ?? "")
   }
 
   func count(forwards rows: [Int]) { for row in rows { report.forwards[row] += 1 } }

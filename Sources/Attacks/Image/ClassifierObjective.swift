@@ -165,17 +165,21 @@ final class ClassifierObjective {
   }
 }
 
-/// Top classes and margins of rows of logits.
+/// Top classes and margins of rows of logits `[n, classes]`.
 struct Verdicts {
   var predictions: [Int] = []
   var margins: [Double] = []
 
-  init(_ logits: [Double], classes: Int, rows: [Int], goal: Goal) {
+  /// - Parameters:
+  ///   - base: what messages count samples from.
+  ///   - when: what messages end with, such as ` at step 3`.
+  /// - Throws: `KilpiError` for logits that are not finite.
+  init(_ logits: Tensor, rows: [Int], goal: Goal, base: Int, when: String = "") throws {
+    let scores = try logits.finiteScores(when: when) { "sample \(rows[$0] + base)" }
+    let classes = logits.shape[1]
     for (position, row) in rows.enumerated() {
-      let values = logits[position * classes..<(position + 1) * classes]
-      var top = values.startIndex
-      for index in values.indices where values[index] > values[top] { top = index }
-      predictions.append(top - values.startIndex)
+      let values = scores[position * classes..<(position + 1) * classes]
+      predictions.append(Tensor.topClass(values))
       margins.append(goal.margin(values, row: row))
     }
   }

@@ -124,7 +124,7 @@ public final class PixelSearch {
       gradient: try total.gradient.map { try averaged($0) },
       logits: try total.logits.map { try averaged($0) })
     var margins: [Double]?
-    if let logits = visit.logits, let verdicts = try run.verdicts(logits, rows) {
+    if let logits = visit.logits, let verdicts = try run.verdicts(logits, rows, step: visits) {
       visit.solved = zip(verdicts.predictions, rows).map { isResult && run.isMet($0, row: $1) }
       if isWanted { visit.solved = try confirmed(visit.solved, shown) }
       margins = verdicts.margins
@@ -245,7 +245,9 @@ public final class PixelSearch {
       sum = try add(sum, evaluate(shown, false).logits)
     }
     guard let logits = sum else { return nil }
-    let (values, classes) = (try logits.doubles(), logits.shape[1])
+    let base = settings.firstIndex
+    let values = try logits.finiteScores { "sample \(rows[$0] + base)" }
+    let classes = logits.shape[1]
     return rows.enumerated().map { position, row in
       let ranked = (0..<classes).filter { $0 != objective.criterion.labels[row] }.sorted {
         let (a, b) = (values[position * classes + $0], values[position * classes + $1])

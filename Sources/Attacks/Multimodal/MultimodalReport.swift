@@ -94,15 +94,10 @@ struct PairScore {
         }
         let losses = try Tensor.crossEntropy(
           logits: logits, labels: Tensor(truth, shape: [count]), reduction: .none)
-        let verdicts = Verdicts(
-          try logits.doubles(), classes: classes, rows: Array(0..<count),
-          goal: Goal(labels: Array(labels[first..<first + count]), targets: nil))
+        let verdicts = try Verdicts(
+          logits, rows: Array(first..<first + count), goal: Goal(labels: labels, targets: nil),
+          base: 1)
         for (index, loss) in try losses.doubles().enumerated() {
-          guard loss.isFinite else {
-            throw KilpiError(
-              "", "the logits of sample \(first + index + 1) are not finite",
-              advice: "check the classifier's output on this image")
-          }
           found.append(
             PairScore(
               prediction: verdicts.predictions[index], loss: loss, margin: verdicts.margins[index]))

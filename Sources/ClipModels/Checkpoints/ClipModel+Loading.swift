@@ -74,6 +74,7 @@ extension ClipModel {
     let model = try ClipModel(
       configuration, parameters: weights, origin: path, precision: options.precision)
     model.tokenizer = try tokenizer(for: configuration, place, options)
+    try model.noteDoubtfulWeights(options)
     return model
   }
 

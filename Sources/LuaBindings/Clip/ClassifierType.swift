@@ -59,7 +59,9 @@ extension ClipLibrary {
         print(#labels, scores:max():item() <= 1)  --> 3\ttrue
         """
     ) { classifier, call in
-      let (labels, scores) = try classifier.predict(call.images(1).batch)
+      let (labels, scores) = try classifier.predict(call.images(1).batch) {
+        "sample \($0 + 1)"
+      }
       return [try labels.oneBased(), scores]
     },
     Method(
@@ -92,7 +94,8 @@ extension ClipLibrary {
       var (correct, seen) = (0, 0)
       while let batch = try batches.next() {
         let labels = try batch.labels?.integers() ?? []
-        let predicted = try classifier.predict(batch.images).labels.integers()
+        let predicted = try classifier.predict(batch.images) { "sample '\(batch.ids[$0])'" }
+          .labels.integers()
         correct += zip(predicted, labels).count { $0 == $1 }
         seen += batch.count
         call.progress(

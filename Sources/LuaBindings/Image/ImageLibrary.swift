@@ -109,7 +109,7 @@ enum ImageLibrary {
       let logits = try Tensor.withoutGradients {
         try classifier(try report.reloaded.unsqueezed(0))
       }
-      let prediction = Int(try logits.argmax(axis: 1).integers()[0]) + 1
+      let prediction = try logits.topClasses { _ in "the saved image" }[0] + 1
       record["prediction"] = prediction
       if let label { record["success"] = prediction != label }
     }

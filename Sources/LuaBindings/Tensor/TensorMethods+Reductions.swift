@@ -182,7 +182,10 @@ extension TensorType {
   static let ordering: [Method<Tensor>] = [
     Method(
       "topk", "(k: integer [, options]) -> tensor, tensor",
-      doc: "The `k` largest elements along an axis, best first, and their indices from 1.",
+      doc: """
+        The `k` largest elements along an axis, best first, and their indices from 1. NaN counts as the \
+        largest, as for max and argmax.
+        """,
       options: [.axis, .boolean("largest", default: true, "false: the smallest")],
       example: """
         local values, indices = tensor.from{3, 9, 2}:topk(2)
@@ -197,7 +200,10 @@ extension TensorType {
     },
     Method(
       "sort", "([axis: integer [, options]]) -> tensor, tensor",
-      doc: "Elements along an axis (the last unless given) in ascending order, and their indices.",
+      doc: """
+        Elements along an axis (the last unless given) in ascending order, and their indices. NaN counts \
+        as the largest.
+        """,
       options: [.axis, .boolean("descending", default: false, "largest first")],
       example: """
         local values, indices = tensor.from{3, 9, 2}:sort()

@@ -2,7 +2,9 @@ internal import CKernels
 internal import Diagnostics
 
 extension Tensor {
-  /// Entries along an axis in ascending (or descending) order, and where they stood; stable, NaN last.
+  /// Entries along an axis in ascending (or descending) order, and where they stood; stable.
+  ///
+  /// NaN counts as the largest, as it does for `max` and `argmax`: last ascending, first descending.
   public func sorted(
     axis: Int = -1, descending: Bool = false
   ) throws -> (values: Tensor, indices: Tensor) {
@@ -10,7 +12,8 @@ extension Tensor {
     return try ordered(axis, keep: shape[axis], descending: descending)
   }
 
-  /// The `k` largest (or smallest) entries along an axis, best first, and where they stood.
+  /// The `k` largest (or smallest) entries along an axis, best first, and where they stood; NaN counts
+  /// as the largest.
   public func topK(
     _ k: Int, axis: Int = -1, largest: Bool = true
   ) throws -> (values: Tensor, indices: Tensor) {
@@ -47,9 +50,10 @@ extension Tensor {
         let order = try MergeSort.order(n) { left, right in
           let (a, b) = (values[start + Int(left)], values[start + Int(right)])
           if a == b { return left < right }
-          let (isLeftLast, isRightLast) = (a != a, b != b)
-          if isLeftLast || isRightLast {
-            return isLeftLast == isRightLast ? left < right : isRightLast
+          // NaN is the largest value, as in PyTorch.
+          let (isLeftNaN, isRightNaN) = (a != a, b != b)
+          if isLeftNaN || isRightNaN {
+            return isLeftNaN == isRightNaN ? left < right : descending ? isLeftNaN : isRightNaN
           }
           return descending ? a > b : a < b
         }

@@ -6,7 +6,7 @@ import Testing
 @Suite("sorting of long axes")
 struct SortingTests {
   /// Many equal values, both zeros and NaN, in two rows.
-  @Test("is stable with NaN last, in both directions", arguments: [false, true])
+  @Test("is stable, and NaN counts as the largest", arguments: [false, true])
   func longAxis(descending: Bool) throws {
     let count = 70_001
     var stream = RandomSource(seed: 9).stream(.script)
@@ -30,7 +30,8 @@ struct SortingTests {
         }
       }
       let keys = descending ? buckets.keys.sorted(by: >) : buckets.keys.sorted()
-      let expected = keys.flatMap { buckets[$0] ?? [] } + rest
+      let numbers = keys.flatMap { buckets[$0] ?? [] }
+      let expected = descending ? rest + numbers : numbers + rest
       #expect(Array(picks[row * count..<(row + 1) * count]) == expected)
       for (place, index) in expected.enumerated() {
         let (a, b) = (found[row * count + place], values[row * count + Int(index)])

@@ -224,13 +224,7 @@ final class SharedRun {
       report.forwards[row] += 1
       let logits = try objective.logits(image)
       guard let goal = objective.goal else { throw KilpiError("", "\(name) needs a classifier") }
-      let verdict = Verdicts(
-        try logits.doubles(), classes: logits.shape[1], rows: [row], goal: goal)
-      guard verdict.margins[0].isFinite else {
-        throw KilpiError(
-          "", "the logits of sample \(row + settings.firstIndex) are not finite",
-          advice: "check the classifier's output on this image")
-      }
+      let verdict = try Verdicts(logits, rows: [row], goal: goal, base: settings.firstIndex)
       return (verdict.predictions[0], verdict.margins[0], try objective.loss(logits, [row]).item())
     }
   }
