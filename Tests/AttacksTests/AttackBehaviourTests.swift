@@ -99,7 +99,10 @@ import Testing
       criterion: .targeted(.classes(targets), labels: labels), settings: settings)
     let tops = try Self.model.classifier()(result.images).argmax(axis: 1).integers()
     for index in labels.indices {
-      #expect(result.report.success[index] == (Int(tops[index]) == targets[index]))
+      #expect(result.report.targetHit?[index] == (Int(tops[index]) == targets[index]))
+      #expect(
+        result.report.broken[index]
+          == (!result.report.cleanCorrect[index] || Int(tops[index]) != labels[index]))
       let first = try #require(result.report.trace?.loss.first?[index])
       #expect(result.report.loss[index] >= first)
     }

@@ -138,8 +138,28 @@ import Testing
     },
     Case("restarts", "restarts is 0, at least 1 is needed") { try run { $0.restarts = 0 } },
     Case("draws", "eot is 0, at least 1 draw is needed") { try run { $0.draws = 0 } },
-    Case("start points", "the start points do not have the shape and type of the images") {
-      try run { $0.startPoints = try Tensor.zeros([1, 3, 2, 2]) }
+    Case(
+      "start points",
+      "init is float32 [1, 3, 2, 2], the images are float32 [2, 3, 2, 2] (one start point an image, of its "
+        + "size)"
+    ) { try run { $0.startPoints = try Tensor.zeros([1, 3, 2, 2]) } },
+    Case("start points that are no numbers", "init holds NaN or infinity") {
+      try run { $0.startPoints = try Tensor.full([2, 3, 2, 2], .nan) }
+    },
+    Case(
+      "one logit that is infinite, and not of the label's class",
+      "the logits of sample 2 are not finite at step 1 (check the classifier's output on this image)"
+    ) {
+      try run(
+        Model { images in
+          let logits = try model.classifier()(images)
+          let rows = try Tensor([0, 1] as [Float], shape: [2, 1])
+          let columns = try Tensor([0, 0, 1] as [Float], shape: [1, 3])
+          let place = try (rows * columns).narrowed(
+            0, start: 2 - images.shape[0], length: images.shape[0])
+          return try Tensor.select(place, Tensor.scalar(-.infinity, .float32), logits)
+        }, criterion: .misclassified([0, 0]),
+        attack: ProjectedGradientDescent(startsAtRandom: false))
     },
     Case(
       "I21: dlr with two classes",

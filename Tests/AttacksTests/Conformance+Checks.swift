@@ -44,7 +44,7 @@ extension Conformance {
       if try once.doubles().contains(where: { !($0 >= 0 && $0 <= 1) }) {
         found.append("I4: a projected point leaves 0 … 1")
       }
-      let limit = try row.norm == .linf ? row.budget.epsilon : row.budget.epsilon * (1 + 1e-6)
+      let limit = try row.budget.epsilon
       let distances = try Distances(from: images, to: once)[row.norm]
       if distances.contains(where: { !($0 <= limit) }) {
         found.append("I4: a projected point leaves the ball")

@@ -33,6 +33,46 @@ import Testing
         """, expected: "4\t4\t2\t0\tnil\n"),
     Case(
       source: """
+        local y = cls:predict(x)
+        local wrong = {} for i = 1, 4 do wrong[i] = 3 - y[i]:item() end
+        local _, r = attack.pgd(cls, x, y, {eps = 0, targeted = y, progress = false})
+        print(r.clean_accuracy, r.robust_accuracy, #r.left_out, r.target_hit[1], r.target_hit_rate)
+        local _, r = attack.pgd(cls, x, y, {eps = 0, targeted = wrong, progress = false})
+        print(r.clean_accuracy, r.robust_accuracy, #r.left_out, r.target_hit[1])
+        local _, r = attack.universal(cls, x, y, {eps = 0, targeted = y[1]:item(), holdout = 0})
+        print(r.fitted.n, r.fitted.robust_accuracy, r.success[1])
+        """, expected: "1.0\t1.0\t4\tfalse\t0.0\n1.0\t1.0\t0\tfalse\n4\t1.0\tfalse\n"),
+    Case(
+      source: """
+        local mask = tensor.zeros{16, 16}
+        mask[{{1, 8}}] = 1
+        for _, name in ipairs{"fgsm", "rfgsm", "pgd", "square", "deepfool"} do
+          local o = {eps = "8/255", mask = mask, progress = false}
+          if name == "square" then o.queries = 10 elseif name == "pgd" then o.init = x:flip(1) end
+          local adv, r = attack[name](cls, x, {1, 2, 1, 2}, o)
+          local d = (adv - x):abs()
+          assert(d[{{}, {}, {9, 16}}]:max():item() == 0, name)
+          assert(#r.quality.ssim == 4 and r.quality.ssim[1] <= 1 and r.quality.psnr[1] > 20, name)
+        end
+        local far = attack.embedding(model, x, {eps = "8/255", steps = 2, mask = mask, init = x:flip(1)})
+        local delta = attack.universal(cls, x, {1, 2, 1, 2}, {eps = "8/255", epochs = 1, mask = mask})
+        print((far - x)[{{}, {}, {9, 16}}]:abs():max():item(), delta[{{}, {9, 16}}]:abs():max():item(),
+          delta:abs():max():item() > 0, attack.pgd(cls, x[1], {1}, {init = x[2], mask = mask}):size(1))
+        """, expected: "0.0\t0.0\ttrue\t3\n"),
+    Case(
+      source: """
+        local own = x:clone()
+        local f = function(z) local y = cls:logits(z); own[{{1, 4}}] = 0.5; return y end
+        local ours = function(z) return cls:logits(z) end
+        local a, r = attack.pgd(f, own, {1, 2, 1, 2}, {eps = "8/255", steps = 3, probes = false})
+        local b, s = attack.pgd(ours, x, {1, 2, 1, 2}, {eps = "8/255", steps = 3, probes = false})
+        print((a - b):abs():max():item(), r.distance.linf[1] == s.distance.linf[1])
+        local loss = function(z, y) local v = z:gather(2, y:unsqueeze(2)):squeeze(2) * -1; local w = z:detach(); w[{{1, w:size(1)}}] = 0; return v end
+        local _, r = attack.pgd(ours, x, {1, 2, 1, 2}, {loss = loss, steps = 2, probes = false})
+        print(#r.success, (own - 0.5):abs():max():item())
+        """, expected: "0.0\ttrue\n4\t0.0\n"),
+    Case(
+      source: """
         local calls = 0
         local adv = attack.universal(cls, x, {1, 2, 1, 2}, {epochs = 1,
           loss = function(z, y) calls = calls + 1; return z:gather(2, y:unsqueeze(2)):squeeze(2) * -1 end})

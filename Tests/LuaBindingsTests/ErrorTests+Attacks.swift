@@ -23,6 +23,32 @@ extension ErrorTests {
       "accuracy: the logits of sample 'memory#0' are not finite (check the classifier's output on this "
         + "image)"),
     ErrorCase(
+      #"attack.pgd"# + call + #"{mask = tensor.ones{2, 2}})"#,
+      "attack.pgd: mask has shape [1, 1, 2, 2], the images [1, 3, 1, 1] (a mask is [H, W], [C, H, W], "
+        + "[N, 1, H, W] or [N, C, H, W])"),
+    ErrorCase(
+      #"attack.square"# + call + #"{mask = tensor.full({1, 1}, 2)})"#,
+      "attack.square: mask holds 2, not only 0 and 1 (1: the pixel may change, 0: it stays)"),
+    ErrorCase(
+      #"attack.fab"# + call + #"{mask = 1})"#,
+      "attack.fab: option 'mask' must be a tensor, got 1"),
+    ErrorCase(
+      #"attack.pgd"# + call + #"{init = tensor.zeros{2, 3, 1, 1}})"#,
+      "attack.pgd: init is float32 [2, 3, 1, 1], the images are float32 [1, 3, 1, 1] (one start point an "
+        + "image, of its size)"),
+    ErrorCase(
+      #"attack.pgd"# + call + #"{init = tensor.full({1, 3, 1, 1}, 0/0)})"#,
+      "attack.pgd: init holds NaN or infinity"),
+    ErrorCase(
+      #"attack.fgsm"# + call + #"{init = tensor.zeros{1, 3, 1, 1}})"#,
+      "attack.fgsm: unknown option 'init'"),
+    ErrorCase(
+      #"attack.deepfool"# + call + #"{init = tensor.zeros{1, 3, 1, 1}})"#,
+      "attack.deepfool: unknown option 'init'"),
+    ErrorCase(
+      #"attack.patch"# + call + #"{mask = tensor.ones{1, 1}})"#,
+      "attack.patch: unknown option 'mask'"),
+    ErrorCase(
       #"attack.cw"# + call + #"{norm = "linf"})"#,
       #"attack.cw: option 'norm' must be one of "l2", got "linf""#),
     ErrorCase(

@@ -9,7 +9,12 @@ extension AttackRun {
     let takesGradients = report.backwards.contains { $0 > 0 }
     if count > 0 {
       let part = try images.narrowed(0, start: 0, length: count)
-      let probes = modelProbes(objective)
+      var probes = modelProbes(objective)
+      if settings.mask != nil {
+        // Probes change no other pixels than the attack.
+        let ball = try ball(part, .unlimited(.linf), Array(0..<count))
+        probes.hold = { try ball.rows(Array(0..<$0.shape[0])).held($0) }
+      }
       report.flags += try probes.outputFlags(part)
       if objective.goal != nil { report.flags += try probes.inputFlags(part) }
       if takesGradients, let flag = try singleStep(objective, count) { report.flags.append(flag) }
@@ -72,7 +77,7 @@ extension AttackRun {
       return try Tensor.gradients(of: value, with: [leaf], seed: seed)[0]
     }
     guard let gradient else { return nil }
-    let point = try Ball(clean, settings.budget)
+    let point = try ball(clean, settings.budget, rows)
       .stepped(clean, along: gradient, by: settings.budget.epsilon)
     count(forwards: rows)
     let logits = try Tensor.withoutGradients { try objective.logits(point) }
@@ -106,10 +111,12 @@ extension AttackRun {
   /// under any attack, which so comes to two thirds.
   private func usedRoom(_ moved: Tensor, _ row: Int) throws -> Double {
     let epsilon = settings.budget.epsilon
-    let clean = try images.narrowed(0, start: row, length: 1).contiguous().doubles()
+    let image = try images.narrowed(0, start: row, length: 1).contiguous()
+    let clean = try image.doubles()
     let now = try moved.narrowed(0, start: row, length: 1).contiguous().doubles()
+    let flags = try ball(image, settings.budget, [row]).mask?.integers()
     var (way, room) = (0.0, 0.0)
-    for (old, new) in zip(clean, now) {
+    for (index, (old, new)) in zip(clean, now).enumerated() where flags?[index] != 0 {
       let (up, down) = (min(epsilon, 1 - old), min(epsilon, old))
       way += abs(new - old)
       room += new == old ? (up + down) / 2 : new > old ? up : down

@@ -15,6 +15,8 @@ public struct ModelProbes {
   /// So with `--deterministic`, where nothing but the model can make them differ.
   public var expectsSameBits = BLAS.isDeterministic
 
+  /// Puts back what must stay of the first images, where a probe changes them.
+  var hold: (_ images: Tensor) throws -> Tensor = { $0 }
   /// Logits without a gradient.
   let logits: (_ images: Tensor) throws -> Tensor
   /// The loss of each of the first samples, and its gradient where that is wanted.
@@ -93,7 +95,7 @@ public struct ModelProbes {
     }
     guard flags.allSatisfy({ $0.kind != .randomisedOutput }) else { return flags }
     // Beside their negatives, the images must get what they get among themselves.
-    let beside = try logits(Tensor.concatenated([part, 1.0 - part])).doubles()
+    let beside = try logits(Tensor.concatenated([part, hold(1.0 - part)])).doubles()
     let moved = Self.change(first, Array(beside.prefix(first.count)))
     if moved > 1e-3 {
       flags.append(
@@ -123,14 +125,14 @@ public struct ModelProbes {
     let count = min(16, images.shape[0])
     guard count > 0 else { return [] }
     let part = try images.narrowed(0, start: 0, length: count)
-    let lattice = try (part * 255.0).round() / 255.0
+    let lattice = try hold((part * 255.0).round() / 255.0)
     let (values, gradient) = try loss(lattice, true)
     let slopes = try gradient.map { try RowScale.sizes(.sum, of: $0) } ?? values.map { _ in 0 }
     // Along the gradient's signs; where there is none, along random ones.
     let direction = try Self.direction(gradient, like: lattice, slopes)
     let quarter = 1.0 / 1020
     func shifted(_ length: Double) throws -> [Double] {
-      try loss((lattice + direction * length).clamped(0, 1), false).values
+      try loss(hold((lattice + direction * length).clamped(0, 1)), false).values
     }
     let (up, down) = (try shifted(quarter), try shifted(-quarter))
     let far = try shifted(8 * quarter)

@@ -34,7 +34,7 @@ public struct AttackReport: Sendable {
   public var sampleIDs: [UInt64] = []
   /// True when the verdicts below were computed.
   public var isJudged = false
-  /// The criterion is met by the returned image.
+  /// The criterion is met by the returned image: its class differs from the label, or is the target.
   public var success: [Bool] = []
   /// The clean image is classified as its label.
   public var cleanCorrect: [Bool] = []
@@ -44,12 +44,16 @@ public struct AttackReport: Sendable {
   public var prediction: [Int] = []
   /// The targets of a targeted attack, 0-based.
   public var targets: [Int]?
+  /// Positions of samples whose target is their own label: they were not attacked.
+  public var leftOut: [Int] = []
   /// How far the returned image is beyond the boundary: positive where the criterion is met.
   public var margin: [Double] = []
   /// The attack's loss at the returned image (the judging classifier's); NaN where not evaluated.
   public var loss: [Double] = []
   /// Distances between clean and returned images, in float64.
   public var distance: Distances
+  /// How much the returned images look like the clean ones; empty where nobody reads verdicts.
+  public var quality = ImageQuality()
   /// Minimum-norm attacks: distance of the nearest image that meets the criterion, in the budget's norm.
   ///
   /// 0 where the clean image does, infinite where none was found; nil for other attacks.
@@ -67,13 +71,27 @@ public struct AttackReport: Sendable {
   /// Every step, when asked for.
   public var trace: AttackTrace?
 
-  /// A sample that was wrong when clean counts as broken, whatever the attack did.
+  /// The returned image is classified as the target of a targeted attack; nil for other attacks.
+  public var targetHit: [Bool]? { targets == nil ? nil : success }
+  /// Share of hits among the samples that were attacked for a target; 0 when there are none.
+  public var targetHitRate: Double {
+    guard targets != nil, success.count > leftOut.count else { return 0 }
+    return Double(success.filter { $0 }.count) / Double(success.count - leftOut.count)
+  }
+
+  /// A sample that was wrong when clean counts as broken, whatever the attack did; so does one that the
+  /// returned image makes wrong, whichever class a targeted attack aimed at.
   ///
   /// For a minimum-norm attack an image beyond the budget breaks nothing.
   public var broken: [Bool] {
     success.indices.map { index in
-      let isWithin = nearest.map { $0[index] <= budget.epsilon } ?? true
-      return success[index] && isWithin || !cleanCorrect[index]
+      if !cleanCorrect[index] { return true }
+      guard targets != nil else {
+        return success[index] && (nearest.map { $0[index] <= budget.epsilon } ?? true)
+      }
+      // A clean image that is right tells its label.
+      let isWithin = nearest == nil || distance[budget.norm][index] <= budget.epsilon
+      return prediction[index] != cleanPrediction[index] && isWithin
     }
   }
 

@@ -33,16 +33,21 @@ extension AttackRun {
     }
   }
 
-  /// Samples that do not meet the criterion already; those that seem to are asked again, alone.
+  /// Samples that do not meet the criterion already, nor are wrong where those are skipped; those that
+  /// seem to are asked again, alone.
   func stillToAttack(_ logits: Tensor, _ rows: [Int]) throws -> [Int] {
     guard let objective, let verdicts = try verdicts(logits, rows) else { return rows }
+    func isDone(_ prediction: Int, _ row: Int) -> Bool {
+      isMet(prediction, row: row)
+        || !settings.attacksAll && !objective.isRight(prediction, row: row)
+    }
     return try zip(rows, verdicts.predictions).filter { row, prediction in
-      guard isMet(prediction, row: row) else { return true }
+      guard isDone(prediction, row) else { return true }
       // Nobody reads verdicts: the pass over the batch is good enough.
       guard report.isJudged else { return false }
       let alone = try passes(objective, images.narrowed(0, start: row, length: 1), [row])
       guard let verdict = try self.verdicts(alone, [row]) else { return true }
-      return !isMet(verdict.predictions[0], row: row)
+      return !isDone(verdict.predictions[0], row)
     }.map(\.0)
   }
 
@@ -106,7 +111,8 @@ extension AttackRun {
   ) throws -> (Tensor, (prediction: Int, margin: Double, isMet: Bool, loss: Double)) {
     let clean = try images.narrowed(0, start: row, length: 1)
     for factor in settings.isOnEightBitLevels ? [] : NearestSearch.pushes {
-      let moved = try NearestSearch.pushed(image, from: clean, by: factor)
+      let moved = try ball(clean, .unlimited(settings.budget.norm), [row])
+        .held(NearestSearch.pushed(image, from: clean, by: factor))
       let distance = try Distances(from: clean, to: moved)[settings.budget.norm][0]
       if settings.isWithinBudgetOnly, distance > settings.budget.epsilon { break }
       let next = try self.verdict(moved, row, objective)

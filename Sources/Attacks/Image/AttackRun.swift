@@ -21,6 +21,7 @@ final class AttackRun {
   private var stepsDone = 0
   private var stepsPlanned = 1
   private var judgesFirstVisit = false
+  private let startPoints: Tensor?
 
   /// - Parameters:
   ///   - objective: the classifier; nil for a loss without labels.
@@ -34,7 +35,9 @@ final class AttackRun {
     self.objective = objective
     self.evaluate = evaluate
     keep = plan.keep(settings)
-    self.images = try images.detached().contiguous()
+    startPoints = try settings.startPoints?.detached().cloned()
+    // A copy: a classifier or loss of the caller's may write into the tensor it has passed here.
+    self.images = try images.detached().cloned()
     report = AttackReport(budget: settings.budget, distance: Distances())
   }
 
@@ -101,7 +104,13 @@ final class AttackRun {
 
   /// Start points of samples `rows` that the caller gave for the first run.
   func givenStart(_ rows: [Int], restart: Int) throws -> Tensor? {
-    restart == 0 ? try settings.startPoints?.detached().rows(rows) : nil
+    restart == 0 ? try startPoints?.rows(rows) : nil
+  }
+
+  /// The ball of some samples, with their part of the mask.
+  func ball(_ clean: Tensor, _ budget: Budget, _ rows: [Int]) throws -> Ball {
+    try Ball(
+      clean, budget, mask: settings.mask?.expanded(rows, Array(clean.shape.dropFirst())))
   }
 
   /// A search that begins with the clean images tells the clean predictions as well.
@@ -132,7 +141,9 @@ final class AttackRun {
     for range in chunks { parts.append(try attacked(range)) }
     let moved = parts.isEmpty ? images : try Tensor.concatenated(parts)
     report.distance = try Distances(from: images, to: moved)
+    if settings.judging == .alone { report.quality = try ImageQuality(images, moved) }
     report.targets = objective?.goal?.targets
+    report.leftOut = objective?.goal?.leftOut ?? []
     if plan.isNearest, report.isJudged { report.measureNearest() }
     try lookForMaskedGradients(moved)
     // Attacks that need fewer visits than planned still end their bar.
@@ -149,6 +160,7 @@ final class AttackRun {
         "", "images are \(images.dtype.rawValue) with \(images.rank) axes",
         advice: "attacks take float images [N, 3, H, W]")
     }
+    try PixelCheck.sizes(images)
     let samples = images.shape[0]
     try settings.check(images)
     guard attack.norms.contains(settings.budget.norm) else {
@@ -198,6 +210,9 @@ final class AttackRun {
         try offerClean(best, clean, logits, rows)
       }
     }
+    // A target that is the label leaves nothing to attack for.
+    let leftOut = Set(objective?.goal?.leftOut ?? [])
+    if !leftOut.isEmpty { rows = rows.filter { !leftOut.contains($0) } }
     if settings.budget.epsilon > 0 || !plan.isBounded(settings), !rows.isEmpty {
       try search(clean, range.lowerBound, rows, best)
     } else if objective == nil, !rows.isEmpty {
@@ -220,7 +235,7 @@ final class AttackRun {
   private var needsCleanPass: Bool {
     guard let objective else { return false }
     if plan.isNearest { return true }
-    if objective.choosesTargets { return true }
+    if objective.choosesTargets || objective.goal?.leftOut.isEmpty == false { return true }
     let isVisitedFirst =
       plan.startsAtCleanImages && settings.startPoints == nil && settings.sources.isEmpty
       && !settings.isOnEightBitLevels && settings.budget.epsilon > 0
@@ -228,7 +243,8 @@ final class AttackRun {
   }
 
   private func search(_ clean: Tensor, _ first: Int, _ rows: [Int], _ best: BestPoints) throws {
-    let whole = try Ball(clean, plan.ballBudget(settings))
+    let all = Array(first..<first + clean.shape[0])
+    let whole = try ball(clean, plan.ballBudget(settings), all)
     for restart in 0..<plan.runs(settings) {
       let left = retiresSolved ? rows.filter { !best.isDone($0, in: settings, plan) } : rows
       if left.isEmpty { break }
@@ -326,6 +342,14 @@ enum SearchPlan {
 
 /// Checks of images that are about to be attacked.
 enum PixelCheck {
+  /// There must be pixels in an image.
+  static func sizes(_ images: Tensor) throws {
+    guard images.shape.dropFirst().contains(0) else { return }
+    throw KilpiError(
+      "", "images have shape \(images.shape.prefix(8)), which holds no pixel",
+      advice: "attacks take float images [N, 3, H, W]")
+  }
+
   /// All values must be in `[0, 1]`.
   static func range(_ images: Tensor) throws {
     let bounds =

@@ -56,8 +56,11 @@ public struct AttackSettings {
   /// success is judged on the attacked one, which the search itself then never asks.
   public var sources: [Classifier] = []
   /// Where the first run starts, `[N, C, H, W]`, instead of the attack's own start; it is projected
-  /// onto the ball.
+  /// onto the ball. FGSM, R-FGSM, DeepFool and AutoAttack have starts of their own.
   public var startPoints: Tensor?
+  /// Which pixels may change; nil: all. At every point that is visited the others have the bits of the
+  /// clean image.
+  public var mask: PixelMask?
   /// How success is decided.
   public var judging = Judging.alone
   /// Record loss and margin of every step.
@@ -100,12 +103,17 @@ public struct AttackSettings {
     let samples = images.shape[0]
     if let startPoints {
       guard startPoints.shape == images.shape, startPoints.dtype == images.dtype else {
-        throw KilpiError("", "the start points do not have the shape and type of the images")
+        throw KilpiError(
+          "",
+          "init is \(startPoints.dtype.rawValue) \(startPoints.shape.prefix(8)), the images are "
+            + "\(images.dtype.rawValue) \(images.shape.prefix(8))",
+          advice: "one start point an image, of its size")
       }
       guard try startPoints.largestMagnitudes().allSatisfy(\.isFinite) else {
-        throw KilpiError("", "the start points are not finite")
+        throw KilpiError("", "init holds NaN or infinity")
       }
     }
+    try mask?.check(samples, Array(images.shape.dropFirst()))
     guard restarts >= 1 else {
       throw KilpiError("", "restarts is \(restarts), at least 1 is needed")
     }

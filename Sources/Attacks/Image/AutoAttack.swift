@@ -150,6 +150,8 @@ public struct AutoAttack: ImageAttack {
     guard settings.sources.isEmpty else {
       throw KilpiError("", "\(name) has no transfer form", advice: "use attack.apgd")
     }
+    // A copy: a classifier of the caller's may write into the tensor between the stages.
+    let images = try images.detached().cloned()
     let classes = try Self.classes(classifier, images)
     let stages = stages(settings.budget.norm, classes: classes ?? 2)
     guard let first = stages.first else { throw KilpiError("", "\(name) has no stage") }
@@ -163,9 +165,11 @@ public struct AutoAttack: ImageAttack {
     for (index, stage) in stages.enumerated().dropFirst() {
       let rows = criterion.labels.indices.filter { !result.report.success[$0] }
       if rows.isEmpty { break }
+      var masked = settings
+      masked.mask = try settings.mask?.rows(rows)
       let part = try run(
         stage, index, classifier, images.rows(rows), rows.map { criterion.labels[$0] },
-        ids: rows.map { ids[$0] }, settings)
+        ids: rows.map { ids[$0] }, masked)
       result = try merged(result, part, rows, stage.name)
       let broken = Self.broken(part.report)
       result.report.stages.append(

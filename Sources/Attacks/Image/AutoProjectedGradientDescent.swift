@@ -98,7 +98,7 @@ public struct AutoProjectedGradientDescent: FixedBudgetAttack {
     let shares = [share, share]
     var point = try search.givenStart()
     for (radius, share) in zip([3.0, 2], shares) where share > 0 {
-      let wide = try Ball(search.ball.clean, Budget(.l1, radius * budget.epsilon))
+      let wide = try search.ball.with(Budget(.l1, radius * budget.epsilon))
       let start = try point ?? wide.farPoints(search.streams(.attackStart))
       point = try best(
         search, within: wide, from: wide.projected(start), steps: share, isGiven: point != nil)
@@ -131,7 +131,7 @@ public struct AutoProjectedGradientDescent: FixedBudgetAttack {
     var visit = try search.visit(start, isResult: wide == nil)
     guard let kept = try search.survivors(), let gradient = visit.gradient else { return }
     let ball = wide ?? search.ball
-    var state = Climb(
+    var state = try Climb(
       point: try kept.of(start), gradient: try kept.of(gradient), losses: kept.of(visit.losses),
       ball: ball, steps: steps, rho: rho, isCompatible: isCompatible)
     if try isGiven || search.givenStart() != nil { try state.adaptEntries(ball) }
@@ -176,14 +176,15 @@ private struct Climb {
 
   // L1.
   private let norm: Norm
-  private let width: Int
+  /// Pixels of each sample that may change.
+  private var widths: [Int]
   private var entries: [Int]
   private var support: [Int]
 
   init(
     point: Tensor, gradient: Tensor, losses: [Double], ball: Ball, steps: Int, rho: Double,
     isCompatible: Bool
-  ) {
+  ) throws {
     let count = losses.count
     (self.point, previous, best) = (point, point, point)
     (self.gradient, bestGradient) = (gradient, gradient)
@@ -200,17 +201,16 @@ private struct Climb {
     (decrement, shortest) = (share(3), share(6))
     increases = [Int](repeating: 0, count: count)
     wasHalved = [Bool](repeating: true, count: count)
-    width = ball.clean.width
-    support = [Int](repeating: width, count: count)
-    entries = [Int](
-      repeating: Self.entries(0.2, of: width, isCompatible: isCompatible), count: count)
+    widths = try ball.freeCounts()
+    support = widths
+    entries = widths.map { Self.entries(0.2, of: $0, isCompatible: isCompatible) }
   }
 
   /// Entries of a sparse step: the released code takes all that are at least as large as the one at
   /// `⌊(1 − share) d⌋` in ascending order.
   private static func entries(_ share: Double, of width: Int, isCompatible: Bool) -> Int {
     let exact = share * Double(width)
-    if !isCompatible { return max(1, Int(exact)) }
+    if !isCompatible || width == 0 { return max(1, Int(exact)) }
     return width - min(max(Int((1 - share) * Double(width)), 0), width - 1)
   }
 
@@ -277,7 +277,8 @@ private struct Climb {
       let isSparser = Double(changed) < 0.95 * Double(support[index])
       support[index] = changed
       entries[index] = Self.entries(
-        Double(changed) / Double(max(width, 1)) / 1.5, of: width, isCompatible: isCompatible)
+        Double(changed) / Double(max(widths[index], 1)) / 1.5, of: widths[index],
+        isCompatible: isCompatible)
       if isStart { return false }
       lengths[index] = isSparser ? full : max(lengths[index] / 1.5, full / 10)
       return isSparser
@@ -299,5 +300,6 @@ private struct Climb {
     checkedLosses = kept.of(checkedLosses)
     entries = kept.of(entries)
     support = kept.of(support)
+    widths = kept.of(widths)
   }
 }

@@ -78,14 +78,14 @@ public struct CarliniWagner: MinimumNormAttack {
     }
   }
 
-  /// Adam from the clean images for given constants.
+  /// Adam from the clean images, or from those that the caller gave, for given constants.
   ///
   /// - Returns: for each sample whether any point met the criterion.
   private func descend(_ search: NearestSearch, _ constants: [Double]) throws -> [Bool] {
     var success = constants.map { _ in false }
     // Positions of the active samples in `success`.
     var places = Array(constants.indices)
-    var adam = try Adam(search.clean, constants)
+    var adam = try Adam(search.clean, from: search.givenStart(), constants)
     var lastObjective = constants.map { _ in Double.infinity }
     let interval = max(1, steps / 10)
     for step in 0..<steps {
@@ -142,16 +142,21 @@ private struct Adam {
   private var tangent: Tensor
   private var count = 0
 
-  init(_ clean: Tensor, _ constants: [Double]) throws {
-    let scaled = try (clean * 2.0 - 1.0) * 0.999999
-    // atanh u = (log(1 + u) − log(1 − u)) / 2.
-    variable = try ((scaled + 1.0).log() - (1.0 - scaled).log()) * 0.5
+  init(_ clean: Tensor, from start: Tensor?, _ constants: [Double]) throws {
+    let home = try Self.variable(clean)
+    origin = try (home.tanh() + 1.0) * 0.5
+    variable = try start.map(Self.variable) ?? home
     tangent = try variable.tanh()
-    origin = try (tangent + 1.0) * 0.5
     first = try Tensor.zeros(clean.shape, clean.dtype)
     second = first
     self.constants = try Tensor(constants, shape: [constants.count, 1, 1, 1])
       .converted(to: clean.dtype)
+  }
+
+  /// `w₀ = atanh(0.999999 · (2x − 1))`, with `atanh u = (log(1 + u) − log(1 − u)) / 2`.
+  private static func variable(_ images: Tensor) throws -> Tensor {
+    let scaled = try (images * 2.0 - 1.0) * 0.999999
+    return try ((scaled + 1.0).log() - (1.0 - scaled).log()) * 0.5
   }
 
   /// `x' = (tanh w + 1) / 2`.

@@ -21,7 +21,8 @@ final class ClassifierObjective {
     self.settings = settings
     switch criterion.targets {
     case nil: goal = Goal(labels: criterion.labels, targets: nil)
-    case .classes(let targets): goal = Goal(labels: criterion.labels, targets: targets)
+    case .classes(let targets):
+      goal = Goal(labels: criterion.labels, targets: targets, leavesLabelsOut: true)
     default: break
     }
   }
@@ -41,6 +42,9 @@ final class ClassifierObjective {
 
   /// Logits of the attacked classifier.
   func logits(_ images: Tensor) throws -> Tensor { try checked(classifier(images), images) }
+
+  /// True when `prediction` is the label of sample `row`.
+  func isRight(_ prediction: Int, row: Int) -> Bool { prediction == criterion.labels[row] }
 
   /// Loss and logits of where gradients come from.
   func evaluate(_ images: Tensor, _ rows: [Int]) throws -> (loss: Tensor, logits: Tensor?) {

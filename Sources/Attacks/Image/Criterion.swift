@@ -2,6 +2,9 @@ internal import Diagnostics
 public import Tensors
 
 /// Which classes a targeted attack aims at.
+///
+/// A target that is the sample's own label is nothing to attack for: such samples are left out, come back
+/// unchanged, hit nothing, and are counted (`AttackReport.leftOut`).
 public enum TargetChoice: Equatable, Sendable {
   /// These classes, 0-based, one a sample.
   case classes([Int])
@@ -14,6 +17,8 @@ public enum TargetChoice: Equatable, Sendable {
 }
 
 /// When an attack has succeeded: the top class differs from the label, or equals a target.
+///
+/// Accuracies are counted from predictions and labels in either case.
 public struct Criterion: Equatable, Sendable {
   /// True classes, 0-based, one a sample.
   public var labels: [Int]
@@ -46,10 +51,18 @@ public struct Criterion: Equatable, Sendable {
 struct Goal {
   let labels: [Int]
   let targets: [Int]?
+  /// Samples whose given target is their label.
+  private(set) var leftOut: [Int] = []
+
+  init(labels: [Int], targets: [Int]?, leavesLabelsOut: Bool = false) {
+    (self.labels, self.targets) = (labels, targets)
+    guard leavesLabelsOut, let targets, targets.count == labels.count else { return }
+    leftOut = labels.indices.filter { labels[$0] == targets[$0] }
+  }
 
   /// True when `prediction` is what sample `row` is attacked for.
   func isMet(_ prediction: Int, row: Int) -> Bool {
-    if let targets { return prediction == targets[row] }
+    if let targets { return prediction == targets[row] && prediction != labels[row] }
     return prediction != labels[row]
   }
 

@@ -49,7 +49,8 @@ public struct DecoupledDirectionNorm: MinimumNormAttack {
   public func approach(_ search: NearestSearch) throws {
     var point = try search.givenStart() ?? search.clean
     var norms = [Double](repeating: initialNorm, count: search.rows.count)
-    var farthest = try RowScale.sizes(.norm, of: search.clean.maximum(1.0 - search.clean))
+    var farthest = try RowScale.sizes(
+      .norm, of: search.free(search.clean.maximum(1.0 - search.clean)))
     for step in 0..<steps {
       var gradient: Tensor?
       let visit = try search.visit(

@@ -136,8 +136,9 @@ public struct FastAdaptiveBoundary: MinimumNormAttack {
         point, differentiating: { logits in try values(logits, labels, aims, search) }
       ) { _, values, gradient in try plane.consider(values, gradient) }
       guard let gradient = plane.gradient else { return }
-      let next = try BoundaryStep(norm: search.norm, alphaMax: alphaMax, eta: eta).next(
-        search.clean, point, gradient, plane.values)
+      let next = try search.held(
+        BoundaryStep(norm: search.norm, alphaMax: alphaMax, eta: eta).next(
+          search.clean, point, gradient, plane.values))
       let visit = try search.visit(next)
       let none = visit.solved.map { _ in false }
       guard let kept = try search.survivors(leaving: none) else { return }
@@ -170,7 +171,7 @@ public struct FastAdaptiveBoundary: MinimumNormAttack {
 
   /// The clean image; after the first run a random point within half of the distance known or allowed.
   private func start(_ search: NearestSearch) throws -> Tensor {
-    if let given = try search.givenStart() { return try given.clamped(0, 1) }
+    if let given = try search.givenStart() { return given }
     guard search.restart > 0 else { return search.clean }
     let clean = search.clean
     let shape = [1] + clean.shape.dropFirst()
@@ -185,9 +186,9 @@ public struct FastAdaptiveBoundary: MinimumNormAttack {
     let column = try Tensor(radii, shape: [radii.count, 1, 1, 1]).converted(to: clean.dtype)
     let unit: Tensor
     switch search.norm {
-    case .linf: unit = noise
-    case .l2: unit = try RowScale.scaled(noise, by: .norm)
-    case .l1: unit = try RowScale.scaled(noise, by: .sum)
+    case .linf: unit = try search.free(noise)
+    case .l2: unit = try RowScale.scaled(search.free(noise), by: .norm)
+    case .l1: unit = try RowScale.scaled(search.free(noise), by: .sum)
     }
     return try (clean + unit * column).clamped(0, 1)
   }

@@ -5,7 +5,7 @@ internal import Tensors
 /// Smoothing of gradients over the image: `K ∗ g` in each channel, zeros outside, `K` a Gaussian kernel
 /// whose pixels are samples on ±3 standard deviations, with sum 1 (TI-FGSM, arXiv:1904.02884).
 public struct GradientSmoothing: Equatable, Sendable {
-  /// Side of the kernel, odd; nil means 5 for images of at most 32 pixels, 7 up to 64, else 15.
+  /// Side of the kernel, odd; nil means, along each axis, 5 for at most 32 pixels, 7 up to 64, else 15.
   public var size: Int?
 
   /// Creates it.
@@ -38,8 +38,8 @@ public struct GradientSmoothing: Equatable, Sendable {
 
   private func smoothed<T: PixelScalar>(_ type: T.Type, _ gradient: Tensor) throws -> Tensor {
     let (height, width) = (gradient.shape[2], gradient.shape[3])
-    let weights = weights(side: max(height, width)).map { T($0) }
-    let reach = weights.count / 2
+    let across = weights(side: width).map { T($0) }
+    let down = weights(side: height).map { T($0) }
     let planes = gradient.shape[0] * gradient.shape[1]
     return try T.read(gradient) { read in
       try T.make(gradient.shape) { out in
@@ -49,8 +49,8 @@ public struct GradientSmoothing: Equatable, Sendable {
           let start = plane * height * width
           // Along rows first, whole shifted rows at a time.
           for index in lines.indices { lines[index] = 0 }
-          for (tap, weight) in weights.enumerated() {
-            let shift = tap - reach
+          for (tap, weight) in across.enumerated() {
+            let shift = tap - across.count / 2
             let (first, last) = (max(0, -shift), min(width, width - shift))
             guard first < last else { continue }
             for y in 0..<height {
@@ -60,8 +60,8 @@ public struct GradientSmoothing: Equatable, Sendable {
             }
           }
           for index in start..<start + height * width { out[index] = 0 }
-          for (tap, weight) in weights.enumerated() {
-            let shift = tap - reach
+          for (tap, weight) in down.enumerated() {
+            let shift = tap - down.count / 2
             for y in max(0, -shift)..<max(max(0, -shift), min(height, height - shift)) {
               for x in 0..<width {
                 out[start + y * width + x] += weight * lines[(y + shift) * width + x]

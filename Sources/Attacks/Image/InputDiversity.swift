@@ -2,8 +2,8 @@ internal import Diagnostics
 internal import Tensors
 
 /// Random resizing of images before a gradient is taken: with a probability, to a side
-/// `r ~ U{⌊ratio · H⌋ … H − 1}`, bilinear, padded with zeros to the old size at a random place; a draw of
-/// its own for every sample (DI-FGSM, arXiv:1803.06978).
+/// `r ~ U{⌊ratio · S⌋ … S − 1}`, `S` the longer side and the other in proportion, bilinear, padded with zeros
+/// to the old size at a random place; a draw of its own for every sample (DI-FGSM, arXiv:1803.06978).
 public struct InputDiversity: Equatable, Sendable {
   /// Probability that a sample is resized.
   public var probability: Double
@@ -54,12 +54,16 @@ struct RandomResize {
   /// Draws for images `[n, C, H, W]`, from one stream a sample.
   init(_ diversity: InputDiversity, shape: [Int], _ streams: inout [RandomStream]) {
     let (height, width) = (shape[2], shape[3])
-    let smallest = max(1, Int((diversity.ratio * Double(height)).rounded(.down)))
+    let longer = max(height, width)
+    let smallest = max(1, Int((diversity.ratio * Double(longer)).rounded(.down)))
+    func inProportion(_ side: Int, _ new: Int) -> Int {
+      max(1, min(side, Int((Double(side) * Double(new) / Double(max(longer, 1))).rounded())))
+    }
     axes = streams.indices.map { row in
       let isChosen = streams[row].uniform() < diversity.probability
-      guard isChosen, smallest < height else { return nil }
-      let rows = smallest + streams[row].integer(below: height - smallest)
-      let columns = max(1, min(width, width * rows / height))
+      guard isChosen, smallest < longer else { return nil }
+      let side = smallest + streams[row].integer(below: longer - smallest)
+      let (rows, columns) = (inProportion(height, side), inProportion(width, side))
       let top = streams[row].integer(below: height - rows + 1)
       let left = streams[row].integer(below: width - columns + 1)
       return (

@@ -84,6 +84,12 @@ public final class NearestSearch {
   /// The active samples' clean images.
   public var clean: Tensor { box.clean }
 
+  /// Points with the clean image's bits wherever the mask holds pixels.
+  public func held(_ point: Tensor) throws -> Tensor { try box.held(point) }
+
+  /// A gradient, 0 wherever the mask holds pixels.
+  public func free(_ gradient: Tensor) throws -> Tensor { try box.free(gradient) }
+
   /// How distances are measured.
   public var norm: Norm { settings.budget.norm }
 
@@ -96,7 +102,9 @@ public final class NearestSearch {
   }
 
   /// Start points that the caller gave for the first run, or nil.
-  public func givenStart() throws -> Tensor? { try run.givenStart(rows, restart: restart) }
+  public func givenStart() throws -> Tensor? {
+    try run.givenStart(rows, restart: restart).map { try box.projected($0) }
+  }
 
   /// Distances of the nearest successes so far; infinite where there is none.
   public var nearest: [Double] {
@@ -164,8 +172,9 @@ public final class NearestSearch {
           try SampleLosses.checkRecorded(value)
           run.count(backwards: rows)
           let seed = try Tensor.ones(value.shape, value.dtype)
-          let gradient = try Tensor.gradients(
-            of: value, with: [leaf], seed: seed, retainGraph: index + 1 < wanted.count)[0]
+          let gradient = try box.free(
+            Tensor.gradients(
+              of: value, with: [leaf], seed: seed, retainGraph: index + 1 < wanted.count)[0])
           let sizes = try SampleLosses.sizes(gradient, rows, settings, step: visits)
           run.noteGradients(sizes, rows)
           try receive(index, numbers, gradient)

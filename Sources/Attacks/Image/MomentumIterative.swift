@@ -114,6 +114,7 @@ public struct MomentumIterative: FixedBudgetAttack, Sendable {
         correction = try copies.neighbours(of: shown, variance) - gradient
       }
       if let smoothing { used = try smoothing.smoothed(used) }
+      used = try search.ball.free(used)
       let share = try RowScale.scaled(used, by: .mean)
       let next = try sum.map { try kept.of($0) * decay + share } ?? share
       sum = next
@@ -172,7 +173,7 @@ private struct GradientCopies {
           try Tensor.random(
             [1] + point.shape.dropFirst(), stream: &streams[row], dtype: point.dtype)
         })
-      let near = try (point + (noise * 2.0 - 1.0) * radius).clamped(0, 1)
+      let near = try search.ball.held((point + (noise * 2.0 - 1.0) * radius).clamped(0, 1))
       let gradient = try mean(at: near, first: nil)
       sum = try sum.map { try $0 + gradient } ?? gradient
     }

@@ -106,9 +106,8 @@ public final class PixelSearch {
   ) throws -> Visit {
     try Interrupts.poll()
     visits += 1
-    let shown =
-      settings.isOnEightBitLevels && isResult
-      ? try ball.onEightBitLevels(point) : point.detached()
+    let shown = try ball.held(
+      settings.isOnEightBitLevels && isResult ? ball.onEightBitLevels(point) : point.detached())
     var losses = [Double](repeating: 0, count: rows.count)
     var total: (gradient: Tensor?, logits: Tensor?)
     for _ in 0..<settings.draws {
@@ -121,7 +120,7 @@ public final class PixelSearch {
     }
     var visit = Visit(
       losses: losses, solved: rows.map { _ in false },
-      gradient: try total.gradient.map { try averaged($0) },
+      gradient: try total.gradient.map { try ball.free(averaged($0)) },
       logits: try total.logits.map { try averaged($0) })
     var margins: [Double]?
     if let logits = visit.logits, let verdicts = try run.verdicts(logits, rows, step: visits) {
@@ -283,7 +282,7 @@ public final class PixelSearch {
   /// Ends the run at a point that it has visited already, with what it learnt there.
   public func finish(at point: Tensor, losses: [Double], solved: [Bool]) throws {
     if run.keep != .last { return }
-    let shown = settings.isOnEightBitLevels ? try ball.onEightBitLevels(point) : point
+    let shown = try self.shown(point)
     if run.evaluatesLastPoint {
       try best.offer(shown, rows: rows, losses: losses, solved: solved, wanted: nil)
     } else {
@@ -291,16 +290,20 @@ public final class PixelSearch {
     }
   }
 
+  /// What the model sees of a point.
+  private func shown(_ point: Tensor) throws -> Tensor {
+    try ball.held(settings.isOnEightBitLevels ? ball.onEightBitLevels(point) : point)
+  }
+
   /// Ends the run at its last point, which is evaluated only where that can matter.
   public func finish(_ point: Tensor) throws {
     if run.evaluatesLastPoint {
       let visit = try visit(point, gradient: false)
       if run.keep != .last { return }
-      let shown = settings.isOnEightBitLevels ? try ball.onEightBitLevels(point) : point
-      try best.offer(shown, rows: rows, losses: visit.losses, solved: visit.solved, wanted: nil)
+      try best.offer(
+        shown(point), rows: rows, losses: visit.losses, solved: visit.solved, wanted: nil)
     } else {
-      let shown = settings.isOnEightBitLevels ? try ball.onEightBitLevels(point) : point
-      try best.replace(shown, rows: rows)
+      try best.replace(shown(point), rows: rows)
     }
   }
 }

@@ -6,7 +6,7 @@ internal import Tensors
 /// The margin `max_{c≠y} z_c − z_y` is increased; a proposal is taken when it grows or the criterion is
 /// met. L∞: the start is `x ± epsilon`, constant along columns, per channel; each step sets a window of
 /// side `√(p_i · H · W)` to `x ± epsilon`, per channel. L2 and L1: the start is a grid of tiles of side
-/// `⌊H/5⌋` with a centre-peaked pattern split into a positive and a negative half; each step moves the
+/// `⌊min(H, W)/5⌋` with a centre-peaked pattern split into a positive and a negative half; each step moves the
 /// mass of one random window, and the unused budget, into another as `normalised(old + pattern)`, and
 /// brings the whole back to `epsilon`. `p_i` is `p` over 1, 2, 4, … 512, changing after 10, 50, 200, 500,
 /// 1,000, 2,000, 4,000, 6,000 and 8,000 steps.
@@ -15,7 +15,7 @@ internal import Tensors
 ///
 /// Paper: Andriushchenko et al., arXiv:1912.00049. Deviations: windows and signs are drawn for each
 /// sample, where the released code draws one window a batch; positions are uniform over `0 … H − h`,
-/// the last included.
+/// the last included. Windows end at the edges of images that are less high or wide than they are.
 public struct SquareAttack: FixedBudgetAttack {
   /// Images that the model is asked about, at least 1.
   public var queries: Int
@@ -60,7 +60,8 @@ public struct SquareAttack: FixedBudgetAttack {
 
   /// See `FixedBudgetAttack`.
   public func perturb(_ search: PixelSearch) throws {
-    let windows = SquareWindows(shape: search.ball.clean.shape, norm: search.settings.budget.norm)
+    let windows = SquareWindows(
+      shape: search.ball.clean.shape, norm: search.settings.budget.norm)
     var point = try search.start {
       try windows.start(search.ball, search.streams(.attackStart))
     }
@@ -69,9 +70,9 @@ public struct SquareAttack: FixedBudgetAttack {
     point = try kept.of(point)
     var (losses, solved) = (kept.of(visit.losses), kept.of(visit.solved))
     for query in 1..<max(queries, 1) {
-      let side = windows.side(share: share(at: query - 1))
+      let size = windows.size(share: share(at: query - 1))
       let streams = search.streams(.attackStart, step: query)
-      let next = try windows.proposed(point, search.ball, side: side, streams)
+      let next = try windows.proposed(point, search.ball, size, streams)
       visit = try search.visit(next, gradient: false)
       let isTaken = losses.indices.map {
         visit.losses[$0] > losses[$0] || visit.solved[$0] && !solved[$0]

@@ -13,12 +13,21 @@ struct SquareWindows {
     self.norm = norm
   }
 
-  /// The side of a window that holds this share of the pixels; odd and at least 3 for L2 and L1, where
-  /// the image is large enough.
-  func side(share: Double) -> Int {
-    let exact = Int((share * Double(height * width)).squareRoot().rounded(.toNearestOrEven))
+  /// Rows and columns of a window.
+  struct Size: Equatable {
+    var rows: Int
+    var columns: Int
+    var count: Int { rows * columns }
+  }
+
+  /// A window that holds this share of the pixels: square, odd and at least 3 for L2 and L1, but never
+  /// higher or wider than the image.
+  func size(share: Double) -> Size {
+    let exact = Int(
+      (share * Double(height) * Double(width)).squareRoot().rounded(.toNearestOrEven))
     let side = norm == .linf ? max(exact, 1) : max(exact, 3)
-    return min(norm != .linf && side % 2 == 0 ? side + 1 : side, height, width)
+    let odd = norm != .linf && side % 2 == 0 ? side + 1 : side
+    return Size(rows: min(odd, height), columns: min(odd, width))
   }
 
   /// Start points.
@@ -34,15 +43,16 @@ struct SquareWindows {
       }
     }
     return try ball.reshaped(ball.clean, streams) { stream, change in
-      let side = max(1, height / 5)
-      let margin = max(0, (height - 5 * side) / 2)
-      let pattern = Self.pattern(side, norm, &stream)
+      // Square tiles, a fifth of the shorter side.
+      let side = max(1, min(height, width) / 5)
+      let tile = Size(rows: side, columns: side)
+      let margin = max(0, (min(height, width) - 5 * side) / 2)
+      let pattern = Self.pattern(tile, norm, &stream)
       for top in stride(from: margin, through: height - side, by: side) {
-        for left in stride(from: min(margin, width - side), through: width - side, by: side) {
+        for left in stride(from: margin, through: width - side, by: side) {
           for channel in 0..<channels {
             let sign: Double = stream.uniform() < 0.5 ? -1 : 1
-            for i in 0..<side * side {
-              let place = (channel * height + top + i / side) * width + left + i % side
+            for (i, place) in places((top, left), tile, channel: channel).enumerated() {
               change[place] = sign * pattern[i]
             }
           }
@@ -54,40 +64,43 @@ struct SquareWindows {
 
   /// Points that differ from `point` in a window.
   func proposed(
-    _ point: Tensor, _ ball: Ball, side: Int, _ streams: [RandomStream]
+    _ point: Tensor, _ ball: Ball, _ size: Size, _ streams: [RandomStream]
   ) throws -> Tensor {
     guard norm != .linf else {
       return try ball.painted(point, streams) { stream, paint in
-        let top = stream.integer(below: height - side + 1)
-        let left = stream.integer(below: width - side + 1)
+        let corner = corner(size, &stream)
         for channel in 0..<channels {
           let isUpper = stream.uniform() < 0.5
-          for row in top..<top + side {
-            for column in left..<left + side {
-              paint((channel * height + row) * width + column, isUpper)
-            }
-          }
+          for place in places(corner, size, channel: channel) { paint(place, isUpper) }
         }
       }
     }
     return try ball.reshaped(point, streams) { stream, change in
-      move(&change, side: side, ball.budget.epsilon, &stream)
+      move(&change, size, ball.budget.epsilon, &stream)
     }
   }
 
-  /// Places of a window's pixels in one channel.
-  private func places(_ top: Int, _ left: Int, _ side: Int, channel: Int) -> [Int] {
-    (0..<side * side).map { (channel * height + top + $0 / side) * width + left + $0 % side }
+  /// The upper left corner of a window: anywhere that the whole window fits.
+  private func corner(_ size: Size, _ stream: inout RandomStream) -> (top: Int, left: Int) {
+    (
+      stream.integer(below: height - size.rows + 1),
+      stream.integer(below: width - size.columns + 1)
+    )
+  }
+
+  /// Places of a window's pixels in one channel, row by row.
+  private func places(_ corner: (top: Int, left: Int), _ size: Size, channel: Int) -> [Int] {
+    (0..<size.count).map { index in
+      let row = corner.top + index / size.columns
+      return (channel * height + row) * width + corner.left + index % size.columns
+    }
   }
 
   private func move(
-    _ change: inout [Double], side: Int, _ epsilon: Double, _ stream: inout RandomStream
+    _ change: inout [Double], _ size: Size, _ epsilon: Double, _ stream: inout RandomStream
   ) {
-    func corner(_ stream: inout RandomStream) -> (top: Int, left: Int) {
-      (stream.integer(below: height - side + 1), stream.integer(below: width - side + 1))
-    }
-    let (target, source) = (corner(&stream), corner(&stream))
-    let pattern = Self.pattern(side, norm, &stream)
+    let (target, source) = (corner(size, &stream), corner(size, &stream))
+    let pattern = Self.pattern(size, norm, &stream)
     let power: (Double) -> Double = norm == .l2 ? { $0 * $0 } : { abs($0) }
     // Mass: squares for L2, magnitudes for L1.
     let budget = norm == .l2 ? epsilon * epsilon : epsilon
@@ -97,8 +110,8 @@ struct SquareWindows {
       for row in 0..<height {
         for column in 0..<width {
           func contains(_ corner: (top: Int, left: Int)) -> Bool {
-            (corner.top..<corner.top + side).contains(row)
-              && (corner.left..<corner.left + side).contains(column)
+            (corner.top..<corner.top + size.rows).contains(row)
+              && (corner.left..<corner.left + size.columns).contains(column)
           }
           guard contains(target) || contains(source) else { continue }
           inWindows += power(change[(channel * height + row) * width + column])
@@ -107,14 +120,15 @@ struct SquareWindows {
     }
     let mass = max(budget - whole, 0) / Double(channels) + inWindows
     for channel in 0..<channels {
-      let places = places(target.top, target.left, side, channel: channel)
+      let places = places(target, size, channel: channel)
       let old = Self.scaled(places.map { change[$0] }, to: 1, norm)
       let sign: Double = stream.uniform() < 0.5 ? -1 : 1
-      let size = norm == .l2 ? mass.squareRoot() : mass
-      let new = Self.scaled(zip(old, pattern).map { $0 + sign * $1 }, to: size, norm)
-      for place in self.places(source.top, source.left, side, channel: channel) {
-        change[place] = 0
-      }
+      let length = norm == .l2 ? mass.squareRoot() : mass
+      let sum = zip(old, pattern).map { $0 + sign * $1 }
+      // In a window of a few pixels the two may cancel.
+      let isNothing = sum.allSatisfy { $0 == 0 }
+      let new = Self.scaled(isNothing ? pattern.map { sign * $0 } : sum, to: length, norm)
+      for place in self.places(source, size, channel: channel) { change[place] = 0 }
       for (place, value) in zip(places, new) { change[place] = value }
     }
     scale(&change, to: epsilon)
@@ -133,14 +147,20 @@ struct SquareWindows {
 
   /// A pattern of unit norm, half of it positive and half negative, lying or standing.
   private static func pattern(
-    _ side: Int, _ norm: Norm, _ stream: inout RandomStream
+    _ size: Size, _ norm: Norm, _ stream: inout RandomStream
   ) -> [Double] {
-    let upper = side / 2
-    let halves =
-      peak(upper, side, norm) + peak(side - upper, side, norm).map { -$0 }
-    let whole = scaled(halves, to: 1, norm)
-    guard stream.uniform() < 0.5 else { return whole }
-    return whole.indices.map { whole[$0 % side * side + $0 / side] }
+    func lying(_ rows: Int, _ columns: Int) -> [Double] {
+      let upper = rows / 2
+      let halves =
+        peak(upper, columns, norm) + peak(rows - upper, columns, norm).map { -$0 }
+      return scaled(halves, to: 1, norm)
+    }
+    guard stream.uniform() >= 0.5 else { return lying(size.rows, size.columns) }
+    // Standing: the lying one of the turned window, turned back.
+    let turned = lying(size.columns, size.rows)
+    return turned.indices.map {
+      turned[$0 % size.columns * size.rows + $0 / size.columns]
+    }
   }
 
   /// A sum of nested rectangles that grow from the centre, the `j`-th adding `1 / (j + 1)²` (L2) or
@@ -212,13 +232,28 @@ extension Ball {
     return try T.read([clean, images]) { read in
       try T.make(clean.shape) { out in
         var change = [Double](repeating: 0, count: n)
+        let flags = try mask?.integers()
         for (row, first) in streams.enumerated() {
           var stream = first
           for i in 0..<n { change[i] = Double(read[1][row * n + i]) - Double(read[0][row * n + i]) }
           try body(&stream, &change)
+          if let flags { hold(&change, flags[row * n..<(row + 1) * n]) }
           for i in 0..<n { out[row * n + i] = T(Double(read[0][row * n + i]) + change[i]) }
         }
       }
     }
+  }
+
+  /// Takes a change from the pixels that a mask holds, and lets the others have the length it had.
+  private func hold(_ change: inout [Double], _ flags: ArraySlice<Int64>) {
+    func length() -> Double {
+      let sum = change.reduce(0) { $0 + (budget.norm == .l2 ? $1 * $1 : abs($1)) }
+      return budget.norm == .l2 ? sum.squareRoot() : sum
+    }
+    let before = length()
+    for (i, flag) in flags.enumerated() where flag == 0 { change[i] = 0 }
+    let after = length()
+    guard after > 0 else { return }
+    for i in change.indices { change[i] *= before / after }
   }
 }

@@ -6,17 +6,29 @@ internal import Tensors
 struct TargetsInTurn {
   let attack: any ImageAttack
   let classifier: Classifier
+  /// A copy, which a classifier of the caller's cannot write into between the runs.
   let images: Tensor
   let labels: [Int]
   let settings: AttackSettings
+
+  init(
+    attack: any ImageAttack, classifier: @escaping Classifier, images: Tensor, labels: [Int],
+    settings: AttackSettings
+  ) throws {
+    (self.attack, self.classifier, self.labels) = (attack, classifier, labels)
+    self.images = try images.detached().cloned()
+    var settings = settings
+    settings.startPoints = try settings.startPoints?.detached().cloned()
+    self.settings = settings
+  }
 
   func result() throws -> AttackResult {
     let samples = images.shape.first ?? 0
     guard samples > 0, labels.count == samples, let classes = try classCount(), classes > 1 else {
       // The ordinary run says what is wrong, or has nothing to do.
-      return try attack.run(
-        classifier, images: images, criterion: .targeted(.classes(labels), labels: labels),
-        settings: settings)
+      let criterion: Criterion =
+        labels.isEmpty ? .targeted(.classes([]), labels: []) : .misclassified(labels)
+      return try attack.run(classifier, images: images, criterion: criterion, settings: settings)
     }
     var merged: AttackResult?
     for shift in 1..<classes {
@@ -50,6 +62,7 @@ struct TargetsInTurn {
       let ids = settings.sampleIDs ?? labels.indices.map { UInt64($0) + 1 }
       settings.sampleIDs = rows.map { ids[$0] }
       settings.startPoints = try settings.startPoints?.rows(rows)
+      settings.mask = try settings.mask?.rows(rows)
     }
     return try attack.run(
       classifier, images: rows.count < labels.count ? images.rows(rows) : images,
@@ -97,6 +110,7 @@ extension AttackReport {
     distance.linf[row] = other.distance.linf[position]
     distance.l2[row] = other.distance.l2[position]
     distance.l1[row] = other.distance.l1[position]
+    quality.take(other.quality, position, at: row)
     if let target = other.targets?[position] { targets?[row] = target }
     if let length = other.nearest?[position] { nearest?[row] = length }
     guard isJudged else { return }

@@ -24,20 +24,23 @@ extension Ball {
   /// The point of ball and box that is best for a linear loss with this gradient, by L1: the largest
   /// entries are filled first, up to the box, the last of them partially.
   func filled(along gradient: Tensor) throws -> Tensor {
-    try moved(clean, by: .filling(gradient))
+    try moved(clean, by: .filling(free(gradient)))
   }
 
   /// Images after a step, projected onto ball and box.
   func moved(_ images: Tensor, by step: RowStep?) throws -> Tensor {
-    clean.dtype == .float32
-      ? try moved(Float.self, images, step) : try moved(Double.self, images, step)
+    let images = try held(images)
+    return try held(
+      clean.dtype == .float32
+        ? moved(Float.self, images, step) : moved(Double.self, images, step))
   }
 
   private func moved<T: PixelScalar>(
     _ type: T.Type, _ images: Tensor, _ step: RowStep?
   ) throws -> Tensor {
     let n = clean.width
-    let limit = budget.epsilon * (1 + Ball.slack)
+    // What is too long gets this length, what is not stays as it is.
+    let (limit, wanted) = (budget.epsilon, budget.epsilon * (1 - Ball.margin))
     return try T.read([clean, images, lower, upper, step?.gradient ?? clean]) { read in
       try T.make(clean.shape) { out in
         var change = [Double](repeating: 0, count: n)
@@ -61,13 +64,12 @@ extension Ball {
             for i in chosen { change[i] += read[4][start + i] > 0 ? part : -part }
           case .filling?: pixels.fill(&change, budget.epsilon, along: read[4])
           }
-          let isInside = pixels.restrict(&change, to: budget.epsilon, limit: limit)
+          let isInside = pixels.restrict(&change, to: wanted, limit: limit)
           if isInside && step == nil {  // nothing but the box: keep the very bits
             for i in start..<start + n { out[i] = max(read[2][i], min(read[3][i], read[1][i])) }
             continue
           }
-          pixels.write(change, to: out, roundingInward: false)
-          if pixels.size(of: out) > limit { pixels.write(change, to: out, roundingInward: true) }
+          pixels.write(&change, to: out, within: limit, wanted: wanted)
         }
       }
     }
@@ -234,6 +236,23 @@ private struct RowPixels<T: PixelScalar> {
   }
 
   // MARK: Pixels
+
+  /// Writes `clean + change` into the box so that its norm is at most `limit`, measured in float64 on the
+  /// rounded pixels: where rounding lengthened it, a slightly shorter change is rounded again, at last
+  /// towards the clean pixels.
+  func write(
+    _ change: inout [Double], to out: UnsafeMutableBufferPointer<T>, within limit: Double,
+    wanted: Double
+  ) {
+    write(change, to: out, roundingInward: false)
+    var size = size(of: out)
+    for _ in 0..<6 where size > limit {
+      for i in 0..<count { change[i] *= wanted / size }
+      write(change, to: out, roundingInward: false)
+      size = self.size(of: out)
+    }
+    if size > limit { write(change, to: out, roundingInward: true) }
+  }
 
   /// Writes `clean + change` into the box, rounded to nearest, or towards `clean`.
   func write(

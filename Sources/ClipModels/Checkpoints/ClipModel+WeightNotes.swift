@@ -19,7 +19,7 @@ extension ClipModel {
     let logarithm: Double = try logitScale.item()
     guard logarithm.isFinite, logarithm > log(1000) else { return }
     options.note(
-      "logit_scale is \(Float(logarithm)), a factor of \(Float(exp(logarithm))) above 1000: was the factor "
-        + "saved for its logarithm?")
+      "logit_scale is \(Float(logarithm)), above ln 1000 = 6.9: was the factor saved for its logarithm?"
+    )
   }
 }

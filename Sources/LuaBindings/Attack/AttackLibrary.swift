@@ -28,7 +28,16 @@ enum AttackLibrary {
      Images are [N, 3, H, W] in [0, 1] at their own size, labels count from 1. The result stays \
     within eps of the images and within [0, 1], exactly; success is judged by evaluating each \
     result alone. The report has success, clean_correct and loss per sample, distance {linf, l2, \
-    l1}, queries {forward, backward}, flags (warnings about masked gradients) and seconds.
+    l1}, quality {ssim, psnr}, queries {forward, backward}, flags (warnings about masked gradients) and \
+    seconds.
+    """ + targetDoc
+
+  private static let targetDoc = """
+     Accuracies are counted from predictions and labels. Of a targeted attack, success means that the \
+    target was hit: target_hit per sample and target_hit_rate say the same, and left_out lists the \
+    samples whose target is their own label, which are not attacked. quality compares with the clean images: \
+    ssim (11 x 11 Gaussian windows, smaller ones where the image is; 1 for equal images) and psnr in dB \
+    (infinite for equal images).
     """
 
   private static let nearestDoc = """
@@ -38,7 +47,7 @@ enum AttackLibrary {
     per sample, in the norm; 0 or infinite in these two cases), within_eps (the share at a distance \
     of at most eps), and what other attacks report. In attack tables of eval and train, results \
     beyond eps count as failures.
-    """
+    """ + targetDoc
 
   private static func budgetExample(_ row: ImageAttackRow) -> String {
     """
@@ -80,6 +89,7 @@ enum AttackLibrary {
       settings.attacksAll = try options.boolean("attack_all")
       settings.stopsEarly = try options.booleanIfGiven("early_stop") ?? false
       settings.recordsTrace = try options.booleanIfGiven("trace") ?? false
+      try ImageAttackOptions.addPixels(options, images, isSingle: isSingle, to: &settings)
       settings.probes = try options.boolean("probes")
       settings.batch = try options.integer("batch")
       settings.sampleIDs = try options.integersIfGiven("sample_ids")?.map {
@@ -137,8 +147,9 @@ extension Call {
   }
 
   private static func closure(_ function: LuaFunction) -> Classifier {
-    // A copy: a function that writes into its argument must not reach the attack's images.
-    { try function.tensor([$0.cloned()], "classifier") }
+    // Copies: a function that writes into its argument, or later into what it returned, must reach
+    // neither the attack's images nor its logits.
+    { try function.tensor([$0.cloned()], "classifier").cloned() }
   }
 
   /// The classifiers of the option `source`.

@@ -12,6 +12,7 @@ enum AttackRecords {
       "distance": [
         "linf": report.distance.linf, "l2": report.distance.l2, "l1": report.distance.l1,
       ] as LuaRecord,
+      "quality": ["ssim": report.quality.ssim, "psnr": report.quality.psnr] as LuaRecord,
       "queries": [
         "forward": report.forwards.reduce(0, +), "backward": report.backwards.reduce(0, +),
       ] as LuaRecord,
@@ -28,6 +29,11 @@ enum AttackRecords {
         })
     }
     if let targets = report.targets { record["targets"] = targets.map { $0 + 1 } }
+    if let hits = report.targetHit {
+      record["target_hit"] = hits
+      record["target_hit_rate"] = report.targetHitRate
+      record["left_out"] = report.leftOut.map { $0 + 1 }
+    }
     if let trace = report.trace {
       record["trace"] = ["loss": trace.loss, "margin": trace.margin] as LuaRecord
     }

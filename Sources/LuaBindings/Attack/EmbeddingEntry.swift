@@ -44,7 +44,9 @@ extension AttackLibrary {
           throw KilpiError("", "both loss and \(name) are given", advice: "give one of them")
         }
         return try maximized(images, isSingle, options, call) { x, _ in
-          try function.tensor([try model.encodeImage(x, normalize: false), x], "loss")
+          // A copy: what the function writes must not reach the attack's images.
+          try function.tensor(
+            [try model.encodeImage(x, normalize: false), try x.cloned()], "loss")
         }
       }
       let toward = try options.handleIfGiven("toward", as: Tensor.self)
@@ -93,7 +95,7 @@ extension AttackLibrary {
 
   /// Options of calls that make sense without labels.
   private static let own = ImageAttackOptions.call.filter {
-    ["sample_ids", "trace", "batch", "progress"].contains($0.name)
+    ["sample_ids", "trace", "batch", "progress", "mask", "init"].contains($0.name)
   }
 
   private static func maximized(
@@ -101,6 +103,7 @@ extension AttackLibrary {
     _ loss: @escaping SampleLoss
   ) throws -> [any LuaConvertible] {
     var (settings, _) = try ImageAttackOptions.settings(options, call, loss: .crossEntropy)
+    try ImageAttackOptions.addPixels(options, images, isSingle: isSingle, to: &settings)
     settings.recordsTrace = try options.boolean("trace")
     settings.batch = try options.integer("batch")
     settings.sampleIDs = try options.integersIfGiven("sample_ids")?.map {

@@ -57,7 +57,16 @@ enum ImageAttackOptions {
   static let call: [OptionSpec] = [
     .any(
       "targeted", type: "tensor|integer[]|string",
-      "target labels, \"random\", \"least-likely\", or \"all\": every other class in turn"),
+      "target labels, \"random\", \"least-likely\", or \"all\": every other class in turn; a target that is "
+        + "the image's own label leaves it out"),
+    .handle(
+      "mask", type: "tensor",
+      "1 for pixels that may change, 0 for those that keep their bits: [H, W], [C, H, W], [N, 1, H, W] or "
+        + "[N, C, H, W], 1 for all images or channels"),
+    .handle(
+      "init", type: "tensor",
+      "images that the first run starts from, brought into the budget, instead of the attack's own start"
+    ),
     .any("sample_ids", type: "integer[]", "stable numbers of the samples; 1 … N when not given"),
     .boolean("attack_all", default: true, "attack samples that are wrong when clean, too"),
     .boolean("early_stop", default: false, "samples that are solved leave the batch"),
@@ -143,11 +152,29 @@ enum ImageAttackOptions {
     )
   }
 
+  /// Puts the options `mask` and `init` of a call on some images into its settings.
+  ///
+  /// - Parameter isSingle: the call was given one image, and `init` may be one, too.
+  static func addPixels(
+    _ options: Options, _ images: Tensor, isSingle: Bool, to settings: inout AttackSettings
+  ) throws {
+    settings.mask = try mask(options)
+    guard let start = try options.handleIfGiven("init", as: Tensor.self) else { return }
+    let batch = isSingle && start.rank == 3 ? try start.unsqueezed(0) : start
+    settings.startPoints = try batch.detached().converted(to: images.dtype)
+  }
+
+  /// The option `mask`.
+  static func mask(_ options: Options) throws -> PixelMask? {
+    try options.handleIfGiven("mask", as: Tensor.self).map { try PixelMask($0) }
+  }
+
   /// The option `loss`, and its name in records.
   static func loss(_ options: Options) throws -> (loss: AttackLoss, name: String) {
     if let function = options.value("loss").function {
       let loss = AttackLoss.custom { logits, classes in
-        try function.tensor([logits, try classes.oneBased()], "loss")
+        // A copy: what the function writes must not reach the verdicts.
+        try function.tensor([try logits.cloned(), try classes.oneBased()], "loss")
       }
       return (loss, "function")
     }

@@ -130,7 +130,7 @@ extension ImageAttackRow {
       classes leave stages out), report.stages what each did. In L1 "standard" begins in wider balls, with \
       five restarts of APGD-CE and five classes of APGD-T (arXiv:2103.01208).
       """,
-    ignored: ["loss", "kappa", "restarts", "keep", "targeted", "source", "trace"],
+    ignored: ["loss", "kappa", "restarts", "keep", "targeted", "source", "trace", "init"],
     options: [
       .choice(
         "version", AutoAttack.Version.allCases.map(\.rawValue), default: "standard",

@@ -12,7 +12,7 @@ extension ImageAttackRow {
         (arXiv:1511.04599). Untargeted.
         """,
       isNearest: true, norms: [.linf, .l2],
-      ignored: ["loss", "restarts", "targeted"],
+      ignored: ["loss", "restarts", "targeted", "init"],
       options: [
         .integer("steps", default: 50, range: 1...1_000_000, "steps"),
         .number(

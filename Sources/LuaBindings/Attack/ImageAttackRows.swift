@@ -39,13 +39,14 @@ struct ImageAttackRow: Sendable {
   private static let withinBudget: [ImageAttackRow] = [
     ImageAttackRow(
       name: "fgsm",
-      doc: "Fast gradient sign method, one step of length eps (arXiv:1412.6572).", options: [],
+      doc: "Fast gradient sign method, one step of length eps (arXiv:1412.6572).",
+      ignored: ["init"], options: [],
       make: { _ in (FastGradientSign(), []) }),
     ImageAttackRow(
       name: "rfgsm",
       doc:
         "FGSM from a random corner: a random sign step, then a gradient sign step (arXiv:1705.07204).",
-      norms: [.linf],
+      norms: [.linf], ignored: ["init"],
       options: [.budget("random_step", "length of the random step; eps / 2 when not given")],
       make: { options in
         let length = try options.budgetIfGiven("random_step")

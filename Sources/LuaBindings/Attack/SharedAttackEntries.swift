@@ -15,8 +15,11 @@ extension AttackLibrary {
   private static let verdicts = """
      A fifth of the images (holdout) is not searched on; every image is judged alone. The report has \
     success, clean_correct, prediction, margin and loss per sample, fitted and held_out {n, \
-    clean_accuracy, robust_accuracy; none of nothing}, held_out_samples (their numbers), losses (one a step), queries \
-    and seconds. Labels of a data set are its own when nil.
+    clean_accuracy, robust_accuracy; none of nothing}, held_out_samples (their numbers), losses (one a step), \
+    quality {ssim, psnr}, queries and seconds. Accuracies are counted from predictions and labels; with \
+    targeted, success and target_hit say which images get the target, fitted and held_out have \
+    target_hit_rate too, and images whose label it is are judged, but left out of the search and of the hits: \
+    left_out lists them. Labels of a data set are its own when nil.
     """
 
   private static let common: [OptionSpec] = [
@@ -41,6 +44,10 @@ extension AttackLibrary {
       .choice("norm", ["linf", "l2"], default: "linf", "norm of the budget"),
       .integer("epochs", default: 5, range: 1...1_000_000, "passes over the images"),
       .budget("step", "length of a step in pixel units; eps / 4 when not given"),
+      .handle(
+        "mask", type: "tensor",
+        "1 for pixels that may change, 0 for those that keep their bits: [H, W] or [C, H, W] for all images, "
+          + "[N, 1, H, W] or [N, C, H, W] for each"),
     ] + common,
     example: example + """
       local delta, report = attack.universal(classify, x, y, {eps = "8/255", holdout = 0.5})
@@ -57,9 +64,10 @@ extension AttackLibrary {
     }
     let attack = UniversalPerturbation(
       epochs: try options.integer("epochs"), step: try options.budgetIfGiven("step"))
+    var settings = try settings(options, call, classes: classes)
+    settings.mask = try ImageAttackOptions.mask(options)
     let result = try attack.run(
-      classifier, source, budget: Budget(norm, value),
-      settings: settings(options, call, classes: classes))
+      classifier, source, budget: Budget(norm, value), settings: settings)
     return [result.change, record(result)]
   }
 
@@ -67,7 +75,8 @@ extension AttackLibrary {
     "patch", signature + "patch: tensor, report: table",
     doc: """
       A square patch [3, s, s] that replaces the pixels under it, at a random place for each image and \
-      step (arXiv:1712.09665).
+      step (arXiv:1712.09665); on images that are less high or wide than the square, a rectangle of the same \
+      area. For a patch at a place of your own, attack.pgd takes mask, with eps = 1.
       """ + verdicts + " places gives the row and column of each image's patch when it was judged.",
     options: [
       .number("area", default: 0.05, range: 0...1, "share of the image that is covered"),
@@ -111,7 +120,11 @@ extension AttackLibrary {
     func part(_ positions: [Int]) -> LuaRecord {
       if positions.isEmpty { return ["n": 0] }
       let (clean, robust) = result.accuracies(positions)
-      return ["n": positions.count, "clean_accuracy": clean, "robust_accuracy": robust]
+      var record: LuaRecord = [
+        "n": positions.count, "clean_accuracy": clean, "robust_accuracy": robust,
+      ]
+      if let rate = result.hitRate(positions) { record["target_hit_rate"] = rate }
+      return record
     }
     record["fitted"] = part(result.report.success.indices.filter { !heldOut.contains($0) })
     record["held_out"] = part(result.heldOut)
@@ -147,6 +160,6 @@ extension Call {
     guard values.count == images.shape[0] else {
       throw KilpiError("", "there are \(values.count) labels for \(images.shape[0]) images")
     }
-    return LabelledSource(images, labels: values)
+    return try LabelledSource(images, labels: values)
   }
 }

@@ -17,10 +17,12 @@ public struct LabelledSource {
     self.images = images
   }
 
-  /// Images that are in memory already.
-  public init(_ images: Tensor, labels: [Int], ids: [UInt64]? = nil) {
+  /// Images that are in memory already; they are copied, since a classifier of the caller's may write
+  /// into the tensor.
+  public init(_ images: Tensor, labels: [Int], ids: [UInt64]? = nil) throws {
+    let copy = try images.detached().cloned()
     self.init(labels: labels, ids: ids ?? labels.indices.map { UInt64($0) + 1 }) {
-      try images.rows($0)
+      try copy.rows($0)
     }
   }
 }
@@ -30,7 +32,11 @@ public struct SharedSettings {
   /// What is increased, summed over a batch.
   public var loss: AttackLoss = .crossEntropy
   /// The class that all images shall get, 0-based; nil for any but their own.
+  ///
+  /// Images whose label it is are judged, but not searched on.
   public var target: Int?
+  /// Which pixels a universal perturbation may change; nil: all.
+  public var mask: PixelMask?
   /// Share of the images that is kept out of the search and only judged, in `0 ..< 1`.
   public var heldOut = 0.2
   /// Images worked on at once.
@@ -59,7 +65,16 @@ public struct SharedResult {
   /// Mean loss of every step's batch.
   public var losses: [Double] = []
 
-  /// Clean and robust accuracy over some positions.
+  /// Share of some positions whose changed image gets the target, of those whose label it is not; nil
+  /// where there are none, and without a target.
+  public func hitRate(_ positions: [Int]) -> Double? {
+    let leftOut = Set(report.leftOut)
+    let positions = positions.filter { !leftOut.contains($0) }
+    guard let hits = report.targetHit, !positions.isEmpty else { return nil }
+    return Double(positions.filter { hits[$0] }.count) / Double(positions.count)
+  }
+
+  /// Clean and robust accuracy over some positions, from predictions and labels.
   public func accuracies(_ positions: [Int]) -> (clean: Double, robust: Double) {
     guard !positions.isEmpty else { return (0, 0) }
     let broken = report.broken
@@ -112,11 +127,13 @@ final class SharedRun {
     report.forwards = labels.map { _ in 0 }
     report.backwards = report.forwards
     report.targets = objective.goal?.targets
+    report.leftOut = objective.goal?.leftOut ?? []
     var stream = RandomSource(seed: settings.seed).stream(.subset)
     let shuffled = try stream.permutation(labels.count)
     let count = Int(settings.heldOut * Double(labels.count))
+    let leftOut = Set(report.leftOut)
     heldOut = shuffled.prefix(count).sorted()
-    fitted = shuffled.dropFirst(count).sorted()
+    fitted = shuffled.dropFirst(count).filter { !leftOut.contains($0) }.sorted()
   }
 
   private func check() throws {
@@ -161,10 +178,21 @@ final class SharedRun {
       throw KilpiError(
         "", "images differ in size", advice: "\(name) needs one size for all; use a preset")
     }
+    try PixelCheck.sizes(images)
+    if shape == nil { try settings.mask?.check(source.labels.count, one) }
     shape = one
     try PixelCheck.range(images)
     return images
   }
+
+  /// The ball around samples `rows`, with their part of the mask.
+  func ball(_ images: Tensor, _ budget: Budget, _ rows: [Int]) throws -> Ball {
+    try Ball(
+      images, budget, mask: settings.mask?.expanded(rows, Array(images.shape.dropFirst())))
+  }
+
+  /// True when every image that could be searched on has the target for its label.
+  var isIdle: Bool { fitted.isEmpty }
 
   /// Gradient of the summed loss with respect to images that are shown for samples `rows`.
   func gradient(_ shown: Tensor, _ rows: [Int]) throws -> Tensor {
@@ -198,7 +226,8 @@ final class SharedRun {
   ) throws -> SharedResult {
     for row in source.labels.indices {
       try Interrupts.poll()
-      let clean = try images([row])
+      // A copy: a source of the caller's may share its memory with the classifier.
+      let clean = try images([row]).cloned()
       let shown = try changed(clean, row)
       let (before, after) = (try verdict(clean, row), try verdict(shown, row))
       report.cleanPrediction.append(before.prediction)
@@ -207,6 +236,8 @@ final class SharedRun {
       report.margin.append(after.margin)
       report.loss.append(after.loss)
       report.success.append(objective.goal?.isMet(after.prediction, row: row) ?? false)
+      let alike = try ImageQuality(clean, shown)
+      report.quality.append(alike)
       let moved = try Distances(from: clean, to: shown)
       report.distance.linf += moved.linf
       report.distance.l2 += moved.l2

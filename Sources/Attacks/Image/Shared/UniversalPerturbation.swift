@@ -5,7 +5,8 @@ internal import Tensors
 ///
 /// Over shuffled batches `δ ← P(δ + step · d(Σ_i ∇J(x_i + δ)))`, `d` the sign (L∞) or the gradient over its
 /// norm (L2), `P` the projection onto `‖δ‖ ≤ epsilon`. It is applied as the nearest point of each
-/// image's own ball and of `[0, 1]`, so that the budget holds for every image exactly.
+/// image's own ball and of `[0, 1]`, so that the budget holds for every image exactly. With a mask `δ` is 0
+/// outside it.
 ///
 /// Papers: Moosavi-Dezfooli et al., arXiv:1610.08401; Shafahi et al., arXiv:1811.11304, whose gradient
 /// form this is.
@@ -38,22 +39,23 @@ public struct UniversalPerturbation {
     let run = try SharedRun("universal", classifier, source, budget, settings)
     let length = step ?? budget.epsilon / 4
     var change: Tensor?
-    let total = epochs * run.batches
+    let total = run.isIdle ? 0 : epochs * run.batches
     for done in 0..<total {
       let rows = try run.next()
       let images = try run.images(rows)
       let before = try change ?? Tensor.zeros([1] + images.shape.dropFirst(), images.dtype)
-      let ball = try Ball(images, budget)
-      let gradient = try run.gradient(ball.projected(images + before), rows)
+      let ball = try run.ball(images, budget, rows)
+      let gradient = try ball.free(run.gradient(ball.projected(images + before), rows))
         .sum(axes: [0], keepDimensions: true)
       let direction =
         budget.norm == .linf ? try gradient.sign() : try RowScale.scaled(gradient, by: .norm)
       change = try Self.projected(before + direction * length, budget)
       run.tell(done + 1, of: total)
     }
-    guard let change else { throw KilpiError("", "there are no images to search on") }
-    return try run.result(change.squeezed(0)) { image, _ in
-      try Ball(image, budget).projected(image + change)
+    // Where every label is the target there is nothing to search for.
+    let first = try change ?? run.images([0]) * 0.0
+    return try run.result(first.squeezed(0)) { image, row in
+      try run.ball(image, budget, [row]).projected(image + first)
     }
   }
 
@@ -66,7 +68,10 @@ public struct UniversalPerturbation {
       if change.dtype == .float64 { limit = budget.epsilon }
       return try change.clamped(-limit, limit)
     }
-    let norm = try RowScale.sizes(.norm, of: change)[0]
-    return norm <= budget.epsilon ? change : try change * (budget.epsilon / norm)
+    let norm = try Distances(from: change * 0.0, to: change).l2[0]
+    if norm <= budget.epsilon { return change }
+    // Shorter than the budget by more than rounding can lengthen it.
+    let share = change.dtype == .float32 ? 1 - 0x1p-22 : 1 - Ball.margin
+    return try change * (budget.epsilon / norm * share)
   }
 }
