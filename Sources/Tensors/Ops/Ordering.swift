@@ -39,7 +39,7 @@ extension Tensor {
     return (try gathered(axis, picks), picks)
   }
 
-  /// The order of each run of `n` values, cut to `keep`; what does not equal itself (NaN) is last.
+  /// The order of each run of `n` values, cut to `keep`; what does not equal itself (NaN) is the largest.
   private static func order<Value: Comparable>(
     _ values: [Value], _ n: Int, keep: Int, descending: Bool
   ) throws -> [Int64] {
