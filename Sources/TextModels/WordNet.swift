@@ -3,9 +3,19 @@ internal import Diagnostics
 /// Synonyms, antonyms and base forms from WordNet 3.0's files, as Debian's `wordnet-base` brings
 /// them.
 ///
-/// The files are mapped and looked into by binary search, so opening costs next to nothing. Each
+/// Senses are ordered by their counts in `cntlist.rev`, where it is there. The files are mapped and looked into by binary search, so opening costs next to nothing. Each
 /// pointer is checked against the record that it names.
 public final class WordNet {
+  /// Which senses of a word count.
+  public enum SenseChoice: String, Sendable, CaseIterable {
+    /// All of them.
+    case all
+    /// Of the part of speech that the word mostly is in WordNet's tagged texts (`cntlist.rev`), nouns before
+    /// others: the senses that make up a tenth of its uses there; of a word that the texts do not have, the
+    /// first.
+    case frequent
+  }
+
   /// Parts of speech, in the order in which senses are given.
   enum Part: String, CaseIterable {
     case noun
@@ -18,6 +28,8 @@ public final class WordNet {
   public static let defaultFolder = "/usr/share/wordnet"
 
   private let files: [Part: WordNetFiles]
+  private let counts: SenseCounts?
+  private let forms: WordForms
 
   /// Opens the files in a folder.
   ///
@@ -33,33 +45,59 @@ public final class WordNet {
       }
     }
     self.files = files
+    counts = SenseCounts(folder: folder)
+    forms = WordForms(files)
   }
 
   // MARK: - Words
 
-  /// Synonyms of a word: the lemmas of all synsets of its base forms, nouns first, in sense order.
+  /// Synonyms of a word in its own grammatical form: the lemmas of the synsets of its base forms, most
+  /// usual senses first.
   ///
-  /// Single words only; neither the word, nor its base forms, nor its antonyms are among them.
+  /// Single words only; neither the word, nor its base forms, nor its antonyms are among them. A
+  /// plural, a form of a verb, a comparative come back as such (`dogs`: `hounds`), and with a genitive's
+  /// ending; a lemma without such a form of one word is left out. Senses are ordered by how often they
+  /// stand in WordNet's tagged texts, equal ones nouns first and as WordNet orders them.
   ///
   /// - Parameters:
   ///   - word: in any inflection and case.
+  ///   - senses: which senses count.
+  ///   - phrase: a phrase in WordNet that the word stands in, such as `Egyptian cat`: only senses that
+  ///     the phrase is a kind of count.
   ///   - limit: the most that are given; nil for all.
   /// - Throws: `KilpiError` when a file is damaged.
-  public func synonyms(of word: String, limit: Int? = nil) throws -> [String] {
-    let bases = try baseForms(of: word)
-    var barred = Set(bases.map(\.form))
-    barred.insert(word.lowercased())
-    barred.formUnion(try antonyms(of: word).map { $0.lowercased() })
+  public func synonyms(
+    of word: String, senses: SenseChoice = .all, within phrase: String? = nil, limit: Int? = nil
+  ) throws -> [String] {
+    let (stem, ending) = Self.genitive(word)
+    let lower = stem.lowercased()
+    var barred = Set(try baseForms(of: stem).map(\.form))
+    barred.insert(lower)
+    barred.formUnion(try antonyms(of: stem).map { $0.lowercased() })
     var result: [String] = []
-    for base in bases {
-      for synset in try senses(of: base) {
-        for lemma in synset.lemmas where !lemma.contains("_") {
-          if let limit, result.count >= limit { return result }
-          if barred.insert(lemma.lowercased()).inserted { result.append(lemma) }
-        }
+    var seen: Set<String> = []
+    for sense in try chosen(senses, of: stem, within: phrase) {
+      for lemma in sense.synset.lemmas where !lemma.contains("_") {
+        if let limit, result.count >= limit { return result }
+        guard !barred.contains(lemma.lowercased()),
+          let form = try inflected(lemma, as: lower, sense.base),
+          !barred.contains(form.lowercased()), seen.insert(form.lowercased()).inserted
+        else { continue }
+        result.append(form + ending(form))
       }
     }
     return result
+  }
+
+  /// The longest phrase of two to four words in WordNet that holds the word at `index`; nil without one.
+  public func phrase(in words: [String], around index: Int) throws -> String? {
+    for length in [4, 3, 2] {
+      for first in max(0, index - length + 1)...max(0, index) where first + length <= words.count {
+        let text = words[first..<first + length].joined(separator: " ")
+        if try !bases(of: text).isEmpty { return text }
+      }
+    }
+    return nil
   }
 
   /// The antonyms of a word's base forms, over all senses.
@@ -90,7 +128,12 @@ public final class WordNet {
 
   /// Whether one word's base form is a synonym of the other's; false for unknown words.
   public func areSynonyms(_ first: String, _ second: String) -> Bool {
-    related(first, second) { try synonyms(of: $0) }
+    related(first, second) { word in
+      let own = Set(try bases(of: word).map(\.form)).union([word.lowercased()])
+      return try senses(of: word).flatMap(\.synset.lemmas).filter {
+        !$0.contains("_") && !own.contains($0.lowercased())
+      }
+    }
   }
 
   /// Whether a word, in some inflection, is in the dictionary; of single letters only "a" and "i".
@@ -105,6 +148,11 @@ public final class WordNet {
   /// forms, or else those that the suffix rules give and that are listed.
   public func baseForms(of word: String) throws -> [(form: String, part: String)] {
     try bases(of: word).map { ($0.form, $0.part.rawValue) }
+  }
+
+  /// The singulars of an irregular plural, as the table of exceptions has them.
+  public func irregularSingulars(of word: String) -> [String] {
+    files[.noun]?.exceptions[word] ?? []
   }
 
   // MARK: - Parts
@@ -141,6 +189,104 @@ public final class WordNet {
       }
     }
     return result
+  }
+
+  /// One sense of a word, and how often it was met.
+  private struct Sense {
+    var base: Base
+    /// From 1.
+    var number: Int
+    var synset: WordNetFiles.Synset
+    var place: WordNetFiles.Pointer
+    var count: Int
+  }
+
+  /// All senses of a word's base forms, most usual first.
+  private func senses(of word: String) throws -> [Sense] {
+    var result: [Sense] = []
+    for base in try bases(of: word) {
+      let file = try file(base.part)
+      let counts = counts?.counts(of: base.form, base.part) ?? [:]
+      for (index, offset) in try (file.entry(base.form) ?? []).enumerated() {
+        result.append(
+          Sense(
+            base: base, number: index + 1, synset: try file.synset(at: offset),
+            place: .init(offset: offset, part: base.part, source: 0, target: 0),
+            count: counts[index + 1] ?? 0))
+      }
+    }
+    return result.indices.sorted { (result[$1].count, $0) < (result[$0].count, $1) }
+      .map { result[$0] }
+  }
+
+  private func chosen(
+    _ choice: SenseChoice, of word: String, within phrase: String?
+  ) throws -> [Sense] {
+    var senses = try senses(of: word)
+    if let phrase {
+      let wider = try ancestors(of: phrase)
+      return senses.filter { wider.contains($0.place) }
+    }
+    if choice == .frequent {
+      func total(_ part: Part) -> Int {
+        senses.reduce(0) { $0 + ($1.base.part == part ? $1.count : 0) }
+      }
+      // The most usual part of speech, nouns before others: `max` gives the first of equals.
+      let parts = Part.allCases.filter { part in
+        senses.contains { $0.base.part == part }
+      }
+      guard let part = parts.max(by: { total($0) < total($1) }) else { return [] }
+      let uses = total(part)
+      senses = senses.filter {
+        $0.base.part == part && (uses == 0 ? $0.number == 1 : 10 * $0.count >= uses)
+      }
+    }
+    return senses
+  }
+
+  /// The synsets that a phrase's senses are kinds of.
+  private func ancestors(of phrase: String) throws -> Set<WordNetFiles.Pointer> {
+    var found: Set<WordNetFiles.Pointer> = []
+    var open = try senses(of: phrase).flatMap(\.synset.hypernyms)
+    while let pointer = open.popLast() {
+      let place = WordNetFiles.Pointer(
+        offset: pointer.offset, part: pointer.part, source: 0, target: 0)
+      guard found.insert(place).inserted else { continue }
+      open += try file(pointer.part).synset(at: pointer.offset).hypernyms
+    }
+    return found
+  }
+
+  /// A lemma in the form that `word` has of its base form; nil where it has none.
+  private func inflected(_ lemma: String, as word: String, _ base: Base) throws -> String? {
+    guard let form = forms.form(of: word, base: base.form, base.part) else { return lemma }
+    if form == .plural, try isPlural(lemma) { return lemma }
+    guard let result = forms.inflected(lemma, base.part, form) else { return nil }
+    // What the rules make must lead back.
+    let isForm = try bases(of: result).contains {
+      $0.form == lemma.lowercased() && $0.part == base.part
+    }
+    return isForm ? result : nil
+  }
+
+  /// Whether a lemma is a plural already, such as `spectacles`.
+  private func isPlural(_ lemma: String) throws -> Bool {
+    let lower = lemma.lowercased()
+    guard lower.hasSuffix("s"), !lower.hasSuffix("ss"), !lower.hasSuffix("us") else { return false }
+    return try bases(of: lower).contains { $0.part == .noun && $0.form != lower }
+  }
+
+  /// A word without its genitive's ending, and the ending of other words.
+  private static func genitive(_ word: String) -> (stem: String, ending: (String) -> String) {
+    for mark in ["'", "\u{2019}"] {
+      if word.lowercased().hasSuffix(mark + "s") {
+        return (String(word.dropLast(2)), { _ in mark + "s" })
+      }
+      if word.lowercased().hasSuffix("s" + mark) {
+        return (String(word.dropLast()), { $0.hasSuffix("s") ? mark : mark + "s" })
+      }
+    }
+    return (word, { _ in "" })
   }
 
   private func senses(of base: (form: String, part: String)) throws -> [WordNetFiles.Synset] {

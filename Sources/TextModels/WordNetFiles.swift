@@ -8,10 +8,12 @@ final class WordNetFiles {
     /// The words as written, with `_` for spaces and without syntactic markers.
     var lemmas: [String]
     var antonyms: [Pointer]
+    /// The synsets of a wider meaning.
+    var hypernyms: [Pointer]
   }
 
   /// A pointer to a synset, or to one of its words.
-  struct Pointer {
+  struct Pointer: Hashable {
     var offset: Int
     var part: WordNet.Part
     /// The word it starts from and the word it goes to, from 1; 0 stands for all words.
@@ -85,16 +87,17 @@ final class WordNetFiles {
     else { throw damaged("pointers are missing") }
     place += 1
     var antonyms: [Pointer] = []
+    var hypernyms: [Pointer] = []
     for number in 0..<pointers {
       let at = place + 4 * number
-      guard fields[at] == "!" else { continue }
+      guard ["!", "@", "@i"].contains(fields[at]) else { continue }
       guard let offset = Int(fields[at + 1]), let part = Self.part(fields[at + 2]),
         let ends = Int(fields[at + 3], radix: 16)
       else { throw damaged("a pointer is damaged") }
-      antonyms.append(
-        Pointer(offset: offset, part: part, source: ends >> 8, target: ends & 255))
+      let pointer = Pointer(offset: offset, part: part, source: ends >> 8, target: ends & 255)
+      if fields[at] == "!" { antonyms.append(pointer) } else { hypernyms.append(pointer) }
     }
-    return Synset(lemmas: lemmas, antonyms: antonyms)
+    return Synset(lemmas: lemmas, antonyms: antonyms, hypernyms: hypernyms)
   }
 
   // MARK: - Lines

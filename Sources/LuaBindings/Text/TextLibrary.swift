@@ -30,11 +30,16 @@ enum TextLibrary {
       Entry(
         "synonyms", "(word: string [, options]) -> string[]",
         doc: """
-          Synonyms of a word in the same grammatical form, most usual senses first, from WordNet \
-          (Debian's package wordnet-base).
+          Synonyms of a word in the same grammatical form (plural, form of a verb, comparative, genitive), \
+          most usual senses first by the counts of WordNet's tagged texts, from WordNet (Debian's package \
+          wordnet-base). Case is WordNet's; a synonym without such a form of one word is left out.
           """,
         options: [
           .choice("source", ["wordnet"], default: "wordnet", "where synonyms come from"),
+          .choice(
+            "senses", WordNet.SenseChoice.allCases.map(\.rawValue), default: "all",
+            "frequent: only senses that make up a tenth of the word's uses, of its most usual part of speech, as text attacks take them"
+          ),
           .integer("limit", range: 1...10_000, "at most this many"),
         ],
         example: """
@@ -44,7 +49,11 @@ enum TextLibrary {
       ) { call in
         let word = try call.string(1)
         let options = try call.options(2)
-        return [try call.wordNet().synonyms(of: word, limit: options.integerIfGiven("limit"))]
+        let senses = WordNet.SenseChoice(rawValue: try options.string("senses")) ?? .all
+        return [
+          try call.wordNet().synonyms(
+            of: word, senses: senses, limit: options.integerIfGiven("limit"))
+        ]
       },
       Entry(
         "edits", "(word: string [, options]) -> string[]",
