@@ -275,6 +275,16 @@ extension SentencePieceTokenizer: TextTokenizer {
   public func plainIDs(of text: String) throws -> [Int] { try ids(of: text) }
   /// The text of ids.
   public func plainText(of ids: [Int]) throws -> String { try decode(ids) }
+  /// Whitespace, once punctuation is dropped.
+  public var wordRule: WordRule { .sentencePieces }
+
+  /// What the model's normaliser leaves between spaces.
+  public func words(of text: String) throws -> [String] {
+    let normalized = try model.normalizer(Array(Self.canonical(text).utf8))
+    return String(decoding: normalized, as: UTF8.self)
+      .split { $0 == "\u{2581}" || $0 == " " }.map(String.init)
+  }
+
   /// `</s>`.
   public var specialCount: Int { 1 }
 

@@ -12,11 +12,36 @@ public protocol TextTokenizer: Sendable {
   func plainText(of ids: [Int]) throws -> String
   /// The word that an id stands for alone; nil for parts of words and special tokens.
   func word(of id: Int) -> String?
+  /// The words that the model sees of a text: cleaned, small, cut where pieces never go across.
+  func words(of text: String) throws -> [String]
+  /// How it cuts words.
+  var wordRule: WordRule { get }
   /// Ids of special tokens that take places of the context.
   var specialCount: Int { get }
   /// Writes the files that a folder needs so that the tokenizer is found again; nothing when it is
   /// the one that ships with Kilpi.
   func save(in folder: String) throws
+}
+
+/// How a tokenizer cuts a text into words.
+public enum WordRule: Sendable {
+  /// CLIP's pattern: endings such as `'s`, runs of letters, single digits, runs of anything else.
+  case bytePairs
+  /// BERT's: whitespace, and every punctuation mark.
+  case wordPieces
+  /// SigLIP's: whitespace, once punctuation is dropped.
+  case sentencePieces
+}
+
+extension TextTokenizer {
+  /// CLIP's pattern, as most tokenizers of CLIP models have it.
+  public var wordRule: WordRule { .bytePairs }
+  /// CLIP's words of the text as its reference cleans it.
+  public func words(of text: String) throws -> [String] {
+    var words: [String] = []
+    WordScanner().words(of: TextCleaner.clean(text)) { words.append(TextCleaner.string($0)) }
+    return words
+  }
 }
 
 extension BytePairTokenizer: TextTokenizer {
