@@ -19,6 +19,10 @@ public final class ClipModel {
   public var origin: String
   /// Text to ids; nil when the model's vocabulary has no tokenizer at hand.
   public var tokenizer: (any TextTokenizer)?
+  /// True: texts longer than the context are cut, keeping the end token; else they are an error.
+  ///
+  /// A property of this view of the weights: views made from it (`frozen`, `judge`) share it.
+  public private(set) var truncatesTexts = false
   /// True: blocks keep their input alone and compute the rest again for gradients, for less memory.
   public var recomputesActivations = false
   /// How the transformer blocks' products round their operands, forward and backward.
@@ -130,28 +134,64 @@ public final class ClipModel {
 
   /// Features of texts, `[N, D]`.
   ///
-  /// - Throws: `KilpiError` when a text is longer than the context.
+  /// - Throws: `KilpiError` when a text is longer than the context, unless `truncatesTexts`.
   public func encodeText(_ texts: [String], normalize: Bool = true) throws -> Tensor {
     try encodeText(ids: tokenize(texts), normalize: normalize)
   }
 
   /// Token ids `[N, context]`, int64.
   ///
-  /// - Throws: `KilpiError` when a text is too long and `truncate` is false.
-  public func tokenize(_ texts: [String], truncate: Bool = false) throws -> Tensor {
-    guard let tokenizer else {
-      throw KilpiError(
-        "", "the model has no tokenizer for its \(configuration.vocabulary) tokens",
-        advice: configuration.score == .sigmoid
-          ? "load it from a folder with spiece.model or tokenizer.json, or pass token ids"
-          : "pass token ids")
-    }
+  /// - Parameter truncate: whether long texts are cut; nil: `truncatesTexts`.
+  /// - Throws: `KilpiError` when a text is too long and is not to be cut.
+  public func tokenize(_ texts: [String], truncate: Bool? = nil) throws -> Tensor {
+    let tokenizer = try requiredTokenizer()
+    let truncate = truncate ?? truncatesTexts
     var ids: [Int64] = []
     for text in texts {
       let encoded = try tokenizer.encode(text, context: configuration.context, truncate: truncate)
       ids.append(contentsOf: encoded.map { Int64($0) })
     }
     return try Tensor(ids, shape: [texts.count, configuration.context])
+  }
+
+  private func requiredTokenizer() throws -> any TextTokenizer {
+    if let tokenizer { return tokenizer }
+    throw KilpiError(
+      "", "the model has no tokenizer for its \(configuration.vocabulary) tokens",
+      advice: configuration.score == .sigmoid
+        ? "load it from a folder with spiece.model or tokenizer.json, or pass token ids"
+        : "pass token ids")
+  }
+
+  /// The same weights, with long texts cut or refused.
+  public func truncatingTexts(_ truncates: Bool) throws -> ClipModel {
+    if truncates == truncatesTexts { return self }
+    let other = try mapped { $0 }
+    other.truncatesTexts = truncates
+    return other
+  }
+
+  /// Checks before long work that texts fit the context, unless they are cut.
+  ///
+  /// - Parameter name: says which text it is, such as `the caption of sample 3 (id '17')`.
+  /// - Throws: `KilpiError` for the first that is too long.
+  public func checkFit(_ texts: [String], name: (Int) -> String) throws {
+    if truncatesTexts { return }
+    let tokenizer = try requiredTokenizer()
+    for (index, text) in texts.enumerated() {
+      // Most texts are short: cleaned plain text has no more tokens than bytes.
+      let isPlain =
+        text.utf8.count + 2 <= configuration.context && text.utf8.allSatisfy { $0 < 0x80 }
+      if isPlain { continue }
+      let count = try tokenizer.plainIDs(of: text).count + tokenizer.specialCount
+      if count > configuration.context {
+        let excerpt = text.count <= 40 ? text : text.prefix(39) + "…"
+        throw KilpiError(
+          "",
+          "\(name(index)) has \(count) tokens, the context holds \(configuration.context): "
+            + "'\(excerpt)'", advice: "shorten it, or pass truncate = true to cut it")
+      }
+    }
   }
 
   /// `exp(logit_scale) · I · Tᵀ (+ logit_bias)` for normalised features.
@@ -190,6 +230,7 @@ public final class ClipModel {
       configuration, parameters: parameters.mapped { try transform($1) }, origin: origin,
       precision: precision ?? self.precision)
     other.tokenizer = tokenizer
+    other.truncatesTexts = truncatesTexts
     return other
   }
 }

@@ -82,6 +82,15 @@ public final class ZeroShotClassifier {
       model, classNames: classNames, templates: templates, promptsByClass: lists)
   }
 
+  /// Checks that every prompt fits the context, so that an error stands where the prompts are given.
+  ///
+  /// - Throws: `KilpiError` that names the class.
+  public func checkFit() throws {
+    for (name, prompts) in zip(classNames, promptsByClass) {
+      try model.checkFit(prompts) { _ in "the prompt of class '\(name.prefix(40))'" }
+    }
+  }
+
   /// The same prompts for another model.
   public func with(model: ClipModel) throws -> ZeroShotClassifier {
     try ZeroShotClassifier(

@@ -48,6 +48,22 @@ private func seed(_ seed: UInt64, step: Int) -> UInt64 {
   seed &+ 0x9E37_79B9_7F4A_7C15 &* UInt64(step + 1)
 }
 
+extension TextConstraints {
+  /// Takes class names with their prompts as those of the set.
+  public mutating func know(_ names: [String], templates: [String]) {
+    classNames = names
+    classPrompts = names.map { name in
+      templates.compactMap { ZeroShotClassifier.filled($0, name) }
+    }
+  }
+
+  /// Takes a classifier's class names and prompts as those of the set.
+  public mutating func know(_ classifier: ZeroShotClassifier) {
+    classNames = classifier.classNames
+    classPrompts = classifier.promptsByClass
+  }
+}
+
 /// A text attack with everything that fixes its result.
 public struct TextAttackSpecification {
   /// Its name in records, such as `synonym`.
@@ -76,18 +92,20 @@ public struct TextAttackSpecification {
   ) throws -> TextReport {
     var attack = self.attack
     attack.progress = progress
-    attack.constraints.classNames = classifier.classNames
+    attack.constraints.know(classifier)
     let model = try classifier.model.frozen().judge()
-    return try attack.perturb(Self.prompts(of: classifier), encoder: Self.encoder(model))
+    return try attack.perturb(prompts(of: classifier), encoder: Self.encoder(model))
   }
 
   /// A classifier's prompts with the place of the class words, where its templates tell it.
-  public static func prompts(of classifier: ZeroShotClassifier) throws -> [TextPrompt] {
+  public func prompts(of classifier: ZeroShotClassifier) throws -> [TextPrompt] {
     try zip(classifier.classNames, classifier.promptsByClass).flatMap { name, prompts in
       try zip(classifier.templates, prompts).map { template, prompt in
         let own = try TextPrompt(template: template, className: name)
         return own.text == prompt
-          ? own : TextPrompt(prompt, findingAnyOf: classifier.classNames)
+          ? own
+          : TextPrompt(
+            prompt, findingAnyOf: classifier.classNames, splitting: attack.nameSplitting)
       }
     }
   }

@@ -46,6 +46,8 @@ public struct MultimodalSpecification {
   public var views = ScaledViews()
   /// `worst`: what is tried; empty for all that fit.
   public var methods: [MultimodalMethod] = []
+  /// What the image attack aims at; nil: any class but the label.
+  public var targets: TargetChoice?
 
   /// Puts two attacks together.
   public init(
@@ -120,6 +122,7 @@ public struct MultimodalSpecification {
     attack.isJoint = isJoint
     attack.views = views
     attack.methods = methods
+    attack.targets = targets
     return attack
   }
 }
@@ -150,7 +153,7 @@ public final class MultimodalSession {
     encoder = try DualEncoder(classifier.model, templates: classifier.templates.count)
     self.classifier = classifier
     known = Dictionary(
-      try TextAttackSpecification.prompts(of: classifier).map { (Array($0.text.utf8), $0) },
+      try specification.text.prompts(of: classifier).map { (Array($0.text.utf8), $0) },
       uniquingKeysWith: { first, _ in first })
     try specification.attack(steps).checkForClasses()
   }
@@ -212,7 +215,9 @@ public final class MultimodalSession {
   private func prompts(_ texts: [String]) -> [TextPrompt] {
     texts.map { text in
       known[Array(text.utf8)]
-        ?? TextPrompt(text, findingAnyOf: classifier?.classNames ?? [])
+        ?? TextPrompt(
+          text, findingAnyOf: classifier?.classNames ?? [],
+          splitting: specification.text.attack.nameSplitting)
     }
   }
 
@@ -221,7 +226,7 @@ public final class MultimodalSession {
     var attack = form ?? specification.text.attack
     attack.random = specification.text.attack.random
     attack.progress = progress
-    attack.constraints.classNames = classifier?.classNames ?? attack.constraints.classNames
+    if let classifier { attack.constraints.know(classifier) }
     attack.sampleIDs = texts.map { text in
       text.utf8.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
     }
@@ -250,6 +255,7 @@ public final class MultimodalSession {
   private func perImage(_ features: Tensor, _ labels: [Int]) throws -> [[String]] {
     var choice = PerImageTextAttack()
     choice.scale = encoder.scale
+    choice.maxSeconds = specification.text.attack.maxSeconds
     let encoded: EncodedPrompts
     if let candidates {
       encoded = candidates
@@ -271,12 +277,19 @@ extension TextAttackSpecification {
   ///
   /// A character search becomes the list of all single edits.
   public func candidates(of classifier: ZeroShotClassifier) throws -> [[String]] {
+    try candidateSets(of: classifier).texts
+  }
+
+  /// The same, and how many prompts have more than the attack's `maxQueries` lets through.
+  public func candidateSets(
+    of classifier: ZeroShotClassifier
+  ) throws -> (texts: [[String]], stopped: Int) {
     var attack = self.attack
-    attack.constraints.classNames = classifier.classNames
+    attack.constraints.know(classifier)
     if attack.characters != nil {
       attack.characters = nil
       attack.sources = [.allCharacterEdits]
     }
-    return try attack.candidateTexts(Self.prompts(of: classifier))
+    return try attack.candidateSets(prompts(of: classifier))
   }
 }

@@ -13,7 +13,7 @@ extension TextAttackFactory {
   /// Everything that fixes an attack, for records.
   static func record(
     _ options: Options, _ name: String, _ attack: TextAttack, _ sources: [TextCandidateSource],
-    _ mlm: MaskedLanguageModel?, encoder: MaskedLanguageModel?
+    _ mlm: MaskedLanguageModel?, encoder: SentenceEncoder?
   ) -> JSONValue {
     var members = common(options, name, attack)
     members += search(attack.search)
@@ -23,7 +23,10 @@ extension TextAttackFactory {
       .init("importance", .string(attack.importance.rawValue)),
       .init("sources", .array(sources.map { .string($0.rawValue) })),
     ]
-    if let encoder { members.append(.init("encoder_hash", .string(encoder.fingerprint))) }
+    if sources.contains(.wordnet) {
+      members.append(.init("senses", .string(options.senses.rawValue)))
+    }
+    if let encoder { members.append(.init("encoder_hash", .string(encoder.record))) }
     let usesEmbedding = sources.contains(.embed) || options.minWordCosine != nil
     if usesEmbedding {
       members.append(.init("embedding", .string(mlm == nil ? "clip" : "mlm")))
@@ -61,6 +64,8 @@ extension TextAttackFactory {
       .init("kinds", .array(options.kinds.map { .string($0.rawValue) })),
       .init("sites", .integer(Int64(options.sites))),
       .init("draws", options.draws.map { .integer(Int64($0)) } ?? .null),
+      .init("max_queries", options.maxQueries.map { .integer(Int64($0)) } ?? .null),
+      .init("max_seconds", options.maxSeconds.map { .number($0) } ?? .null),
       .init("seed", .integer(Int64(bitPattern: options.seed))),
     ]
   }

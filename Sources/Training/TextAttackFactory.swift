@@ -58,10 +58,16 @@ public enum TextAttackFactory {
     ///
     /// `k`, the filters and stop words are taken from this table.
     public var masked = MaskedOptions()
+    /// `synonym`: which senses of a word count.
+    public var senses = WordNet.SenseChoice.frequent
     /// Words left alone; nil: Kilpi's own list.
     ///
     /// Compared with case in `coattack` mode.
     public var stopWords: [String]?
+    /// The most texts encoded for each prompt; nil for no limit.
+    public var maxQueries: Int?
+    /// The longest time of a call in seconds; nil for no limit.
+    public var maxSeconds: Double?
     /// Root of random numbers.
     public var seed: UInt64 = 0
 
@@ -73,12 +79,12 @@ public enum TextAttackFactory {
   /// for words.
   ///
   /// - Parameters:
-  ///   - encoder: tells how alike sentences are, for `minSentenceCosine`.
+  ///   - encoder: tells how alike sentences are, for reports and `minSentenceCosine`.
   ///   - wordNetFolder: where WordNet's files are.
   /// - Throws: `KilpiError` when a source that is asked for is not there.
   public static func make(
     _ options: Options, model: ClipModel, mlm: MaskedLanguageModel? = nil,
-    encoder: MaskedLanguageModel? = nil, objective: TextObjective = .kl,
+    encoder: SentenceEncoder? = nil, objective: TextObjective = .kl,
     wordNetFolder: String = WordNet.defaultFolder
   ) throws -> TextAttackSpecification {
     let tokenizer = try tokenizer(of: model)
@@ -87,13 +93,21 @@ public enum TextAttackFactory {
     attack.objective = objective
     attack.k = options.k
     attack.scope = options.scope
+    attack.maxQueries = options.maxQueries
+    attack.maxSeconds = options.maxSeconds
     attack.random = RandomSource(seed: options.seed)
     attack.search = try search(options)
     attack.constraints = constraints(options, encoder)
     // `TextTokens` counts a start and an end token.
+    let context = model.configuration.context
+    let room = model.truncatesTexts ? context - tokenizer.specialCount : Int.max
     attack.constraints.tokens = TextTokens(
-      context: model.configuration.context + 2 - tokenizer.specialCount,
-      ids: { try tokenizer.plainIDs(of: $0) }, decode: { try tokenizer.plainText(of: $0) })
+      context: context + 2 - tokenizer.specialCount,
+      // Of a text that is cut, what lies behind is not seen and cannot be what changes.
+      ids: { Array(try tokenizer.plainIDs(of: $0).prefix(room)) },
+      decode: { try tokenizer.plainText(of: $0) },
+      words: { try tokenizer.words(of: $0) })
+    attack.splitting = splitting(tokenizer)
     let wordNet = Result { try WordNet(folder: wordNetFolder) }
     let found = try? wordNet.get()
     let sources =
@@ -105,6 +119,7 @@ public enum TextAttackFactory {
     attack.constraints.wordCosine = words.map { words in { try words.cosine(of: $0, and: $1) } }
     if let found {
       attack.isSynonym = { found.areSynonyms($0, $1) }
+      attack.constraints.singulars = { found.irregularSingulars(of: $0) }
       if options.forbidsAntonyms ?? !followsRelease {
         attack.constraints.isAntonym = { found.areAntonyms($0, $1) }
       }
@@ -114,7 +129,7 @@ public enum TextAttackFactory {
       case .mlm:
         let source = try masked(&attack, mlm, options)
         attack.sources.append(source)
-      case .wordnet: attack.sources.append(synonyms(try wordNet.get()))
+      case .wordnet: attack.sources.append(synonyms(try wordNet.get(), options.senses))
       case .embed:
         if let words { attack.sources.append(neighbours(words, k: options.k)) }
       case .chars: addCharacters(&attack, alone: sources.count == 1, options, found)
@@ -211,8 +226,17 @@ public enum TextAttackFactory {
     return tokenizer
   }
 
+  /// The attack splits words as the model's tokenizer does.
+  static func splitting(_ tokenizer: any TextTokenizer) -> TextWords.Splitting {
+    switch tokenizer.wordRule {
+    case .bytePairs: return .bytePairs
+    case .wordPieces: return .wordPieces
+    case .sentencePieces: return .sentencePieces
+    }
+  }
+
   private static func constraints(
-    _ options: Options, _ encoder: MaskedLanguageModel?
+    _ options: Options, _ encoder: SentenceEncoder?
   ) -> TextConstraints {
     var constraints = TextConstraints()
     constraints.words = options.words
@@ -300,8 +324,19 @@ public enum TextAttackFactory {
     return source
   }
 
-  private static func synonyms(_ wordNet: WordNet) -> CandidateSource {
-    CandidateSource("wordnet", substitutes: { try wordNet.synonyms(of: $0) })
+  /// Synonyms; of a word in a phrase that WordNet knows ("Egyptian cat"), those of the phrase's sense.
+  private static func synonyms(
+    _ wordNet: WordNet, _ senses: WordNet.SenseChoice
+  ) -> CandidateSource {
+    CandidateSource(
+      "wordnet",
+      sentence: { words, asked in
+        try asked.map { index in
+          let phrase = try senses == .all ? nil : wordNet.phrase(in: words.cores, around: index)
+          return try wordNet.synonyms(of: words.cores[index], senses: senses, within: phrase)
+            .map { TextCandidate($0) }
+        }
+      })
   }
 
   /// Nearest whole words.

@@ -168,33 +168,35 @@ public struct TrainingConfiguration: Sendable {
   }
 
   /// The fields that a resumed run must share, in the form of `run.json`.
-  func record(total: Int) -> JSONValue {
-    .object([
-      .init("method", .string(method.rawValue)), .init("steps", .integer(Int64(total))),
-      .init("batch", .integer(Int64(batch))),
-      .init(
-        "optimizer",
-        .object([
-          .init("name", "adamw"), .init("lr", .number(optimizer.learningRate)),
-          .init("betas", [.number(optimizer.betas.0), .number(optimizer.betas.1)]),
-          .init("eps", .number(optimizer.epsilon)),
-          .init("weight_decay", .number(optimizer.weightDecay)),
-        ])),
-      .init("schedule", .string(schedule.rawValue)),
-      .init("warmup", .integer(Int64(warmupSteps(total: total)))),
-      .init("train", .string(trainable.name)),
-      .init(
-        "weights",
-        .object([
-          .init("image", .number(weights.image)), .init("text", .number(weights.text)),
-          .init("clean", .number(weights.clean)),
-          .init("advadv", .number(weights.bothAdversarial)),
-        ])),
-      .init("targets", .string(targets.rawValue)),
-      .init("clip_norm", clipNorm.map { .number($0) } ?? .null),
-      .init("clamp_scale", .bool(clampsScale)),
-      .init("templates", .array(templates.map { .string($0) })),
-      .init("seed", .integer(Int64(bitPattern: seed))), .init("attacks", .object(attackRecords)),
-    ])
+  /// - Parameter truncates: whether long texts are cut; recorded where they are.
+  func record(total: Int, truncates: Bool = false) -> JSONValue {
+    .object(
+      [
+        .init("method", .string(method.rawValue)), .init("steps", .integer(Int64(total))),
+        .init("batch", .integer(Int64(batch))),
+        .init(
+          "optimizer",
+          .object([
+            .init("name", "adamw"), .init("lr", .number(optimizer.learningRate)),
+            .init("betas", [.number(optimizer.betas.0), .number(optimizer.betas.1)]),
+            .init("eps", .number(optimizer.epsilon)),
+            .init("weight_decay", .number(optimizer.weightDecay)),
+          ])),
+        .init("schedule", .string(schedule.rawValue)),
+        .init("warmup", .integer(Int64(warmupSteps(total: total)))),
+        .init("train", .string(trainable.name)),
+        .init(
+          "weights",
+          .object([
+            .init("image", .number(weights.image)), .init("text", .number(weights.text)),
+            .init("clean", .number(weights.clean)),
+            .init("advadv", .number(weights.bothAdversarial)),
+          ])),
+        .init("targets", .string(targets.rawValue)),
+        .init("clip_norm", clipNorm.map { .number($0) } ?? .null),
+        .init("clamp_scale", .bool(clampsScale)),
+        .init("templates", .array(templates.map { .string($0) })),
+        .init("seed", .integer(Int64(bitPattern: seed))), .init("attacks", .object(attackRecords)),
+      ] + (truncates ? [.init("truncate", .bool(true))] : []))
   }
 }

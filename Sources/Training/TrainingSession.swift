@@ -43,6 +43,9 @@ final class TrainingSession {
       data.classNames.isEmpty || data.hasCaptions
       ? nil
       : try ZeroShotClassifier(frozen, classNames: data.classNames, templates: schedule.templates)
+    // Before the first step, not in the middle of the run.
+    try model.checkCaptions(of: data)
+    try classifier?.checkFit()
     let layers = (model.configuration.vision.layers, model.configuration.text.layers)
     let trained = self.model.parameters.entries.filter {
       !ClipModel.isBuffer($0.name) && configuration.trainable.includes($0.name, layers: layers)
@@ -57,7 +60,7 @@ final class TrainingSession {
       of: (model.configuration.fitsHuggingFace
         ? model.configuration.huggingFaceJSON : model.configuration.openCLIPJSON).serialized())
     record = .object(
-      (configuration.record(total: schedule.total).object ?? []) + [
+      (configuration.record(total: schedule.total, truncates: model.truncatesTexts).object ?? []) + [
         .init("data", .string("\(data.name)/\(data.split)")),
         .init("data_fingerprint", .string(data.fingerprint)),
         .init("model_build", .string(String(build, radix: 16))),

@@ -123,7 +123,8 @@ import Testing
     Kind(testDescription: "punctuation behind words") { $0 == "." },
     Kind(testDescription: "punctuation of its own", text: "cat") { $0 == "-" || $0 == "!" },
     Kind(testDescription: "capitals") { ("A"..."Z").contains($0) },
-    Kind(testDescription: "digits") { ("0"..."9").contains($0) },
+    // A digit is a word of its own, so one word holds few of them.
+    Kind(testDescription: "digits", gains: false) { ("0"..."9").contains($0) },
     Kind(testDescription: "spaces", text: "one", gains: false) { $0 == " " },
   ])
   func whateverIsEditedCounts(kind: Kind) throws {

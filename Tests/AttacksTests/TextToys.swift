@@ -40,9 +40,14 @@ final class ToyEncoder {
   }
 }
 
+/// Three made-up words for a word, each one word to a tokenizer.
+func toySubstitutes(_ word: String) -> [String] {
+  ["x", "y", "z"].map { word.lowercased() + $0 }
+}
+
 /// A thesaurus of made-up words: three substitutes for every word.
 var toySource: CandidateSource {
-  CandidateSource("toy", substitutes: { word in (1...3).map { "\(word.lowercased())\($0)" } })
+  CandidateSource("toy", substitutes: toySubstitutes)
 }
 
 /// A thesaurus given as a table.

@@ -18,7 +18,27 @@ import Testing
         "This", "is", "a", "photo", "of", "the", "cat",
       ]),
     SplitCase(text: "  two  spaces\t\n", cores: ["two", "spaces"]),
-    SplitCase(text: "T-shirt/top, it's", cores: ["T-shirt/top", "it's"]),
+    SplitCase(text: "T-shirt/top, it's", cores: ["T", "shirt", "top", "it", "'s"]),
+    SplitCase(
+      text: "the cat's, the cat\u{2019}s", cores: ["the", "cat", "'s", "the", "cat", "\u{2019}s"]),
+    SplitCase(
+      text: "WE'LL they're I'd I've I'm don't",
+      cores: [
+        "WE", "'LL", "they", "'re", "I", "'d", "I", "'ve", "I", "'m", "don", "'t",
+      ]),
+    SplitCase(
+      text: "cats' o'clock 'dog' rock'n'roll",
+      cores: [
+        "cats", "o", "clock", "dog", "rock", "n", "roll",
+      ]),
+    SplitCase(
+      text: "747-200 mp3 co4t", cores: ["7", "4", "7", "2", "0", "0", "mp", "3", "co", "4", "t"]),
+    SplitCase(
+      text: "cat/dog cat:dog cat_dog (cat)dog",
+      cores: [
+        "cat", "dog", "cat", "dog", "cat", "dog", "cat", "dog",
+      ]),
+    SplitCase(text: "cat&amp;dog &#39;", cores: ["cat", "dog", ""]),
     SplitCase(text: "… — !", cores: ["", "", ""]),
     SplitCase(text: "", cores: []),
     SplitCase(text: " ", cores: []),
@@ -36,6 +56,33 @@ import Testing
     }
   }
 
+  struct RuleCase: CustomTestStringConvertible {
+    var rule: TextWords.Splitting
+    var cores: [String]
+    var testDescription: String { "\(rule)" }
+  }
+
+  /// The same text by each tokenizer's rule.
+  @Test(arguments: [
+    RuleCase(rule: .bytePairs, cores: ["the", "cat", "'s", "T", "shirt", "mp", "3", "don", "'t"]),
+    RuleCase(rule: .wordPieces, cores: ["the", "cat", "'s", "T", "shirt", "mp3", "don", "'t"]),
+    RuleCase(rule: .sentencePieces, cores: ["the", "cat", "T-shirt", "mp3", "don"]),
+    RuleCase(rule: .whitespace, cores: ["the", "cat's", "T-shirt", "mp3", "don't"]),
+  ])
+  func rulesOfTokenizers(_ row: RuleCase) {
+    let text = "the (cat's) T-shirt mp3, don't"
+    let words = TextWords(text, splitting: row.rule)
+    #expect(words.cores == row.cores)
+    #expect(words.replacing([:]) == text)
+    // Stop words are known with their endings.
+    let kept = words.words.filter {
+      !$0.isEnding && !StopWords.english.contains($0.core)
+        && !StopWords.english.contains($0.contraction)
+    }
+    #expect(!kept.contains { ["don", "'t", "don't", "'s", "the"].contains($0.core) })
+    #expect(kept.contains { $0.core.hasPrefix("cat") })
+  }
+
   @Test func editsOneCoreAlone() {
     let words = TextWords("a  (big) cat.")
     #expect(words.replacing([1: "tiny", 2: "dog"]) == "a  (tiny) dog.")
@@ -45,6 +92,11 @@ import Testing
     #expect(TextWords("big cat").deleting(1) == "big")
     #expect(TextWords("big cat").deleting(0) == "cat")
     #expect(TextWords("cat").deleting(0) == "")
+    let glued = TextWords("the cat's red-hot 42")
+    #expect(glued.deleting(1) == "the 's red-hot 42")
+    #expect(glued.deleting(4) == "the cat's red- 42")
+    #expect(glued.deleting(5) == "the cat's red-hot 2")
+    #expect(glued.replacing([1: "dog", 4: "cold", 6: "3"]) == "the dog's red-cold 43")
   }
 
   struct AlignCase: CustomTestStringConvertible {
@@ -127,7 +179,7 @@ import Testing
   }
 
   @Test func contentWordsAreNoStopWords() {
-    for word in ["photo", "cat", "good", "running", "Trouser", "T-shirt/top", ""] {
+    for word in ["photo", "cat", "good", "running", "Trouser", "T-shirt/top", "t", ""] {
       #expect(!StopWords.english.contains(word))
     }
   }

@@ -77,6 +77,27 @@ extension ErrorTests {
       #"attack.text: option 'importance' must be one of "delete", "unk_literal", "none", got "#
         + #""deleted" (did you mean 'delete'?)"#),
     ErrorCase(
+      free + #"max_queries = 0})"#, "attack.text: max_queries is 0, outside 1 … 1000000000"),
+    ErrorCase(
+      free + #"max_seconds = 0})"#,
+      "attack.text: option 'max_seconds' is 0 (it must be above 0)"),
+    ErrorCase(
+      free + #"encoder = 3})"#,
+      "attack.text: option 'encoder' must be an mlm, a clip model or a function, got number"),
+    ErrorCase(
+      free + #"method = "char", encoder = function(t) return tensor.zeros{2, 3} end})"#,
+      "attack.text: encoder gave [2, 3] for 1 text (it must give [N, D] for N texts)"),
+    ErrorCase(
+      free + #"method = "char", encoder = function(t) return tensor.zeros{1, 3} end, words = 0})"#,
+      "attack.text: encoder's features of 'a cat' and 'a cat' have the cosine nan (features must be finite "
+        + "and not all zero)"),
+    ErrorCase(
+      free + #"method = "char", encoder = function(t) return 1 end})"#,
+      "attack.text: the encoder function returned a number, not a tensor"),
+    ErrorCase(
+      call + #"{{"a cat"}}, nil, {method = "co-attack", image = {targeted = "random"}})"#,
+      "attack.multimodal: targeted goes with labels and prompts (captions have no classes)"),
+    ErrorCase(
       free + #"min_word_cos = 2})"#, #"attack.text: min_word_cos is 2, outside -1 … 1"#),
   ]
 
@@ -183,6 +204,6 @@ extension ErrorTests {
     ErrorCase(
       words + #"min_sentence_cos = 0.5})"#,
       #"attack.text: min_sentence_cos needs a sentence encoder (pass encoder = "#
-        + #"text.load_mlm(path))"#),
+        + #"text.load_mlm(path), a clip model or a function)"#),
   ]
 }

@@ -83,7 +83,7 @@ import Testing
   /// A sentence encoder drops what it finds unlike; its cosine is that of its mean token features.
   @Test func sentencesStayAlike() throws {
     let mlm = try MaskedLanguageModel.load(TestFiles.fixture("bert-tiny"))
-    let likeness = SentenceLikeness(mlm)
+    let likeness = SentenceLikeness(SentenceEncoder(mlm))
     #expect(abs(try likeness.cosine("a dog", "a dog") - 1) < 1e-9)
     let ids =
       [mlm.tokenizer.classID] + (try mlm.tokenizer.ids(of: "a cat"))
@@ -102,7 +102,9 @@ import Testing
     options.forbidsNewWords = false
     for least in [-1.0, 1.0] {
       options.minSentenceCosine = least
-      let attack = try TextAttackFactory.make(options, model: model(), encoder: mlm).attack
+      let attack = try TextAttackFactory.make(
+        options, model: model(), encoder: SentenceEncoder(mlm)
+      ).attack
       let result = try attack.perturb([TextPrompt("a dog")], encoder: Self.features).results[0]
       #expect(result.edits.isEmpty == (least == 1))
       #expect((result.dropped[.sentenceCosine, default: 0] > 0) == (least == 1))
@@ -121,13 +123,14 @@ import Testing
     let model = try model()
     for name in ["pet", "texture", "sweet pea", "air-plane"] {
       let classifier = try ZeroShotClassifier(model, classNames: [name], templates: [template])
-      let prompt = try TextAttackSpecification.prompts(of: classifier)[0]
+      let prompt = try TextAttackSpecification(name: "x", attack: TextAttack()).prompts(
+        of: classifier)[0]
       #expect(prompt.text == classifier.prompts[0])
       var attack = TextAttack()
       attack.sources = [CandidateSource("x", substitutes: { [$0 + "x"] })]
       attack.constraints.words = nil
       let result = try attack.perturb([prompt], encoder: Self.features).results[0]
-      let words = name.split(separator: " ").map(String.init)
+      let words = name.split { $0 == " " || $0 == "-" }.map(String.init)
       let place = try #require(prompt.text.firstRange(of: name))
       for edit in result.edits { #expect(words.contains(edit.old) && edit.hitsClass) }
       #expect(result.importance.count == words.count)

@@ -72,6 +72,8 @@ public struct MultimodalAttack {
   public var views = ScaledViews()
   /// `worst`: what is tried; empty for all methods that fit the task.
   public var methods: [MultimodalMethod] = []
+  /// What the image attack of `independent` and `adaptive` aims at; nil: any class but the label.
+  public var targets: TargetChoice?
 
   /// Creates the combination.
   public init(_ method: MultimodalMethod, image: ImageStep, text: TextSteps) {
@@ -119,6 +121,11 @@ public struct MultimodalAttack {
   public func checkForClasses() throws {
     try check()
     for method in method == .worst ? methods : [method] {
+      if targets != nil, method != .independent, method != .adaptive {
+        throw KilpiError(
+          "", "method \"\(method.rawValue)\" has no targeted form",
+          advice: "independent and adaptive take targeted")
+      }
       switch method {
       case .independent, .adaptive, .worst: break
       case .imageFirst: _ = try perImage(method)

@@ -37,6 +37,10 @@ public struct MultimodalReport: Sendable {
   public var loss: [Double] = []
   /// Best logit of another class minus the label's, with both attacked.
   public var margin: [Double] = []
+  /// The targets of a targeted attack, 0-based.
+  public var targets: [Int]?
+  /// Whether the top class with both attacked is the target; empty for an untargeted attack.
+  public var targetHit: [Bool] = []
   /// What the image attack reported, against what it saw; of `worst` the sums over its members.
   public var image: AttackReport
   /// `alternating`: the round whose pair was kept, from 1.

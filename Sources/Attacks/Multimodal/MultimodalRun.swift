@@ -74,8 +74,10 @@ final class MultimodalRun {
   private func attackImages(_ classifier: @escaping Classifier) throws -> AttackResult {
     var settings = attack.image.settings
     settings.sampleIDs = ids
+    let criterion =
+      attack.targets.map { Criterion.targeted($0, labels: labels) } ?? .misclassified(labels)
     return try attack.image.attack.run(
-      classifier, images: images, criterion: .misclassified(labels), settings: settings)
+      classifier, images: images, criterion: criterion, settings: settings)
   }
 
   /// For some of the samples the worst prompts, given their images.
@@ -234,6 +236,7 @@ final class MultimodalRun {
   /// The methods that the given attacks can carry out.
   private var fitting: [MultimodalMethod] {
     MultimodalMethod.allCases.filter { method in
+      if attack.targets != nil { return method == .independent || method == .adaptive }
       switch method {
       case .worst: return false
       case .imageFirst: return attack.text.perImage != nil
@@ -263,7 +266,7 @@ final class MultimodalRun {
     report.cleanCorrect = zip(report.cleanPrediction, labels).map { $0 == $1 }
     func wrong(_ scores: [PairScore]) -> [Bool] { zip(scores, labels).map { $0.prediction != $1 } }
     report.imageSuccess =
-      judgedClean && moved.report.isJudged
+      judgedClean && moved.report.isJudged && attack.targets == nil
       ? moved.report.success
       : wrong(try PairScore.all(encoder.classifier(prompts), moved.images, labels))
     report.textSuccess = wrong(try PairScore.all(encoder, images, labels, changed))
@@ -272,6 +275,10 @@ final class MultimodalRun {
     report.prediction = both.map(\.prediction)
     report.loss = both.map(\.loss)
     report.margin = both.map(\.margin)
+    if let targets = moved.report.targets {
+      report.targets = targets
+      report.targetHit = zip(both, targets).map { $0.prediction == $1 }
+    }
     return MultimodalResult(images: moved.images, prompts: changed, report: report)
   }
 }

@@ -99,8 +99,10 @@ extension TextRun {
       }
       let marked = try active.map { try markedTexts(drafts[$0], $0, search, &streams[$0]) }
       let marks = try scoring.values(zip(active, marked).map { ($0, $1.map(\.text)) })
-      let sites = zip(marked, marks).map { marked, values in
-        marked.indices
+      let sites = zip(active, zip(marked, marks)).map { index, pair -> [Int] in
+        let (marked, values) = pair
+        if scoring.isSpent(index) { return [] }
+        return marked.indices
           .sorted { (values[$1], marked[$0].site) < (values[$0], marked[$1].site) }
           .prefix(search.keptSites).map { marked[$0].site }
       }
@@ -117,13 +119,16 @@ extension TextRun {
           best = offer
           best?.value = value
         }
-        guard let best else { continue }
+        guard let best else {
+          finish(index)
+          continue
+        }
         drafts[index] = best
-        improved.append(index)
+        if !scoring.isSpent(index) { improved.append(index) }
       }
       active = improved
-      report(subjects.count * (round + 1) / max(attack.constraints.edits, 1))
     }
+    for index in subjects.indices { finish(index) }
     outcomes = drafts.enumerated().map { index, draft in
       let text = CharacterEditing.string(draft.scalars)
       return Outcome(
@@ -219,24 +224,30 @@ extension TextRun {
   /// How words correspond; an edit may put in punctuation or change case, so the words are taken
   /// with all that they are written with.
   private func alignment(_ subject: TextSubject, _ text: String) -> WordAlignment {
-    WordAlignment(subject.words.pieces, TextWords(text).pieces, matchesCase: true)
+    WordAlignment(
+      subject.words.pieces, TextWords(text, splitting: subject.words.splitting).pieces,
+      matchesCase: true)
   }
 
   /// The changed words of a text, by alignment; with their punctuation where that changed.
   private func edits(_ subject: TextSubject, _ text: String) -> [TextEdit] {
     let old = subject.words
-    let new = TextWords(text)
+    let new = TextWords(text, splitting: old.splitting)
     return alignment(subject, text).changes.map { change in
       let around = change.old.first.map { old.words[$0] }
       let isCoreAlone =
         change.old.count == 1 && change.new.count == 1
         && around?.prefix == new.words[change.new.lowerBound].prefix
         && around?.suffix == new.words[change.new.lowerBound].suffix
-      let (before, after) = isCoreAlone ? (old.cores, new.cores) : (old.pieces, new.pieces)
+      // What is put in beside a word belongs to it.
+      let gap = change.old.lowerBound
+      let place = change.old.isEmpty ? (gap - 1)..<(gap + 1) : change.old
       return TextEdit(
-        word: change.old.lowerBound, old: before[change.old].joined(separator: " "),
-        new: after[change.new].joined(separator: " "), source: "chars", rank: 0,
-        hitsClass: change.old.contains { subject.classWords.contains($0) })
+        word: change.old.lowerBound,
+        old: isCoreAlone ? old.core(of: change.old) : old.text(of: change.old),
+        new: isCoreAlone ? new.core(of: change.new) : new.text(of: change.new), source: "chars",
+        rank: 0,
+        hitsClass: place.contains { subject.classWords.contains($0) })
     }
   }
 }

@@ -23,6 +23,10 @@ public struct PerImageTextAttack {
   public var scale = 100.0
   /// Texts a call of the encoder, at least 1.
   public var batch = 256
+  /// The longest time in seconds for encoding candidates; nil for no limit.
+  ///
+  /// Those that are not reached are left out: of each class as many, the unedited prompt never.
+  public var maxSeconds: Double?
 
   /// The defaults.
   public init() {}
@@ -114,18 +118,20 @@ public struct PerImageTextAttack {
     }
     var place: [String: Int] = [:]
     var unique: [String] = []
-    let row = candidates.map { texts in
-      texts.map { text in
-        if let known = place[text] { return known }
-        place[text] = unique.count
-        unique.append(text)
-        return unique.count - 1
+    // Rank by rank, so that a limit of time cuts all classes alike.
+    for rank in 0..<(candidates.map(\.count).max() ?? 0) {
+      for texts in candidates where rank < texts.count && place[texts[rank]] == nil {
+        place[texts[rank]] = unique.count
+        unique.append(texts[rank])
       }
     }
+    let budget = TextBudget(seconds: maxSeconds, queries: nil, progress: nil)
     var parts: [Tensor] = []
     var first = 0
     while first < unique.count {
       try Interrupts.poll()
+      // The unedited prompts are the first of all.
+      if first >= candidates.count, budget.isOver { break }
       let part = Array(unique[first..<min(first + batch, unique.count)])
       let features = try Tensor.withoutGradients {
         try encoder(part).converted(to: .float32).normalized(axis: -1)
@@ -137,11 +143,13 @@ public struct PerImageTextAttack {
       first += part.count
     }
     var queries = TextQueries()
-    queries.encoded = unique.count
-    queries.cached = candidates.reduce(0) { $0 + $1.count } - unique.count
+    queries.encoded = first
+    let texts = candidates.map { $0.filter { place[$0] ?? first < first } }
+    queries.cached = texts.reduce(0) { $0 + $1.count } - first
     return EncodedPrompts(
-      texts: candidates, features: try Tensor.concatenated(parts, axis: 0), row: row,
-      queries: queries)
+      texts: texts, features: try Tensor.concatenated(parts, axis: 0),
+      row: texts.map { $0.compactMap { place[$0] } }, queries: queries,
+      stopped: zip(texts, candidates).count { $0.count < $1.count })
   }
 }
 
@@ -155,6 +163,8 @@ public struct EncodedPrompts {
   let row: [[Int]]
   /// Prompts encoded, and duplicates that needed no encoding.
   public let queries: TextQueries
+  /// How many classes a limit of time left with fewer candidates.
+  public let stopped: Int
 }
 
 /// What the exact per-image text attack found.

@@ -55,7 +55,7 @@ public struct TextAttack {
   /// What candidates must satisfy, the budgets among it.
   public var constraints = TextConstraints()
   /// What separates words.
-  public var splitting = TextWords.Splitting.whitespace
+  public var splitting = TextWords.Splitting.bytePairs
   /// What the encoder is given while candidates are scored, in place of the text itself.
   ///
   /// The objective reported is that of the text all the same. For the procedure of released code.
@@ -64,11 +64,18 @@ public struct TextAttack {
   public var isSynonym: ((_ old: String, _ new: String) -> Bool)?
   /// Texts a call of the encoder, at least 1.
   public var batch = 256
+  /// The most texts encoded for each prompt, the clean one among them, at least 1 (TextAttack's
+  /// `query_budget`); nil for no limit. The best text until then is the result.
+  public var maxQueries: Int?
+  /// The longest time in seconds that a call may take, looked at between batches; nil for no limit.
+  ///
+  /// The best texts until then are the result, which therefore depends on the machine.
+  public var maxSeconds: Double?
   /// Where `genetic` and the training form of the character search draw from.
   public var random = RandomSource(seed: 0)
   /// Keys of the prompts for `random`; their positions when nil.
   public var sampleIDs: [UInt64]?
-  /// Told after each round.
+  /// Told after each batch; units are evaluations, as many as are expected.
   public var progress: ProgressHandler?
 
   /// The defaults: greedy, `kl`, one word.
@@ -85,17 +92,22 @@ public struct TextAttack {
   public func perturb(_ prompts: [TextPrompt], encoder: @escaping TextEncoder) throws -> TextReport
   {
     try checkOptions(promptCount: prompts.count)
+    let budget = TextBudget(seconds: maxSeconds, queries: maxQueries, progress: progress)
     let (distinct, place) = distinctPrompts(prompts)
+    let names = try constraints.names(splitting)
     let checkers = try distinct.map {
       try ConstraintChecker(
-        constraints, original: TextWords(prompts[$0].text, splitting: splitting))
+        constraints, original: TextWords(prompts[$0].text, splitting: splitting), names: names)
     }
     let scoring = try TextScoring(
       encoder: encoder, batch: batch, objective: objective, ranking: importanceObjective,
-      checkers: checkers, imageIndices: distinct)
+      checkers: checkers, imageIndices: distinct, budget: budget,
+      maxQueries: maxQueries)
     var run = TextRun(attack: self, scoring: scoring)
     run.subjects = try subjects(
-      distinct.map { prompts[$0] }, scoring.prompts.map(\.checker), listing: characters == nil)
+      distinct.map { prompts[$0] }, scoring.prompts.map(\.checker), listing: characters == nil,
+      budget: budget, stopped: scoring.stopForTime)
+    budget.expect(run.subjects.map { $0.expectedEvaluations(self) })
     if let characters {
       try run.searchCharacters(characters, sampleIDs: distinct.map(sampleID))
     } else {
@@ -117,40 +129,75 @@ public struct TextAttack {
   /// All texts within the budget for each prompt, the unedited one first: the candidate sets that
   /// `PerImageTextAttack` chooses from.
   ///
+  /// With `maxQueries` the first so many of each prompt, few edits first.
+  ///
   /// - Throws: `KilpiError` when a prompt has more than `limit` of them.
   public func candidateTexts(
     _ prompts: [TextPrompt], limit: Int = 1_000_000
   ) throws -> [[String]] {
+    try candidateSets(prompts, limit: limit).texts
+  }
+
+  /// The same, and how many prompts have more than `maxQueries` lets through.
+  public func candidateSets(
+    _ prompts: [TextPrompt], limit: Int = 1_000_000
+  ) throws -> (texts: [[String]], stopped: Int) {
     try checkOptions(promptCount: prompts.count)
     guard characters == nil else {
       throw KilpiError(
         "", "a character search has no fixed candidates",
         advice: "use the source of all character edits")
     }
+    let names = try constraints.names(splitting)
     let checkers = try prompts.map {
-      try ConstraintChecker(constraints, original: TextWords($0.text, splitting: splitting))
+      try ConstraintChecker(
+        constraints, original: TextWords($0.text, splitting: splitting), names: names)
     }
-    return try zip(prompts, subjects(prompts, checkers, listing: true)).map { prompt, subject in
-      try [prompt.text] + subject.allStates(limit: limit).map(subject.text)
+    let texts = try zip(prompts, subjects(prompts, checkers, listing: true)).map {
+      try [$0.text] + $1.allStates(limit: limit).map($1.text)
     }
+    let most = maxQueries ?? Int.max
+    return (texts.map { Array($0.prefix(most)) }, texts.count { $0.count > most })
+  }
+
+  /// How class names are looked for in texts: as words are split, in released code's mode by whitespace.
+  public var nameSplitting: TextWords.Splitting {
+    splitting == .singleSpaces ? .whitespace : splitting
   }
 
   private func sampleID(_ index: Int) -> UInt64 { sampleIDs?[index] ?? UInt64(index) }
 
   /// The prompts with their candidates; sources are told of all prompts first.
   private func subjects(
-    _ prompts: [TextPrompt], _ checkers: [ConstraintChecker], listing: Bool
+    _ prompts: [TextPrompt], _ checkers: [ConstraintChecker], listing: Bool,
+    budget: TextBudget? = nil, stopped: (Int) -> Void = { _ in }
   ) throws -> [TextSubject] {
     var subjects = try zip(prompts, checkers).map {
       try TextSubject($0, words: $1.original, attack: self, checker: $1)
     }
     guard listing, constraints.words != 0 else { return subjects }
-    for source in sources {
-      try source.prepare?(subjects.filter { !$0.editable.isEmpty }.map { ($0.words, $0.editable) })
-    }
-    for index in subjects.indices {
-      try Interrupts.poll()
-      try subjects[index].list(self)
+    budget?.expect(subjects.map { $0.expectedEvaluations(self) })
+    // In parts, so that a model that suggests words still sees batches, and time can be looked at.
+    var first = 0
+    while first < subjects.count {
+      let part = first..<min(first + 64, subjects.count)
+      if budget?.isOver ?? false {
+        (first..<subjects.count).forEach(stopped)
+        break
+      }
+      let asked = subjects[part].filter { !$0.editable.isEmpty }
+      if !asked.isEmpty {
+        for source in sources { try source.prepare?(asked.map { ($0.words, $0.editable) }) }
+      }
+      for index in part {
+        try Interrupts.poll()
+        try subjects[index].list(self)
+        if sources.contains(where: { $0.prepare != nil }) {
+          budget?.count(index, 1 + subjects[index].editable.count)
+        }
+      }
+      budget?.report()
+      first = part.upperBound
     }
     return subjects
   }
@@ -196,13 +243,17 @@ public struct TextAttack {
       try require(least >= -1 && least <= 1, "min_sentence_cos is \(least), outside -1 … 1")
       try require(
         constraints.sentenceCosine != nil, "min_sentence_cos needs a sentence encoder",
-        "pass encoder = text.load_mlm(path)")
+        "pass encoder = text.load_mlm(path), a clip model or a function")
     }
     if let least = constraints.minWordCosine {
       try require(least >= -1 && least <= 1, "min_word_cos is \(least), outside -1 … 1")
       try require(
         constraints.wordCosine != nil, "min_word_cos needs vectors of words",
         "give the cosine of two words")
+    }
+    if let maxQueries { try require(maxQueries >= 1, "max_queries is \(maxQueries), outside 1 …") }
+    if let maxSeconds {
+      try require(maxSeconds > 0, "max_seconds is \(maxSeconds), it must be above 0")
     }
     switch search {
     case .beam(let width): try require(width >= 1, "width is \(width), outside 1 …")

@@ -6,17 +6,22 @@ public struct TextTokens {
   public var ids: (String) throws -> [Int]
   /// The text of ids; nil when the tokenizer cannot go back.
   public var decode: (([Int]) throws -> String)?
+  /// The words that the model sees of a text, after its cleaning; nil: those of `TextWords`.
+  ///
+  /// Constraints judge these words.
+  public var words: ((String) throws -> [String])?
   /// The context length, start and end tokens included.
   public var context: Int
 
   /// A tokenizer as closures.
   public init(
     context: Int = 77, ids: @escaping (String) throws -> [Int],
-    decode: (([Int]) throws -> String)? = nil
+    decode: (([Int]) throws -> String)? = nil, words: ((String) throws -> [String])? = nil
   ) {
     self.context = context
     self.ids = ids
     self.decode = decode
+    self.words = words
   }
 }
 
@@ -32,7 +37,7 @@ public enum TextConstraint: String, Sendable, CaseIterable {
   case edits
   /// A larger share of changed words than `max_change`.
   case maxChange = "max_change"
-  /// Equal to a class name, alone or with its neighbours.
+  /// Equal to a class name, alone or with its neighbours, or to another class's unedited prompt.
   case classNames = "forbid_class_names"
   /// An antonym of the original.
   case antonyms = "forbid_antonyms"
@@ -58,8 +63,13 @@ public struct TextConstraints {
   public var maxChange: Double?
   /// The class names of the set; empty when there are none.
   public var classNames: [String] = []
-  /// Whether a candidate may not form a class name (its own class's plural neither).
+  /// The unedited prompts of each class of the set; empty when the texts are no prompts of classes.
+  public var classPrompts: [[String]] = []
+  /// Whether a candidate may not form a class name (its own class's plural neither), nor become the
+  /// unedited prompt of another class.
   public var forbidsClassNames = true
+  /// Irregular singulars of a small word, by which plurals of class names are known.
+  public var singulars: ((String) -> [String])?
   /// Whether the second word is an antonym of the first; nil when nothing knows.
   public var isAntonym: ((String, String) -> Bool)?
   /// Whether a word is in the dictionary: with it, character edits may not form words that the
@@ -84,37 +94,61 @@ public struct TextConstraints {
   public init() {}
 }
 
+extension TextConstraints {
+  /// The words that the model sees of a text.
+  func words(of text: String, _ splitting: TextWords.Splitting) throws -> [String] {
+    if let words = tokens?.words { return try words(text) }
+    return TextWords(text, splitting: splitting == .singleSpaces ? .bytePairs : splitting).cores
+  }
+
+  /// What identifies a text to the model: its ids, where a tokenizer is known.
+  func key(of text: String) throws -> TextKey {
+    guard let tokens else { return .text(Array(text.utf8)) }
+    return .ids(try tokens.ids(text))
+  }
+
+  /// The class names and prompts, made ready once for all prompts of a call.
+  func names(_ splitting: TextWords.Splitting) throws -> ClassNames {
+    try ClassNames(
+      classNames, prompts: classPrompts, singulars: singulars,
+      words: { try words(of: $0, splitting) }, key: key)
+  }
+}
+
 /// The constraints as they stand for one prompt.
 struct ConstraintChecker {
   let constraints: TextConstraints
   let original: TextWords
-  private let originalIDs: [Int]?
-  private let classNames: [[FoldedWord]]
+  private let originalKey: TextKey
+  private let names: ClassNames
+  /// The words that the model sees of the original.
+  private let seen: [String]
+  private let letters: [String]
   private let originalWords: Set<String>
 
   /// - Throws: `KilpiError` when the prompt itself is longer than the context.
-  init(_ constraints: TextConstraints, original: TextWords) throws {
+  init(_ constraints: TextConstraints, original: TextWords, names: ClassNames) throws {
     self.constraints = constraints
     self.original = original
-    originalIDs = try constraints.tokens?.ids(original.text)
-    classNames = constraints.classNames.map { TextWords($0).cores.map(FoldedWord.init) }
-      .filter { !$0.isEmpty }
-    originalWords = Set(original.cores.map { $0.lowercased() })
-    if let tokens = constraints.tokens, let ids = originalIDs, ids.count + 2 > tokens.context {
+    self.names = names
+    originalKey = try constraints.key(of: original.text)
+    if let tokens = constraints.tokens, case .ids(let ids) = originalKey,
+      ids.count + 2 > tokens.context
+    {
       let excerpt =
         original.text.count <= 40 ? original.text : original.text.prefix(39) + "…"
       throw KilpiError(
         "",
         "the text has \(ids.count + 2) tokens, the context holds \(tokens.context): "
-          + "'\(excerpt)'", advice: "shorten it")
+          + "'\(excerpt)'", advice: "shorten it, or pass truncate = true to cut it")
     }
+    seen = try constraints.words(of: original.text, original.splitting)
+    letters = ClassNames.letters(seen)
+    originalWords = Set(seen.map { $0.lowercased() })
   }
 
-  /// What identifies a text to the model: its ids, where a tokenizer is known.
-  func key(of text: String) throws -> TextKey {
-    guard let tokens = constraints.tokens else { return .text(Array(text.utf8)) }
-    return .ids(try tokens.ids(text))
-  }
+  /// What identifies a text to the model.
+  func key(of text: String) throws -> TextKey { try constraints.key(of: text) }
 
   /// The reason to drop a substitute for one word, before it is put into the text.
   func objection(to candidate: TextCandidate, for word: Int) throws -> TextConstraint? {
@@ -128,7 +162,11 @@ struct ConstraintChecker {
     if !constraints.isLenient {
       if candidate.word.lowercased() == old.lowercased() { return .unchanged }
       if candidate.cost > constraints.edits { return .edits }
-      if candidate.cost == 0, Self.isMalformed(candidate.word) { return .malformed }
+      if candidate.cost == 0,
+        Self.isMalformed(candidate.word) || !keepsOtherWords([word: candidate.word])
+      {
+        return .malformed
+      }
     }
     if let isAntonym = constraints.isAntonym, isAntonym(old, candidate.word) { return .antonyms }
     return nil
@@ -150,26 +188,52 @@ struct ConstraintChecker {
     if let share = constraints.maxChange, Double(changed) > share * Double(original.count) {
       return .maxChange
     }
-    let looksAtNames = constraints.forbidsClassNames && !classNames.isEmpty
+    let looksAtNames = constraints.forbidsClassNames && !names.isEmpty
     if constraints.isLenient {
-      if looksAtNames, !formedClassNames(TextWords(text)).isEmpty { return .classNames }
+      if looksAtNames {
+        let words = try constraints.words(of: text, original.splitting)
+        let forms = !names.formed(letters, ClassNames.letters(words)).isEmpty
+        if try forms || isAnothersPrompt(text) { return .classNames }
+      }
       return try isTooLong(text) ? .length : sentenceObjection(to: text)
     }
     let isWord = cost > 0 && looksForNewWords ? constraints.isDictionaryWord : nil
     if looksAtNames || isWord != nil {
-      let words = TextWords(text)
-      if looksAtNames, !formedClassNames(words).isEmpty { return .classNames }
-      if let isWord {
-        let new = words.cores.map { $0.lowercased() }
-        if new.contains(where: { !originalWords.contains($0) && isWord($0) }) { return .newWords }
+      let words = try constraints.words(of: text, original.splitting)
+      if looksAtNames, !names.formed(letters, ClassNames.letters(words)).isEmpty {
+        return .classNames
       }
+      if let isWord, hasNewWord(words, isWord) { return .newWords }
     }
-    guard let tokens = constraints.tokens else { return try sentenceObjection(to: text) }
-    let ids = try tokens.ids(text)
-    if ids == originalIDs { return .unchanged }
-    if ids.count + 2 > tokens.context { return .length }
-    if let decode = tokens.decode, try tokens.ids(decode(ids)) != ids { return .fixedPoint }
+    let key = try self.key(of: text)
+    if key == originalKey, constraints.tokens != nil { return .unchanged }
+    if looksAtNames, names.isAnothersPrompt(key, original: originalKey) { return .classNames }
+    if let tokens = constraints.tokens, case .ids(let ids) = key {
+      if ids.count + 2 > tokens.context { return .length }
+      if let decode = tokens.decode, try tokens.ids(decode(ids)) != ids { return .fixedPoint }
+    }
     return try sentenceObjection(to: text)
+  }
+
+  /// Whether a text with substitutes has the original's words but for these: a substitute is one word
+  /// to the model, and does not grow together with what it is glued to.
+  func keepsOtherWords(_ cores: [Int: String]) -> Bool {
+    var expected = original.cores
+    for (word, core) in cores { expected[word] = core }
+    return TextWords(original.replacing(cores), splitting: original.splitting).cores == expected
+  }
+
+  private func hasNewWord(_ words: [String], _ isWord: (String) -> Bool) -> Bool {
+    words.contains { word in
+      let small = word.lowercased()
+      // The endings of contractions and punctuation are in no dictionary.
+      guard let first = small.unicodeScalars.first, WordCutter.isLetter(first) else { return false }
+      return !originalWords.contains(small) && isWord(small)
+    }
+  }
+
+  private func isAnothersPrompt(_ text: String) throws -> Bool {
+    names.isAnothersPrompt(try key(of: text), original: originalKey)
   }
 
   /// Asked last, since a sentence encoder costs most.
@@ -186,29 +250,13 @@ struct ConstraintChecker {
     return try tokens.ids(text).count + 2 > tokens.context
   }
 
-  /// The class names that changed words form, with unchanged neighbours or without.
-  private func formedClassNames(_ words: TextWords) -> [[FoldedWord]] {
-    let changes = WordAlignment(original.cores, words.cores).changes
-    let folded = words.cores.map(FoldedWord.init)
-    return classNames.filter { name in
-      changes.contains { change in
-        // Windows that touch the changed words; where words were lost, those across the gap.
-        let first = max(0, change.new.lowerBound - name.count + 1)
-        let last = min(folded.count - name.count, change.new.upperBound - 1)
-        return first <= last
-          && (first...last).contains { start in
-            zip(folded[start...], name).allSatisfy { $0.matches($1) }
-          }
-      }
-    }
-  }
-
-  /// Whether a text names a class that the original's class words do not.
-  func namesAnotherClass(_ text: String, classWords: Set<Int>) -> Bool {
-    let own = classWords.sorted().map { FoldedWord(original.words[$0].core) }
-    return formedClassNames(TextWords(text, splitting: original.splitting)).contains { name in
-      name.count != own.count || !zip(name, own).allSatisfy { $0.matches($1) }
-    }
+  /// Whether a text names a class that the original's class words do not, or is another's prompt.
+  func namesAnotherClass(_ text: String, classWords: Set<Int>) throws -> Bool {
+    if names.isEmpty { return false }
+    let own = ClassNames.letters(classWords.sorted().map { original.words[$0].core })
+    let words = try constraints.words(of: text, original.splitting)
+    return try names.others(names.formed(letters, ClassNames.letters(words)), than: own)
+      || isAnothersPrompt(text)
   }
 
   private static func isMalformed(_ word: String) -> Bool {

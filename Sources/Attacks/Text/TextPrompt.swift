@@ -48,13 +48,18 @@ public struct TextPrompt: Sendable, Equatable, Hashable {
 
   /// A text in which class names are looked for: as whole words, case and plural folded, the name
   /// with the most words winning, and the last place where it stands.
-  public init(_ text: String, findingAnyOf classNames: [String]) {
+  ///
+  /// - Parameter splitting: how the attack splits words.
+  public init(
+    _ text: String, findingAnyOf classNames: [String],
+    splitting: TextWords.Splitting = .bytePairs
+  ) {
     self.text = text
-    let words = TextWords(text)
-    let folded = words.cores.map(FoldedWord.init)
+    let words = TextWords(text, splitting: splitting)
+    let folded = words.cores.map { FoldedWord($0) }
     var best: (count: Int, start: Int)?
     for name in classNames {
-      let parts = TextWords(name).cores.map(FoldedWord.init)
+      let parts = TextWords(name, splitting: splitting).cores.map { FoldedWord($0) }
       guard !parts.isEmpty, parts.count <= folded.count, parts.count >= best?.count ?? 1 else {
         continue
       }
@@ -92,34 +97,4 @@ public struct TextPrompt: Sendable, Equatable, Hashable {
     }
     return nil
   }
-}
-
-/// A word with its case folded and its possible singulars, to compare class names by.
-struct FoldedWord: Sendable {
-  let forms: Set<String>
-
-  init(_ word: String) {
-    let lower = word.lowercased()
-    var forms: Set = [lower]
-    if let singular = Self.irregular[lower] { forms.insert(singular) }
-    if lower.hasSuffix("s"), !lower.hasSuffix("ss"), lower.count > 3 {
-      forms.insert(String(lower.dropLast()))
-      if lower.hasSuffix("es") { forms.insert(String(lower.dropLast(2))) }
-      if lower.hasSuffix("ies") { forms.insert(lower.dropLast(3) + "y") }
-      if lower.hasSuffix("ves") {
-        forms.insert(lower.dropLast(3) + "f")
-        forms.insert(lower.dropLast(3) + "fe")
-      }
-    }
-    self.forms = forms
-  }
-
-  /// Whether two words are the same but for case and number.
-  func matches(_ other: FoldedWord) -> Bool { !forms.isDisjoint(with: other.forms) }
-
-  private static let irregular = [
-    "men": "man", "women": "woman", "children": "child", "people": "person", "mice": "mouse",
-    "geese": "goose", "feet": "foot", "teeth": "tooth", "oxen": "ox", "dice": "die",
-    "firemen": "fireman", "policemen": "policeman", "fungi": "fungus", "cacti": "cactus",
-  ]
 }

@@ -4,6 +4,10 @@ public enum TextFlag: String, Sendable, CaseIterable {
   case noEdit = "no_edit"
   /// The text now names another class of the set.
   case labelChanging = "label_changing"
+  /// `maxQueries` ended the search; the text is the best until then.
+  case maxQueries = "max_queries"
+  /// `maxSeconds` ended the search; the text is the best until then.
+  case maxSeconds = "max_seconds"
 }
 
 /// What became of one prompt.
@@ -16,6 +20,8 @@ public struct TextAttackResult: Sendable {
   public var edits: [TextEdit]
   /// Levenshtein distance of the adversarial text from the original, in Unicode scalars.
   public var levenshtein: Int { CharacterEditing.distance(original, adversarial) }
+  /// The cosine of the two sentences by `TextConstraints.sentenceCosine`; nil without one.
+  public var cosine: Double?
   /// The objective of the original.
   public var objectiveBefore: Double
   /// The objective of the adversarial text, of exactly this string.
@@ -41,6 +47,18 @@ public struct TextReport: Sendable {
 
   /// The adversarial texts in order.
   public var texts: [String] { results.map(\.adversarial) }
+  /// The mean Levenshtein distance over the prompts, unchanged ones counting 0; 0 without prompts.
+  public var meanLevenshtein: Double {
+    results.isEmpty
+      ? 0 : Double(results.reduce(0) { $0 + $1.levenshtein }) / Double(results.count)
+  }
+  /// The mean cosine of the sentences before and after; nil where none was measured.
+  public var meanCosine: Double? {
+    let cosines = results.compactMap(\.cosine)
+    return cosines.isEmpty ? nil : cosines.reduce(0, +) / Double(cosines.count)
+  }
+  /// How many prompts' searches a limit ended.
+  public func stopped(by flag: TextFlag) -> Int { results.count { $0.flags.contains(flag) } }
   /// Texts encoded, and answers that needed no encoding, over all prompts.
   public var queries: TextQueries { results.reduce(TextQueries()) { $0 + $1.queries } }
   /// The share of edits that are synonyms; 0 when there are no edits.

@@ -8,7 +8,7 @@ extension TextRun {
     let states = try subjects[index].allStates(limit: limit)
     var best: Scored?
     var first = 0
-    while first < states.count {
+    while first < states.count, !scoring.isSpent(index) {
       try Interrupts.poll()
       let part = Array(states[first..<min(first + 4096, states.count)])
       let values = try evaluate([(index, part)])[0]
@@ -24,7 +24,7 @@ extension TextRun {
     let subject = subjects[index]
     var best = path.last
     var level: [TextState] = [[:]]
-    for depth in 0..<subject.depth {
+    for depth in 0..<subject.depth where !scoring.isSpent(index) {
       var expanded: [TextState] = []
       var seen: Set<TextState> = []
       for state in level {
@@ -54,7 +54,7 @@ extension TextRun {
     _ index: Int, population: Int, generations: Int, start: Scored?, sample: UInt64
   ) throws -> Scored? {
     let subject = subjects[index]
-    guard subject.depth > 0 else { return start }
+    guard subject.depth > 0, !scoring.isSpent(index) else { return start }
     var members: [TextState] = []
     if let start { members.append(start.state) }
     var stream = attack.random.stream(.textAttack, sample: sample)
@@ -66,7 +66,7 @@ extension TextRun {
       try Interrupts.poll()
       let values = try evaluate([(index, members)])[0]
       best = Self.best(members, values, above: best?.value ?? outcomes[index].value) ?? best
-      if generation == generations { break }
+      if generation == generations || scoring.isSpent(index) { break }
       let weights = Self.softmaxOfStandardised(values)
       var stream = attack.random.stream(.textAttack, sample: sample, step: generation + 1)
       var children: [TextState] = []

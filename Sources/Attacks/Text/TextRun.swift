@@ -36,7 +36,7 @@ struct TextRun {
     if case .exhaustive(let limit) = attack.search {
       for index in subjects.indices {
         settle(index, try exhaustive(index, limit: limit))
-        report(index + 1)
+        finish(index)
       }
       return try restoreValues()
     }
@@ -53,7 +53,7 @@ struct TextRun {
             index, population: population, generations: generations, start: greedyBest,
             sample: sampleIDs[index]))
       }
-      report(index + 1)
+      finish(index)
     }
     try restoreValues()
   }
@@ -61,7 +61,8 @@ struct TextRun {
   /// Where candidates were scored by other texts: the objective of the texts themselves.
   private mutating func restoreValues() throws {
     guard attack.scoredText != nil else { return }
-    let values = try scoring.values(outcomes.enumerated().map { ($0, [$1.text]) })
+    let values = try scoring.values(
+      outcomes.enumerated().map { ($0, [$1.text]) }, isLimited: false)
     for (index, values) in values.enumerated() { outcomes[index].value = values[0] }
   }
 
@@ -74,12 +75,14 @@ struct TextRun {
     let outcome = outcomes[index]
     var flags: Set<TextFlag> = []
     if outcome.edits.isEmpty { flags.insert(.noEdit) }
-    if subject.checker.namesAnotherClass(outcome.text, classWords: subject.classWords) {
+    if let limit = scoring.prompts[index].limit { flags.insert(limit) }
+    if try subject.checker.namesAnotherClass(outcome.text, classWords: subject.classWords) {
       flags.insert(.labelChanging)
     }
     let isSynonym = attack.isSynonym
     return TextAttackResult(
       original: subject.words.text, adversarial: outcome.text, edits: outcome.edits,
+      cosine: try attack.constraints.sentenceCosine?(subject.words.text, outcome.text),
       objectiveBefore: try scoring.cleanValue(index), objectiveAfter: outcome.value,
       importance: outcome.importance, queries: scoring.prompts[index].queries, flags: flags,
       dropped: subject.dropped, candidates: subject.candidateCount,
@@ -88,9 +91,10 @@ struct TextRun {
       }.count)
   }
 
-  func report(_ completed: Int) {
-    attack.progress?(
-      ProgressEvent(name: "text attack", completed: completed, total: max(subjects.count, 1)))
+  /// A prompt is done.
+  func finish(_ index: Int) {
+    scoring.budget.finish(index)
+    scoring.budget.report()
   }
 
   // MARK: - Greedy
@@ -104,6 +108,7 @@ struct TextRun {
     while true {
       let active = subjects.indices.filter {
         next[$0] < orders[$0].count && paths[$0].count < subjects[$0].depth
+          && !scoring.isSpent($0)
       }
       if active.isEmpty { return paths }
       var offers: [[TextState]] = []
@@ -149,7 +154,7 @@ struct TextRun {
     for (request, values) in zip(requests, values) {
       let subject = subjects[request.prompt]
       let rated = zip(subject.editable, values).map { (word: $0, value: $1) }
-      outcomes[request.prompt].importance = rated
+      outcomes[request.prompt].importance = rated.filter { $0.value > -.infinity }
       orders[request.prompt] =
         rated.filter { subject.lists[$0.word] != nil }
         .sorted { ($1.value, $0.word) < ($0.value, $1.word) }.map(\.word)

@@ -31,10 +31,16 @@ final class TextScoring {
     var values: [TextKey: Double] = [:]
     var importances: [TextKey: Double] = [:]
     var queries = TextQueries()
+    /// Different texts that were asked for, whoever had them encoded: what `maxQueries` bounds.
+    var asked = 1
+    /// The limit that ended the search, once it did.
+    var limit: TextFlag?
   }
 
   private let encoder: TextEncoder
   private let batch: Int
+  private let limit: Int?
+  let budget: TextBudget
   private(set) var prompts: [Prompt] = []
   private var width: Int?
 
@@ -43,12 +49,18 @@ final class TextScoring {
   /// - Parameter ranking: what importance is measured by; nil: the objective.
   init(
     encoder: @escaping TextEncoder, batch: Int, objective: TextObjective,
-    ranking: TextObjective? = nil, checkers: [ConstraintChecker], imageIndices: [Int]
+    ranking: TextObjective? = nil, checkers: [ConstraintChecker], imageIndices: [Int],
+    budget: TextBudget, maxQueries: Int? = nil
   ) throws {
     self.encoder = encoder
     self.batch = batch
+    self.budget = budget
+    limit = maxQueries
     let texts = checkers.map(\.original.text)
-    let (rows, fresh) = try encode(texts, keys: zip(checkers, texts).map { try $0.key(of: $1) })
+    // The clean texts are always encoded, whatever the limits.
+    let (found, fresh) = try encode(
+      texts, keys: zip(checkers, texts).map { try $0.key(of: $1) }, isLimited: false)
+    let rows = found.compactMap { $0 }
     func evaluators(_ objective: TextObjective) throws -> [ObjectiveEvaluator] {
       var references = rows
       if case .l2(let reference?) = objective {
@@ -79,18 +91,33 @@ final class TextScoring {
     return prompts[prompt].values[try checker.key(of: checker.original.text)] ?? 0
   }
 
+  /// Whether a limit has ended a prompt's search.
+  func isSpent(_ prompt: Int) -> Bool { prompts[prompt].limit != nil }
+
+  /// The time was over before a prompt's candidates were known.
+  func stopForTime(_ prompt: Int) { prompts[prompt].limit = prompts[prompt].limit ?? .maxSeconds }
+
   /// Objectives of texts for several prompts at once; equal texts are encoded once.
-  func values(_ requests: [(prompt: Int, texts: [String])]) throws -> [[Double]] {
-    try answers(requests) { $0.values[$1] }
+  ///
+  /// Beyond a limit the answer is -∞, which nothing chooses.
+  ///
+  /// - Parameter isLimited: false for the texts that are reported.
+  func values(
+    _ requests: [(prompt: Int, texts: [String])], isLimited: Bool = true
+  ) throws -> [[Double]] {
+    try answers(requests, isLimited: isLimited) { $0.values[$1] }
   }
 
   /// The same by what importance is measured by; a text is encoded once for both.
   func importances(_ requests: [(prompt: Int, texts: [String])]) throws -> [[Double]] {
-    try answers(requests) { $0.ranking == nil ? $0.values[$1] : $0.importances[$1] }
+    try answers(requests, isLimited: true) {
+      $0.ranking == nil ? $0.values[$1] : $0.importances[$1]
+    }
   }
 
   private func answers(
-    _ requests: [(prompt: Int, texts: [String])], _ value: (Prompt, TextKey) -> Double?
+    _ requests: [(prompt: Int, texts: [String])], isLimited: Bool,
+    _ value: (Prompt, TextKey) -> Double?
   ) throws -> [[Double]] {
     var texts: [String] = []
     var keys: [TextKey] = []
@@ -106,21 +133,31 @@ final class TextScoring {
           || !pending.insert(PromptKey(prompt: prompt, key: key)).inserted
         {
           prompts[prompt].queries.cached += 1
+          budget.count(prompt)
           continue
         }
+        if isLimited {
+          if let limit, prompts[prompt].asked >= limit, prompts[prompt].limit == nil {
+            prompts[prompt].limit = .maxQueries
+          }
+          if prompts[prompt].limit != nil {
+            pending.remove(PromptKey(prompt: prompt, key: key))
+            continue
+          }
+        }
+        prompts[prompt].asked += 1
         texts.append(text)
         keys.append(key)
         owners.append(prompt)
       }
       requested.append(own)
     }
-    try evaluate(texts, keys: keys, owners: owners)
+    try evaluate(texts, keys: keys, owners: owners, isLimited: isLimited)
     return try zip(requests, requested).map { request, keys in
       try keys.map { key in
-        guard let value = value(prompts[request.prompt], key) else {
-          throw KilpiError("", "a text was not evaluated")
-        }
-        return value
+        if let value = value(prompts[request.prompt], key) { return value }
+        guard isSpent(request.prompt) else { throw KilpiError("", "a text was not evaluated") }
+        return -.infinity
       }
     }
   }
@@ -130,14 +167,24 @@ final class TextScoring {
     var key: TextKey
   }
 
-  private func evaluate(_ texts: [String], keys: [TextKey], owners: [Int]) throws {
-    let (rows, fresh) = try encode(texts, keys: keys)
+  private func evaluate(
+    _ texts: [String], keys: [TextKey], owners: [Int], isLimited: Bool
+  ) throws {
+    let (found, fresh) = try encode(texts, keys: keys, owners: owners, isLimited: isLimited)
     var first = 0
     while first < texts.count {
       let owner = owners[first]
       var end = first
-      while end < texts.count, owners[end] == owner { end += 1 }
-      let part = Array(rows[first..<end])
+      var part: [[Float]] = []
+      while end < texts.count, owners[end] == owner, let row = found[end] {
+        part.append(row)
+        end += 1
+      }
+      if end == first {
+        stopForTime(owner)
+        first += 1
+        continue
+      }
       let values = try prompts[owner].evaluator.values(part)
       if let ranks = try prompts[owner].ranking?.values(part) {
         for (index, rank) in zip(first..<end, ranks) {
@@ -157,18 +204,24 @@ final class TextScoring {
   }
 
   /// The features of each text, and whether it was encoded for this row (or for an equal one).
+  ///
+  /// No row where the time was over before.
   private func encode(
-    _ texts: [String], keys: [TextKey]
-  ) throws -> (rows: [[Float]], fresh: [Bool]) {
+    _ texts: [String], keys: [TextKey], owners: [Int] = [], isLimited: Bool
+  ) throws -> (rows: [[Float]?], fresh: [Bool]) {
     var place: [TextKey: Int] = [:]
     var unique: [String] = []
+    var askers: [Int] = []
     var fresh: [Bool] = []
-    for (text, key) in zip(texts, keys) {
+    for (index, (text, key)) in zip(texts, keys).enumerated() {
       let isNew = place[key] == nil
       fresh.append(isNew)
       if isNew {
         place[key] = unique.count
         unique.append(text)
+        if !owners.isEmpty { askers.append(owners[index]) }
+      } else if !owners.isEmpty {
+        budget.count(owners[index])
       }
     }
     var encoded: [[Float]] = []
@@ -176,11 +229,20 @@ final class TextScoring {
     var first = 0
     while first < unique.count {
       try Interrupts.poll()
+      if isLimited, budget.isOver { break }
       let part = Array(unique[first..<min(first + batch, unique.count)])
       encoded += try Self.rows(of: Tensor.withoutGradients { try encoder(part) }, count: part.count)
+      if !owners.isEmpty {
+        for asker in askers[first..<(first + part.count)] { budget.count(asker) }
+        budget.report()
+      }
       first += part.count
     }
-    return (keys.compactMap { place[$0].map { encoded[$0] } }, fresh)
+    let rows = keys.map { key -> [Float]? in
+      guard let index = place[key], index < encoded.count else { return nil }
+      return encoded[index]
+    }
+    return (rows, fresh)
   }
 
   private static func rows(of features: Tensor, count: Int) throws -> [[Float]] {

@@ -40,8 +40,9 @@ struct TextSubject {
     }
     let inScope = scope == .classWords ? inClass : Array(words.words.indices)
     editable = inScope.filter { index in
-      let core = words.words[index].core
-      return !core.isEmpty && !attack.stopWords.contains(core)
+      let word = words.words[index]
+      return !word.core.isEmpty && !word.isEnding && !attack.stopWords.contains(word.core)
+        && !attack.stopWords.contains(word.contraction)
     }
   }
 
@@ -54,19 +55,73 @@ struct TextSubject {
   /// The most words that may change together.
   var depth: Int { min(checker.constraints.words ?? Int.max, attackable.count) }
 
+  /// About how many evaluations the search needs, for progress: few where the first words serve.
+  func expectedEvaluations(_ attack: TextAttack) -> Int {
+    func sum(_ parts: Int...) -> Int { parts.reduce(1) { min($0 + min($1, 1 << 30), 1 << 40) } }
+    if editable.isEmpty || attack.constraints.words == 0 { return 1 }
+    if let characters = attack.characters {
+      let length = words.text.unicodeScalars.count
+      let round: Int
+      switch characters.form {
+      case .test(let sites):
+        let open = editable.reduce(0) { $0 + words.words[$1].core.unicodeScalars.count }
+        let all = CharacterEditing.siteCount(characters.wholeString ? length : open)
+        round = all + min(sites, all) * 96
+      case .training(let draws): round = 2 * draws
+      }
+      return sum(round * min(attack.constraints.edits, 100))
+    }
+    // Before the lists are there, as if every source gave `k` candidates for every word.
+    let isListed = !lists.isEmpty
+    let listing = attack.sources.contains { $0.prepare != nil } ? 1 + editable.count : 0
+    let count = isListed ? candidateCount : attack.k * attack.sources.count * editable.count
+    let places = isListed ? attackable.count : editable.count
+    let depth = min(checker.constraints.words ?? Int.max, places)
+    let greedy =
+      (attack.importance == .none ? 0 : editable.count) + count / max(places, 1) * depth
+    switch attack.search {
+    case .greedy: return sum(listing, greedy)
+    case .beam(let width):
+      let later = min(width, 1 << 20) * count
+      return sum(listing, greedy, count, later * max(0, min(depth, 64) - 1))
+    case .genetic(let population, let generations):
+      return sum(listing, greedy, min(population, 1 << 20) * (min(generations, 1 << 9) + 1))
+    case .exhaustive: return sum(listing, stateCount() ?? 1 << 30)
+    }
+  }
+
+  /// The number of changed words: as many as are edited, unless an edit of letters reaches into what
+  /// its word is glued to.
+  private func changed(_ text: String, _ edited: Int, cost: Int) -> Int {
+    if cost == 0 || !words.isGlued || checker.constraints.isLenient { return edited }
+    let new = TextWords(text, splitting: words.splitting)
+    return max(edited, WordAlignment(words.pieces, new.pieces, matchesCase: true).count)
+  }
+
   /// The text with a state's edits.
   func text(_ state: TextState) -> String {
+    words.replacing(cores(state))
+  }
+
+  private func cores(_ state: TextState) -> [Int: String] {
     var cores: [Int: String] = [:]
     for (word, choice) in state { cores[word] = lists[word]?[choice].word }
-    return words.replacing(cores)
+    return cores
   }
 
   /// Whether a state of several edits satisfies the constraints; single ones were asked before.
   func accepts(_ state: TextState) throws -> Bool {
     if state.count < 2 { return true }
     let cost = state.reduce(0) { $0 + (lists[$1.key]?[$1.value].cost ?? 0) }
+    if cost == 0, words.isGlued, !checker.constraints.isLenient,
+      !checker.keepsOtherWords(cores(state))
+    {
+      return false
+    }
+    let text = text(state)
     return try checker.objection(
-      to: text(state), changed: state.count, cost: cost, looksForNewWords: false) == nil
+      to: text, changed: changed(text, state.count, cost: cost), cost: cost,
+      looksForNewWords: false) == nil
   }
 
   /// All states of at least one edit within the budget, few edits first, then by word and rank.
@@ -146,7 +201,8 @@ struct TextSubject {
         let text = words.replacing([word: candidate.word])
         let objection =
           try checker.objection(to: plain, for: word)
-          ?? checker.objection(to: text, changed: 1, cost: candidate.cost)
+          ?? checker.objection(
+            to: text, changed: changed(text, 1, cost: candidate.cost), cost: candidate.cost)
         if let objection {
           dropped[objection, default: 0] += 1
         } else {

@@ -1,8 +1,7 @@
-/// A text cut into words, of which each keeps the bytes around its core.
+/// A text cut into the words that a model's tokenizer sees, of which each keeps the bytes around its
+/// core.
 ///
-/// Words are what whitespace separates; leading and trailing punctuation is set apart as prefix and
-/// suffix, and only the core in between is ever edited. `text` is put together from the parts
-/// without losing a byte.
+/// Only cores are ever edited; `text` is put together from the parts without losing a byte.
 public struct TextWords: Sendable, Equatable {
   /// One word.
   public struct Word: Sendable, Equatable {
@@ -14,11 +13,26 @@ public struct TextWords: Sendable, Equatable {
     public var suffix: String
     /// Where the core lies in the text, in UTF-8 bytes.
     public var coreRange: Range<Int>
+    /// Whether the word is the end of a contraction, such as `'s`, which is never edited.
+    public var isEnding = false
+    /// The core with its ending (`don't` for `don` and for `'t`), by which stop words are known.
+    public var contraction = ""
   }
 
   /// What separates words.
   public enum Splitting: Sendable {
-    /// Whitespace; punctuation is set apart.
+    /// As CLIP's byte pairs: `'s 't 're 've 'm 'll 'd`, runs of letters, single digits; whatever
+    /// stands between is kept with the word before it.
+    ///
+    /// Two deviations, where the pattern cuts what a reader would not: an apostrophe behind no letter
+    /// is a quotation mark (`'dog'` is one word), and marks stay with their letters.
+    case bytePairs
+    /// As BERT's WordPiece: every punctuation mark separates, letters and digits stay together;
+    /// endings as above.
+    case wordPieces
+    /// As SigLIP's SentencePiece, which drops punctuation: whitespace; an ending is the word's suffix.
+    case sentencePieces
+    /// Whitespace; punctuation at the ends is set apart.
     case whitespace
     /// Single spaces; punctuation stays in the core, as in released code.
     case singleSpaces
@@ -30,40 +44,38 @@ public struct TextWords: Sendable, Equatable {
   public let splitting: Splitting
   /// The words in order.
   public let words: [Word]
-  /// The whitespace before each word, and after the last one.
+  /// What stands before each word, and after the last one: whitespace, or nothing between words that
+  /// are glued together.
   let gaps: [String]
 
   /// Cuts `text`.
-  public init(_ text: String, splitting: Splitting = .whitespace) {
+  public init(_ text: String, splitting: Splitting = .bytePairs) {
     self.text = text
     self.splitting = splitting
     if splitting == .singleSpaces {
       (words, gaps) = Self.spaceWords(text)
       return
     }
+    let cutter = WordCutter(text, splitting)
     var words: [Word] = []
     var gaps: [String] = []
-    var gap = String.UnicodeScalarView()
-    var piece: [Unicode.Scalar] = []
-    var offset = 0
-    for scalar in text.unicodeScalars {
-      if scalar.properties.isWhitespace {
-        if !piece.isEmpty {
-          words.append(Self.word(piece, end: offset))
-          piece = []
-        }
-        gap.append(scalar)
-      } else {
-        if piece.isEmpty {
-          gaps.append(String(gap))
-          gap = String.UnicodeScalarView()
-        }
-        piece.append(scalar)
+    var gapStart = 0
+    var index = 0
+    while index < cutter.scalars.count {
+      if cutter.isSpace(index) {
+        index += 1
+        continue
       }
-      offset += UTF8.width(scalar)
+      var end = index
+      while end < cutter.scalars.count, !cutter.isSpace(end) { end += 1 }
+      let own = cutter.words(index..<end)
+      gaps.append(cutter.string(gapStart..<index))
+      gaps += own.dropFirst().map { _ in "" }
+      words += own
+      index = end
+      gapStart = end
     }
-    if !piece.isEmpty { words.append(Self.word(piece, end: offset)) }
-    gaps.append(String(gap))
+    gaps.append(cutter.string(gapStart..<cutter.scalars.count))
     self.words = words
     self.gaps = gaps
   }
@@ -72,8 +84,10 @@ public struct TextWords: Sendable, Equatable {
   public var count: Int { words.count }
   /// The cores in order.
   public var cores: [String] { words.map(\.core) }
-  /// The words in order with the punctuation around them: all that whitespace separates.
+  /// The words in order with the punctuation around them.
   public var pieces: [String] { words.map { $0.prefix + $0.core + $0.suffix } }
+  /// Whether some words stand together without whitespace.
+  var isGlued: Bool { gaps.dropFirst().dropLast().contains("") }
 
   /// The text with other cores at some words; all else keeps its bytes.
   public func replacing(_ cores: [Int: String]) -> String {
@@ -89,13 +103,28 @@ public struct TextWords: Sendable, Equatable {
   public func deleting(_ index: Int) -> String {
     var result = ""
     for (position, word) in words.enumerated() {
-      let bare = position == index && word.prefix.isEmpty && word.suffix.isEmpty
-      if bare { continue }
-      let skipsGap = position == index + 1 && index == 0 && isBare(index)
-      result += skipsGap ? gaps[0] : gaps[position]
+      if position == index, isBare(index) { continue }
+      // Of the gaps beside a word that is gone the latter stays, unless it is none.
+      let follows = position == index + 1 && isBare(index)
+      result += follows && (index == 0 || gaps[position].isEmpty) ? gaps[index] : gaps[position]
       result += word.prefix + (position == index ? "" : word.core) + word.suffix
     }
     return result + gaps[words.count]
+  }
+
+  /// Some words with all that they are written with, as they stand in the text.
+  func text(of range: Range<Int>) -> String {
+    range.map { index in
+      let word = words[index]
+      return (index == range.lowerBound ? "" : gaps[index]) + word.prefix + word.core + word.suffix
+    }.joined()
+  }
+
+  /// Some cores and what is between them, as they stand in the text.
+  func core(of range: Range<Int>) -> String {
+    guard let first = range.first, let last = range.last else { return "" }
+    let bytes = words[first].coreRange.lowerBound..<words[last].coreRange.upperBound
+    return String(decoding: Array(text.utf8)[bytes], as: UTF8.self)
   }
 
   /// Whether a scalar is stripped from a word's ends.
@@ -128,22 +157,5 @@ public struct TextWords: Sendable, Equatable {
 
   private func isBare(_ index: Int) -> Bool {
     words[index].prefix.isEmpty && words[index].suffix.isEmpty
-  }
-
-  private static func word(_ piece: [Unicode.Scalar], end: Int) -> Word {
-    let first = piece.firstIndex { !isPunctuation($0) } ?? piece.count
-    let last = piece.lastIndex { !isPunctuation($0) } ?? first - 1
-    let suffix = string(piece[(last + 1)...])
-    let core = string(piece[first..<(last + 1)])
-    let coreEnd = end - suffix.utf8.count
-    return Word(
-      prefix: string(piece[..<first]), core: core, suffix: suffix,
-      coreRange: (coreEnd - core.utf8.count)..<coreEnd)
-  }
-
-  private static func string(_ scalars: ArraySlice<Unicode.Scalar>) -> String {
-    var view = String.UnicodeScalarView()
-    view.append(contentsOf: scalars)
-    return String(view)
   }
 }

@@ -38,6 +38,7 @@ final class RetrievalRun {
     self.evaluation = evaluation
     self.model = try model.frozen()
     self.data = data
+    try model.checkCaptions(of: data)
     encoder = try DualEncoder(self.model)
     weights = try WeightsHash.of(self.model)
     width = model.configuration.embedding
@@ -88,6 +89,7 @@ final class RetrievalRun {
         "height": .integer(Int64(resolution.height)),
         "resize_in_graph": "bicubic, a = -0.75, half-pixel centres, no antialiasing",
       ]),
+      "truncate": .bool(model.truncatesTexts),
       "ties": "pessimistic, own items last",
       "seed": evaluation.seed.map { .integer(Int64(bitPattern: $0)) } ?? .null,
     ])

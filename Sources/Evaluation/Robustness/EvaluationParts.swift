@@ -120,6 +120,17 @@ final class EvaluationMeter {
         note: "\(label) \(finished[label] ?? 0) of \(samples)"))
   }
 
+  /// The progress of a text attack under a name of its own: what it costs is not known beforehand, so
+  /// it is no part of the whole.
+  static func own(_ label: String, _ progress: ProgressHandler?) -> ProgressHandler? {
+    guard let progress else { return nil }
+    return { event in
+      progress(
+        ProgressEvent(
+          name: label, completed: event.completed, total: event.total, note: event.note))
+    }
+  }
+
   /// Passes on an attack's own steps as part of the whole.
   func handler(_ label: String, _ progress: ProgressHandler?) -> ProgressHandler? {
     guard let progress else { return nil }

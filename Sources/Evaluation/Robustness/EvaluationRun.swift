@@ -134,7 +134,7 @@ final class EvaluationRun {
   ) throws -> TextAttackRecord {
     let begin = ContinuousClock.now
     let report = try named("text/" + attack.name) {
-      try attack.perturb(zeroShot, meter.handler("text/" + attack.name, evaluation.progress))
+      try attack.perturb(zeroShot, EvaluationMeter.own("text/" + attack.name, evaluation.progress))
     }
     let prompts = zeroShot.prompts
     guard report.texts.count == prompts.count else {

@@ -107,7 +107,7 @@ enum AttackLibrary {
     }
   }
 
-  private static func criterion(
+  static func criterion(
     _ labels: [Int], _ options: Options, classes: Int?
   ) throws -> Criterion {
     guard options.has("targeted") else { return .misclassified(labels) }

@@ -42,7 +42,7 @@ enum AttackRecords {
 
   static func record(_ report: TextReport) -> LuaRecord {
     let results = report.results.map { result -> LuaRecord in
-      [
+      var record: LuaRecord = [
         "original": result.original, "adversarial": result.adversarial,
         "objective_before": result.objectiveBefore, "objective_after": result.objectiveAfter,
         "candidates": result.candidates, "levenshtein": result.levenshtein,
@@ -55,8 +55,11 @@ enum AttackRecords {
             ]
           }),
       ]
+      if let cosine = result.cosine { record["cosine"] = cosine }
+      record["queries"] = result.queries.encoded
+      return record
     }
-    return [
+    var record: LuaRecord = [
       "results": LuaList(results),
       "queries": ["encoded": report.queries.encoded, "cached": report.queries.cached] as LuaRecord,
       "changed_share": report.changedShare, "synonym_share": report.synonymShare,
@@ -69,6 +72,14 @@ enum AttackRecords {
         report.droppedShares.map { ($0.key.rawValue, $0.value as any LuaConvertible) }.sorted {
           $0.0 < $1.0
         }.map { (key: $0.0, value: $0.1) }),
+      "levenshtein": report.meanLevenshtein,
     ]
+    if let cosine = report.meanCosine { record["cosine"] = cosine }
+    let stopped = [TextFlag.maxQueries, .maxSeconds].map { ($0, report.stopped(by: $0)) }
+    if stopped.contains(where: { $0.1 > 0 }) {
+      record["stopped"] = LuaRecord(
+        stopped.map { (key: $0.0.rawValue, value: $0.1 as any LuaConvertible) })
+    }
+    return record
   }
 }

@@ -32,6 +32,10 @@ enum MultimodalOptions {
       "methods", "worst: what is chosen from for each sample; all methods that fit when not given"),
   ]
 
+  /// The image attack of a call, which may be targeted.
+  static let imageCall: [OptionSpec] =
+    ImageAttackOptions.table + ImageAttackOptions.call.filter { $0.name == "targeted" }
+
   /// Attack tables of an evaluation.
   static let table: [OptionSpec] =
     [
@@ -115,15 +119,16 @@ extension AttackLibrary {
         images have their own as one list an image. Captions in place of labels (a string or a list for \
         each image, prompts nil) take independent, co-attack, sga and the worst of them (for each image the \
         pair that is least alike), and come back in lists. The report \
-        has success, image_success, text_success, clean_correct and loss per sample, and the reports of \
+        has success (the label is not the top class; of a targeted image attack target_hit beside it), image_success, text_success, clean_correct and loss per sample, and the reports of \
         both parts under image and text.
         """,
       options: [
         .choice(
           "method", MultimodalMethod.allCases.map(\.rawValue), default: "independent",
           "how the two attacks are put together"),
-        .table("image", ImageAttackOptions.table, "the image attack"),
+        .table("image", MultimodalOptions.imageCall, "the image attack"),
         .table("text", TextAttackOptions.table, "the text attack"),
+        ClipLibrary.truncate,
       ] + MultimodalOptions.own,
       example: """
         local model, x = clip.create("tiny"), tensor.rand{2, 3, 16, 16}
@@ -133,10 +138,10 @@ extension AttackLibrary {
         """
     ) { call in
       let options = try call.options(5)
-      let model = try call.handle(1, as: ClipModel.self).frozen()
+      let model = try call.handle(1, as: ClipModel.self).truncating(options).frozen()
       let (images, isSingle) = try call.images(2, tolerance: 0)
       let method = MultimodalMethod(rawValue: try options.string("method")) ?? .independent
-      let specification = try MultimodalOptions.specification(
+      var specification = try MultimodalOptions.specification(
         method, image: MultimodalOptions.image(options.options("image"), call, method),
         text: TextAttackOptions.specification(options.options("text"), call, model: model),
         options)
@@ -145,6 +150,10 @@ extension AttackLibrary {
           throw KilpiError(
             "", "captions and prompts are both given",
             advice: "labels go with prompts, captions stand alone: pass nil")
+        }
+        guard try !options.options("image").has("targeted") else {
+          throw KilpiError(
+            "", "targeted goes with labels and prompts", advice: "captions have no classes")
         }
         guard captions.count == images.shape[0] else {
           throw KilpiError(
@@ -156,6 +165,12 @@ extension AttackLibrary {
       let labels = try call.labels(3, classes: classifier.classNames.count)
       guard labels.count == images.shape[0] else {
         throw KilpiError("", "there are \(labels.count) labels for \(images.shape[0]) images")
+      }
+      let image = try options.options("image")
+      if image.has("targeted") {
+        specification.targets = try criterion(
+          labels, image, classes: classifier.classNames.count
+        ).targets
       }
       let session = try MultimodalSession(
         specification, classifier: classifier, progress: call.progress)
@@ -178,6 +193,10 @@ extension AttackLibrary {
       "loss": report.loss, "margin": report.margin, "clean_accuracy": report.cleanAccuracy,
       "robust_accuracy": report.robustAccuracy, "image": AttackRecords.record(report.image),
     ]
+    if let targets = report.targets {
+      record["targets"] = targets.map { $0 + 1 }
+      record["target_hit"] = report.targetHit
+    }
     if let text = session.textReport { record["text"] = AttackRecords.record(text) }
     if !report.rounds.isEmpty { record["rounds"] = report.rounds }
     if !report.members.isEmpty {

@@ -44,6 +44,10 @@ enum TextAttackOptions {
       .strings(
         "stop_words",
         "words left alone, Kilpi's own list when not given; coattack compares them with case"),
+      .choice(
+        "senses", WordNet.SenseChoice.allCases.map(\.rawValue), default: "frequent",
+        "synonyms: of the senses that make up a tenth of a word's uses (of a phrase that WordNet knows, of its own sense), or of all"
+      ),
     ] + MaskedModelOptions.table + [
       .integer("words", default: 1, range: 0...100, "words that may change"),
       .integer("edits", default: 1, range: 0...100, "character edits of the method char"),
@@ -68,7 +72,19 @@ enum TextAttackOptions {
       .number(
         "min_sentence_cos", range: -1...1,
         "least cosine of the sentences before and after, by `encoder`; no limit when not given"),
-      .handle("encoder", type: "mlm", "what text.load_mlm gave, for min_sentence_cos"),
+      .any(
+        "encoder", type: "mlm|clip model|function",
+        "tells how alike sentences are, for reports and min_sentence_cos: what text.load_mlm gave, a clip model, or a function texts -> "
+          + "features [N, D]"
+      ),
+      .integer(
+        "max_queries", range: 1...1_000_000_000,
+        "most texts encoded for each prompt, the clean one among them (TextAttack's query_budget); no limit when not given"
+      ),
+      .number(
+        "max_seconds", range: 0...1e9,
+        "longest time of the attack, looked at between batches of texts; the best until then is the result; no limit when not given"
+      ),
       .strings(
         "kinds",
         "char: only edits of these kinds, one a word: swap (two edits), delete, insert, keyboard, homoglyph"
@@ -101,16 +117,41 @@ enum TextAttackOptions {
     chosen.kinds = try names(options, "kinds") ?? []
     chosen.sites = try options.integer("sites")
     chosen.draws = try options.integerIfGiven("draws")
+    chosen.senses = WordNet.SenseChoice(rawValue: try options.string("senses")) ?? .frequent
     chosen.masked = try MaskedModelOptions.read(options)
     chosen.stopWords = try options.stringsIfGiven("stop_words")
+    chosen.maxQueries = try options.integerIfGiven("max_queries")
+    chosen.maxSeconds = try options.numberIfGiven("max_seconds")
+    if let seconds = chosen.maxSeconds, seconds <= 0 {
+      throw options.problem("max_seconds", "is 0", advice: "it must be above 0")
+    }
     chosen.seed = try call.randomSource(options).seed
     let mlm = try options.handleIfGiven("mlm", as: MaskedLanguageModel.self)
     var specification = try TextAttackFactory.make(
       chosen, model: model, mlm: mlm,
-      encoder: options.handleIfGiven("encoder", as: MaskedLanguageModel.self),
+      encoder: sentenceEncoder(options),
       objective: objective)
     if let name = try options.stringIfGiven("name") { specification.name = name }
     return specification
+  }
+
+  /// What tells how alike sentences are.
+  private static func sentenceEncoder(_ options: Options) throws -> SentenceEncoder? {
+    guard options.has("encoder") else { return nil }
+    let value = options.value("encoder")
+    if let function = value.function {
+      return SentenceEncoder(record: "function") {
+        try function.tensor([LuaList($0)], "encoder")
+      }
+    }
+    if let mlm = value.object(as: MaskedLanguageModel.self) { return SentenceEncoder(mlm) }
+    guard let model = value.object(as: ClipModel.self) else {
+      throw options.problem(
+        "encoder", "must be an mlm, a clip model or a function, got \(value.typeName)")
+    }
+    // Constraints compare whole sentences as far as the model sees them.
+    let judge = try model.truncatingTexts(true).frozen().judge()
+    return SentenceEncoder(record: "clip model " + judge.origin) { try judge.encodeText($0) }
   }
 
   /// Sources, search and its sizes; a size goes with its search alone.
@@ -178,6 +219,7 @@ extension AttackLibrary {
         .handle("images", type: "tensor", "images of the objectives img and ce"),
         .any("labels", type: "tensor|integer[]", "labels of the objective ce, from 1"),
         .strings("class_names", "class names, to find class words in plain strings"),
+        ClipLibrary.truncate,
       ],
       example: """
         local model = clip.create("tiny")
@@ -186,7 +228,7 @@ extension AttackLibrary {
         """
     ) { call in
       let options = try call.options(3)
-      let model = try call.handle(1, as: ClipModel.self).frozen().judge()
+      let model = try call.handle(1, as: ClipModel.self).truncating(options).frozen().judge()
       let classifier = try call.handleIfPresent(2, as: ZeroShotClassifier.self)
       let objective = try objectiveName(options)
       if objective == "ce" { return try perImage(call, options, model, classifier) }
@@ -196,11 +238,18 @@ extension AttackLibrary {
       specification.attack.progress = call.progress
       let prompts: [TextPrompt]
       if let classifier {
-        prompts = try TextAttackSpecification.prompts(of: classifier)
+        prompts = try specification.prompts(of: classifier)
+        specification.attack.constraints.classPrompts = classifier.promptsByClass
       } else {
         let texts = try call.strings(2)
+        // Each string is taken for a class's prompt, but for captions.
+        if specification.attack.scope != .caption {
+          specification.attack.constraints.classPrompts = texts.map { [$0] }
+        }
+        let splitting = specification.attack.nameSplitting
         prompts = texts.map {
-          names.isEmpty ? TextPrompt($0) : TextPrompt($0, findingAnyOf: names)
+          names.isEmpty
+            ? TextPrompt($0) : TextPrompt($0, findingAnyOf: names, splitting: splitting)
         }
         if specification.attack.scope == .classWords, names.isEmpty {
           throw KilpiError(
@@ -274,20 +323,24 @@ extension AttackLibrary {
       throw KilpiError("", "objective = \"ce\" needs a classifier with one template")
     }
     let specification = try TextAttackOptions.specification(options, call, model: model)
-    let candidates = try specification.candidates(of: classifier)
+    let (candidates, cut) = try specification.candidateSets(of: classifier)
     var attack = PerImageTextAttack()
+    attack.maxSeconds = specification.attack.maxSeconds
     attack.scale = try model.logitScale.exp().item()
     let features = try Tensor.withoutGradients { try model.encodeImage(images) }
-    let report = try attack.perturb(
-      images: features, labels: labels, candidates: candidates,
-      encoder: TextAttackSpecification.encoder(model))
+    let encoded = try attack.encoded(
+      candidates, encoder: TextAttackSpecification.encoder(model))
+    let report = try attack.perturb(images: features, labels: labels, candidates: encoded)
     let prompts = labels.indices.map { report.prompts(image: $0, .all) }
-    let record: LuaRecord = [
+    var record: LuaRecord = [
       "clean_accuracy": report.cleanAccuracy, "accuracy_true": report.accuracy(.trueClass),
       "accuracy_wrong": report.accuracy(.wrong), "accuracy_all": report.accuracy(.all),
       "robust": report.robust[.all] ?? [],
       "queries": ["encoded": report.queries.encoded, "cached": report.queries.cached] as LuaRecord,
     ]
+    if cut + encoded.stopped > 0 {
+      record["stopped"] = ["max_queries": cut, "max_seconds": encoded.stopped] as LuaRecord
+    }
     return [prompts, record]
   }
 }

@@ -104,9 +104,15 @@ extension ClipLibrary {
       return [Double(correct) / Double(seen)]
     },
     Method(
-      "with_prompts", "(prompts: string[]) -> classifier",
+      "with_prompts", "(prompts: string[] [, options]) -> classifier",
       doc: "The same classes with other prompts, in the order of `prompts`: adversarial ones, say.",
+      options: [ClipLibrary.truncate],
       example: create + "print(cls:with_prompts({\"a cat\", \"a dog\"}).prompts[1])  --> a cat"
-    ) { classifier, call in [try classifier.withPrompts(call.strings(1))] },
+    ) { classifier, call in
+      let model = try classifier.model.truncating(call.options(2))
+      let other = try classifier.with(model: model).withPrompts(call.strings(1))
+      try other.checkFit()
+      return [other]
+    },
   ]
 }

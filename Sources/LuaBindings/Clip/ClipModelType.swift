@@ -81,7 +81,7 @@ extension ClipLibrary {
         Token ids of the model's own tokenizer, int64 [N, context], as encode_text takes them. Ids \
         count from 0, as in the vocabulary's file.
         """,
-      options: [.boolean("truncate", default: false, "cut long texts, keeping the end token")],
+      options: [truncate],
       example: create + "print(model:tokenize(\"a cat\"):size(2))  --> 77"
     ) { model, call in
       [try model.tokenize(call.strings(1), truncate: call.options(2).boolean("truncate"))]
@@ -113,6 +113,10 @@ extension ClipLibrary {
     },
   ]
 
+  /// Texts longer than the context are an error unless it is given.
+  static let truncate = OptionSpec.boolean(
+    "truncate", default: false, "cut long texts, keeping the end token; else they are an error")
+
   private static let normalize = OptionSpec.boolean(
     "normalize", default: true, "divide each feature by its Euclidean norm")
 
@@ -133,21 +137,23 @@ extension ClipLibrary {
       "encode_text", "(texts: string|string[]|tensor [, options]) -> tensor",
       doc:
         "Features of texts, or of token ids from clip.tokenize, [N, D]. Equal texts are encoded once.",
-      options: [normalize],
+      options: [normalize, truncate],
       example: create + "print(model:encode_text({\"a cat\", \"a dog\"}):size(1))  --> 2"
     ) { model, call in
-      let normalized = try call.options(2).boolean("normalize")
+      let options = try call.options(2)
+      let normalized = try options.boolean("normalize")
       if let ids = try call.handleIfPresent(1, as: Tensor.self) {
         return [try model.encodeText(ids: ids, normalize: normalized)]
       }
-      return [try model.encodeText(call.strings(1), normalize: normalized)]
+      return [try model.truncating(options).encodeText(call.strings(1), normalize: normalized)]
     },
     Method(
-      "logits", "(images: tensor, texts: string[]|tensor) -> tensor",
+      "logits", "(images: tensor, texts: string[]|tensor [, options]) -> tensor",
       doc: """
         logit_scale times the cosine of every image with every text (or given text features), [N, C]; \
         SigLIP adds its bias.
         """,
+      options: [truncate],
       example: create
         + "print(model:logits(tensor.rand{2, 3, 16, 16}, {\"a\", \"b\", \"c\"}):size(2))  --> 3"
     ) { model, call in
@@ -162,7 +168,7 @@ extension ClipLibrary {
         }
         texts = given
       } else {
-        texts = try model.encodeText(call.strings(2))
+        texts = try model.truncating(call.options(3)).encodeText(call.strings(2))
       }
       return [try model.logits(images: model.encodeImage(images), texts: texts)]
     },
@@ -176,7 +182,8 @@ extension ClipLibrary {
       options: [
         .strings(
           "templates", default: [ZeroShotClassifier.defaultTemplate],
-          "prompts with {c} where the class name goes")
+          "prompts with {c} where the class name goes"),
+        truncate,
       ],
       example: create + """
         local cls = model:classifier({"cat", "dog"}, {templates = {"a photo of a {c}"}})
@@ -184,10 +191,18 @@ extension ClipLibrary {
         """
     ) { model, call in
       let options = try call.options(2)
-      return [
-        try ZeroShotClassifier(
-          model, classNames: call.strings(1), templates: options.strings("templates"))
-      ]
+      let classifier = try ZeroShotClassifier(
+        model.truncating(options), classNames: call.strings(1),
+        templates: options.strings("templates"))
+      try classifier.checkFit()
+      return [classifier]
     },
   ]
+}
+
+extension ClipModel {
+  /// The model with long texts cut where the option `truncate` says so; a view that cuts stays one.
+  func truncating(_ options: Options) throws -> ClipModel {
+    try options.boolean("truncate") ? truncatingTexts(true) : self
+  }
 }

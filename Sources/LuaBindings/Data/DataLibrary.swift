@@ -96,15 +96,20 @@ extension Call {
   /// A list of strings, or of lists of strings; nil when the argument is another kind of list.
   func captions(_ index: Int) throws -> [[String]]? {
     guard kind(index) == .table, let first = try table(index).array().first,
-      first.string != nil || first.table != nil
+      first.typeName == "string" || first.table != nil
     else { return nil }
     return try table(index).array().enumerated().map { position, value in
       if let text = value.string { return [text] }
-      let texts = try value.table?.array().map(\.string) ?? [nil]
-      guard !texts.contains(nil) else {
-        throw badArgument(index, "captions expected, got \(value.typeName) at [\(position + 1)]")
+      let texts = try value.table?.array() ?? [value]
+      return try texts.enumerated().map { place, text in
+        if let text = text.string { return text }
+        let inner = value.table == nil ? "" : "[\(place + 1)]"
+        let isBroken = text.typeName == "string"
+        throw badArgument(
+          index,
+          "captions expected, got \(text.typeName) at [\(position + 1)]\(inner)"
+            + (isBroken ? " that is not valid UTF-8" : ""))
       }
-      return texts.compactMap { $0 }
     }
   }
 }

@@ -40,6 +40,7 @@ enum EvalLibrary {
     OptionSpec.handle("data", type: "dataset", "labelled images").mandatory,
     .table("attacks", attacks, "what to measure; an empty table {} means an attack's defaults"),
     .strings("templates", "class prompts with {c}; those of the data set when not given"),
+    ClipLibrary.truncate,
     .choice(
       "perturb_at", ["native", "input"], default: "native",
       "where the perturbation lives: at the images' own size, or at the model's side"),
@@ -202,13 +203,19 @@ enum EvalLibrary {
   private static func classifier(
     _ value: LuaValue, _ data: Dataset, _ options: Options
   ) throws -> ZeroShotClassifier {
-    if let classifier = value.object(as: ZeroShotClassifier.self) { return classifier }
+    if let classifier = value.object(as: ZeroShotClassifier.self) {
+      let model = try classifier.model.truncating(options)
+      return model === classifier.model ? classifier : try classifier.with(model: model)
+    }
     guard let model = value.object(as: ClipModel.self) else {
       throw KilpiError("", "model is a \(value.typeName), a clip model or classifier is needed")
     }
     try RobustnessEvaluation.requireClasses(data)
     let templates = try options.stringsIfGiven("templates") ?? data.templates
-    return try ZeroShotClassifier(model, classNames: data.classNames, templates: templates)
+    let classifier = try ZeroShotClassifier(
+      model.truncating(options), classNames: data.classNames, templates: templates)
+    try classifier.checkFit()
+    return classifier
   }
 
   private static func evaluation(

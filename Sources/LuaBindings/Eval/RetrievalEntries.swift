@@ -75,6 +75,7 @@ enum RetrievalEntries {
       OptionSpec.handle("model", type: "clip model", "what to evaluate").mandatory,
       OptionSpec.handle("data", type: "dataset", "images with captions").mandatory,
       .table("attack", attack, "what to measure; clean recall alone when not given"),
+      ClipLibrary.truncate,
       .integer("batch", default: 64, range: 1...65536, "images at once"),
       .string("name", "the model's name in the table"), .seed,
       .string("out", "folder for the record, report.json, tables and one line an image"),
@@ -88,7 +89,7 @@ enum RetrievalEntries {
       """
   ) { call in
     let options = try call.options(1)
-    let model = try options.handle("model", as: ClipModel.self)
+    let model = try options.handle("model", as: ClipModel.self).truncating(options)
     let data = try options.handle("data", as: Dataset.self)
     var evaluation = RetrievalEvaluation()
     let attacks = try options.options("attack")

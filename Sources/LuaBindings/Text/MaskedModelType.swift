@@ -105,7 +105,7 @@ extension TextLibrary {
         }
         let sentences = try call.strings(1)
         let words = sentences.map {
-          TextWords($0, splitting: masked.mode == .aligned ? .whitespace : .singleSpaces)
+          TextWords($0, splitting: masked.mode == .aligned ? .wordPieces : .singleSpaces)
         }
         let lists = try model.candidates(
           of: zip(sentences, words).map { MaskedRequest($0, words: $1.words.map(\.coreRange)) },

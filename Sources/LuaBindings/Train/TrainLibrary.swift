@@ -1,3 +1,4 @@
+internal import Attacks
 internal import ClipModels
 internal import Datasets
 internal import Diagnostics
@@ -49,6 +50,7 @@ enum TrainLibrary {
       "targets", ContrastiveTargets.allCases.map(\.rawValue),
       "which pairs of a batch match (methods.md 2.2); label_mean, for the MMCoA family label"),
     .strings("templates", "class prompts with {c}; those of the data set when not given"),
+    ClipLibrary.truncate,
     .number(
       "clip_norm", default: 1, range: 0...1e9,
       "largest Euclidean norm of the gradient; 0: not clipped"),
@@ -148,9 +150,12 @@ enum TrainLibrary {
       trainer.configuration.attackRecords.append(.init("image", image.record))
     }
     if method.attacksTexts || usesBoth {
-      let model = try options.handle("model", as: ClipModel.self)
-      let text = try TextAttackOptions.specification(
+      let model = try options.handle("model", as: ClipModel.self).truncating(options)
+      var text = try TextAttackOptions.specification(
         options.options("text_attack"), call, model: model)
+      let data = try options.handle("data", as: Dataset.self)
+      text.attack.constraints.know(
+        data.classNames, templates: try options.stringsIfGiven("templates") ?? data.templates)
       trainer.textAttack = text.trainer
       trainer.configuration.attackRecords.append(.init("text", text.record))
     }
@@ -247,11 +252,12 @@ enum TrainLibrary {
   private static func finish(
     _ trainer: Trainer, _ options: Options, _ call: Call
   ) throws -> [any LuaConvertible] {
-    let model = try options.handle("model", as: ClipModel.self)
+    let model = try options.handle("model", as: ClipModel.self).truncating(options)
     let result = try trainer.run(model, data: options.handle("data", as: Dataset.self))
     let history = result.history.map { JSONConversion.Pushed(value: .object($0)) }
     let record: LuaRecord = [
-      "model": result.model, "history": LuaList(history), "steps": result.steps,
+      "model": try result.model.truncatingTexts(false), "history": LuaList(history),
+      "steps": result.steps,
       "resumed_from": result.resumedFrom, "out": trainer.configuration.output,
     ]
     return [record]
