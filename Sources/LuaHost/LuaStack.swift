@@ -36,6 +36,14 @@ public struct LuaStack {
     lua_rawseti(lua, -2, Int64(index))
   }
 
+  /// Lets reads of keys that the table on top lacks go to `closure`, which gets table and key.
+  public func setMissing(_ closure: LuaClosure) throws {
+    try state.reserve(12, on: lua)
+    lua_createtable(lua, 0, 1)
+    try setField("__index", closure)
+    lua_setmetatable(lua, -2)
+  }
+
   func push(
     handle object: AnyObject, identity: ObjectIdentifier, keeping: [any LuaConvertible]
   ) throws {

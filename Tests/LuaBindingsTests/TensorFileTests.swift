@@ -37,6 +37,29 @@ import Testing
 
       """
     ),
+    // One tensor that is not read does not hinder the others; other names are absent, as in any table.
+    (
+      """
+      local path = os.tmpname()
+      local header = '{"u": {"dtype": "U16", "shape": [1], "data_offsets": [0, 2]}, ' ..
+        '"x": {"dtype": "F32", "shape": [1], "data_offsets": [2, 6]}}'
+      local file = io.open(path, "wb")
+      file:write(string.pack("<s8", header), "\\0\\0", string.pack("<f", 2.5))
+      file:close()
+      local t = tensor.load(path)
+      print(t.x:item(), t.y, t[1], next(t) == "x" and next(t, "x"))
+      local ok, err = pcall(function() return t.u end)
+      print(ok, (tostring(err):gsub("^.-tensor.load", "tensor.load")))
+      os.remove(path)
+      """,
+      """
+      tensor.load: of 'x' is not read: 'u' is U16
+      2.5\tnil\tnil\tnil
+      false\ttensor.load: cannot read 'x': 'u' is U16 [1], an element type that is not read \
+      (save it as float32, int64 or bool)
+
+      """
+    ),
     // A file that asks for more than tensors is an error with the name it asks for.
     (
       """
@@ -61,6 +84,8 @@ import Testing
     let script = try Script()
     let fixture = TestFiles.fixture("checkpoint.pt")
     let output = try script.run("local fixture = '\(fixture)'\n" + Self.rows[row].source)
-    #expect(output.replacing(/2, 2\]: .*?\t/, with: "2, 2]: <values>\t") == Self.rows[row].output)
+    let stable = output.replacing(/2, 2\]: .*?\t/, with: "2, 2]: <values>\t")
+      .replacing(/'\/tmp\/[^']*'/, with: "'x'")
+    #expect(stable == Self.rows[row].output)
   }
 }

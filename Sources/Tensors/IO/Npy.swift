@@ -12,16 +12,20 @@ public enum Npy {
   public static func load(_ path: String) throws -> Tensor {
     let file = try MappedFile(path: path)
     return try withExtendedLifetime(file) {
-      try reading(path) { try decode(file.bytes, file: file) }
+      try reading(path) { try readable { try decode(file.bytes, file: file) } }
     }
   }
 
   /// The array in the bytes of an npy file; see `load(_:)`.
   public static func decode(_ bytes: UnsafeRawBufferPointer) throws -> Tensor {
-    try decode(bytes, file: nil)
+    try readable { try decode(bytes, file: nil) }
   }
 
-  /// As `decode(_:)`; the memory of `file`, which holds the bytes, is let go.
+  private static func readable<Result>(_ body: () throws -> Result) throws -> Result {
+    do { return try body() } catch let unread as UnreadElements { throw unread.error }
+  }
+
+  /// As `decode(_:)`, but for `UnreadElements`; the memory of `file`, which holds the bytes, is let go.
   static func decode(_ bytes: UnsafeRawBufferPointer, file: MappedFile?) throws -> Tensor {
     let (start, header) = try layout(bytes, size: bytes.count)
     return try values(UnsafeRawBufferPointer(rebasing: bytes[start...]), header, file)

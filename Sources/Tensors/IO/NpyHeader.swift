@@ -1,5 +1,10 @@
 internal import Diagnostics
 
+/// An array that is sound, but of elements that are not read.
+struct UnreadElements: Error {
+  let error: KilpiError
+}
+
 /// The text header of an npy file: a Python dictionary with three entries, read by a grammar of its
 /// own, so that nothing in it is ever evaluated.
 struct NpyHeader {
@@ -8,7 +13,7 @@ struct NpyHeader {
   let isFortranOrder: Bool
   let shape: [Int]
 
-  /// - Throws: `KilpiError` with the byte within the header and the reason.
+  /// - Throws: `KilpiError` with the byte within the header and the reason; `UnreadElements`.
   init(_ text: UnsafeRawBufferPointer) throws {
     var reader = Reader(text: text)
     var descriptor: String?
@@ -21,7 +26,9 @@ struct NpyHeader {
       switch key {
       case "descr" where descriptor == nil:
         guard try !reader.take("[") else {
-          throw KilpiError("", "it holds records, not numbers", advice: "save one field of it")
+          throw UnreadElements(
+            error: KilpiError(
+              "", "it holds records, not numbers", advice: "save one field of it"))
         }
         descriptor = try reader.string()
       case "fortran_order" where order == nil: order = try reader.boolean()
@@ -51,15 +58,17 @@ struct NpyHeader {
       "i1": .int8, "u8": .uint64, "u4": .uint32, "u2": .uint16, "u1": .uint8, "b1": .bool,
     ]
     guard !descriptor.dropFirst().hasPrefix("O"), descriptor != "O" else {
-      throw KilpiError(
-        "", "it holds Python objects, which are never loaded", advice: "save it as numbers")
+      throw UnreadElements(
+        error: KilpiError(
+          "", "it holds Python objects, which are never loaded", advice: "save it as numbers"))
     }
     guard let order = descriptor.first, let type = types[String(descriptor.dropFirst())],
       "<>=".contains(order) || order == "|" && type.size == 1
     else {
-      throw KilpiError(
-        "", "it has the unknown element type '\(descriptor.prefix(40))'",
-        advice: "numbers of 8 to 64 bits and bool are read")
+      throw UnreadElements(
+        error: KilpiError(
+          "", "it has the unknown element type '\(descriptor.prefix(40))'",
+          advice: "numbers of 8 to 64 bits and bool are read"))
     }
     return (type, order == ">")
   }
@@ -155,6 +164,8 @@ struct NpyHeader {
         position += 1
       }
       guard position > start else { throw failure("expected a size") }
+      // Python 2 marked long numbers.
+      if position < text.count, text[position] == UInt8(ascii: "L") { position += 1 }
       return value
     }
   }

@@ -1,5 +1,5 @@
 internal import Archives
-internal import Diagnostics
+public import Diagnostics
 internal import Files
 
 /// Reads and writes numpy's npz files: zip archives of npy files.
@@ -13,6 +13,19 @@ public enum Npz {
   ///
   /// - Throws: `KilpiError` with path, member and reason.
   public static func load(_ path: String) throws -> [String: Tensor] {
+    let (tensors, refused) = try contents(path)
+    if let first = refused.min(by: { $0.key < $1.key }) {
+      throw KilpiError(
+        "", "cannot read '\(path)': \(first.value.problem)", advice: first.value.advice)
+    }
+    return tensors
+  }
+
+  /// As `load(_:)`; sound members that are no numbers are named with the reason, and do not hinder
+  /// the others.
+  public static func contents(
+    _ path: String
+  ) throws -> (tensors: [String: Tensor], refused: [String: KilpiError]) {
     let file = try MappedFile(path: path)
     return try withExtendedLifetime(file) {
       try reading(path) {
@@ -21,14 +34,23 @@ public enum Npz {
         }
         let index = try ZipIndex(file.bytes)
         var tensors: [String: Tensor] = [:]
+        var refused: [String: KilpiError] = [:]
         for member in index.members {
           guard member.name.hasSuffix(suffix), member.name != suffix else {
-            throw KilpiError("", "its member '\(member.name.prefix(60))' is not an npy file")
+            refused[member.name] = KilpiError(
+              "", "its member '\(member.name.prefix(60))' is not an npy file")
+            continue
           }
           let name = String(member.name.dropLast(suffix.count))
-          tensors[name] = try array(member, index, file)
+          do {
+            tensors[name] = try array(member, index, file)
+          } catch let unread as UnreadElements {
+            refused[name] = KilpiError(
+              "", "'\(member.name.prefix(60))': \(unread.error.problem)",
+              advice: unread.error.advice)
+          }
         }
-        return tensors
+        return (tensors, refused)
       }
     }
   }
@@ -45,7 +67,7 @@ public enum Npz {
         return try keeping(block) {
           let target = UnsafeMutableRawBufferPointer(start: block.raw, count: size)
           try index.unpack(member, in: file.bytes, into: target)
-          return try Npy.decode(UnsafeRawBufferPointer(target))
+          return try Npy.decode(UnsafeRawBufferPointer(target), file: nil)
         }
       }
       let bytes = UnsafeRawBufferPointer(rebasing: file.bytes[member.bytes])

@@ -7,7 +7,8 @@ public enum Safetensors {
   /// All tensors of a file by name, and its metadata; `F16` and `BF16` arrive as float32, integers
   /// and `BOOL` as int64.
   ///
-  /// - Throws: `KilpiError` with the path, the place and the reason; see `SafetensorsFile`.
+  /// - Throws: `KilpiError` with the path, the place and the reason; see `SafetensorsFile`. A tensor
+  ///   of a type that is not read is one.
   public static func load(
     _ path: String
   ) throws -> (tensors: [String: Tensor], metadata: [String: String]) {

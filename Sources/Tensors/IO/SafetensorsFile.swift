@@ -127,20 +127,36 @@ public final class SafetensorsFile {
   public func shape(of name: String) throws -> [Int] { try entry(name).shape }
 
   /// The element type that `tensor(_:)` gives a tensor.
-  public func dtype(of name: String) throws -> DType { try entry(name).type.dtype }
+  ///
+  /// - Throws: `KilpiError` for a type that is not read.
+  public func dtype(of name: String) throws -> DType { try readable(name, entry(name)).dtype }
 
   /// The element type as the file names it, such as `BF16`.
   public func storedType(of name: String) throws -> String { try entry(name).storedType }
 
+  /// Names of tensors whose element type is not read (`U16`, `F8_E4M3`, `C64`), sorted by bytes.
+  public var unreadNames: [String] { names.filter { entries[$0]?.type == nil } }
+
+  private func readable(
+    _ name: String, _ entry: SafetensorsHeader.Entry
+  ) throws -> ElementDecoding {
+    guard let type = entry.type else {
+      return try reading(path) { throw UnreadType.refusal(name, entry.storedType, entry.shape) }
+    }
+    return type
+  }
+
   /// A tensor: `F16` and `BF16` as float32, integers and `BOOL` as int64.
+  ///
+  /// - Throws: `KilpiError` for a name that is not there or an element type that is not read.
   public func tensor(_ name: String) throws -> Tensor {
     let entry = try entry(name)
-    let result = try Tensor(uninitialized: entry.shape, entry.type.dtype)
+    let type = try readable(name, entry)
+    let result = try Tensor(uninitialized: entry.shape, type.dtype)
     guard !entry.bytes.isEmpty, let base = file.bytes.baseAddress else { return result }
     _ = try withExtendedLifetime(file) {
       try MappedWalk.decode(
-        entry.type, base + entry.bytes.lowerBound, count: result.count, into: result.raw, file: file
-      )
+        type, base + entry.bytes.lowerBound, count: result.count, into: result.raw, file: file)
     }
     return result
   }

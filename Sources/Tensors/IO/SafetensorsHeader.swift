@@ -27,7 +27,8 @@ struct SafetensorsHeader {
   struct Entry {
     /// The element type as the file names it.
     let storedType: String
-    let type: ElementDecoding
+    /// nil: a type of the format that is not read.
+    let type: ElementDecoding?
     let shape: [Int]
     /// Bytes within the file.
     let bytes: Range<Int>
@@ -137,7 +138,8 @@ struct SafetensorsHeader {
       }
     }
     guard let typeName else { throw refusal("has no dtype") }
-    guard let (code, type) = Self.elementTypes.first(where: { $0.key == typeName }) else {
+    let found = Self.elementTypes.first(where: { $0.key == typeName })
+    guard let bits = (found?.value.size).map({ 8 * $0 }) ?? UnreadType.bits(typeName) else {
       let known = Self.elementTypes.map(\.key).joined(separator: " ")
       throw refusal(
         "has the unknown element type '\(typeName.prefix(40))'", advice: "known: \(known)")
@@ -157,14 +159,16 @@ struct SafetensorsHeader {
         "has data_offsets [\(offsets[0]), \(offsets[1])], the file has \(values.count) bytes of "
           + "values")
     }
-    guard offsets[1] - offsets[0] == count * type.size else {
+    // Types of less than a byte fill whole bytes together; a count is at most 2^46.
+    guard count * bits % 8 == 0, offsets[1] - offsets[0] == count * bits / 8 else {
       throw refusal(
-        "is \(code) \(Shape.describe(shape)) of \(count * type.size) bytes, its data_offsets span "
-          + "\(offsets[1] - offsets[0])")
+        "is \(typeName) \(Shape.describe(shape)) of \((count * bits + 7) / 8) bytes, its data_offsets "
+          + "span \(offsets[1] - offsets[0])")
     }
     let start = values.lowerBound
     return Entry(
-      storedType: code, type: type, shape: shape, bytes: start + offsets[0]..<start + offsets[1])
+      storedType: typeName, type: found?.value, shape: shape,
+      bytes: start + offsets[0]..<start + offsets[1])
   }
 
   /// A list of integers that are not negative; numbers with a point or an exponent are none.

@@ -101,9 +101,15 @@ struct HostileSafetensorsTests {
       "'a' at byte 13 has the shape [0, 4611686018427387904, 4611686018427387904], too large"
         + Self.size),
     HostileFile(
-      "unknown type", "{\"a\":\(entry("F8_E4M3", "[1]", 0, 1))}", values: 1,
-      "'a' at byte 13 has the unknown element type 'F8_E4M3' "
+      "unknown type", "{\"a\":\(entry("F7_E4M2", "[1]", 0, 1))}", values: 1,
+      "'a' at byte 13 has the unknown element type 'F7_E4M2' "
         + "(known: F64 F32 F16 BF16 I64 I32 I16 I8 U8 BOOL)"),
+    HostileFile(
+      "wrong length of a type that is not read", "{\"a\":\(entry("C64", "[1]", 0, 4))}", values: 4,
+      "'a' at byte 13 is C64 [1] of 8 bytes, its data_offsets span 4"),
+    HostileFile(
+      "half a byte", "{\"a\":\(entry("F4", "[3]", 0, 1))}", values: 1,
+      "'a' at byte 13 is F4 [3] of 2 bytes, its data_offsets span 1"),
     HostileFile(
       "no type", "{\"a\":{\"shape\":[],\"data_offsets\":[0,0]}}", "'a' at byte 13 has no dtype"),
     HostileFile(

@@ -33,6 +33,22 @@ struct NpyTests {
     }
   }
 
+  /// Python 2 wrote long sizes with a mark.
+  @Test(
+    "sizes of Python 2 are read",
+    arguments: ["(2L, 3L)", "(2L,3)", "(2, 3L,)", "(6L,)", "(0L, 4L)"])
+  func longSizes(_ shape: String) throws {
+    let plain = shape.replacing("L", with: "")
+    let count = shape.contains("6") || shape.contains("2") ? 24 : 0
+    func read(_ shape: String) throws -> [Int] {
+      try Self.described("<f4", shape, values: count).withUnsafeBytes { try Npy.decode($0).shape }
+    }
+    #expect(try read(shape) == read(plain))
+    for wrong in ["(L,)", "(2LL,)", "(2l,)", "(2 L,)"] {
+      #expect(throws: KilpiError.self) { try read(wrong) }
+    }
+  }
+
   static let magic: [UInt8] = [0x93, 0x4E, 0x55, 0x4D, 0x50, 0x59, 1, 0]
 
   static func file(_ header: String, values: Int = 0) -> [UInt8] {

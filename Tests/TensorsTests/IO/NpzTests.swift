@@ -45,6 +45,25 @@ struct NpzTests {
     }
   }
 
+  @Test("members that are no numbers are named, the others read")
+  func unreadMembers() throws {
+    let number = NpyTests.described("<f4", "(3,)", values: 12)
+    let members: [(name: String, bytes: [UInt8])] = [
+      ("a.npy", number), ("o.npy", NpyTests.described("|O", "(1,)", values: 8)),
+      ("s.npy", NpyTests.described("<U2", "(1,)", values: 8)), ("notes.txt", [1, 2]),
+      ("z.npy", NpyTests.described("<c8", "(1,)", values: 8)),
+    ]
+    try withTemporaryDirectory { directory in
+      let path = directory + "/x.npz"
+      try writeQuickly(zipArchive(members), to: path)
+      let (tensors, refused) = try Npz.contents(path)
+      #expect(tensors.keys.sorted() == ["a"] && tensors["a"]?.shape == [3])
+      #expect(refused.keys.sorted() == ["notes.txt", "o", "s", "z"])
+      #expect(refused["s"]?.problem == "'s.npy': it has the unknown element type '<U2'")
+      #expect(refused["notes.txt"]?.problem == "its member 'notes.txt' is not an npy file")
+    }
+  }
+
   static func expect(_ bytes: [UInt8], refusedFor reason: String) throws {
     try withTemporaryDirectory { directory in
       let path = directory + "/x.npz"

@@ -31,6 +31,33 @@ struct SafetensorsTests {
     }
   }
 
+  static let unread = [
+    ("U16", 2), ("U32", 4), ("U64", 8), ("C64", 8), ("C128", 16), ("F8_E4M3", 1), ("F8_E5M2", 1),
+    ("F8_E8M0", 1), ("F8_E4M3FNUZ", 1), ("F8_E5M2FNUZ", 1),
+  ]
+
+  /// A type that is not read does not hinder the other tensors of its file.
+  @Test("a tensor of a type that is not read is refused when it is asked for", arguments: unread)
+  func unreadTypes(_ row: (type: String, size: Int)) throws {
+    let header =
+      "{\"a\":{\"dtype\":\"\(row.type)\",\"shape\":[2],\"data_offsets\":[0,\(2 * row.size)]},"
+      + "\"b\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[\(2 * row.size),\(2 * row.size + 1)]}}"
+    try withTemporaryDirectory { directory in
+      let path = directory + "/x.safetensors"
+      try writeQuickly(safetensorsFile(header, values: 2 * row.size + 1), to: path)
+      let file = try SafetensorsFile(path: path)
+      #expect(file.names == ["a", "b"] && file.unreadNames == ["a"])
+      #expect(try file.storedType(of: "a") == row.type && file.shape(of: "a") == [2])
+      #expect(try file.tensor("b").integers() == [0])
+      let message =
+        "cannot read '\(path)': 'a' is \(row.type) [2], an element type that is not read "
+        + "(save it as float32, int64 or bool)"
+      #expect { try file.tensor("a") } throws: { "\($0)" == message }
+      #expect { try file.dtype(of: "a") } throws: { "\($0)" == message }
+      #expect { try Safetensors.load(path) } throws: { "\($0)" == message }
+    }
+  }
+
   /// 123 is "{", 35,615 begins a gzip file.
   @Test("a header of any length is read", arguments: [120, 123, 379, 891, 8315, 35_615, 559_903])
   func headerLengths(_ length: Int) throws {

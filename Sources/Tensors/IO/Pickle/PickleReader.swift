@@ -1,55 +1,12 @@
 internal import Diagnostics
 
-/// A value that a pickle has made.
-///
-/// Containers name other values by their number, so that a cycle leaks nothing and a deep nest is
-/// freed without recursion.
-enum PickleNode {
-  case none
-  case bool(Bool)
-  case integer(Int64)
-  case number(Double)
-  case string(String)
-  case bytes([UInt8])
-  case list([Int])
-  case tuple([Int])
-  /// Keys and values in turn.
-  case dictionary([Int])
-  /// A name of the rules' list, as `module.name`.
-  case global(String)
-  /// An object of a class that is only described.
-  case record(PickleRecord)
-  /// What the rules made: a storage, a tensor.
-  case object(AnyObject)
-}
-
-/// An object as a pickle describes it; no code of its class is known here.
-final class PickleRecord {
-  let type: String
-  let arguments: [Int]
-  var state: Int?
-
-  init(type: String, arguments: [Int]) {
-    self.type = type
-    self.arguments = arguments
-  }
-}
-
-/// What a kind of pickle may name, and what that means; whatever it does not list is refused.
-protocol PickleRules {
-  /// True when the pickle may name this class or function.
-  func allows(_ global: String) -> Bool
-  /// The value of a listed function or class for these arguments.
-  func call(_ global: String, _ arguments: [Int], in reader: PickleReader) throws -> PickleNode
-  /// The value that a persistent identifier stands for.
-  func resolve(persistent identifier: Int, in reader: PickleReader) throws -> PickleNode
-}
-
 /// Reads pickles of protocols 2 to 5 by an allow-list of opcodes and names; nothing is executed.
 ///
 /// Goals in order: nothing in the bytes chooses what runs; memory is bounded by the number of
 /// opcodes and the bytes; every refusal names its place. Python's own restricted unpicklers look up
 /// real classes, which has been a way out of them (CVE-2025-32434); here a name is only ever text.
+/// So an object of a class that is not on the list is a record of what the pickle says of it, and
+/// does not hinder the weights beside it.
 final class PickleReader {
   /// Bounds on what a pickle may ask of its reader.
   enum Limit {
@@ -149,7 +106,7 @@ final class PickleReader {
       push(String(validating: part, as: UTF8.self).map { .string($0) } ?? .bytes(Array(part)))
     case .binBytes: push(.bytes(Array(try slice(try length(4)))))
     case .shortBinBytes: push(.bytes(Array(try slice(try length(1)))))
-    case .binBytes8: push(.bytes(Array(try slice(try length(8)))))
+    case .binBytes8, .byteArray8: push(.bytes(Array(try slice(try length(8)))))
     case .emptyList, .emptySet: push(.list([]))
     case .frozenSet: push(.list(try popToMark()))
     case .emptyTuple: push(.tuple([]))
@@ -175,19 +132,50 @@ final class PickleReader {
       try pushGlobal(module: module, name: name)
     case .reduce, .newObj:
       let parts = try pop(2)
-      guard case .global(let name) = nodes[parts[0]], case .tuple(let arguments) = nodes[parts[1]]
-      else { throw failure("\(opcode.name) of something that is no name") }
-      let result = try rules.call(name, arguments, in: self)
-      try noteCopy(result)
+      push(try call(parts[0], parts[1], opcode))
+    case .newObjEx:
+      let parts = try pop(3)
+      let result = try call(parts[0], parts[1], opcode)
+      guard case .dictionary(let named) = nodes[parts[2]] else {
+        throw failure("NEWOBJ_EX without a dictionary of arguments")
+      }
+      if case .record(let record) = result {
+        record.entries = named
+      } else if !named.isEmpty {
+        throw failure("NEWOBJ_EX with named arguments, which the class does not take")
+      }
       push(result)
     case .build: try build()
     case .binPersid:
       let identifier = try pop()
       push(try rules.resolve(persistent: identifier, in: self))
     case .proto, .stop, .duplicate, .float, .int, .long, .string, .unicode, .persid, .dict, .list,
-      .get, .put, .inst, .obj, .newObjEx, .ext1, .ext2, .ext4, .byteArray8, .nextBuffer,
-      .readonlyBuffer:
+      .get, .put, .inst, .obj, .ext1, .ext2, .ext4, .nextBuffer, .readonlyBuffer:
       throw failure("the opcode \(opcode.name) is not read")
+    }
+  }
+
+  /// What a call of a name, or of what such a call gave (a bound method), makes.
+  private func call(_ callee: Int, _ arguments: Int, _ opcode: PickleOpcode) throws -> PickleNode {
+    guard case .tuple(let arguments) = nodes[arguments] else {
+      throw failure("\(opcode.name) of something that is no name")
+    }
+    switch nodes[callee] {
+    case .global(let name) where rules.meaning(of: name) == .known:
+      let result = try rules.call(name, arguments, in: self)
+      try noteCopy(result)
+      return result
+    case .global(let name):
+      // `copyreg` makes an object of the class that is its first argument.
+      if name.hasPrefix("copyreg.") || name.hasPrefix("copy_reg."), let first = arguments.first,
+        case .global(let type) = nodes[first]
+      {
+        return .record(PickleRecord(type: type, arguments: Array(arguments.dropFirst())))
+      }
+      return .record(PickleRecord(type: name, arguments: arguments))
+    case .record(let record):
+      return .record(PickleRecord(type: record.type + "()", arguments: arguments))
+    default: throw failure("\(opcode.name) of something that is no name")
     }
   }
 
@@ -211,7 +199,7 @@ final class PickleReader {
       throw failure("BUILD without an object")
     }
     switch nodes[target] {
-    case .dictionary: break
+    case .dictionary, .object: break
     case .record(let record) where record.state == nil: record.state = state
     default: throw failure("BUILD of something that has no state")
     }
@@ -219,7 +207,7 @@ final class PickleReader {
 
   private func pushGlobal(module: String, name: String) throws {
     let global = module + "." + name
-    guard rules.allows(global) else {
+    guard rules.meaning(of: global) != .refused else {
       throw failure(
         "it names \(PickleReader.printable(global)), which a file of tensors does not need")
     }
@@ -227,9 +215,14 @@ final class PickleReader {
   }
 
   private func extendList(by items: [Int], _ opcode: PickleOpcode) throws {
-    guard let target = stack.last, stack.count > (marks.last ?? 0),
-      case .list(var list) = nodes[target]
-    else { throw failure("\(opcode.name) to something that is no list") }
+    let target = stack.count > (marks.last ?? 0) ? stack.last : nil
+    if let target, case .record(let record) = nodes[target] {
+      record.items += items
+      return
+    }
+    guard let target, case .list(var list) = nodes[target] else {
+      throw failure("\(opcode.name) to something that is no list")
+    }
     // Cleared first, so that the list is appended to in place.
     nodes[target] = .none
     list += items
@@ -237,9 +230,14 @@ final class PickleReader {
   }
 
   private func extendDictionary(by items: [Int], _ opcode: PickleOpcode) throws {
-    guard items.count % 2 == 0, let target = stack.last, stack.count > (marks.last ?? 0),
-      case .dictionary(var pairs) = nodes[target]
-    else { throw failure("\(opcode.name) to something that is no dictionary") }
+    let target = stack.count > (marks.last ?? 0) && items.count % 2 == 0 ? stack.last : nil
+    if let target, case .record(let record) = nodes[target] {
+      record.entries += items
+      return
+    }
+    guard let target, case .dictionary(var pairs) = nodes[target] else {
+      throw failure("\(opcode.name) to something that is no dictionary")
+    }
     nodes[target] = .none
     pairs += items
     nodes[target] = .dictionary(pairs)
@@ -263,7 +261,10 @@ final class PickleReader {
   private func pushLong(_ count: Int) throws {
     let part = try slice(count)
     guard count <= 8 else {
-      throw failure("a whole number of \(count) bytes, at most 8 are read")
+      // The state of a random generator may hold one of 128 bits: no tensor depends on it.
+      nodes.append(.bytes(Array(part)))
+      push(.record(PickleRecord(type: "int", arguments: [nodes.count - 1])))
+      return
     }
     let bits = part.reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
     let shift = UInt64(64 - 8 * count)

@@ -6,8 +6,8 @@ internal import Files
 ///
 /// Read are the zip archives that `torch.save` writes since version 1.6 and those of
 /// `torch.jit.save`, whose modules arrive as records of their attributes and whose code is passed
-/// over. The pickle inside is read by an allow-list of opcodes and names (see `PyTorchRules`), with
-/// at most 1,000,000 opcodes and values, 64 levels and 64 MiB; tensors must lie in their storages,
+/// over. The pickle inside is read by an allow-list of opcodes and names (see `PyTorchRules`), objects
+/// of other classes arrive as records, with at most 1,000,000 opcodes and values, 64 levels and 64 MiB; tensors must lie in their storages,
 /// storages in the file. Older files are recognised and refused.
 public final class PyTorchFile {
   /// The path as it was given.
@@ -20,8 +20,8 @@ public final class PyTorchFile {
 
   /// Opens the file at `path`.
   ///
-  /// - Throws: `KilpiError` with the path, the place and the reason; for a class, function or opcode
-  ///   outside the allow-list with its name.
+  /// - Throws: `KilpiError` with the path, the place and the reason; for an opcode outside the
+  ///   allow-list, and for a function that no file of tensors needs, with its name.
   public init(path: String) throws {
     let file = try MappedFile(path: path)
     self.path = path
@@ -96,6 +96,9 @@ public final class PyTorchTensors: TensorSource {
         guard tensors.updateValue(tensor, forKey: name.isEmpty ? "tensor" : name) == nil else {
           throw KilpiError("", "two of its tensors are called '\(name.prefix(60))'")
         }
+      case .record where value["_modules"] != nil && value["_parameters"] != nil:
+        try collect(module: value, name: name)
+      case .record(_, let attributes) where attributes.isEmpty: others.append((name, value))
       case .dictionary, .record:
         for member in value.members ?? [] {
           try collect(member.value, name: prefix + member.name)
@@ -109,6 +112,19 @@ public final class PyTorchTensors: TensorSource {
           try collect(element, name: prefix + String(index))
         }
       default: others.append((name, value))
+      }
+    }
+
+    /// A module that was saved whole: what its `state_dict()` would hold.
+    mutating func collect(module: PyTorchValue, name: String) throws {
+      let passing = module["_non_persistent_buffers_set"]?.elements?.compactMap(\.string) ?? []
+      let prefix = name.isEmpty ? "" : name + "."
+      for part in ["_parameters", "_buffers", "_modules"] {
+        for member in module[part]?.members ?? []
+        where part != "_buffers" || !passing.contains(member.name) {
+          if case .none = member.value { continue }
+          try collect(member.value, name: prefix + member.name)
+        }
       }
     }
   }
@@ -132,5 +148,9 @@ public final class PyTorchTensors: TensorSource {
   /// A tensor in memory of its own: half precision as float32, integers and booleans as int64.
   ///
   /// Tied weights arrive as copies, as they do in a module that loads a state dictionary.
-  public func tensor(_ name: String) throws -> Tensor { try entry(name).loadApart() }
+  public func tensor(_ name: String) throws -> Tensor {
+    let tensor = try entry(name)
+    if let refusal = tensor.refusal(name) { return try reading(path) { throw refusal } }
+    return try tensor.loadApart()
+  }
 }

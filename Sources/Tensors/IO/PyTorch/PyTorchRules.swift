@@ -3,14 +3,18 @@ internal import Diagnostics
 
 /// The classes and functions that a PyTorch file may name, and what each means here.
 ///
-/// Those of plain checkpoints: tensors, parameters, ordered dictionaries, and a few harmless classes
-/// that training scripts leave behind, which become records or plain values. Nothing else.
+/// Those of plain checkpoints have a meaning: tensors, parameters, ordered dictionaries, numpy's
+/// numbers. Any other class (a training script's settings, `omegaconf.DictConfig`, a date) is a
+/// record of what the file says of it. Functions that run programs, and what is no class's name, are
+/// refused: no checkpoint needs them, and who finds one should know.
 final class PyTorchRules: PickleRules {
   private enum Meaning {
     case tensor(arguments: ClosedRange<Int>)
     case parameter
     case dictionary, collection, size, encodedBytes
     case numpyScalar
+    /// `_rebuild_from_type_v2(function, class, arguments, state)`: a tensor with attributes.
+    case typed
     /// Gives its first argument.
     case first
     /// A description: class and arguments.
@@ -29,6 +33,7 @@ final class PyTorchRules: PickleRules {
       "torch._utils._rebuild_tensor_v3": .tensor(arguments: 7...8),
       "torch._utils._rebuild_parameter": .parameter,
       "torch._utils._rebuild_parameter_with_state": .parameter,
+      "torch._tensor._rebuild_from_type_v2": .typed,
       "torch.Size": .size, "torch.device": .record,
       "torch.storage.UntypedStorage": .storage(nil), "torch.UntypedStorage": .storage(nil),
       "collections.OrderedDict": .dictionary, "collections.defaultdict": .dictionary,
@@ -49,7 +54,7 @@ final class PyTorchRules: PickleRules {
       "Long": .int64, "Int": .int32, "Short": .int16, "Char": .int8, "Byte": .uint8, "Bool": .bool,
     ]
     for (name, type) in storages { known["torch.\(name)Storage"] = .storage(type) }
-    for name in elementTypes.keys + unreadTypes { known["torch.\(name)"] = .name }
+    for name in elementTypes.keys { known["torch.\(name)"] = .name }
     for module in ["builtins", "__builtin__"] {
       for name in ["dict", "list", "int", "float", "str", "bool"] {
         known["\(module).\(name)"] = .name
@@ -66,17 +71,20 @@ final class PyTorchRules: PickleRules {
     "int64": .int64, "int32": .int32, "int16": .int16, "int8": .int8, "uint8": .uint8,
     "uint16": .uint16, "uint32": .uint32, "bool": .bool,
   ]
-  /// Those that may be named, but of which no tensor is read.
+  /// torch's element types of storages that are not read.
   private static let unreadTypes = [
-    "uint64", "complex32", "complex64", "complex128", "float8_e4m3fn", "float8_e5m2",
+    "ComplexFloat": "complex64", "ComplexDouble": "complex128", "QInt8": "qint8",
+    "QUInt8": "quint8", "QInt32": "qint32", "QUInt4x2": "quint4x2", "QUInt2x4": "quint2x4",
   ]
 
   private let archive: PyTorchArchive
 
   init(_ archive: PyTorchArchive) { self.archive = archive }
 
-  func allows(_ global: String) -> Bool {
-    Self.known[global] != nil || archive.isTorchScript && global.hasPrefix("__torch__.")
+  func meaning(of global: String) -> PickleName {
+    if Self.known[global] != nil { return .known }
+    if global.hasPrefix("__torch__.") { return archive.isTorchScript ? .known : .refused }
+    return ForeignNames.isAllowed(global) ? .foreign : .refused
   }
 
   func call(_ global: String, _ arguments: [Int], in reader: PickleReader) throws -> PickleNode {
@@ -131,10 +139,17 @@ final class PyTorchRules: PickleRules {
           return byte
         })
     case .numpyScalar:
-      guard arguments.count == 2, let scalar = numpyScalar(arguments, nodes) else {
-        throw reader.failure("a numpy scalar of a type that is not read")
+      // A date or a text of numpy's is described.
+      return numpyScalar(arguments, nodes)
+        ?? .record(PickleRecord(type: "numpy.generic", arguments: arguments))
+    case .typed:
+      guard arguments.count >= 3, case .global(let function) = nodes[arguments[0]],
+        case .tuple(let inner) = nodes[arguments[2]], function != global
+      else { throw wrong() }
+      guard meaning(of: function) == .known else {
+        return .record(PickleRecord(type: function, arguments: inner))
       }
-      return scalar
+      return try call(function, inner, in: reader)
     case .storage, .name: throw reader.failure("a call of \(global), which is only named in files")
     }
   }
@@ -144,9 +159,20 @@ final class PyTorchRules: PickleRules {
     let nodes = reader.nodes
     guard case .tuple(let parts) = nodes[identifier], parts.count == 5,
       case .string("storage") = nodes[parts[0]], case .global(let name) = nodes[parts[1]],
-      case .storage(let type) = Self.known[name] ?? .name,
       case .string(let key) = nodes[parts[2]], case .integer(let stated) = nodes[parts[4]]
     else { throw reader.failure("BINPERSID of something that is no storage") }
+    let type: ElementDecoding?
+    var unread: String?
+    if case .storage(let known)? = Self.known[name] {
+      type = known
+    } else if name.hasPrefix("torch."), name.hasSuffix("Storage") {
+      // Complex and quantised numbers: known to be there, and refused when asked for.
+      type = .uint8
+      let kind = String(name.dropFirst("torch.".count).dropLast("Storage".count))
+      unread = Self.unreadTypes[kind] ?? kind
+    } else {
+      throw reader.failure("BINPERSID of something that is no storage")
+    }
     guard let count = Int(exactly: stated), count >= 0 else {
       throw reader.failure("a storage of \(stated) elements")
     }
@@ -154,13 +180,16 @@ final class PyTorchRules: PickleRules {
       throw reader.failure("a storage called \(PickleReader.printable(key))")
     }
     let member = try archive.member("data/" + key)
-    let (bytes, overflow) = count.multipliedReportingOverflow(by: type?.size ?? 1)
+    let size = unread == nil ? type?.size ?? 1 : 0
+    let (bytes, overflow) = count.multipliedReportingOverflow(by: size)
     guard !overflow, bytes <= member.size else {
       throw reader.failure(
         "\(name) '\(key)' has \(count) elements, its member only \(member.size) bytes",
         advice: "copy or download it again")
     }
-    return .object(PyTorchStorage(archive: archive, member: member, type: type, byteCount: bytes))
+    let storage = PyTorchStorage(
+      archive: archive, member: member, type: type, byteCount: bytes, unread: unread)
+    return .object(storage)
   }
 
   /// A tensor of `(storage, offset, sizes, strides, requires_grad, hooks[, type][, metadata])`.
@@ -178,12 +207,13 @@ final class PyTorchRules: PickleRules {
       let strides = integers(nodes[3])
     else { throw reader.failure("a tensor with other arguments than it takes") }
     var type = storage.type
+    var unread = storage.unread
     if nodes.count >= 7, case .global(let name) = nodes[6] {
-      guard let known = Self.elementTypes[String(name.dropFirst("torch.".count))] else {
-        throw reader.failure("a tensor of \(name), which is not read")
-      }
-      type = known
+      let short = String(name.dropFirst("torch.".count))
+      type = Self.elementTypes[short] ?? .uint8
+      if Self.elementTypes[short] == nil { unread = short }
     }
+    if let unread { return try PyTorchTensor(unread: unread, storage: storage, shape: shape) }
     guard let type else { throw reader.failure("a tensor of an untyped storage") }
     do {
       return try PyTorchTensor(

@@ -1,5 +1,5 @@
 internal import Archives
-internal import Diagnostics
+public import Diagnostics
 
 /// A stretch of bytes that tensors of a PyTorch file share.
 final class PyTorchStorage {
@@ -23,10 +23,14 @@ final class PyTorchStorage {
   /// nil: the tensors say what the bytes are.
   let type: ElementDecoding?
   let byteCount: Int
+  /// The name of its element type, when that is not read.
+  let unread: String?
 
   init(
-    archive: PyTorchArchive, member: ZipIndex.Member, type: ElementDecoding?, byteCount: Int
+    archive: PyTorchArchive, member: ZipIndex.Member, type: ElementDecoding?, byteCount: Int,
+    unread: String? = nil
   ) {
+    self.unread = unread
     self.archive = archive
     self.member = member
     self.type = type
@@ -41,7 +45,10 @@ public final class PyTorchTensor {
   /// The element type of what `load()` gives.
   public var dtype: DType { type.dtype }
   /// The element type as torch names it, such as `float16`.
-  public var storedType: String { "\(type)" }
+  public var storedType: String { unread ?? "\(type)" }
+  /// The element type's name when no tensor is read of it (complex, quantised, float8): `load()`
+  /// then throws.
+  public let unread: String?
 
   /// An expanded tensor, which repeats elements, may have as many as this.
   private static let expandedLimit = 1 << 24
@@ -84,6 +91,7 @@ public final class PyTorchTensor {
         "", "a tensor of \(Shape.describe(shape)) repeats the \(available) elements of its storage",
         advice: "save it with .contiguous()")
     }
+    unread = nil
     self.storage = storage
     self.type = type
     self.offset = offset
@@ -91,6 +99,27 @@ public final class PyTorchTensor {
     self.strides = strides
     use = PyTorchStorage.Use(member: storage.member, type: type)
     storage.archive.noteUse(use, count: count)
+  }
+
+  /// A tensor of an element type that is not read, whose elements are never looked at.
+  init(unread: String, storage: PyTorchStorage, shape: [Int]) throws {
+    _ = try Shape.count(shape)
+    self.unread = unread
+    self.storage = storage
+    type = .uint8
+    offset = 0
+    self.shape = shape
+    strides = Shape.contiguousStrides(shape)
+    use = PyTorchStorage.Use(member: storage.member, type: .uint8)
+  }
+
+  /// Why a tensor of this name is not read, if it is not.
+  public func refusal(_ name: String) -> KilpiError? {
+    unread.map { UnreadType.refusal(name, $0, shape) }
+  }
+
+  private func checkType() throws {
+    if let refusal = refusal("tensor") { throw refusal }
   }
 
   /// The tensor: half precision as float32, integers and booleans as int64.
@@ -101,6 +130,7 @@ public final class PyTorchTensor {
   /// - Throws: `KilpiError` with the path when the checksum is wrong.
   public func load() throws -> Tensor {
     if let loaded { return loaded }
+    try checkType()
     let isView = try storage.archive.isShared(use) && Shape.count(shape) > 0
     let result =
       isView
@@ -115,6 +145,7 @@ public final class PyTorchTensor {
   ///
   /// - Throws: as `load()`, and when such copies take far more memory than the file.
   func loadApart() throws -> Tensor {
+    try checkType()
     if wasLoaded || storage.archive.isShared(use) {
       try reading(storage.archive.path) {
         try storage.archive.noteCopy(of: Shape.count(shape) * dtype.size)

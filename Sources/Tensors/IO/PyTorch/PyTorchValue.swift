@@ -26,9 +26,9 @@ public indirect enum PyTorchValue {
   case dictionary([(key: PyTorchValue, value: PyTorchValue)])
   /// A tensor or parameter.
   case tensor(PyTorchTensor)
-  /// An object of a known harmless class (`argparse.Namespace`, `torch.device`) or a TorchScript
-  /// module, as its attributes; constructor arguments are the attribute `arguments`, a state that is
-  /// no dictionary (a numpy array's) the attribute `state`.
+  /// An object of another class, or a TorchScript module, as its attributes: constructor arguments
+  /// are the attribute `arguments`, a state that is no dictionary (a numpy array's) is `state`, what
+  /// was appended to a kind of list is `items`; entries of a kind of dictionary stand by their keys.
   case record(type: String, attributes: [(name: String, value: PyTorchValue)])
 
   /// The entry or attribute of that name; nil when there is none.
@@ -174,6 +174,14 @@ struct PyTorchValueBuilder {
         } else if case .none = state {
         } else {
           attributes.append(("state", state))
+        }
+      }
+      if !record.items.isEmpty {
+        attributes.append(("items", .list(try record.items.map { try taken($0, &self) })))
+      }
+      for (key, item) in try pairs(record.entries, { try taken($0, &self) }) {
+        if let name = key.string ?? key.integer.map({ String($0) }) {
+          attributes.append((name, item))
         }
       }
       value = .record(type: record.type, attributes: attributes)
