@@ -23,6 +23,8 @@ public final class ClipModel {
   ///
   /// A property of this view of the weights: views made from it (`frozen`, `judge`) share it.
   public private(set) var truncatesTexts = false
+  /// Why it has none, where its files name one that is not there or is not followed.
+  var tokenizerAbsence: KilpiError?
   /// True: blocks keep their input alone and compute the rest again for gradients, for less memory.
   public var recomputesActivations = false
   /// How the transformer blocks' products round their operands, forward and backward.
@@ -156,6 +158,11 @@ public final class ClipModel {
 
   private func requiredTokenizer() throws -> any TextTokenizer {
     if let tokenizer { return tokenizer }
+    if let tokenizerAbsence {
+      throw KilpiError(
+        "", "the model has no tokenizer: \(tokenizerAbsence.problem)",
+        advice: tokenizerAbsence.advice)
+    }
     throw KilpiError(
       "", "the model has no tokenizer for its \(configuration.vocabulary) tokens",
       advice: configuration.score == .sigmoid
@@ -231,6 +238,7 @@ public final class ClipModel {
       precision: precision ?? self.precision)
     other.tokenizer = tokenizer
     other.truncatesTexts = truncatesTexts
+    other.tokenizerAbsence = tokenizerAbsence
     return other
   }
 }

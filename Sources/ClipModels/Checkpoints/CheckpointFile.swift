@@ -7,28 +7,41 @@ struct CheckpointFile {
   let source: any TensorSource
   /// The activation that the format implies: quick-GELU for OpenAI's own archives.
   var activation: Activation?
+  /// True for a checkpoint of a training run, whose model folder may lie beside it.
+  var isTrainingState = false
 }
 
 /// Where a checkpoint's parts lie.
 struct CheckpointPlace {
   /// The file of weights, or the index of its shards.
   let weights: String
-  /// The configuration beside it, if there is one.
+  /// The folder whose files describe the weights.
+  let folder: String
+  /// The configuration, if there is one.
   let configuration: String?
-  /// Hugging Face's preprocessing, which holds mean and deviation of the pixels.
-  let preprocessor: String?
   /// True when a folder was given.
   let isFolder: Bool
   /// Every file that may be read.
   let files: [String]
+  /// What to say about it.
+  var note: String?
 
   /// Names that folders give their weights, the best first.
   private static let weightNames = [
     "open_clip_model.safetensors", "model.safetensors", "model.safetensors.index.json",
     "open_clip_pytorch_model.bin", "pytorch_model.bin", "pytorch_model.bin.index.json",
   ]
+  /// Files beside the weights that say something about the model.
+  private static let descriptions = [
+    "config.json", "open_clip_config.json", "processor_config.json", "preprocessor_config.json",
+    "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
+    "vocab.json", "merges.txt", "spiece.model",
+  ]
 
   /// Finds the parts of a folder or file.
+  ///
+  /// A training run's folder stands for its trained model, a checkpoint in it for its weights with
+  /// that model's description.
   ///
   /// - Throws: `KilpiError` with the path and what was looked for.
   init(_ path: String) throws {
@@ -37,52 +50,81 @@ struct CheckpointPlace {
         throw KilpiError("", "cannot load '\(path)': there is no such file")
       }
       let folder = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
-      weights = path
-      configuration = Self.configuration(in: folder, for: path)
-      isFolder = false
-      (preprocessor, files) = try Self.others(in: folder, with: path)
+      let run = Self.described(byRunAround: folder)
+      try self.init(weights: path, folder: run ?? folder, isFolder: false)
       return
     }
-    let names = try FileReader.names(in: path)
-    let known = Self.weightNames.first(where: names.contains)
+    let (found, others) = try Self.weights(in: path)
+    if let found {
+      try self.init(weights: path + "/" + found, folder: path, isFolder: true)
+      return
+    }
+    guard others.isEmpty else {
+      throw KilpiError(
+        "",
+        "cannot load '\(path)': the folder holds several files of weights: "
+          + others.prefix(4).joined(separator: ", "), advice: "give the path of one of them")
+    }
+    let inner = path + "/model"
+    if FileReader.isDirectory(inner), let found = try Self.weights(in: inner).found {
+      try self.init(weights: inner + "/" + found, folder: inner, isFolder: true)
+      note = "the weights are those of '\(inner)'"
+      return
+    }
+    let below = try Self.weightsBelow(path)
+    throw KilpiError(
+      "", "cannot load '\(path)': the folder holds no weights",
+      advice: below.map { "give the path of those below it: '\($0)'" }
+        ?? "give a folder with config.json and model.safetensors, or a file of weights")
+  }
+
+  private init(weights: String, folder: String, isFolder: Bool) throws {
+    self.weights = weights
+    self.folder = folder
+    self.isFolder = isFolder
+    configuration = Self.configuration(in: folder, for: weights)
+    let isSharded = weights.hasSuffix(".index.json")
+    let own = weights.lastIndex(of: "/").map { String(weights[..<$0]) } ?? "."
+    // An index may call its shards anything.
+    let shards = isSharded ? try Self.names(in: own).map { own + "/" + $0 } : []
+    let beside = try Self.names(in: folder).filter { Self.descriptions.contains($0) }
+    files = [weights] + shards + beside.map { folder + "/" + $0 }
+  }
+
+  private static func names(in folder: String) throws -> [String] {
+    try FileReader.names(in: folder.isEmpty ? "/" : folder)
+  }
+
+  /// The file of weights in a folder, and all that look like one.
+  private static func weights(in folder: String) throws -> (found: String?, others: [String]) {
+    let names = try FileReader.names(in: folder)
     let others = names.filter { name in
       [".safetensors", ".pt", ".pth", ".pth.tar", ".ckpt", ".bin"].contains { name.hasSuffix($0) }
     }
-    guard let found = known ?? (others.count == 1 ? others.first : nil) else {
-      throw KilpiError(
-        "",
-        "cannot load '\(path)': the folder holds "
-          + (others.isEmpty
-            ? "no weights"
-            : "several files of weights: \(others.prefix(4).joined(separator: ", "))"),
-        advice: others.isEmpty
-          ? "give a folder with config.json and model.safetensors, or a file of weights"
-          : "give the path of one of them")
-    }
-    weights = path + "/" + found
-    configuration = Self.configuration(in: path, for: found)
-    isFolder = true
-    (preprocessor, files) = try Self.others(in: path, with: weights)
+    let known = weightNames.first(where: names.contains)
+    return (known ?? (others.count == 1 ? others.first : nil), others)
   }
 
-  /// The preprocessing beside the weights, and all files that loading may open.
-  private static func others(
-    in folder: String, with weights: String
-  ) throws -> (preprocessor: String?, files: [String]) {
-    let beside = [
-      "config.json", "open_clip_config.json", "preprocessor_config.json", "tokenizer.json",
-      "spiece.model",
-    ]
-    let isSharded = weights.hasSuffix(".index.json")
-    let names = try FileReader.names(in: folder.isEmpty ? "/" : folder).filter { name in
-      // An index may call its shards anything.
-      beside.contains(name) || isSharded
+  /// Weights in a folder one step below, the last by name: the newest checkpoint of a run.
+  private static func weightsBelow(_ path: String) throws -> String? {
+    for name in try FileReader.names(in: path).sorted()
+    where FileReader.isDirectory("\(path)/\(name)") {
+      let (found, others) = try weights(in: "\(path)/\(name)")
+      if found != nil, others.count < 2 || weightNames.contains(found ?? "") {
+        return "\(path)/\(name)"
+      }
+      if let last = others.max() { return "\(path)/\(name)/\(last)" }
     }
-    let preprocessor = folder + "/preprocessor_config.json"
-    return (
-      FileReader.exists(preprocessor) ? preprocessor : nil,
-      [weights] + names.map { folder + "/" + $0 }
-    )
+    return nil
+  }
+
+  /// The model folder of the training run whose checkpoints lie in `folder`.
+  private static func described(byRunAround folder: String) -> String? {
+    guard folder == "checkpoints" || folder.hasSuffix("/checkpoints") else { return nil }
+    let run = String(folder.dropLast("checkpoints".count))
+    let model = run + "model"
+    let isRun = FileReader.exists(run + "run.json") && FileReader.isDirectory(model)
+    return isRun ? model : nil
   }
 
   /// The configuration that fits the file by its name, else the other one.
@@ -98,56 +140,54 @@ extension CheckpointFile {
   /// Opens the weights at `path`, whatever their format; it is told by the content, not by the name.
   ///
   /// - Throws: `KilpiError` with the path and the reason.
-  static func open(_ path: String) throws -> CheckpointFile {
+  static func open(_ path: String, _ options: CheckpointOptions) throws -> CheckpointFile {
+    var others: [String] = []
+    var isOpenAI = false
+    let source: any TensorSource
     if path.hasSuffix(".index.json") {
-      return CheckpointFile(source: RenamedTensors.unwrapped(try ShardedTensors(indexPath: path)))
+      source = try ShardedTensors(indexPath: path)
+    } else if PyTorchFile.matches(path: path) {
+      let file = try PyTorchFile(path: path)
+      let tensors = try file.tensors(at: file.root)
+      // OpenAI's archives carry their sizes as tensors; no other TorchScript file does.
+      isOpenAI = file.isTorchScript && tensors.names.contains("input_resolution")
+      if !file.isTorchScript { others = tensors.others.map(\.name) }
+      source = tensors
+    } else {
+      let file = try SafetensorsFile(path: path)
+      if let step = try TrainingState.step(of: file) {
+        options.note("the file is a training checkpoint: its weights after step \(step) are taken")
+        return CheckpointFile(source: TrainingState.weights(of: file), isTrainingState: true)
+      }
+      source = file
     }
-    guard PyTorchFile.matches(path: path) else {
-      return CheckpointFile(source: RenamedTensors.unwrapped(try SafetensorsFile(path: path)))
+    do {
+      let selection = try CheckpointSelection(in: source, at: options.stateDict, others: others)
+      if let note = selection.note { options.note(note) }
+      return CheckpointFile(source: selection.source, activation: isOpenAI ? .quickGELU : nil)
+    } catch let error as KilpiError where error.kind == .host {
+      throw KilpiError("", "cannot load '\(path)': \(error.problem)", advice: error.advice)
     }
-    let file = try PyTorchFile(path: path)
-    let tensors = try file.tensors(at: file.isTorchScript ? file.root : weights(in: file.root))
-    // OpenAI's archives carry their sizes as tensors; no other TorchScript file does.
-    let isOpenAI = file.isTorchScript && tensors.names.contains("input_resolution")
-    return CheckpointFile(
-      source: RenamedTensors.unwrapped(tensors), activation: isOpenAI ? .quickGELU : nil)
-  }
-
-  /// The state dictionary inside a training checkpoint: TeCoA's image encoder, open_clip's and
-  /// MMCoA's whole model; else everything.
-  private static func weights(in root: PyTorchValue) -> PyTorchValue {
-    for name in ["vision_encoder_state_dict", "state_dict", "model", "model_state_dict"] {
-      guard let inner = root[name] else { continue }
-      if inner.members?.contains(where: { $0.value.tensor != nil }) == true { return inner }
-    }
-    return root
   }
 }
 
-/// Tensors whose names lost a prefix that all of them had: `module.` of data-parallel training,
-/// `_orig_mod.` of compiled modules.
-final class RenamedTensors: TensorSource {
-  private static let wrappers = ["module.", "_orig_mod.", "model."]
-  private let inner: any TensorSource
-  private let prefix: String
-  let names: [String]
-  var path: String { inner.path }
+/// The checkpoints of Kilpi's own training runs: weights and moments under our names.
+private enum TrainingState {
+  private static let prefix = "weight."
 
-  private init(_ inner: any TensorSource, dropping prefix: String) {
-    self.inner = inner
-    self.prefix = prefix
-    names = inner.names.map { String($0.dropFirst(prefix.count)) }
-  }
-
-  /// The source without wrapping prefixes.
-  static func unwrapped(_ source: any TensorSource) -> any TensorSource {
-    for prefix in wrappers
-    where !source.names.isEmpty && source.names.allSatisfy({ $0.hasPrefix(prefix) }) {
-      return unwrapped(RenamedTensors(source, dropping: prefix))
+  /// The step that a file was written after; nil for any other file.
+  static func step(of file: SafetensorsFile) throws -> Int? {
+    guard let text = file.metadata["kilpi"], let state = try? JSONValue.parse(text) else {
+      return nil
     }
-    return source
+    return file.names.contains { $0.hasPrefix(prefix) } ? state["step"]?.int : nil
   }
 
-  func shape(of name: String) throws -> [Int] { try inner.shape(of: prefix + name) }
-  func tensor(_ name: String) throws -> Tensor { try inner.tensor(prefix + name) }
+  static func weights(of file: SafetensorsFile) -> RenamedTensors {
+    var keys: [String: String] = [:]
+    for name in file.names where name.hasPrefix(prefix) {
+      keys[String(name.dropFirst(prefix.count))] = name
+    }
+    return RenamedTensors(file, keys)
+  }
 }

@@ -12,6 +12,8 @@ public struct CheckpointOptions {
   public var activation: Activation?
   /// The model that gives what a file of one tower lacks.
   public var base: ClipModel?
+  /// Where in the file the weights lie, as in `model_ema`; needed where it holds several models.
+  public var stateDict: String?
   /// How the loaded model's products round their operands; the weights stay float32.
   public var precision = ProductPrecision.float32
   /// Called with every file before it is opened; what it throws ends the loading.
@@ -36,7 +38,8 @@ extension ClipModel {
   ) throws -> ClipModel {
     let place = try CheckpointPlace(path)
     for path in place.files { try options.check(path) }
-    let file = try CheckpointFile.open(place.weights)
+    if let note = place.note { options.note(note) }
+    let file = try CheckpointFile.open(place.weights, options)
     do {
       return try load(file, place, path: path, options)
     } catch let error as KilpiError
@@ -49,7 +52,9 @@ extension ClipModel {
   private static func load(
     _ file: CheckpointFile, _ place: CheckpointPlace, path: String, _ options: CheckpointOptions
   ) throws -> ClipModel {
-    let kind = try CheckpointKind(file.source, path: path)
+    let kind =
+      file.isTrainingState
+      ? CheckpointKind(ownNamesIn: file.source) : try CheckpointKind(file.source, path: path)
     let reader = WeightReader(file.source, kind.layout)
     guard !kind.isImageTowerOnly || options.base != nil else {
       throw KilpiError(
@@ -73,7 +78,8 @@ extension ClipModel {
     try complete(&weights, configuration, options)
     let model = try ClipModel(
       configuration, parameters: weights, origin: path, precision: options.precision)
-    model.tokenizer = try tokenizer(for: configuration, place, options)
+    try TokenizerSearch(configuration, place, isTower: kind.isImageTowerOnly, options)
+      .equip(model)
     try model.noteDoubtfulWeights(options)
     return model
   }
@@ -85,7 +91,15 @@ extension ClipModel {
     if place.weights.contains("-of-0"), !problems.missing.isEmpty {
       return "this is one shard of several: give the folder or its index.json"
     }
-    if problems.misshaped.isEmpty { return "strict = false loads what fits" }
+    if problems.misshaped.isEmpty, problems.areHarmless { return "strict = false leaves them out" }
+    if problems.misshaped.isEmpty, !problems.missing.isEmpty, options.base != nil {
+      return "strict = false takes missing ones from the base"
+    }
+    if problems.misshaped.isEmpty {
+      return
+        "without them the features would be others: a configuration that describes these weights "
+        + "is needed"
+    }
     return kind.isImageTowerOnly || options.base != nil
       ? "is the base the model that these weights were trained from?"
       : "the configuration must describe these weights"
@@ -105,14 +119,9 @@ extension ClipModel {
         let json = try JSONValue.parse(FileReader.bytes(at: path, limit: 16 << 20))
         var result = try ClipConfiguration(
           json: json, activation: options.activation ?? file.activation,
-          passOver: options.isStrict ? nil : options.note)
-        // What transformers reads, also where Kilpi's own field says something else.
-        if json["vision_config"] != nil, let other = place.preprocessor {
-          try result.readNormalisation(
-            JSONValue.parse(FileReader.bytes(at: other, limit: 16 << 20)), mean: "image_mean",
-            deviation: "image_std")
-          result = try result.validated()
-        }
+          passOver: options.isStrict ? nil : options.note, note: options.note)
+        try ImageProcessing.apply(to: &result, beside: json, place, options)
+        result = try result.validated()
         return try checked(result, told: "the configuration", file, options)
       } catch let error as KilpiError {
         throw KilpiError(
@@ -121,6 +130,11 @@ extension ClipModel {
     }
     if let base = options.base {
       return try checked(base.configuration, told: "the base", file, options)
+    }
+    if file.isTrainingState {
+      throw KilpiError(
+        "", "it is a training checkpoint, and no model folder of its run lies beside it",
+        advice: "pass the model that the run started from as base, for its configuration")
     }
     guard let activation = options.activation ?? file.activation else {
       throw KilpiError(
@@ -133,7 +147,10 @@ extension ClipModel {
         advice: "SigLIP's number of heads is known from its configuration alone")
     }
     noteArchive(file, options)
-    return try .inferred(reader, activation: activation)
+    let result = try ClipConfiguration.inferred(reader, activation: activation)
+    // An archive of OpenAI's has OpenAI's numbers.
+    if file.activation == nil { ImageProcessing.noteAssumption(result, options) }
+    return result
   }
 
   /// The configuration with the activation that was asked for; what contradicts it is never passed
@@ -198,6 +215,12 @@ struct CheckpointKind {
   let layout: WeightLayout
   let isImageTowerOnly: Bool
   let isSiglip: Bool
+
+  /// A checkpoint of a training run.
+  init(ownNamesIn source: any TensorSource) {
+    (layout, isImageTowerOnly) = (.own, false)
+    isSiglip = source.names.contains("visual.attn_pool.probe")
+  }
 
   init(_ source: any TensorSource, path: String) throws {
     let names = Set(source.names)

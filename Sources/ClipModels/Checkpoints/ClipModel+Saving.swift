@@ -43,7 +43,9 @@ extension ClipModel {
         WeightLayout.huggingFace(for: configuration).tensors(of: parameters),
         metadata: ["format": "pt"], to: folder + "/model.safetensors", half: half)
       try AtomicFile.write(
-        configuration.huggingFaceJSON.serialized(indent: 2) + "\n", to: folder + "/config.json")
+        Self.hugging(configuration.huggingFaceJSON, tokenizer, absence: tokenizerAbsence)
+          .serialized(indent: 2) + "\n",
+        to: folder + "/config.json")
       try AtomicFile.write(
         configuration.preprocessorJSON.serialized(indent: 2) + "\n",
         to: folder + "/preprocessor_config.json")
@@ -53,10 +55,54 @@ extension ClipModel {
           .tensors(of: parameters), metadata: ["format": "pt"],
         to: folder + "/open_clip_model.safetensors", half: half)
       try AtomicFile.write(
-        configuration.openCLIPJSON.serialized(indent: 2) + "\n",
-        to: folder + "/open_clip_config.json")
+        Self.opened(configuration.openCLIPJSON, tokenizer, absence: tokenizerAbsence)
+          .serialized(indent: 2) + "\n", to: folder + "/open_clip_config.json")
     }
     try tokenizer?.save(in: folder)
+  }
+
+  /// open_clip's configuration with the tokenizer beside it, as its own writing names it.
+  private static func opened(
+    _ json: JSONValue, _ tokenizer: (any TextTokenizer)?, absence: KilpiError?
+  ) -> JSONValue {
+    var members: [JSONValue.Member] = []
+    if let tokenizer {
+      // open_clip looks for the files in the model's own folder, whatever the name.
+      if tokenizer.hasFiles { members.append(.init("hf_tokenizer_name", "tokenizer")) }
+      let standard = tokenizer.hasFiles ? "whitespace" : "lower"
+      if let clean = tokenizer.openCLIPCleaning, clean != standard {
+        members.append(.init("tokenizer_kwargs", .record(["clean": .string(clean)])))
+      }
+    } else if absence != nil {
+      members.append(.init("hf_tokenizer_name", "unknown"))
+    }
+    guard !members.isEmpty else { return json }
+    func changed(_ value: JSONValue, _ path: ArraySlice<String>) -> JSONValue {
+      guard let key = path.first else { return .object((value.object ?? []) + members) }
+      return .object(
+        (value.object ?? []).map {
+          $0.key == key ? .init(key, changed($0.value, path.dropFirst())) : $0
+        })
+    }
+    return changed(json, ["model_cfg", "text_cfg"])
+  }
+
+  /// Hugging Face's configuration with what its files cannot say in Kilpi's own field: open_clip's
+  /// cleaning, and that the tokenizer is not known.
+  private static func hugging(
+    _ json: JSONValue, _ tokenizer: (any TextTokenizer)?, absence: KilpiError?
+  ) -> JSONValue {
+    var members: [JSONValue.Member] = []
+    let standard: String? = tokenizer?.hasFiles == false ? "lower" : nil
+    if let clean = tokenizer?.openCLIPCleaning, clean != standard {
+      members.append(.init("clean", .string(clean)))
+    }
+    if tokenizer == nil, absence != nil { members.append(.init("tokenizer", "unknown")) }
+    return .object(
+      (json.object ?? []).map { member in
+        member.key == "kilpi"
+          ? .init("kilpi", .object((member.value.object ?? []) + members)) : member
+      })
   }
 }
 

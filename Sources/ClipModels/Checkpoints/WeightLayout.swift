@@ -32,6 +32,9 @@ struct WeightLayout: Sendable {
 
   // MARK: The layouts
 
+  /// Our own names and shapes, as in the checkpoints of training runs.
+  static let own = WeightLayout(name: "Kilpi") { .plain($0) }
+
   /// OpenAI's and open_clip's: our own names, the text tower below `text.` in newer files.
   ///
   /// A projection with a bias is a linear layer, whose weight lies transposed.

@@ -56,7 +56,19 @@ struct WeightReader {
     }
     switch layout.place(name) {
     case .plain(let key, let leading):
-      return try take(key, Array(repeating: 1, count: leading) + shape)?.reshaped(shape)
+      let first = try take(key, Array(repeating: 1, count: leading) + shape)?.reshaped(shape)
+      guard let first, name == "positional_embedding", available.contains(Self.stretched(key))
+      else {
+        return first
+      }
+      // Long-CLIP (arXiv:2403.15378) keeps the first 20 positions and reads the others in a second,
+      // stretched table.
+      let kept = min(20, shape[0])
+      guard let second = try take(Self.stretched(key), shape), shape[0] > kept else { return first }
+      return try Tensor.concatenated([
+        first.narrowed(0, start: 0, length: kept),
+        second.narrowed(0, start: kept, length: shape[0] - kept),
+      ])
     case .transposed(let key):
       return try take(key, shape.reversed())?.transposed().contiguous()
     case .joined(let parts):
@@ -68,6 +80,9 @@ struct WeightReader {
     }
   }
 
+  /// Long-CLIP's name of the second table of positions.
+  private static func stretched(_ key: String) -> String { key + "_res" }
+
   /// The weights of `shapes`, in their order, as far as the file has them, and what does not fit.
   func read(_ shapes: [WeightShape]) throws -> (weights: ParameterList, problems: KeyProblems) {
     var problems = KeyProblems()
@@ -75,6 +90,9 @@ struct WeightReader {
     var used: Set<String> = []
     for (name, shape) in shapes {
       used.formUnion(layout.place(name).keys)
+      if name == "positional_embedding" {
+        used.formUnion(layout.place(name).keys.map(Self.stretched))
+      }
       if let tensor = try weight(name, shape, &problems) { weights.set(name, tensor) }
     }
     problems.unexpected = source.names.filter { !used.contains($0) && !Self.isIgnored($0) }
@@ -95,6 +113,20 @@ struct KeyProblems {
   var missing: [String] = []
   var unexpected: [String] = []
   var misshaped: [String] = []
+
+  /// True when all that is wrong are keys of losses, optimisers and other heads, which no feature
+  /// depends on.
+  var areHarmless: Bool {
+    let harmless: Set<Substring> = [
+      "loss", "losses", "loss_fn", "criterion", "criterions", "optimizer", "scheduler", "scaler",
+      "metric", "metrics", "metric_logger", "train_metrics", "val_metrics", "test_metrics", "queue",
+      "classifier", "classification_head", "text_decoder",
+    ]
+    return missing.isEmpty && misshaped.isEmpty
+      && unexpected.allSatisfy { key in
+        harmless.contains(key.prefix { $0 != "." && $0 != "[" })
+      }
+  }
 
   /// What there is to say; nil when every key fits.
   var description: String? {

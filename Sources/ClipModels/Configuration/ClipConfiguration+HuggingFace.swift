@@ -4,40 +4,80 @@ internal import Tensors
 
 /// Hugging Face's `config.json` of `CLIPModel` and `SiglipModel`.
 extension ClipConfiguration {
+  /// The classes of transformers whose configurations are read, by `model_type`.
+  private static let families = ["clip", "siglip"]
+
+  /// True for a configuration of transformers' classes.
+  static func isHuggingFace(_ json: JSONValue) -> Bool {
+    ["vision_config", "text_config", "vision_config_dict", "text_config_dict"]
+      .contains { json[$0] != nil } || families.contains(json["model_type"]?.string ?? "")
+  }
+
   /// Fields that a configuration leaves out have the values of transformers' classes, except CLIP's
   /// activation, which must be named: OpenAI's and LAION's weights differ in it alone.
-  static func huggingFace(_ json: JSONValue, activation: Activation?) throws -> ClipConfiguration {
-    let vision = try ConfigurationFields(json["vision_config"], "vision_config")
-    let text = try ConfigurationFields(json["text_config"], "text_config")
+  ///
+  /// `vision_config_dict` and `text_config_dict` of older files replace `vision_config` and
+  /// `text_config` as a whole, fields that they leave out included, as in transformers.
+  static func huggingFace(
+    _ json: JSONValue, activation: Activation?, note: ((String) -> Void)?
+  ) throws -> ClipConfiguration {
     let top = try ConfigurationFields(json, "config")
-    let isSiglip =
-      try top.check("model_type", is: ["clip", "siglip"]) == "siglip"
-      || vision.value["model_type"]?.string == "siglip_vision_model"
-    func tower(_ fields: ConfigurationFields, _ width: Int, heads: Int) throws -> Tower {
-      let width = try fields.integer("hidden_size", default: width)
-      guard
-        let activation = try fields.activation("hidden_act") ?? activation
-          ?? (isSiglip ? .tanhGELU : nil)
-      else { throw ConfigurationFields.missingActivation("\(fields.name).hidden_act") }
+    func part(_ name: String) throws -> (fields: ConfigurationFields, isDictionary: Bool) {
+      if let other = json[name + "_dict"], other != .null {
+        return (try ConfigurationFields(other, name + "_dict"), true)
+      }
+      let isAbsent = json[name] == nil || json[name] == .null
+      return (try ConfigurationFields(isAbsent ? .object([]) : json[name], name), false)
+    }
+    let (vision, isVisionDictionary) = try part("vision_config")
+    let (text, isTextDictionary) = try part("text_config")
+    let family = try family(top, vision, text)
+    let isSiglip = family == "siglip"
+    func tower(
+      _ fields: ConfigurationFields, isDictionary: Bool, _ width: Int, heads: Int, hidden: Int
+    ) throws -> Tower {
+      let standard: Activation? = isSiglip ? .tanhGELU : isDictionary ? .quickGELU : nil
+      guard let activation = try fields.activation("hidden_act") ?? activation ?? standard else {
+        throw ConfigurationFields.missingActivation("\(fields.name).hidden_act")
+      }
       return Tower(
-        width: width, layers: try fields.integer("num_hidden_layers", default: 12),
+        width: try fields.integer("hidden_size", default: width),
+        layers: try fields.integer("num_hidden_layers", default: 12),
         heads: try fields.integer("num_attention_heads", default: heads),
-        hidden: try fields.integer("intermediate_size", default: 4 * width),
-        activation: activation,
+        hidden: try fields.integer("intermediate_size", default: hidden), activation: activation,
         epsilon: try fields.number("layer_norm_eps", default: isSiglip ? 1e-6 : 1e-5))
     }
-    let visionTower = try tower(vision, 768, heads: 12)
-    let textTower = try tower(text, isSiglip ? 768 : 512, heads: isSiglip ? 12 : 8)
-    let end = try text.integer("eos_token_id", default: isSiglip ? 49407 : 2)
+    let visionTower = try tower(
+      vision, isDictionary: isVisionDictionary, 768, heads: 12, hidden: 3072)
+    let textTower =
+      isSiglip
+      ? try tower(text, isDictionary: isTextDictionary, 768, heads: 12, hidden: 3072)
+      : try tower(text, isDictionary: isTextDictionary, 512, heads: 8, hidden: 2048)
+    for (name, own, isDictionary) in [
+      ("vision_config", visionTower, isVisionDictionary),
+      ("text_config", textTower, isTextDictionary),
+    ] where isDictionary {
+      guard let other = json[name], other.object?.isEmpty == false else { continue }
+      let replaced = try? tower(
+        ConfigurationFields(other, name), isDictionary: false, own.width, heads: own.heads,
+        hidden: own.hidden)
+      if replaced != own { note?("\(name)_dict replaces what \(name) says, as in transformers") }
+    }
+    let end = try text.endToken(default: 49407)
     let channels = try vision.integer("num_channels", default: 3)
     guard channels == 3 else {
       throw KilpiError("", "configuration: images have \(channels) channels, Kilpi's have 3")
     }
+    if isSiglip, vision.value["vision_use_head"] == false {
+      throw KilpiError(
+        "", "configuration: '\(vision.name).vision_use_head' is false",
+        advice: "Kilpi builds SigLIP with its pooling head")
+    }
     var result = ClipConfiguration(
       embedding: isSiglip
         ? visionTower.width : try top.integer("projection_dim", default: 512),
-      imageSize: try vision.integer("image_size", default: 224),
-      patchSize: try vision.integer("patch_size", default: isSiglip ? 16 : 32),
+      imageSize: try vision.side("image_size", default: 224),
+      patchSize: try vision.side("patch_size", default: isSiglip ? 16 : 32),
       vision: visionTower, text: textTower,
       context: try text.integer("max_position_embeddings", default: isSiglip ? 64 : 77),
       vocabulary: try text.integer("vocab_size", default: isSiglip ? 32000 : 49408),
@@ -58,6 +98,28 @@ extension ClipConfiguration {
     }
     try result.readNormalisation(json["kilpi"], mean: "mean", deviation: "std")
     return result
+  }
+
+  /// Whether the towers are CLIP's or SigLIP's: told at the top, else by the parts.
+  private static func family(
+    _ top: ConfigurationFields, _ vision: ConfigurationFields, _ text: ConfigurationFields
+  ) throws -> String {
+    var told = top.has("model_type") ? try top.check("model_type", is: families) : nil
+    for (fields, part) in [(vision, "vision"), (text, "text")] where fields.has("model_type") {
+      let names = families.map { "\($0)_\(part)_model" }
+      // Some published files repeat the whole model's type.
+      let type = try fields.check("model_type", is: names + families)
+      let own = families.first {
+        type.hasPrefix($0) && (type == $0 || type == "\($0)_\(part)_model")
+      }
+      if let told, let own, told != own, type != own {
+        throw KilpiError(
+          "",
+          "configuration: '\(fields.name).model_type' is \(type), the other parts are of \(told)")
+      }
+      told = told ?? own
+    }
+    return told ?? "clip"
   }
 
   /// True when Hugging Face's classes can hold the model.

@@ -121,26 +121,24 @@ extension ClipConfiguration {
     residualBlocks = blocks
   }
 
-  /// SigLIP's image towers, which open_clip takes from timm; their sizes are in their name.
+  /// SigLIP's image towers, which open_clip takes from timm.
   private mutating func readTimm(_ fields: ConfigurationFields) throws {
     let name = fields.value["timm_model_name"]?.string ?? ""
-    let match = name.firstMatch(of: /^vit_(base|large|so400m)_patch(14|16|32)_siglip_([0-9]+)$/)
-    guard let match, let patch = Int(match.2), let size = Int(match.3) else {
+    // A tag behind the name (`.webli`, `.v2_webli`) says which weights, not which architecture.
+    let plain = name.prefix { $0 != "." }
+    guard let tower = TimmTower.siglips.first(where: { $0.name == plain }) else {
       throw KilpiError(
         "", "configuration: the image tower '\(name.prefix(40))' of timm is not built here",
-        advice: "SigLIP's vit_…_siglip_… are")
+        advice: NearestName.suggestion(for: String(plain), among: TimmTower.siglips.map(\.name))
+          .map { "did you mean '\($0)'?" } ?? "SigLIP's vit_…_siglip_… are")
     }
-    let sizes: (width: Int, layers: Int, heads: Int, hidden: Int)
-    switch match.1 {
-    case "base": sizes = (768, 12, 12, 3072)
-    case "large": sizes = (1024, 24, 16, 4096)
-    default: sizes = (1152, 27, 16, 4304)
-    }
-    imageSize = try fields.side("image_size", default: size)
-    patchSize = patch
+    _ = try fields.check("timm_pool", is: ["map", ""])
+    _ = try fields.check("timm_proj", is: ["none", ""])
+    imageSize = try fields.side("image_size", default: tower.imageSize)
+    patchSize = tower.patchSize
     vision = Tower(
-      width: sizes.width, layers: sizes.layers, heads: sizes.heads, hidden: sizes.hidden,
-      activation: .gelu, epsilon: 1e-6)
+      width: tower.width, layers: tower.layers, heads: tower.heads, hidden: tower.hidden,
+      activation: tower.activation, epsilon: 1e-6)
     imageStyle = .siglip
     mean = [0.5, 0.5, 0.5]
     deviation = [0.5, 0.5, 0.5]

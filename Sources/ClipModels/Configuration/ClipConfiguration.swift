@@ -127,9 +127,12 @@ public struct ClipConfiguration: Equatable, Sendable {
   /// How similarities become a loss.
   public var score = Score.softmax
   /// Mean of the pixels, per channel.
-  public var mean = [0.48145466, 0.4578275, 0.40821073]
+  public var mean = ClipConfiguration.openAIMean
   /// Standard deviation of the pixels, per channel.
-  public var deviation = [0.26862954, 0.26130258, 0.27577711]
+  public var deviation = ClipConfiguration.openAIDeviation
+
+  static let openAIMean = [0.48145466, 0.4578275, 0.40821073]
+  static let openAIDeviation = [0.26862954, 0.26130258, 0.27577711]
 
   /// Describes a model.
   public init(

@@ -50,6 +50,20 @@ struct ConfigurationFields {
     return number
   }
 
+  /// Hugging Face's `eos_token_id`: a number, or a list of one.
+  func endToken(default standard: Int) throws -> Int {
+    guard let list = value["eos_token_id"]?.array else {
+      return try integer("eos_token_id", default: standard)
+    }
+    guard list.count == 1, let number = list[0].int, Swift.abs(Double(number)) <= 1e9 else {
+      throw KilpiError(
+        "",
+        "configuration: '\(name).eos_token_id' is \(value["eos_token_id"]?.serialized().prefix(40) ?? "")",
+        advice: "one end token is read")
+    }
+    return number
+  }
+
   /// A side in pixels; also a list of two equal ones.
   func side(_ key: String, default standard: Int? = nil) throws -> Int {
     guard let list = value[key]?.array else { return try integer(key, default: standard) }
@@ -89,8 +103,13 @@ struct ConfigurationFields {
   /// An activation under its Hugging Face name; nil when the field is not there.
   func activation(_ key: String) throws -> Activation? {
     guard let field = value[key], field != .null else { return nil }
-    // `gelu_new` is the same formula under an older name.
-    let text = field.string == "gelu_new" ? "gelu_pytorch_tanh" : field.string
+    // The same formulas under transformers' other names.
+    let others = [
+      "gelu_new": "gelu_pytorch_tanh", "gelu_fast": "gelu_pytorch_tanh",
+      "gelu_accurate": "gelu_pytorch_tanh", "gelu_python_tanh": "gelu_pytorch_tanh",
+      "gelu_python": "gelu",
+    ]
+    let text = field.string.map { others[$0] ?? $0 }
     guard let text, let activation = Activation(rawValue: text), activation != .none else {
       throw KilpiError(
         "", "configuration: the activation '\(field.serialized().prefix(40))' is not known",
@@ -115,12 +134,14 @@ extension ClipConfiguration {
   ///   - passOver: takes the names of keys that open_clip does not know; without it they are an
   ///     error. Hugging Face's configurations hold many keys that say nothing about the model, so
   ///     others than Kilpi's are ignored there.
+  ///   - note: takes what is not as it seems: a part that replaces another.
   /// - Throws: `KilpiError` naming the field that is missing, unknown or out of range.
   public init(
-    json: JSONValue, activation: Activation? = nil, passOver: ((String) -> Void)? = nil
+    json: JSONValue, activation: Activation? = nil, passOver: ((String) -> Void)? = nil,
+    note: ((String) -> Void)? = nil
   ) throws {
-    if json["vision_config"] != nil || json["text_config"] != nil {
-      self = try Self.huggingFace(json, activation: activation)
+    if Self.isHuggingFace(json) {
+      self = try Self.huggingFace(json, activation: activation, note: note)
     } else if let inner = json["model_cfg"] {
       self = try Self.openCLIP(
         inner, preprocessing: json["preprocess_cfg"], activation: activation, passOver: passOver)

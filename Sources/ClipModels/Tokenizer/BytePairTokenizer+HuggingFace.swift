@@ -2,64 +2,206 @@ internal import Diagnostics
 internal import Files
 
 extension BytePairTokenizer {
-  /// A tokenizer from a Hugging Face folder: `vocab.json` with `merges.txt`, else `tokenizer.json`.
+  /// Files of a folder that describe a byte-pair tokenizer.
+  private static let fileNames = [
+    "tokenizer.json", "vocab.json", "merges.txt", "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+  ]
+  /// transformers' classes that are followed; the last three take all from `tokenizer.json`.
+  static let classes = [
+    "CLIPTokenizer", "CLIPTokenizerFast", "PreTrainedTokenizerFast", "TokenizersBackend",
+    "PreTrainedTokenizer",
+  ]
+
+  /// A tokenizer from a Hugging Face folder: `tokenizer.json`, else `vocab.json` with `merges.txt`.
   ///
-  /// - Throws: `KilpiError` naming the file that is missing or damaged.
+  /// Text is cleaned, split and ended as the files say, which is how transformers' `CLIPTokenizer` does;
+  /// a step that is not CLIP's is refused with its name. Rows are padded with the files' padding token.
+  ///
+  /// - Throws: `KilpiError` naming the file that is missing or damaged, or the step that is not followed.
   public convenience init(huggingFaceFolder folder: String) throws {
-    let vocabularyPath = folder + "/vocab.json"
-    let mergesPath = folder + "/merges.txt"
-    if FileReader.exists(vocabularyPath), FileReader.exists(mergesPath) {
-      let ids = try Self.json(at: vocabularyPath)
-      try self.init(
-        ids: ids, merges: FileReader.bytes(at: mergesPath, limit: BytePairVocabulary.byteLimit),
-        path: vocabularyPath)
-      return
-    }
-    let path = folder + "/tokenizer.json"
-    guard FileReader.exists(path) else {
+    try self.init(huggingFaceFolder: folder, cleaning: .huggingFace)
+  }
+
+  /// - Parameter cleaning: what is done to a text before the files' own steps.
+  convenience init(huggingFaceFolder folder: String, cleaning: TextCleaning) throws {
+    let settings = try TokenizerSettings(folder)
+    let document = folder + "/tokenizer.json"
+    let vocabulary = folder + "/vocab.json"
+    let merges = folder + "/merges.txt"
+    let path: String
+    let parts: BytePairParts
+    if FileReader.exists(document) {
+      path = document
+      parts = try Self.using(path) { try BytePairParts(document: Self.json(at: path)) }
+    } else if FileReader.exists(vocabulary), FileReader.exists(merges) {
+      path = vocabulary
+      parts = try Self.using(path) {
+        try BytePairParts(
+          ids: Self.json(at: path),
+          merges: FileReader.bytes(at: merges, limit: BytePairVocabulary.byteLimit))
+      }
+    } else {
       throw KilpiError(
         "", "no tokenizer in '\(folder)'",
         advice: "it needs vocab.json with merges.txt, or tokenizer.json")
     }
-    let model = try Self.json(at: path)["model"]
-    guard let vocabulary = model?["vocab"], let merges = model?["merges"]?.array else {
-      throw KilpiError("", "cannot use '\(path)': it holds no byte-pair model")
+    if let type = settings.type, !Self.classes.contains(type) {
+      throw KilpiError(
+        "", "cannot use '\(path)': its class is '\(type.prefix(60))'",
+        advice: "CLIPTokenizer is followed; pass token ids")
     }
-    var lines = "#version\n"
-    for merge in merges {
-      // Newer files write pairs, older ones `left right`.
-      let line =
-        merge.string ?? merge.array.map { $0.compactMap(\.string).joined(separator: " ") } ?? ""
-      lines += line + "\n"
+    let edges = parts.edges
+    let start = edges?.start ?? settings.token("bos_token") ?? "<|startoftext|>"
+    let end = edges?.end ?? settings.token("eos_token") ?? "<|endoftext|>"
+    let (table, padID, padding) = try Self.using(path) {
+      let table = try BytePairVocabulary(
+        ids: parts.symbols, merges: parts.merges, start: start, end: end)
+      let padding = settings.token("pad_token") ?? end
+      guard let padID = table.id(of: padding) else {
+        throw KilpiError("", "the vocabulary lacks the padding token '\(padding.prefix(40))'")
+      }
+      let known: Set<String> = Set(settings.specials + [start, end, padding])
+      let strange = parts.added.first { !$0.isSpecial && !known.contains($0.name) }
+      if let strange { throw TokenizerDocument.refusal("added token", strange.name) }
+      return (table, padID, padding)
     }
-    try self.init(ids: vocabulary, merges: Array(lines.utf8), path: path)
+    // Names in brackets are nobody's text; whoever writes them does not mean the token.
+    let isLiteral = padding != start && padding != end && !padding.hasPrefix("<")
+    let literals = isLiteral ? [(name: Array(padding.unicodeScalars), id: padID)] : []
+    if let strange = settings.addedNames.first(where: {
+      table.id(of: $0) == nil && !settings.specials.contains($0)
+    }) {
+      throw KilpiError(
+        "",
+        "cannot use '\(folder)/added_tokens.json': "
+          + TokenizerDocument.refusal("added token", strange).problem, advice: "pass token ids")
+    }
+    let files = try Self.fileNames.filter { FileReader.exists(folder + "/" + $0) }.map {
+      (name: $0, bytes: try FileReader.bytes(at: folder + "/" + $0, limit: 64 << 20))
+    }
+    self.init(
+      table,
+      style: Style(
+        cleaning: cleaning, steps: parts.steps, padID: padID, literals: literals, files: files))
   }
 
-  private convenience init(ids: JSONValue, merges: [UInt8], path: String) throws {
-    guard let members = ids.object else {
-      throw KilpiError("", "cannot use '\(path)': the vocabulary is not an object")
-    }
+  private static func using<Result>(_ path: String, _ body: () throws -> Result) throws -> Result {
     do {
-      let symbols = try members.map { member in
-        guard let id = member.value.int else {
-          throw KilpiError("", "'\(member.key.prefix(40))' has no whole number as its id")
-        }
-        return (symbol: member.key, id: id)
-      }
-      self.init(
-        try BytePairVocabulary(
-          ids: symbols, merges: merges, start: "<|startoftext|>", end: "<|endoftext|>"))
-    } catch let error as KilpiError {
+      return try body()
+    } catch let error as KilpiError where error.kind == .host && !error.problem.contains(path) {
       throw KilpiError("", "cannot use '\(path)': \(error.problem)", advice: error.advice)
     }
   }
 
-  private static func json(at path: String) throws -> JSONValue {
-    do {
-      return try JSONValue.parse(FileReader.bytes(at: path, limit: BytePairVocabulary.byteLimit))
-    } catch let error as KilpiError {
-      throw error.problem.contains(path)
-        ? error : KilpiError("", "cannot use '\(path)': \(error.problem)", advice: error.advice)
+  static func json(at path: String) throws -> JSONValue {
+    try using(path) {
+      try JSONValue.parse(FileReader.bytes(at: path, limit: BytePairVocabulary.byteLimit))
     }
+  }
+}
+
+/// What the files of a byte-pair tokenizer hold, before its tables are made.
+private struct BytePairParts {
+  var symbols: [(symbol: String, id: Int)]
+  var merges: [UInt8]
+  var steps: [BytePairTokenizer.NormalizerStep] = [.composed, .lowercase]
+  var edges: (start: String, end: String)?
+  var added: [(name: String, id: Int, isSpecial: Bool)] = []
+
+  /// `vocab.json` and `merges.txt`, around which transformers' class puts CLIP's steps.
+  init(ids: JSONValue, merges: [UInt8]) throws {
+    symbols = try Self.symbols(ids)
+    // The header may be missing; a merge must not be taken for it.
+    let header = Array("#version".utf8)
+    self.merges = merges.starts(with: header) ? merges : header + [0x0A] + merges
+  }
+
+  /// `tokenizer.json`.
+  init(document json: JSONValue) throws {
+    let document = TokenizerDocument(json: json)
+    guard let model = json["model"], document.kind != nil else {
+      throw KilpiError("", "it holds no byte-pair model")
+    }
+    try document.checkBytePairs()
+    guard let rows = model["merges"]?.array, let ids = model["vocab"] else {
+      throw KilpiError("", "it holds no byte-pair model")
+    }
+    symbols = try Self.symbols(ids)
+    var lines = "#version\n"
+    for merge in rows {
+      // Newer files write pairs, older ones `left right`.
+      lines +=
+        merge.string ?? merge.array.map { $0.compactMap(\.string).joined(separator: " ") } ?? ""
+      lines += "\n"
+    }
+    merges = Array(lines.utf8)
+    // A bare model, without any step around it, stands for CLIP's.
+    let isBare = ["normalizer", "pre_tokenizer", "post_processor"].allSatisfy { json[$0] == nil }
+    if !isBare {
+      steps = try document.normalizerSteps()
+      try document.checkWords()
+      edges = try document.edges()
+    }
+    added = document.addedTokens
+    let known = Set(symbols.map(\.symbol))
+    symbols += added.filter { !known.contains($0.name) }.map { ($0.name, $0.id) }
+  }
+
+  private static func symbols(_ ids: JSONValue) throws -> [(symbol: String, id: Int)] {
+    guard let members = ids.object else {
+      throw KilpiError("", "the vocabulary is not an object")
+    }
+    return try members.map { member in
+      guard let id = member.value.int else {
+        throw KilpiError("", "'\(member.key.prefix(40))' has no whole number as its id")
+      }
+      return (symbol: member.key, id: id)
+    }
+  }
+}
+
+/// `tokenizer_config.json`, `special_tokens_map.json` and `added_tokens.json` of a folder.
+struct TokenizerSettings {
+  private let settings: JSONValue
+  private let map: JSONValue
+  /// Names in `added_tokens.json`.
+  let addedNames: [String]
+
+  init(_ folder: String) throws {
+    func json(_ name: String) throws -> JSONValue {
+      let path = folder + "/" + name
+      return FileReader.exists(path) ? try BytePairTokenizer.json(at: path) : .null
+    }
+    settings = try json("tokenizer_config.json")
+    map = try json("special_tokens_map.json")
+    addedNames = try json("added_tokens.json").object?.map(\.key) ?? []
+  }
+
+  /// transformers' class of the tokenizer.
+  var type: String? { settings["tokenizer_class"]?.string }
+
+  /// Whether capital letters become small, where that is told.
+  var lowercases: Bool? { settings["do_lower_case"]?.bool }
+
+  /// A special token's name: a text, or a record with its content.
+  func token(_ key: String) -> String? {
+    for source in [map, settings] {
+      guard let field = source[key], field != .null else { continue }
+      if let text = field.string ?? field["content"]?.string { return text }
+    }
+    return nil
+  }
+
+  /// All names that are special.
+  var specials: [String] {
+    let keys = [
+      "bos_token", "eos_token", "pad_token", "unk_token", "sep_token", "cls_token", "mask_token",
+    ]
+    let listed = (settings["added_tokens_decoder"]?.object ?? []).compactMap { member in
+      member.value["special"] == true ? member.value["content"]?.string : nil
+    }
+    return keys.compactMap(token) + listed
   }
 }

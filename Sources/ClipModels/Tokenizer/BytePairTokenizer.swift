@@ -25,6 +25,29 @@ public final class BytePairTokenizer: Sendable {
   public static let defaultContext = 77
 
   private let vocabulary: BytePairVocabulary
+  /// How a model's own texts are cleaned, and what its rows are padded with.
+  let style: Style
+
+  /// What a model's files say about its tokenizer.
+  struct Style: Sendable {
+    /// Done to the text first; with `steps`, before these.
+    var cleaning = TextCleaning.reference
+    /// Hugging Face's normaliser; nil: the cleaning alone.
+    var steps: [NormalizerStep]?
+    /// The id behind the end token.
+    var padID = 0
+    /// Special tokens with the names of ordinary text, such as `!` for padding: transformers takes them
+    /// out of a text before anything else.
+    var literals: [(name: [Unicode.Scalar], id: Int)] = []
+    /// The files that it was read from: names and bytes; none for the vocabulary that Kilpi ships.
+    var files: [(name: String, bytes: [UInt8])] = []
+  }
+
+  /// A step of a Hugging Face normaliser that is followed; those on white space change nothing here.
+  enum NormalizerStep: Sendable {
+    case composed
+    case lowercase
+  }
 
   /// The id of the start token; 49406 for CLIP.
   public var startID: Int { Int(vocabulary.startID) }
@@ -33,7 +56,20 @@ public final class BytePairTokenizer: Sendable {
   /// The number of ids, 49408 for CLIP: one more than the largest.
   public var vocabularySize: Int { vocabulary.symbols.endID }
 
-  init(_ vocabulary: BytePairVocabulary) { self.vocabulary = vocabulary }
+  init(_ vocabulary: BytePairVocabulary, style: Style = Style()) {
+    self.vocabulary = vocabulary
+    self.style = style
+  }
+
+  /// The same vocabulary for texts that are cleaned otherwise.
+  func with(cleaning: TextCleaning) -> BytePairTokenizer {
+    var style = self.style
+    style.cleaning = cleaning
+    return with(style: style)
+  }
+
+  /// The same vocabulary in another style.
+  func with(style: Style) -> BytePairTokenizer { BytePairTokenizer(vocabulary, style: style) }
 
   /// The tokenizer over the vocabulary that Kilpi ships, read once at its first use.
   ///
@@ -69,12 +105,7 @@ public final class BytePairTokenizer: Sendable {
   public func ids(
     of text: String, cleaning: TextCleaning = .reference, special: Bool = false
   ) throws -> [Int] {
-    guard text.utf8.count <= Self.textLimit else {
-      throw KilpiError(
-        "", "the text has \(text.utf8.count) bytes, more than \(Self.textLimit)",
-        advice: "tokenize it in parts")
-    }
-    try Interrupts.poll()
+    try Self.check(text)
     var ids: [Int] = []
     ids.reserveCapacity(text.utf8.count / 4 + 2)
     if special, cleaning == .huggingFace {
@@ -105,7 +136,42 @@ public final class BytePairTokenizer: Sendable {
     guard context >= 2 else {
       throw KilpiError("", "context is \(context), outside 2 … (start and end tokens need two)")
     }
-    var ids = try self.ids(of: text, cleaning: cleaning, special: special)
+    let filler = padding == .zeros ? 0 : endID
+    return try row(
+      self.ids(of: text, cleaning: cleaning, special: special), text, context: context,
+      truncate: truncate, filler: filler)
+  }
+
+  /// The ids of a text as the model's files say.
+  func styledIDs(of text: String) throws -> [Int] {
+    guard let steps = style.steps else { return try ids(of: text, cleaning: style.cleaning) }
+    try Self.check(text)
+    // transformers alone cleans by its normaliser only.
+    let whole =
+      style.cleaning == .huggingFace
+      ? Array(text.unicodeScalars) : TextCleaner.clean(text, as: style.cleaning)
+    var ids: [Int] = []
+    for part in Self.parts(of: whole, at: style.literals) {
+      switch part {
+      case .token(let id): ids.append(id)
+      case .text(var scalars):
+        for step in steps {
+          switch step {
+          case .composed: scalars = TextCleaner.normalized(scalars)
+          case .lowercase: scalars = TextCleaner.lowercased(scalars, finalSigma: false)
+          }
+        }
+        append(scalars, .huggingFace, to: &ids)
+      }
+    }
+    return ids
+  }
+
+  /// Start, ids, end and filler in a fixed length.
+  func row(
+    _ whole: [Int], _ text: String, context: Int, truncate: Bool, filler: Int
+  ) throws -> [Int] {
+    var ids = whole
     if ids.count + 2 > context {
       guard truncate else {
         throw KilpiError(
@@ -115,7 +181,6 @@ public final class BytePairTokenizer: Sendable {
       }
       ids.removeLast(ids.count + 2 - context)
     }
-    let filler = padding == .zeros ? 0 : endID
     return [startID] + ids + [endID]
       + [Int](repeating: filler, count: context - ids.count - 2)
   }
@@ -170,13 +235,22 @@ public final class BytePairTokenizer: Sendable {
 
   // MARK: - Parts
 
+  private static func check(_ text: String) throws {
+    guard text.utf8.count <= textLimit else {
+      throw KilpiError(
+        "", "the text has \(text.utf8.count) bytes, more than \(textLimit)",
+        advice: "tokenize it in parts")
+    }
+    try Interrupts.poll()
+  }
+
   private func append(
     _ scalars: [Unicode.Scalar], _ cleaning: TextCleaning,
     special: [(id: Int, name: [Unicode.Scalar])] = [], to ids: inout [Int]
   ) {
     var merger = BytePairMerger(vocabulary)
     var word: [UInt8] = []
-    let scanner = WordScanner(ignoresCase: cleaning == .reference, names: special.map(\.name))
+    let scanner = WordScanner(ignoresCase: cleaning != .huggingFace, names: special.map(\.name))
     scanner.words(of: scalars) { scalars in
       if let token = special.first(where: { scalars.elementsEqual($0.name) }) {
         ids.append(token.id)
@@ -212,14 +286,18 @@ public final class BytePairTokenizer: Sendable {
 
   /// Cuts a text at the names of Hugging Face's special tokens, before anything else is done.
   private func specialParts(_ text: [Unicode.Scalar]) -> [Part] {
-    let names = specialNames("<|startoftext|>", "<|endoftext|>")
+    Self.parts(
+      of: text, at: specialNames("<|startoftext|>", "<|endoftext|>").map { ($0.name, $0.id) })
+  }
+
+  private static func parts(
+    of text: [Unicode.Scalar], at names: [(name: [Unicode.Scalar], id: Int)]
+  ) -> [Part] {
     var parts: [Part] = []
     var first = 0
     var index = 0
-    while index < text.count {
-      guard text[index] == "<",
-        let (id, name) = names.first(where: { text[index...].starts(with: $0.1) })
-      else {
+    while index < text.count, !names.isEmpty {
+      guard let (name, id) = names.first(where: { text[index...].starts(with: $0.name) }) else {
         index += 1
         continue
       }

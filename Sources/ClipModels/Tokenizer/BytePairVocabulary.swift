@@ -88,6 +88,9 @@ struct BytePairVocabulary: Sendable {
     }
   }
 
+  /// The id of a symbol as files write it.
+  func id(of symbol: String) -> Int? { symbols.id(of: Array(symbol.utf8)).map { Int($0) } }
+
   /// Reads `left right` lines after the first; a merge must join symbols that exist.
   private mutating func readMerges(
     _ bytes: [UInt8], limit: Int, id: ([UInt8], Int) -> Int32

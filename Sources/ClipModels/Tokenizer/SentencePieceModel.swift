@@ -199,9 +199,10 @@ extension SentencePieceModel {
   /// Taken are pieces, byte fallback and the precompiled normaliser; special added tokens are not
   /// found in texts.
   init(tokenizer document: JSONValue) throws {
-    guard let model = document["model"], model["type"]?.string ?? "Unigram" == "Unigram",
-      let rows = model["vocab"]?.array
-    else { throw KilpiError("", "it holds no unigram model") }
+    try TokenizerDocument(json: document).checkUnigram()
+    guard let model = document["model"], let rows = model["vocab"]?.array else {
+      throw KilpiError("", "it holds no unigram model")
+    }
     let unknown = model["unk_id"]?.int
     var specials: Set<Int> = []
     for token in document["added_tokens"]?.array ?? [] where token["special"]?.bool == true {

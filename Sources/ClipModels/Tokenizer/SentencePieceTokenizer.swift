@@ -14,8 +14,12 @@ public final class SentencePieceTokenizer: Sendable {
   public static let defaultContext = 64
 
   private let model: SentencePieceModel
-  /// The file that it was read from: name and bytes.
-  private let file: (name: String, bytes: [UInt8])?
+  /// The files that it was read from: names and bytes.
+  private let files: [(name: String, bytes: [UInt8])]
+  /// Whether capital letters become small: `do_lower_case` of the files.
+  private let lowercases: Bool
+  /// open_clip's cleaning, in place of SigLIP's rules.
+  private let cleaning: TextCleaning?
   /// The id of `</s>`, which ends a text and fills what is left.
   public let endID: Int
   /// The pieces that the reference's prefix `<unk>` has.
@@ -34,26 +38,57 @@ public final class SentencePieceTokenizer: Sendable {
       }
       file = "\(path)/\(name)"
     }
-    let bytes = try FileReader.bytes(at: file, limit: SentencePieceModel.Limit.bytes)
+    try self.init(file: file, beside: [], lowercases: true, cleaning: nil)
+  }
+
+  /// A tokenizer from a model's folder, with what `tokenizer_config.json` says.
+  convenience init(folder: String, cleaning: TextCleaning?) throws {
+    let names = ["spiece.model", "tokenizer.json"]
+    let name = names.first { FileReader.exists("\(folder)/\($0)") } ?? "tokenizer.json"
+    let settings = try TokenizerSettings(folder)
+    let config = "tokenizer_config.json"
+    let beside =
+      FileReader.exists("\(folder)/\(config)")
+      ? [(name: config, bytes: try FileReader.bytes(at: "\(folder)/\(config)", limit: 16 << 20))]
+      : []
+    try self.init(
+      file: "\(folder)/\(name)", beside: beside, lowercases: settings.lowercases ?? true,
+      cleaning: cleaning)
+  }
+
+  private convenience init(
+    file: String, beside: [(name: String, bytes: [UInt8])], lowercases: Bool,
+    cleaning: TextCleaning?
+  ) throws {
+    // A tokenizer.json of 256,000 pieces has 40 MB.
+    let isJSONFile = file.hasSuffix(".json")
+    let bytes = try FileReader.bytes(
+      at: file, limit: isJSONFile ? 64 << 20 : SentencePieceModel.Limit.bytes)
     do {
       let isJSON = bytes.first { $0 > 0x20 } == UInt8(ascii: "{")
       let model =
-        isJSON && file.hasSuffix(".json")
+        isJSON && isJSONFile
         ? try SentencePieceModel(tokenizer: JSONValue.parse(bytes))
         : try SentencePieceModel(serialized: bytes)
-      let name = file.hasSuffix(".json") ? "tokenizer.json" : "spiece.model"
-      try self.init(model, file: (name, bytes))
+      let name = isJSONFile ? "tokenizer.json" : "spiece.model"
+      try self.init(
+        model, files: [(name, bytes)] + beside, lowercases: lowercases, cleaning: cleaning)
     } catch let error as KilpiError {
       throw KilpiError("", "cannot use '\(file)': \(error.problem)", advice: error.advice)
     }
   }
 
-  init(_ model: SentencePieceModel, file: (name: String, bytes: [UInt8])? = nil) throws {
+  init(
+    _ model: SentencePieceModel, files: [(name: String, bytes: [UInt8])] = [],
+    lowercases: Bool = true, cleaning: TextCleaning? = nil
+  ) throws {
     guard let end = model.id(of: "</s>") else {
       throw KilpiError("", "there is no piece '</s>'", advice: "is it SigLIP's?")
     }
     self.model = model
-    self.file = file
+    self.files = files
+    self.lowercases = lowercases
+    self.cleaning = cleaning
     endID = end
     prefixCount = try Self.ids(of: "<unk>", model).count
   }
@@ -72,7 +107,11 @@ public final class SentencePieceTokenizer: Sendable {
   ///   the longest piece.
   public func ids(of text: String) throws -> [Int] {
     try Self.check(text)
-    let clean = Self.canonical(text)
+    if let cleaning {
+      return try Self.ids(
+        of: TextCleaner.string(TextCleaner.clean(text, as: cleaning)), model)
+    }
+    let clean = Self.canonical(text, lowercases: lowercases)
     return Array(try Self.ids(of: "<unk>" + clean, model).dropFirst(prefixCount))
   }
 
@@ -146,10 +185,10 @@ public final class SentencePieceTokenizer: Sendable {
   }
 
   /// SigLIP's canonical form: a leading U+2581, small letters, no ASCII punctuation, single spaces.
-  static func canonical(_ text: String) -> String {
+  static func canonical(_ text: String, lowercases: Bool = true) -> String {
     var scalars: [Unicode.Scalar] = ["\u{2581}"]
     for scalar in text.unicodeScalars { scalars.append(scalar == "\u{2581}" ? " " : scalar) }
-    let small = TextCleaner.lowercased(scalars, finalSigma: true)
+    let small = lowercases ? TextCleaner.lowercased(scalars, finalSigma: true) : scalars
     var result = String.UnicodeScalarView()
     for scalar in small {
       switch scalar.value {
@@ -300,9 +339,13 @@ extension SentencePieceTokenizer: TextTokenizer {
     return word
   }
 
-  /// Writes the file that it was read from, `spiece.model` or `tokenizer.json`.
+  /// Writes the files that it was read from: `spiece.model` or `tokenizer.json`, and their settings.
   public func save(in folder: String) throws {
-    guard let file else { throw KilpiError("", "the tokenizer was not read from a file") }
-    try AtomicFile.write(file.bytes, to: "\(folder)/\(file.name)")
+    guard !files.isEmpty else { throw KilpiError("", "the tokenizer was not read from a file") }
+    for file in files { try AtomicFile.write(file.bytes, to: "\(folder)/\(file.name)") }
   }
+  /// True: it never ships with Kilpi.
+  public var hasFiles: Bool { true }
+  /// open_clip's cleaning, where that was asked for.
+  public var openCLIPCleaning: String? { cleaning?.openCLIPName }
 }

@@ -8,6 +8,30 @@ public enum TextCleaning: String, Sendable {
   case reference
   /// As the Hugging Face tokenizer does: NFC, whitespace runs to one space, lower case.
   case huggingFace = "hf"
+  /// As `reference`, but capital letters stay: open_clip's `clean = "whitespace"`.
+  case whitespace
+  /// As `reference`, and ASCII punctuation goes, `_` as a space: open_clip's `clean = "canonicalize"`.
+  case canonicalize
+
+  /// The mode of an open_clip configuration's `tokenizer_kwargs.clean`; nil for one that is not known.
+  init?(openCLIP name: String) {
+    switch name {
+    case "lower": self = .reference
+    case "whitespace": self = .whitespace
+    case "canonicalize": self = .canonicalize
+    default: return nil
+    }
+  }
+
+  /// Its name in open_clip's configurations; nil for one that open_clip has not.
+  var openCLIPName: String? {
+    switch self {
+    case .reference: "lower"
+    case .whitespace: "whitespace"
+    case .canonicalize: "canonicalize"
+    case .huggingFace: nil
+    }
+  }
 }
 
 /// Cleans text for the byte-pair tokenizer.
@@ -20,15 +44,28 @@ public enum TextCleaning: String, Sendable {
 /// decoded with the wrong encoding ("schÃ¶n") is not reproduced.
 enum TextCleaner {
   static func clean(_ text: String, as cleaning: TextCleaning = .reference) -> [Unicode.Scalar] {
-    if let plain = cleanPlain(text, as: cleaning) { return plain }
-    var scalars = Array(text.unicodeScalars)
-    switch cleaning {
-    case .reference:
-      scalars = fixed(scalars)
-      scalars = HTMLEntities.unescape(HTMLEntities.unescape(scalars))
-      return lowercased(collapsed(scalars), finalSigma: true)
-    case .huggingFace:
+    let lowers = cleaning == .reference || cleaning == .huggingFace
+    if lowers, let plain = cleanPlain(text, as: cleaning) { return plain }
+    let scalars = Array(text.unicodeScalars)
+    if cleaning == .huggingFace {
       return lowercased(collapsed(normalized(scalars)), finalSigma: false)
+    }
+    let basic = HTMLEntities.unescape(HTMLEntities.unescape(fixed(scalars)))
+    switch cleaning {
+    case .whitespace: return collapsed(basic)
+    case .canonicalize: return collapsed(lowercased(withoutPunctuation(basic), finalSigma: true))
+    default: return lowercased(collapsed(basic), finalSigma: true)
+    }
+  }
+
+  /// `_` as a space, Python's `string.punctuation` away.
+  private static func withoutPunctuation(_ text: [Unicode.Scalar]) -> [Unicode.Scalar] {
+    text.compactMap { scalar in
+      if scalar == "_" { return " " }
+      switch scalar.value {
+      case 0x21...0x2F, 0x3A...0x40, 0x5B...0x60, 0x7B...0x7E: return nil
+      default: return scalar
+      }
     }
   }
 
@@ -168,7 +205,7 @@ enum TextCleaner {
   // MARK: - Unicode
 
   /// Normalisation form C; text below U+0300 has it already.
-  private static func normalized(_ text: [Unicode.Scalar]) -> [Unicode.Scalar] {
+  static func normalized(_ text: [Unicode.Scalar]) -> [Unicode.Scalar] {
     guard text.contains(where: { $0.value >= 0x300 }) else { return text }
     return Array(string(ordered(text))._nfc)
   }

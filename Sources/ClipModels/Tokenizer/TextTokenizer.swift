@@ -1,3 +1,6 @@
+internal import Diagnostics
+internal import Files
+
 /// Text to token ids and back, as one model's text tower wants them.
 public protocol TextTokenizer: Sendable {
   /// The number of ids: one more than the largest.
@@ -21,6 +24,10 @@ public protocol TextTokenizer: Sendable {
   /// Writes the files that a folder needs so that the tokenizer is found again; nothing when it is
   /// the one that ships with Kilpi.
   func save(in folder: String) throws
+  /// True when `save` writes files: the vocabulary is not the one that ships with Kilpi.
+  var hasFiles: Bool { get }
+  /// open_clip's `clean` mode of it; nil when texts are not cleaned as open_clip does.
+  var openCLIPCleaning: String? { get }
 }
 
 /// How a tokenizer cuts a text into words.
@@ -45,18 +52,28 @@ extension TextTokenizer {
 }
 
 extension BytePairTokenizer: TextTokenizer {
-  /// The ids with start and end, zeros behind.
+  /// The ids with start and end, and behind them what the model's files say: zeros, or their padding.
   public func encode(_ text: String, context: Int, truncate: Bool) throws -> [Int] {
-    try encode(text, context: context, truncate: truncate, padding: .zeros)
+    guard context >= 2 else {
+      throw KilpiError("", "context is \(context), outside 2 … (start and end tokens need two)")
+    }
+    return try row(
+      styledIDs(of: text), text, context: context, truncate: truncate, filler: style.padID)
   }
   /// The ids of the text alone.
-  public func plainIDs(of text: String) throws -> [Int] { try ids(of: text) }
+  public func plainIDs(of text: String) throws -> [Int] { try styledIDs(of: text) }
   /// The text of ids.
   public func plainText(of ids: [Int]) throws -> String { try decode(ids) }
   /// A whole word of the vocabulary.
   public func word(of id: Int) -> String? { wholeWord(of: id) }
   /// Start and end.
   public var specialCount: Int { 2 }
-  /// Nothing: the vocabulary ships with Kilpi.
-  public func save(in folder: String) throws {}
+  /// The files that it was read from; none for the vocabulary that ships with Kilpi.
+  public func save(in folder: String) throws {
+    for file in style.files { try AtomicFile.write(file.bytes, to: "\(folder)/\(file.name)") }
+  }
+  /// The cleaning that open_clip does before the tokenizer, unless it is what its class does anyway.
+  public var openCLIPCleaning: String? { style.cleaning.openCLIPName }
+  /// True when a folder holds its own files.
+  public var hasFiles: Bool { !style.files.isEmpty }
 }

@@ -38,11 +38,17 @@ struct WordScanner {
 
   private func contraction(_ text: [Unicode.Scalar], at start: Int) -> Int? {
     guard start + 1 < text.count else { return nil }
-    switch text[start + 1] {
+    func letter(_ index: Int) -> Unicode.Scalar? {
+      guard index < text.count else { return nil }
+      let scalar = text[index]
+      let isCapital = ignoresCase && ("A"..."Z").contains(scalar)
+      return isCapital ? Unicode.Scalar(UInt8(scalar.value) + 32) : scalar
+    }
+    switch letter(start + 1) {
     case "s", "t", "m", "d": return start + 2
     case "\u{17F}": return ignoresCase ? start + 2 : nil
-    case "r", "v": return start + 2 < text.count && text[start + 2] == "e" ? start + 3 : nil
-    case "l": return start + 2 < text.count && text[start + 2] == "l" ? start + 3 : nil
+    case "r", "v": return letter(start + 2) == "e" ? start + 3 : nil
+    case "l": return letter(start + 2) == "l" ? start + 3 : nil
     default: return nil
     }
   }

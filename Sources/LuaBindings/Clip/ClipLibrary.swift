@@ -24,7 +24,9 @@ enum ClipLibrary {
       doc: """
         Loads a model: a folder or a file of weights, or the name of a folder in KILPI_MODELS. Hugging \
         Face, open_clip and OpenAI layouts are recognised by their content, in safetensors or PyTorch \
-        files; so are image towers alone (TeCoA, FARE), which need `base`. float16 and bfloat16 weights \
+        files, wherever they lie in a training script's checkpoint; so are image towers alone (TeCoA, FARE), \
+        which need `base`. A folder of `train.run` gives its trained model. What is assumed or passed over \
+        is said once. float16 and bfloat16 weights \
         are widened to float32.
         """,
       options: [
@@ -38,6 +40,10 @@ enum ClipLibrary {
         .any(
           "base", type: "clip model|string",
           "the model, or its path or name, that gives what a file of one tower lacks"),
+        .string(
+          "state_dict",
+          "where in the file the weights lie, such as \"model_ema\"; needed when it holds several models"
+        ),
         precision,
       ],
       example: """
@@ -54,6 +60,7 @@ enum ClipLibrary {
         checkpoint.activation = try Activation(rawValue: options.string("activation"))
       }
       checkpoint.base = try base(options, call)
+      if options.has("state_dict") { checkpoint.stateDict = try options.string("state_dict") }
       let state = call.state
       checkpoint.check = { try check($0, state) }
       checkpoint.note = { state.write("clip.load: \($0)\n", to: .error) }
