@@ -11,6 +11,7 @@ static atomic_int presses = 0;
 /* Times of the last two presses in milliseconds, for the "third within two seconds" rule. */
 static atomic_llong previous_press = 0, press_before_previous = 0;
 static void (*farewell)(void) = NULL;
+static atomic_int finishing = 0;
 
 bool kilpi_interrupt_pending(void) {
   int count = atomic_load_explicit(&presses, memory_order_relaxed);
@@ -88,7 +89,7 @@ static void on_interrupt(int signal_number) {
   long long now = now_milliseconds();
   long long before = atomic_load(&previous_press);
   long long two_before = atomic_load(&press_before_previous);
-  if (two_before != 0 && now - two_before <= 2000) {
+  if (atomic_load(&finishing) || (two_before != 0 && now - two_before <= 2000)) {
     if (farewell) farewell();
     _exit(130);
   }
@@ -106,6 +107,8 @@ void kilpi_interrupt_install(void (*last_words)(void)) {
   action.sa_flags = 0; /* no SA_RESTART: blocking reads return on the signal */
   sigaction(SIGINT, &action, NULL);
 }
+
+void kilpi_interrupt_finish(void) { atomic_store(&finishing, 1); }
 
 void kilpi_interrupt_uninstall(void) {
   struct sigaction action = {0};

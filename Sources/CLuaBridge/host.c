@@ -92,6 +92,17 @@ void kilpi_collect(lua_State *L) {
   if (!host->abandoned) host->callbacks.release_pool(host->callbacks.context);
 }
 
+/* Asked before Swift pushes what takes that much: under a live Swift frame no request may fail. */
+bool kilpi_would_refuse(lua_State *L, size_t growth) {
+  kilpi_host *host = kilpi_host_of(L);
+  if (host->limit > 0 && (int64_t)growth > host->limit - host->memory.bytes - external_bytes(host))
+    return true;
+  if (growth < 1 << 20) return false;
+  void *probe = malloc(growth); /* the cap may be more than the system gives, as with ulimit -v */
+  free(probe);
+  return probe == NULL;
+}
+
 void kilpi_set_memory_limit(lua_State *L, int64_t bytes) { kilpi_host_of(L)->limit = bytes; }
 
 void kilpi_set_soft_limit(lua_State *L, int64_t bytes) {
@@ -195,7 +206,7 @@ int kilpi_load(lua_State *L, const char *text, size_t count, const char *name) {
   kilpi_host *host = kilpi_host_of(L);
   bool outer = host->swift_live;
   host->swift_live = false;
-  int status = luaL_loadbufferx(L, text, count, name, "t");
+  int status = kilpi_load_polling(L, text, count, name, "t");
   host->swift_live = outer;
   return status;
 }

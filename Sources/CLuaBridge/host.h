@@ -47,6 +47,12 @@ int kilpi_stream_of(lua_State *L, int index);
 /* True when matching string 1 with pattern 2, or moving elements 2 to 3 of table 1, could take
    longer than a tenth of a second. */
 bool kilpi_may_run_long(lua_State *L);
+/* Raises the interrupt error if one is due. */
+void kilpi_raise_interrupt(lua_State *L);
+/* Puts polling functions in the place of those of Lua's library that can run long. Raises. */
+void kilpi_poll_libraries(lua_State *L);
+/* `luaL_loadbufferx` with looks at the interrupt flag. The status is Lua's. */
+int kilpi_load_polling(lua_State *L, const char *text, size_t count, const char *name, const char *mode);
 /* Opens the standard libraries and puts guarded functions in place. Raises. */
 int kilpi_open_libraries(lua_State *L);
 #endif

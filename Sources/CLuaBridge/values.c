@@ -90,7 +90,8 @@ bool kilpi_may_run_long(lua_State *L) {
   if (lua_type(L, 4) == LUA_TBOOLEAN && lua_toboolean(L, 4)) return false; /* find, plain */
   size_t count;
   const char *pattern = lua_tolstring(L, 2, &count);
-  double size = (double)lua_rawlen(L, 1) + 1, steps = size;
+  /* Text without repetitions may match but for its last byte, everywhere. */
+  double size = (double)lua_rawlen(L, 1) + 1, steps = size * (double)(1 + count / 64);
   int repetitions = 0;
   for (size_t i = 0; i < count; i++) {
     char c = pattern[i], next = i + 1 < count ? pattern[i + 1] : 0;

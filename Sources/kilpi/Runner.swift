@@ -50,6 +50,8 @@ final class Runner {
     let ran = runAll(state)
     let status = Termination.exitStatus ?? ran
     Plugins.detach()
+    StandardStream.output.flush()
+    ProcessSetup.finish()
     state.close()
     return team.leave(status: status, failure: failure)
   }

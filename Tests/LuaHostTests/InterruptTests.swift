@@ -40,6 +40,24 @@ import Testing
       "hostile pattern", "return ('a'):rep(1e5):find(('.-'):rep(8) .. 'b')", "t:1: interrupted"),
     ScriptCase("hostile replacement", "return ('a'):rep(1e5):gsub(('a-'):rep(8) .. 'b', '')", ""),
     ScriptCase("move over a huge range", "table.move({}, 1, 1 << 60, 2)", "t:1: interrupted"),
+    ScriptCase(
+      "insert into a promised length",
+      "table.insert(setmetatable({}, {__len = function() return 1 << 60 end}), 1, 0)",
+      "t:1: interrupted"),
+    ScriptCase(
+      "remove from a promised length",
+      "table.remove(setmetatable({}, {__len = function() return 1 << 60 end}), 1)", ""),
+    ScriptCase(
+      "concat of a promised length",
+      "table.concat(setmetatable({}, {__len = function() return 1 << 60 end, __index = type}), '',"
+        + " 1)", ""),
+    ScriptCase(
+      "sort with a C function",
+      "table.sort(setmetatable({}, {__len = function() return 1 << 30 end}), rawequal)", ""),
+    ScriptCase("long repetition", "return ('x'):rep(1 << 28)", ""),
+    ScriptCase(
+      "length of a long text", "local s = ('x'):rep(1 << 25) while true do utf8.len(s) end", ""),
+    ScriptCase("long chunk", "local s = ('x=1 '):rep(1 << 20) while true do load(s) end", ""),
     ScriptCase("own hook", "debug.sethook(function() end, 'l') while true do end", ""),
     ScriptCase(
       "close handler that takes time",

@@ -32,6 +32,10 @@ void kilpi_interrupt_leave(void);
    and for how long, on standard error. */
 void kilpi_interrupt_explain(bool on);
 
+/* From now on a press ends the process at once with status 130, after `last_words`: the work is done and
+   saved, and what still runs (finalizers of scripts) takes no notice of the flag. */
+void kilpi_interrupt_finish(void);
+
 /* Restores the default action of SIGINT. */
 void kilpi_interrupt_uninstall(void);
 

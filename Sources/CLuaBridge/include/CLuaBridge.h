@@ -49,6 +49,8 @@ void kilpi_close(lua_State *L, bool abandon, kilpi_memory *rest);
 void kilpi_set_memory_limit(lua_State *L, int64_t bytes);
 /* Sets the live external bytes above which a full collection is made. */
 void kilpi_set_soft_limit(lua_State *L, int64_t bytes);
+/* True when Lua's blocks cannot grow by that many bytes within the limit and the system's memory. */
+bool kilpi_would_refuse(lua_State *L, size_t growth);
 kilpi_memory kilpi_memory_now(lua_State *L);
 /* Makes the n-th request from now on and those after it fail, `count` of them; 0 stops it. Requests
    under a live Swift frame are neither counted nor failed. */

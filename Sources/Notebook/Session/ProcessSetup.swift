@@ -19,6 +19,10 @@ public enum ProcessSetup {
   /// Forgets presses of Ctrl-C.
   public static func clearInterrupt() { kilpi_interrupt_clear() }
 
+  /// Lets a press of Ctrl-C end the process at once: everything is done but for scripts' finalizers, in
+  /// which Lua looks at no interrupt.
+  public static func finish() { kilpi_interrupt_finish() }
+
   private static var isUTF8: Bool {
     nl_langinfo(nl_item(CODESET)).map { String(cString: $0) } == "UTF-8"
   }
