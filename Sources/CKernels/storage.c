@@ -207,5 +207,6 @@ void kilpi_storage_set_limit(int64_t bytes) {
   atomic_store(&limit, bytes);
   if (atomic_load(&live) + atomic_load(&pooled) > capacity()) kilpi_storage_trim();
 }
+int64_t kilpi_storage_capacity(void) { return capacity(); }
 int64_t kilpi_storage_limit(void) { return atomic_load(&limit); }
 void kilpi_storage_fail_after(int64_t count) { atomic_store(&failing, count); }

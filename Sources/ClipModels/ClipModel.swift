@@ -148,12 +148,9 @@ public final class ClipModel {
   public func tokenize(_ texts: [String], truncate: Bool? = nil) throws -> Tensor {
     let tokenizer = try requiredTokenizer()
     let truncate = truncate ?? truncatesTexts
-    var ids: [Int64] = []
-    for text in texts {
-      let encoded = try tokenizer.encode(text, context: configuration.context, truncate: truncate)
-      ids.append(contentsOf: encoded.map { Int64($0) })
+    return try Tensor.rows(texts, width: configuration.context) {
+      try tokenizer.encode($0, context: configuration.context, truncate: truncate)
     }
-    return try Tensor(ids, shape: [texts.count, configuration.context])
   }
 
   private func requiredTokenizer() throws -> any TextTokenizer {

@@ -58,7 +58,7 @@ public final class BatchIterator {
     order = try dataset.order(options)
     count =
       options.dropLast
-      ? order.count / options.size : (order.count + options.size - 1) / options.size
+      ? order.count / options.size : order.count.parts(of: options.size)
   }
 
   /// The next batch, nil at the end of the epoch.
@@ -69,7 +69,7 @@ public final class BatchIterator {
     let start = next_ * options.size
     next_ += 1
     return try dataset.batch(
-      Array(order[start..<min(start + options.size, order.count)]), options)
+      Array(order[start..<min(start.addingClamped(options.size), order.count)]), options)
   }
 }
 

@@ -1,13 +1,22 @@
 /// The name a user probably meant.
 public enum NearestName {
+  /// Bytes of the longest name that is looked at.
+  private static let longest = 1000
+
   /// The candidate nearest to `name` by edit distance (at most 2), else one that shares a prefix.
   ///
   /// Ties go to the alphabetically first, so that messages do not depend on dictionary order.
+  ///
+  /// A name of more than 1000 bytes has none: the search takes the product of the lengths.
   public static func suggestion(for name: String, among candidates: [String]) -> String? {
+    guard name.utf8.count <= longest else { return nil }
     let sorted = candidates.sorted()
     let limit = name.count <= 3 ? 1 : 2
+    let count = name.unicodeScalars.count
     let nearest =
       sorted
+      // No fewer edits than characters that one has more than the other.
+      .filter { (count - $0.unicodeScalars.count).magnitude <= limit }
       .map { (name: $0, distance: distance(name, $0)) }
       .min { $0.distance < $1.distance }
     if let nearest, nearest.distance <= limit { return nearest.name }

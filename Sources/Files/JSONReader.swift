@@ -1,4 +1,4 @@
-internal import Diagnostics
+public import Diagnostics
 
 /// Bounds on what a JSON text may ask of its reader.
 public struct JSONLimits: Sendable {
@@ -32,9 +32,14 @@ extension JSONValue {
   }
 
   /// The value of a JSON text given as UTF-8 bytes; see `parse(_:limits:)` for strings.
-  public static func parse(_ bytes: [UInt8], limits: JSONLimits = JSONLimits()) throws -> JSONValue
-  {
-    try bytes.withUnsafeBytes { try JSONReader.read($0, limits: limits) { try $0.value() } }
+  ///
+  /// - Parameter reservation: takes what the value takes, for as long as the caller keeps both.
+  public static func parse(
+    _ bytes: [UInt8], limits: JSONLimits = JSONLimits(), reservation: MemoryReservation? = nil
+  ) throws -> JSONValue {
+    try bytes.withUnsafeBytes {
+      try JSONReader.read($0, limits: limits, reservation: reservation) { try $0.value() }
+    }
   }
 }
 
@@ -49,10 +54,16 @@ public struct JSONReader {
   private var values = 0
   /// Where the interrupt flag is looked at next.
   private var nextLook = 0
+  /// The values built so far, and how many of them are in it.
+  private let reservation: MemoryReservation
+  private var reserved = 0
 
-  private init(bytes: UnsafeRawBufferPointer, limits: JSONLimits) {
+  private init(
+    bytes: UnsafeRawBufferPointer, limits: JSONLimits, reservation: MemoryReservation
+  ) {
     self.bytes = bytes
     self.limits = limits
+    self.reservation = reservation
   }
 
   /// Calls `body` with a reader in front of the only value of a text, and checks that nothing
@@ -61,12 +72,13 @@ public struct JSONReader {
   /// - Throws: `KilpiError` with the byte offset, or on interrupt, and what `body` throws.
   public static func read<Result>(
     _ bytes: UnsafeRawBufferPointer, limits: JSONLimits = JSONLimits(),
-    _ body: (inout JSONReader) throws -> Result
+    reservation: MemoryReservation? = nil, _ body: (inout JSONReader) throws -> Result
   ) throws -> Result {
     guard bytes.count <= limits.bytes else {
       throw KilpiError("", "the JSON text has \(bytes.count) bytes, the limit is \(limits.bytes)")
     }
-    var reader = JSONReader(bytes: bytes, limits: limits)
+    var reader = JSONReader(
+      bytes: bytes, limits: limits, reservation: try reservation ?? MemoryReservation())
     let result = try body(&reader)
     reader.skipSpace()
     guard reader.position == bytes.count else { throw reader.failure("text after the value") }
@@ -80,6 +92,9 @@ public struct JSONReader {
   private mutating func look() throws {
     guard position >= nextLook else { return }
     try Interrupts.poll()
+    // Lists grow by doubling; texts take about what they take here.
+    try reservation.grow(by: (values - reserved) * 2 * MemoryLayout<JSONValue>.stride + 65_536)
+    reserved = values
     nextLook = position + 65_536
   }
 

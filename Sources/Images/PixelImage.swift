@@ -97,6 +97,7 @@ enum ImageSize {
       throw KilpiError(
         "", "an image of \(width) x \(height) pixels is larger than 100 million pixels")
     }
+    try MemoryReservation.ask(pixels * 3)
     return pixels * 3
   }
 }

@@ -62,6 +62,7 @@ extension Call {
   public func bytes(_ index: Int) throws -> LuaString {
     let slot = slot(index)
     guard lua_type(lua, slot) == LUA_TSTRING else { throw badArgument(index, expected: "string") }
+    try MemoryReservation.ask(Int(clamping: lua_rawlen(lua, slot)))
     return state.string(lua, slot)
   }
 
@@ -170,6 +171,10 @@ extension LuaState {
     let count = Int(clamping: lua_rawlen(lua, slot))
     var result: [Element] = []
     for position in 0..<count {
+      if position & 0xFFFF == 0xFFFF {
+        try Interrupts.poll()
+        try MemoryReservation.ask(result.count * 2 * MemoryLayout<Element>.stride)
+      }
       lua_rawgeti(lua, slot, Int64(position) + 1)
       defer { kilpi_lua_pop(lua, 1) }
       guard let element = read(lua, lua_gettop(lua)) else {

@@ -19,7 +19,9 @@ public enum Indexing {
   /// A 0-based half-open range from Lua's inclusive one: `{first, last}`; empty when last is
   /// first - 1.
   public static func range(_ first: Int, _ last: Int, count: Int) throws -> Range<Int> {
-    if count > 0, last == first - 1, first >= 1, first <= count + 1 { return first - 1..<first - 1 }
+    if count > 0, first >= 1, first <= count.addingClamped(1), last == first - 1 {
+      return first - 1..<first - 1
+    }
     let start = try index(first, count: count)
     let end = try index(last, count: count)
     guard start <= end else {

@@ -136,12 +136,16 @@ extension Float: LuaConvertible {
 
 extension String: LuaConvertible {
   /// Pushes the UTF-8 bytes.
-  public func push(onto stack: LuaStack) throws { stack.state.push(self, on: stack.lua) }
+  public func push(onto stack: LuaStack) throws {
+    try stack.state.askLua(utf8.count, on: stack.lua)
+    stack.state.push(self, on: stack.lua)
+  }
 }
 
 extension LuaString: LuaConvertible {
   /// Pushes the bytes.
   public func push(onto stack: LuaStack) throws {
+    try stack.state.askLua(bytes.count, on: stack.lua)
     _ = bytes.withUnsafeBytes {
       lua_pushlstring(stack.lua, $0.baseAddress?.assumingMemoryBound(to: CChar.self), $0.count)
     }

@@ -13,6 +13,8 @@ public struct LuaStack {
   public func makeTable(list: Int = 0, fields: Int = 0) throws {
     // A nested value needs its own room: its table, a key, a value and what a handle takes.
     try state.reserve(12, on: lua)
+    try state.askLua(
+      list.multipliedClamped(by: 16).addingClamped(fields.multipliedClamped(by: 56)), on: lua)
     lua_createtable(lua, Int32(clamping: list), Int32(clamping: fields))
   }
 

@@ -10,6 +10,23 @@ extension LuaState {
     }
   }
 
+  /// Checks that Lua may take `bytes` and some more for what holds them, since no request of Lua's can
+  /// fail while Swift pushes; small sums are asked for together.
+  ///
+  /// - Throws: `KilpiError` of kind `memory` at the cap, after a collection.
+  func askLua(_ bytes: Int, on lua: OpaquePointer) throws {
+    unasked = unasked.addingClamped(bytes.addingClamped(64))
+    guard unasked >= 1 << 16 else { return }
+    let growth = unasked
+    unasked = 0
+    guard kilpi_would_refuse(lua, growth) else { return }
+    kilpi_collect(lua)
+    guard kilpi_would_refuse(lua, growth) else { return }
+    throw KilpiError(
+      "", "not enough memory for a result of \(MemoryReservation.describe(growth)) and more",
+      advice: "ask for less at once, or raise the cap with --memory", kind: .memory)
+  }
+
   func push(_ text: String, on lua: OpaquePointer) {
     var text = text
     text.withUTF8 { bytes in

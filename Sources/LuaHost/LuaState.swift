@@ -50,6 +50,8 @@ public final class LuaState {
   /// The Lua thread that runs now.
   var current: OpaquePointer
   let bin = ReferenceBin()
+  /// Bytes pushed since the cap was last asked; see `askLua`.
+  var unasked = 0
   var callables: [Callable] = []
   var types: [ObjectIdentifier: RegisteredType] = [:]
   var typesByAddress: [UnsafeRawPointer: RegisteredType] = [:]

@@ -1,5 +1,6 @@
 internal import CLua
 internal import CLuaBridge
+internal import Diagnostics
 
 /// A Lua table.
 ///
@@ -56,8 +57,23 @@ public final class LuaTable: LuaReference {
   }
 
   /// The list part in order.
+  ///
+  /// - Throws: `KilpiError` where a few elements far apart make Lua promise a longer list than there is.
   public func array() throws -> [LuaValue] {
-    try (1..<(count + 1)).map { try get($0) }
+    let count = try count
+    var result: [LuaValue] = []
+    for position in 0..<count {
+      if position & 0xFFFF == 0xFFFF {
+        try Interrupts.poll()
+        try MemoryReservation.ask(result.count * 2 * MemoryLayout<LuaValue>.stride)
+      }
+      let element = try get(position + 1)
+      if element.isNil, count > 1 << 20 {
+        throw KilpiError("", "the list has no element [\(position + 1)] of \(count)")
+      }
+      result.append(element)
+    }
+    return result
   }
 
   /// All keys and values, in Lua's order.

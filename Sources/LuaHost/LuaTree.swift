@@ -79,6 +79,10 @@ extension LuaState {
     var isList = true
     lua_pushnil(lua)
     while kilpi_next(lua, table) {
+      if pairs.count & 0xFFF == 0xFFF {
+        try Interrupts.poll()
+        try MemoryReservation.ask(pairs.count * 2 * MemoryLayout<(LuaTree, LuaTree)>.stride)
+      }
       let top = lua_gettop(lua)
       let value = try tree(lua, top, depth: depth - 1, open: &open)
       let key = try tree(lua, top - 1, depth: 0, open: &open)

@@ -41,6 +41,10 @@ public struct NestedNumbers {
     try state.reserve(4, on: lua)
     let isLast = level == shape.count - 1
     for position in 0..<count {
+      if values.count & 0xFFFF == 0xFFFF {
+        try Interrupts.poll()
+        try MemoryReservation.ask(values.count * 32)
+      }
       defer { kilpi_lua_pop(lua, 1) }
       // A list of plain numbers is read without a place for each: this is the whole cost.
       if lua_rawgeti(lua, slot, Int64(position) + 1) == LUA_TNUMBER, isLast {

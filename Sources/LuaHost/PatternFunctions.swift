@@ -1,5 +1,10 @@
 internal import CLua
 internal import CLuaBridge
+internal import Diagnostics
+
+#if canImport(Glibc)
+  internal import Glibc
+#endif
 
 /// `string.find`, `match`, `gmatch` and `gsub` for the cases in which Lua's own may run long.
 ///
@@ -66,9 +71,13 @@ enum PatternFunctions {
     let subject = try call.bytes(1).bytes
     let pattern = try call.bytes(2).bytes
     guard let first = try start(call, count: subject.count) else { return [LuaValue.nil] }
+    let asksPlain = isFind && !call.isNone(4) && (call.kind(4) != .boolean || (try call.boolean(4)))
+    if isFind, asksPlain || !pattern.contains(where: { specials.contains($0) }) {
+      guard let place = plainPlace(of: pattern, in: subject, from: first) else { return [LuaValue.nil] }
+      return [place + 1, place + pattern.count]
+    }
     let isAnchored = pattern.first == UInt8(ascii: "^")
     return try matching(subject, pattern) { matcher in
-      matcher.isPlain = isFind && !pattern.contains { specials.contains($0) }
       for start in first...subject.count {
         if let end = try matcher.match(at: start, pattern: isAnchored ? 1 : 0) {
           return try found(matcher, start, end)
@@ -76,6 +85,19 @@ enum PatternFunctions {
         if isAnchored { break }
       }
       return [LuaValue.nil]
+    }
+  }
+
+  /// Where text without special characters stands, in linear time.
+  private static func plainPlace(of text: [UInt8], in subject: [UInt8], from first: Int) -> Int? {
+    subject.withUnsafeBytes { subject in
+      text.withUnsafeBytes { text in
+        guard text.count > 0 else { return first }
+        guard let start = subject.baseAddress, let wanted = text.baseAddress else { return nil }
+        return memmem(start + first, subject.count - first, wanted, text.count).map {
+          UnsafeRawPointer($0) - start
+        }
+      }
     }
   }
 
@@ -110,13 +132,20 @@ enum PatternFunctions {
     let isAnchored = pattern.first == UInt8(ascii: "^")
     var result: [UInt8] = []
     var count = 0
+    let reservation = try MemoryReservation()
     try matching(subject, pattern) { matcher in
       var position = 0
       var previous = -1
       while count < limit {
         if let end = try matcher.match(at: position, pattern: isAnchored ? 1 : 0), end != previous {
           count += 1
-          result += try replacement(matcher, position, end) ?? Array(subject[position..<end])
+          let text = try replacement(matcher, position, end) ?? Array(subject[position..<end])
+          if result.capacity - result.count < text.count {
+            // An array that is full doubles, and is copied.
+            try Interrupts.poll()
+            try reservation.grow(by: max(result.count, text.count) * 2 - reservation.bytes)
+          }
+          result += text
           position = end
           previous = end
         } else if position < subject.count {
@@ -129,7 +158,10 @@ enum PatternFunctions {
       }
       if position < subject.count { result += subject[position...] }
     }
-    return [LuaString(result), count]
+    return try withExtendedLifetime(reservation) {
+      try MemoryReservation.ask(result.count)
+      return [LuaString(result), count]
+    }
   }
 
   /// Makes the new text of a match; nil leaves it as it is.

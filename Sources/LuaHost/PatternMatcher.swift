@@ -23,8 +23,6 @@ struct PatternMatcher {
   /// As in Lua: deeper patterns are too complex.
   private var depth = 0
   private var steps = 0
-  /// The pattern is text: no byte of it is special.
-  var isPlain = false
 
   init(subject: UnsafeBufferPointer<UInt8>, pattern: UnsafeBufferPointer<UInt8>) {
     self.subject = subject
@@ -54,12 +52,6 @@ struct PatternMatcher {
     var p = position
     while p < pattern.count {
       try step()
-      if isPlain {
-        guard s < subject.count, subject[s] == pattern[p] else { return nil }
-        s += 1
-        p += 1
-        continue
-      }
       switch pattern[p] {
       case UInt8(ascii: "("):
         let isPosition = p + 1 < pattern.count && pattern[p + 1] == UInt8(ascii: ")")

@@ -106,16 +106,9 @@ public enum MemoryMeter {
   /// Gives pooled blocks back to the system.
   public static func trim() { kilpi_storage_trim() }
 
+  /// What may be in use at once: the cap, or what the machine and its limits give.
+  public static var capacity: Int { Int(kilpi_storage_capacity()) }
+
   /// A size as people write it: `4.0 MB`.
-  public static func describe(_ bytes: Int) -> String {
-    let units = ["bytes", "KB", "MB", "GB", "TB"]
-    var value = Double(bytes)
-    var unit = 0
-    while value >= 1000, unit < units.count - 1 {
-      value /= 1024
-      unit += 1
-    }
-    if unit == 0 { return "\(bytes) bytes" }
-    return "\((value * 10).rounded() / 10) \(units[unit])"
-  }
+  public static func describe(_ bytes: Int) -> String { MemoryReservation.describe(bytes) }
 }

@@ -91,6 +91,61 @@ extension Tensor {
     return result
   }
 
+  /// A tensor whose element at each place `value` gives, in row-major order.
+  ///
+  /// - Throws: `KilpiError` when the memory is not there, on interrupt, and what `value` throws.
+  public static func tabulated(
+    _ shape: [Int], _ value: (Int) throws -> Double
+  ) throws -> Tensor {
+    let result = try Tensor(uninitialized: shape, .float64)
+    for i in 0..<result.count {
+      if i & 0xFFFF == 0xFFFF { try Interrupts.poll() }
+      result.f64[i] = try value(i)
+    }
+    return result
+  }
+
+  /// An `int64` tensor that `fill` writes in row-major order; it must write every element.
+  public static func makeIntegers(
+    _ shape: [Int], _ fill: (UnsafeMutableBufferPointer<Int64>) throws -> Void
+  ) throws -> Tensor {
+    let result = try Tensor(uninitialized: shape, .int64)
+    try fill(UnsafeMutableBufferPointer(start: result.i64, count: result.count))
+    return result
+  }
+
+  /// An `int64` tensor `[items.count, width]` of one row an item.
+  ///
+  /// - Parameter row: gives `width` numbers.
+  /// - Throws: `KilpiError` when the memory is not there or a row has another length, on interrupt, and
+  ///   what `row` throws.
+  public static func rows<Item>(
+    _ items: [Item], width: Int, _ row: (Item) throws -> [Int]
+  ) throws -> Tensor {
+    try makeIntegers([items.count, width]) { target in
+      for (place, item) in items.enumerated() {
+        if place & 0xFF == 0xFF { try Interrupts.poll() }
+        let values = try row(item)
+        guard values.count == width else {
+          throw KilpiError("", "row \(place + 1) has \(values.count) numbers, not \(width)")
+        }
+        for (column, value) in values.enumerated() {
+          target[place * width + column] = Int64(value)
+        }
+      }
+    }
+  }
+
+  /// The numbers `first ..< first + n` in random order `[n]`, int64; draws as `RandomStream.permutation`.
+  public static func permutation(
+    _ n: Int, from first: Int64 = 0, stream: inout RandomStream
+  ) throws -> Tensor {
+    try makeIntegers([n]) { order in
+      for index in 0..<n { order[index] = first &+ Int64(index) }
+      try stream.shuffle(order)
+    }
+  }
+
   /// Uniform numbers in `[0, 1)` from a stream.
   public static func random(
     _ shape: [Int], stream: inout RandomStream, dtype: DType = .float32
@@ -145,18 +200,21 @@ extension Tensor {
 
   /// All elements in row-major order as `Float`.
   public func floats() throws -> [Float] {
+    try MemoryReservation.ask(count.multipliedClamped(by: MemoryLayout<Float>.size))
     let source = try converted(to: .float32).ordered()
     return keeping(source) { Array(UnsafeBufferPointer(start: source.f32, count: count)) }
   }
 
   /// All elements in row-major order as `Double`.
   public func doubles() throws -> [Double] {
+    try MemoryReservation.ask(count.multipliedClamped(by: MemoryLayout<Double>.size))
     let source = try converted(to: .float64).ordered()
     return keeping(source) { Array(UnsafeBufferPointer(start: source.f64, count: count)) }
   }
 
   /// All elements in row-major order as integers; fractions are cut towards zero.
   public func integers() throws -> [Int64] {
+    try MemoryReservation.ask(count.multipliedClamped(by: MemoryLayout<Int64>.size))
     let source = try converted(to: .int64).ordered()
     return keeping(source) { Array(UnsafeBufferPointer(start: source.i64, count: count)) }
   }

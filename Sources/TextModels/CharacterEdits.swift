@@ -1,3 +1,5 @@
+internal import Diagnostics
+
 /// Typing errors and look-alike letters: every single edit of one kind.
 public enum CharacterEdits {
   /// The kinds, named as scripts name them.
@@ -15,17 +17,37 @@ public enum CharacterEdits {
 
     /// The Levenshtein distance of one edit.
     public var cost: Int { self == .swap ? 2 : 1 }
+
+    /// Edits of a letter that are certain, to ask for memory before there is any.
+    fileprivate var perLetter: Int { self == .insert ? 25 : 0 }
   }
 
   /// Every word that one edit of a kind makes, each once, from left to right.
   ///
   /// - Returns: words different from `word` and not empty, each with its Levenshtein cost.
-  public static func edits(of word: String, _ kind: Kind) -> [(text: String, cost: Int)] {
+  /// - Throws: `KilpiError` when the words, whose number grows with the length, do not fit into memory; on
+  ///   interrupt.
+  public static func edits(of word: String, _ kind: Kind) throws -> [(text: String, cost: Int)] {
+    try ask(of: word, kind)
     let letters = Array(word.unicodeScalars)
+    let size = bytes(of: word)
+    let reservation = try MemoryReservation()
+    defer { withExtendedLifetime(reservation) {} }
+    var (unreserved, looks) = (0, 0)
     var seen: Set<[Unicode.Scalar]> = [letters, []]
     var result: [(text: String, cost: Int)] = []
-    func add(_ edited: [Unicode.Scalar]) {
+    func add(_ edited: [Unicode.Scalar]) throws {
+      looks += size
+      if looks >= 1 << 18 {
+        try Interrupts.poll()
+        looks = 0
+      }
       guard seen.insert(edited).inserted else { return }
+      unreserved += size
+      if unreserved >= 1 << 18 {
+        try reservation.grow(by: unreserved)
+        unreserved = 0
+      }
       var view = String.UnicodeScalarView()
       view.append(contentsOf: edited)
       result.append((String(view), kind.cost))
@@ -40,32 +62,45 @@ public enum CharacterEdits {
       for index in letters.indices.dropLast() {
         var copy = letters
         copy.swapAt(index, index + 1)
-        add(copy)
+        try add(copy)
       }
     case .delete:
       for index in letters.indices {
         var copy = letters
         copy.remove(at: index)
-        add(copy)
+        try add(copy)
       }
     case .insert:
       for index in 0...letters.count {
         for letter in "abcdefghijklmnopqrstuvwxyz".unicodeScalars {
           var copy = letters
           copy.insert(letter, at: index)
-          add(copy)
+          try add(copy)
         }
       }
     case .keyboard:
       for index in letters.indices {
-        for letter in neighbours(of: letters[index]) { add(replaced(index, letter)) }
+        for letter in neighbours(of: letters[index]) { try add(replaced(index, letter)) }
       }
     case .homoglyph:
       for index in letters.indices {
-        for letter in lookAlikes[letters[index]] ?? [] { add(replaced(index, letter)) }
+        for letter in lookAlikes[letters[index]] ?? [] { try add(replaced(index, letter)) }
       }
     }
     return result
+  }
+
+  /// Checks that the edits of a word that are certain would fit into memory.
+  ///
+  /// - Throws: `KilpiError` of kind `memory` when not.
+  public static func ask(of word: String, _ kind: Kind) throws {
+    try MemoryReservation.ask(
+      bytes(of: word).multipliedClamped(by: word.unicodeScalars.count * kind.perLetter))
+  }
+
+  /// What an edited word takes, as scalars and as text.
+  private static func bytes(of word: String) -> Int {
+    word.unicodeScalars.count * MemoryLayout<Unicode.Scalar>.stride + word.utf8.count + 128
   }
 
   /// The keys beside a letter or digit, keeping its case.

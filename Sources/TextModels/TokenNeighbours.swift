@@ -69,7 +69,7 @@ extension MaskedLanguageModel {
   /// - Throws: `KilpiError` when the vocabulary has none.
   public func neighbours() throws -> TokenNeighbours {
     let table = try parameters.required("embeddings.word_embeddings.weight").detached()
-    let words = (0..<table.shape[0]).map { id -> String? in
+    let words = try (0..<table.shape[0]).mapped { id -> String? in
       guard let piece = tokenizer.piece(of: id), !piece.isEmpty,
         piece.unicodeScalars.allSatisfy(\.properties.isAlphabetic)
       else { return nil }

@@ -316,8 +316,8 @@ public enum TextAttackFactory {
     var source = CandidateSource(
       "chars",
       word: { word in
-        kinds.flatMap { kind in
-          CharacterEdits.edits(of: word, kind).map { TextCandidate($0.text, cost: $0.cost) }
+        try kinds.flatMap { kind in
+          try CharacterEdits.edits(of: word, kind).map { TextCandidate($0.text, cost: $0.cost) }
         }
       })
     source.isLimited = false
@@ -356,6 +356,6 @@ public enum TextAttackFactory {
   ) throws -> TokenNeighbours {
     let table = try model.parameters.required("token_embedding.weight").detached()
     return try TokenNeighbours(
-      embeddings: table, words: (0..<table.shape[0]).map { tokenizer.word(of: $0) })
+      embeddings: table, words: try (0..<table.shape[0]).mapped { tokenizer.word(of: $0) })
   }
 }

@@ -52,7 +52,7 @@ struct BatchSchedule {
     self.configuration = configuration
     templates = configuration.templates.isEmpty ? data.templates : configuration.templates
     stepsPerEpoch = data.count / configuration.batch
-    total = configuration.steps ?? configuration.epochs * stepsPerEpoch
+    total = configuration.steps ?? configuration.epochs.multipliedClamped(by: stepsPerEpoch)
     source = RandomSource(seed: configuration.seed)
     guard total >= 1 else {
       throw KilpiError("", "the run has \(total) steps, at least 1 is needed")

@@ -164,7 +164,7 @@ public struct TrainingConfiguration: Sendable {
 
   /// Steps of warm-up for a run of `total` steps.
   func warmupSteps(total: Int) -> Int {
-    warmup < 1 ? Int((warmup * Double(total)).rounded()) : Int(warmup)
+    warmup < 1 ? Int(clamped: (warmup * Double(total)).rounded()) : Int(clamped: warmup)
   }
 
   /// The fields that a resumed run must share, in the form of `run.json`.

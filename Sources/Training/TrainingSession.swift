@@ -273,7 +273,7 @@ final class TrainingSession {
   /// Brings every process to the state of the first, which alone reads and writes the run's folder.
   private func shareState() throws {
     guard processes.size > 1 else { return }
-    step = Int(try processes.rootValue(Double(step)))
+    step = try Int(checked: processes.rootValue(Double(step)), "the root's step")
     try shareWeights()
     guard step > 0 else { return }
     let rows = JSONValue.array(history.map { .object($0) }).serialized()

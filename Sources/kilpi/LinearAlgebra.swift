@@ -1,3 +1,4 @@
+internal import Diagnostics
 internal import Files
 internal import Kernels
 internal import Notebook
@@ -40,7 +41,7 @@ enum LinearAlgebra {
       facts.append(
         Fact(
           name: "measured speed", value: .number(speed),
-          text: "\(Int(speed.rounded())) GFLOP/s (float32 product of 1024 x 1024)"))
+          text: "\(Int(clamped: speed.rounded())) GFLOP/s (float32 product of 1024 x 1024)"))
     }
     return facts
   }

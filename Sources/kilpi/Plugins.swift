@@ -35,7 +35,7 @@ enum Plugins {
     show: @escaping (_ rgb: [UInt8], _ width: Int, _ height: Int) -> Bool
   ) throws {
     let cap = memoryCap(plan)
-    state.externalBytes = { MemoryMeter.liveBytes }
+    state.externalBytes = { MemoryMeter.liveBytes + MemoryReservation.totalBytes }
     state.releasePool = { MemoryMeter.trim() }
     state.setMemoryLimit(cap)
     // Tensors get what Lua's own blocks leave: past it a collection is tried, then the call fails.
@@ -43,8 +43,16 @@ enum Plugins {
     // without it could not even run `t = nil`.
     if let cap {
       MemoryMeter.limit = cap - cap / 20
-      MemoryMeter.setNeighbour { [unowned state] in max(0, state.memory.bytes - cap / 40) }
+      MemoryMeter.setNeighbour { [unowned state] in
+        max(0, state.memory.bytes - cap / 40) + MemoryReservation.totalBytes
+      }
     }
+    let share = (cap ?? 0) / 40
+    MemoryReservation.setMeter(
+      available: { [unowned state] in
+        MemoryMeter.capacity - MemoryMeter.liveBytes - MemoryMeter.pooledBytes
+          - max(0, state.memory.bytes - share)
+      }, reclaim: { [unowned state] in state.collect() })
     MemoryMeter.setReclaimer { [unowned state] in state.collect() }
     let fair = try team.threads()
     if let threads = plan.threads ?? fair { WorkerPool.threads = threads }
@@ -73,6 +81,7 @@ enum Plugins {
   static func detach() {
     MemoryMeter.setReclaimer(nil)
     MemoryMeter.setNeighbour(nil)
+    MemoryReservation.setMeter(available: nil)
   }
 
   private static func memoryCap(_ plan: RunPlan) -> Int? { plan.memory ?? MemoryCap.standard }

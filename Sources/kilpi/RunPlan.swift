@@ -82,7 +82,7 @@ struct RunPlan {
       throw KilpiError(
         "", "\(name) is '\(text)', which is no size from 1M on", advice: "write 512M or 4G")
     }
-    return Int(value * unit)
+    return Int(clamped: value * unit)
   }
 }
 

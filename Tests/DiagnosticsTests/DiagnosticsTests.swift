@@ -12,6 +12,12 @@ import Testing
     #expect(NearestName.suggestion(for: name, among: candidates) == expected)
   }
 
+  /// The product of the lengths would take minutes.
+  @Test func aHugeNameIsNoSearch() {
+    let huge = String(repeating: "x", count: 1_000_000)
+    #expect(NearestName.suggestion(for: huge, among: ["xx", huge]) == nil)
+  }
+
   @Test func countsEdits() {
     #expect(NearestName.distance("kitten", "sitting") == 3)
     #expect(NearestName.distance("ab", "ba") == 1)

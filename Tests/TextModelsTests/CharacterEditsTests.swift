@@ -28,21 +28,21 @@ import Testing
     Case(word: "", kind: .delete, expected: []),
     Case(word: "", kind: .keyboard, expected: []),
   ])
-  func gives(_ row: Case) {
-    #expect(CharacterEdits.edits(of: row.word, row.kind).map(\.text) == row.expected)
+  func gives(_ row: Case) throws {
+    try #expect(CharacterEdits.edits(of: row.word, row.kind).map(\.text) == row.expected)
   }
 
-  @Test func insertsEveryLetterEverywhereOnce() {
-    let edits = CharacterEdits.edits(of: "ab", .insert).map(\.text)
+  @Test func insertsEveryLetterEverywhereOnce() throws {
+    let edits = try CharacterEdits.edits(of: "ab", .insert).map(\.text)
     #expect(edits.count == 3 * 26 - 2)
     #expect(Set(edits).count == edits.count)
     #expect(edits.contains("aab") && edits.contains("abz"))
   }
 
   @Test(arguments: CharacterEdits.Kind.allCases)
-  func neverGivesTheWordItself(kind: CharacterEdits.Kind) {
+  func neverGivesTheWordItself(kind: CharacterEdits.Kind) throws {
     for word in ["t-shirt", "Ankle", "aaa", "naïve", "🙂x"] {
-      let edits = CharacterEdits.edits(of: word, kind)
+      let edits = try CharacterEdits.edits(of: word, kind)
       #expect(!edits.contains { $0.text == word || $0.text.isEmpty })
       #expect(edits.allSatisfy { $0.cost == (kind == .swap ? 2 : 1) })
     }

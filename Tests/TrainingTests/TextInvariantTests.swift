@@ -71,7 +71,7 @@ import Testing
       options.edits = edits
       let attack = try TextAttackFactory.make(options, model: model()).attack
       let result = try attack.perturb([TextPrompt("house")], encoder: Self.features).results[0]
-      let words = CharacterEdits.edits(of: "house", kind).map(\.text)
+      let words = try CharacterEdits.edits(of: "house", kind).map(\.text)
       if kind.cost > edits {
         #expect(result.edits.isEmpty && result.dropped[.edits, default: 0] == words.count)
       } else {

@@ -54,7 +54,7 @@ public struct SearchProbes {
     settings.probes = false
     settings.stopsEarly = true
     // A gradient costs about three passes.
-    let search = try broken(RandomPoints(count: 3 * steps), settings, 2)
+    let search = try broken(RandomPoints(count: steps.multipliedClamped(by: 3)), settings, 2)
     if let flag = AttackFlag.randomBeatsGradient(
       random: number(search), gradient: number(descent), of: count)
     {

@@ -1,3 +1,5 @@
+internal import Diagnostics
+
 /// Passes that an attack plans for each sample; early stopping and skipped samples save some of them.
 public struct AttackCost: Equatable, Sendable {
   /// Images that the models are given.
@@ -13,27 +15,21 @@ public struct AttackCost: Equatable, Sendable {
 
   /// Time in units of a forward pass: a gradient costs about two more.
   public var time: Int {
-    let (double, overflow) = backwards.multipliedReportingOverflow(by: 2)
-    let (sum, more) = forwards.addingReportingOverflow(double)
-    return overflow || more ? Int.max : sum
+    backwards.multipliedClamped(by: 2).addingClamped(forwards)
   }
 
   /// Both costs one after the other.
   public static func + (a: AttackCost, b: AttackCost) -> AttackCost {
     AttackCost(
-      forwards: saturated(a.forwards.addingReportingOverflow(b.forwards)),
-      backwards: saturated(a.backwards.addingReportingOverflow(b.backwards)))
+      forwards: a.forwards.addingClamped(b.forwards),
+      backwards: a.backwards.addingClamped(b.backwards))
   }
 
   /// The cost of so many samples or runs.
   public static func * (cost: AttackCost, count: Int) -> AttackCost {
     AttackCost(
-      forwards: saturated(cost.forwards.multipliedReportingOverflow(by: count)),
-      backwards: saturated(cost.backwards.multipliedReportingOverflow(by: count)))
-  }
-
-  private static func saturated(_ result: (partialValue: Int, overflow: Bool)) -> Int {
-    result.overflow ? Int.max : result.partialValue
+      forwards: cost.forwards.multipliedClamped(by: count),
+      backwards: cost.backwards.multipliedClamped(by: count))
   }
 }
 

@@ -91,7 +91,8 @@ final class AttackRun {
   ) {
     guard settings.recordsTrace else { return }
     var trace = report.trace ?? AttackTrace()
-    let index = restart * (attack.plannedVisits + 1) + visit - 1
+    let index = restart.multipliedClamped(by: attack.plannedVisits.addingClamped(1)).addingClamped(
+      visit - 1)
     let blank = [Double](repeating: .nan, count: images.shape[0])
     while trace.loss.count <= index { trace.loss.append(blank) }
     for (position, row) in rows.enumerated() { trace.loss[index][row] = losses[position] }
@@ -136,7 +137,10 @@ final class AttackRun {
     let samples = images.shape[0]
     let chunk = settings.batch == 0 ? max(samples, 1) : settings.batch
     let chunks = stride(from: 0, to: samples, by: chunk).map { $0..<min($0 + chunk, samples) }
-    stepsPlanned = max(1, chunks.count * settings.restarts * (attack.plannedVisits + 1))
+    stepsPlanned = max(
+      1,
+      chunks.count.multipliedClamped(by: settings.restarts).multipliedClamped(
+        by: attack.plannedVisits.addingClamped(1)))
     var parts: [Tensor] = []
     for range in chunks { parts.append(try attacked(range)) }
     let moved = parts.isEmpty ? images : try Tensor.concatenated(parts)

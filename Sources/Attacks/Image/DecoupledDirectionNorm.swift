@@ -32,7 +32,7 @@ public struct DecoupledDirectionNorm: MinimumNormAttack {
   /// L2 only.
   public var norms: [Norm] { [.l2] }
   /// The steps, and their end.
-  public var plannedVisits: Int { steps + 1 }
+  public var plannedVisits: Int { steps.addingClamped(1) }
 
   /// Checks the properties.
   public func check(_ settings: AttackSettings) throws {

@@ -41,7 +41,7 @@ public struct DeepFool: MinimumNormAttack {
   /// False: it goes to whichever class is nearest.
   public var takesTargets: Bool { false }
   /// The steps, and their end.
-  public var plannedVisits: Int { steps + 1 }
+  public var plannedVisits: Int { steps.addingClamped(1) }
 
   /// One gradient a candidate and step.
   public func plannedCost(_ settings: AttackSettings) -> AttackCost {

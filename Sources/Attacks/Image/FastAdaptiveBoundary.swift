@@ -55,7 +55,8 @@ public struct FastAdaptiveBoundary: MinimumNormAttack {
   public var isRandomised: Bool { true }
   /// Two for each step, towards each class.
   public var plannedVisits: Int {
-    2 * (steps + 1) * max(1, classes ?? AutoProjectedGradientDescent.usualClasses)
+    steps.addingClamped(1).multipliedClamped(by: 2).multipliedClamped(
+      by: max(1, classes ?? AutoProjectedGradientDescent.usualClasses))
       + Self.bisections
   }
 

@@ -73,7 +73,7 @@ public struct MomentumIterative: FixedBudgetAttack, Sendable {
   /// point itself.
   public func plannedCost(_ settings: AttackSettings) -> AttackCost {
     let gradients =
-      AttackCost(forwards: 1, backwards: 1) * scales * (1 + (variance?.neighbours ?? 0))
+      AttackCost(forwards: 1, backwards: 1) * scales * (variance?.neighbours ?? 0).addingClamped(1)
     let step = gradients + AttackCost(forwards: diversity == nil ? 0 : 1, backwards: 0)
     let run = step * steps + AttackCost(forwards: 1, backwards: 0)
     return (run * settings.restarts + AttackCost(forwards: 2, backwards: 0)) * settings.draws

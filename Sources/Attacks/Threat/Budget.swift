@@ -106,7 +106,7 @@ public struct Budget: Equatable, Sendable {
 
   /// A number as people write it: `8`, `0.5`, `nan`.
   static func number(_ value: Double) -> String {
-    if let whole = Int(exactly: value), Swift.abs(whole) < 1 << 53 { return String(whole) }
+    if let whole = Int(exactly: value), whole.magnitude < 1 << 53 { return String(whole) }
     return "\(value)"
   }
 
@@ -115,7 +115,7 @@ public struct Budget: Equatable, Sendable {
     guard isLimited else { return "\(norm.rawValue) without limit" }
     let levels = epsilon * 255
     let near = levels.rounded()
-    let isLevels = norm == .linf && near >= 1 && Swift.abs(levels - near) < 1e-9
+    let isLevels = norm == .linf && near >= 1 && (levels - near).magnitude < 1e-9
     return "\(norm.rawValue) " + (isLevels ? "\(Int(near))/255" : Budget.number(epsilon))
   }
 }

@@ -20,6 +20,7 @@ int64_t kilpi_storage_system_allocations(void); /* of these, not whole from what
 void kilpi_storage_trim(void);            /* gives pooled blocks back to the system */
 void kilpi_storage_set_limit(int64_t bytes);      /* cap on live and pooled bytes; 0: the machine's memory */
 int64_t kilpi_storage_limit(void);
+int64_t kilpi_storage_capacity(void); /* what may be in use: the cap, else the machine's memory, half of limited addresses at most */
 /* Asked once when the cap or the system refuses a block, before the request fails for good; it may free
    storage. Runs on the thread that allocates. NULL: none. */
 void kilpi_storage_set_reclaimer(void (*reclaim)(void *context), void *context);

@@ -21,7 +21,7 @@ extension ClipConfiguration {
       }
       return shape[place]
     }
-    func side(_ count: Int) -> Int { Int(Double(max(count, 0)).squareRoot().rounded()) }
+    func side(_ count: Int) -> Int { Int(clamped: Double(max(count, 0)).squareRoot().rounded()) }
     func block(_ prefix: String) -> (Int) -> String {
       { "\(prefix)transformer.resblocks.\($0).ln_1.weight" }
     }

@@ -195,7 +195,7 @@ public struct ClipConfiguration: Equatable, Sendable {
     }
     try check(
       mean.count == 3 && deviation.count == 3
-        && (mean + deviation).allSatisfy { Swift.abs($0) < 1000 }
+        && (mean + deviation).allSatisfy { $0.magnitude < 1000 }
         && deviation.allSatisfy { $0 > 1e-6 },
       "mean and standard deviation need three channels of sensible size")
     try check(

@@ -44,7 +44,7 @@ struct ConfigurationFields {
       throw KilpiError("", "configuration: '\(name).\(key)' is not an integer")
     }
     // What follows multiplies: no size of a model is near this, and nothing overflows below it.
-    guard Swift.abs(Double(number)) <= 1e9 else {
+    guard number.magnitude <= 1_000_000_000 else {
       throw KilpiError("", "configuration: '\(name).\(key)' is \(number), out of range")
     }
     return number

@@ -3,6 +3,9 @@ public import Tensors
 
 /// Data sets from images and labels that are already in memory.
 public enum MemoryDataset {
+  /// The most classes that labels alone may stand for; sets with class names may have more.
+  public static let mostClasses = 1_000_000
+
   /// A set over a copy of `images`.
   ///
   /// - Parameters:
@@ -38,20 +41,28 @@ public enum MemoryDataset {
     if let empty = captions?.firstIndex(where: \.isEmpty) {
       throw KilpiError("", "sample \(empty + 1) has no caption")
     }
+    let reservation = try MemoryReservation(
+      bytes: images.count.multipliedClamped(by: MemoryLayout<Float>.size))
     let values = try images.detached().floats()
     for (i, value) in values.enumerated() where !(value >= 0 && value <= 1) {
       throw KilpiError(
         "", "image \(i / (values.count / count) + 1) holds \(value), outside 0 … 1",
         advice: "for bytes divide by 255")
     }
-    let classes = labels.map { ($0.max() ?? -1) + 1 } ?? 0
+    let largest = labels?.max() ?? -1
+    guard largest < mostClasses else {
+      throw KilpiError(
+        "", "label \(largest.addingClamped(1)) would make more than \(mostClasses) classes",
+        advice: "labels number the classes without gaps")
+    }
     let source = FloatSource(
       values: values, channels: shape[1], width: shape[3], height: shape[2], labels: labels,
-      captions: captions, ids: ids ?? (0..<count).map { "\(name)#\($0)" })
+      captions: captions, ids: ids ?? (0..<count).map { "\(name)#\($0)" },
+      reservation: reservation)
     return try Dataset(
       name: name, source: source,
       classNames: labels == nil
-        ? [] : classNames ?? (0..<max(classes, 0)).map { String($0 + 1) },
+        ? [] : classNames ?? (0..<(largest + 1)).map { String($0 + 1) },
       templates: templates)
   }
 
@@ -69,11 +80,14 @@ private final class FloatSource: SampleSource {
   private let labels: [Int]?
   private let texts: [[String]]?
   private let ids: [String]
+  /// The set's pixels count against the cap as long as it lives.
+  private let reservation: MemoryReservation
 
   init(
     values: [Float], channels: Int, width: Int, height: Int, labels: [Int]?,
-    captions: [[String]]?, ids: [String]
+    captions: [[String]]?, ids: [String], reservation: MemoryReservation
   ) {
+    self.reservation = reservation
     self.values = values
     self.channels = channels
     self.width = width

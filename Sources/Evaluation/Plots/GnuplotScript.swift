@@ -1,3 +1,5 @@
+internal import Diagnostics
+
 /// Writes the gnuplot script of a plot.
 ///
 /// Goals, in order: no text of a user can be anything but text; the picture reads well without
@@ -99,7 +101,9 @@ struct GnuplotScript {
   /// A line of text across the picture, smaller when it would not fit, cut when it still does not.
   private mutating func writeCentred(_ text: String, y: Double, size: Int, color: String) {
     // DejaVu Sans is about 0.62 of its size wide on average; a point is 4/3 pixels here.
-    func fits(_ size: Int) -> Int { Int(Double(plot.width - 20) / (0.62 * 4 / 3 * Double(size))) }
+    func fits(_ size: Int) -> Int {
+      Int(clamped: Double(plot.width - 20) / (0.62 * 4 / 3 * Double(size)))
+    }
     let chosen = (9...size).reversed().first { text.count <= fits($0) } ?? 9
     let cut = text.count <= fits(chosen) ? text : text.prefix(fits(chosen) - 1) + "…"
     add(
@@ -111,7 +115,7 @@ struct GnuplotScript {
   ///
   /// - Returns: lines that were needed.
   mutating func writeCategories(_ names: [String]) -> Int {
-    let columns = max(4, Int(Double(plot.width - 110) / Double(max(names.count, 1)) / 9.0))
+    let columns = max(4, Int(clamped: Double(plot.width - 110) / Double(max(names.count, 1)) / 9.0))
     let broken = names.map { Self.broken($0, columns: columns) }
     for (index, lines) in broken.enumerated() {
       for (row, line) in lines.enumerated() {

@@ -1,3 +1,5 @@
+internal import Diagnostics
+
 extension PlotWriter {
   /// A plot as text for a terminal: bars of blocks, a small curve a line, a table of a heatmap.
   ///
@@ -58,7 +60,7 @@ extension PlotWriter {
 
   /// A bar of `share · width` columns, in eighths.
   private static func bar(_ share: Double, _ width: Int) -> String {
-    let eighths = Int((share * Double(width) * 8).rounded())
+    let eighths = Int(clamped: (share * Double(width) * 8).rounded())
     let parts = [" ", "▏", "▎", "▍", "▌", "▋", "▊", "▉"]
     let whole = eighths / 8
     let rest = eighths % 8 == 0 ? "" : parts[eighths % 8]
@@ -89,9 +91,10 @@ extension PlotWriter {
       let part = values[column * values.count / columns..<(column + 1) * values.count / columns]
         .filter(\.isFinite)
       guard !part.isEmpty else { return " " }
-      let mean = part.reduce(0, +) / Double(part.count)
-      let share = high > low ? min(max((mean - low) / (high - low), 0), 1) : 0
-      return blocks[min(7, Int(share * 8))]
+      // Halves and shares, since sums and differences of large numbers leave what a number can be.
+      let mean = part.reduce(0) { $0 + $1 / Double(part.count) }
+      let share = high > low ? min(max((mean / 2 - low / 2) / (high / 2 - low / 2), 0), 1) : 0
+      return blocks[min(7, Int(clamped: share * 8))]
     }.joined()
   }
 

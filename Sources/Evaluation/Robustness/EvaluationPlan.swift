@@ -50,7 +50,8 @@ struct PlannedRow {
     if let image, let joint {
       // Each run of the image attack is judged with its prompts, and the four pairs at the end.
       let runs = image.attack.plannedCost(image.settings) * joint.imageRuns
-      return runs + AttackCost(forwards: 4 + 3 * joint.imageRuns, backwards: 0)
+      return runs + AttackCost(forwards: 3, backwards: 0) * joint.imageRuns
+        + AttackCost(forwards: 4, backwards: 0)
     }
     let scoring = AttackCost(forwards: 1, backwards: 0)
     guard let image, !takesImages else { return scoring }

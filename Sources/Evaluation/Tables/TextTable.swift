@@ -1,3 +1,5 @@
+internal import Diagnostics
+
 /// Rows of text in aligned columns.
 struct TextTable {
   /// One column.
@@ -105,13 +107,15 @@ struct TextTable {
 enum NumberText {
   /// A number with a fixed count of decimals, rounded half away from zero.
   static func fixed(_ value: Double, _ decimals: Int) -> String {
-    guard value.isFinite, abs(value) < 1e15 else { return "\(value)" }
     var scale = 1.0
     for _ in 0..<decimals { scale *= 10 }
-    let units = Int64((abs(value) * scale).rounded())
+    guard value.isFinite, value.magnitude < 1e15, value.magnitude * scale < 0x1p62 else {
+      return "\(value)"
+    }
+    let units = Int(clamped: (value.magnitude * scale).rounded())
     let isNegative = value < 0 && units > 0
     guard decimals > 0 else { return (isNegative ? "-" : "") + String(units) }
-    let unit = Int64(scale)
+    let unit = Int(clamped: scale)
     let fraction = String(units % unit)
     return (isNegative ? "-" : "") + String(units / unit) + "."
       + String(repeating: "0", count: decimals - fraction.count) + fraction
@@ -122,9 +126,9 @@ enum NumberText {
     if value == 0 { return "0" }
     guard value.isFinite else { return "\(value)" }
     var magnitude = 0
-    var rest = abs(value)
-    while rest >= 10, magnitude < 300 { (rest, magnitude) = (rest / 10, magnitude + 1) }
-    while rest < 1, magnitude > -300 { (rest, magnitude) = (rest * 10, magnitude - 1) }
+    var rest = value.magnitude
+    while rest >= 10, magnitude < 400 { (rest, magnitude) = (rest / 10, magnitude + 1) }
+    while rest < 1, magnitude > -400 { (rest, magnitude) = (rest * 10, magnitude - 1) }
     guard (-4...9).contains(magnitude) else {
       let sign = value < 0 ? "-" : ""
       return sign + trimmed(fixed(rest, digits - 1)) + "e\(magnitude)"

@@ -97,25 +97,43 @@ enum TextLayout {
 
   /// `text` broken at spaces into lines of at most `columns` characters; longer words are cut into
   /// pieces, and beyond `limit` lines the last one ends in `…`.
+  ///
+  /// Reads no further than the lines that are kept, so a long text costs no more than they do.
   static func lines(_ text: String, columns: Int, limit: Int) -> [String] {
     let columns = max(columns, 1)
     var lines: [String] = []
-    for paragraph in text.split(separator: "\n", omittingEmptySubsequences: false) {
-      var line = ""
-      for word in paragraph.split(separator: " ") {
-        var rest = word
-        if !line.isEmpty, line.count + 1 + rest.count > columns {
-          lines.append(line)
-          line = ""
-        }
-        while rest.count > columns {
-          lines.append(String(rest.prefix(columns)))
-          rest = rest.dropFirst(columns)
-        }
-        line += (line.isEmpty ? "" : " ") + rest
-      }
+    var (line, lineCount) = ("", 0)
+    var (word, wordCount) = ("", 0)
+    func end() {
       lines.append(line)
+      (line, lineCount) = ("", 0)
     }
+    func place() {
+      guard wordCount > 0 else { return }
+      if lineCount > 0, lineCount + 1 + wordCount > columns { end() }
+      line += (lineCount == 0 ? "" : " ") + word
+      lineCount += (lineCount == 0 ? 0 : 1) + wordCount
+      (word, wordCount) = ("", 0)
+    }
+    for character in text {
+      if character == "\n" {
+        place()
+        end()
+      } else if character == " " {
+        place()
+      } else {
+        if wordCount == columns {
+          if lineCount > 0 { end() }
+          lines.append(word)
+          (word, wordCount) = ("", 0)
+        }
+        word.append(character)
+        wordCount += 1
+      }
+      if lines.count > limit { break }
+    }
+    place()
+    end()
     guard lines.count > limit else { return lines }
     let last = lines[limit - 1].prefix(max(columns - 1, 0)) + "…"
     return Array(lines[..<(limit - 1)]) + [String(last)]

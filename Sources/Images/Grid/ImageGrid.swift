@@ -78,7 +78,7 @@ private struct Layout {
 
   init(_ grid: ImageGrid, _ tiles: [ImageGrid.Tile]) throws {
     guard !tiles.isEmpty else { throw KilpiError("", "a grid needs at least one image") }
-    let squareSide = Int(Double(tiles.count).squareRoot().rounded(.up))
+    let squareSide = Int(clamped: Double(tiles.count).squareRoot().rounded(.up))
     columns = min(grid.columns ?? squareSide, tiles.count)
     let widest = tiles.map(\.image.width).max() ?? 1
     let highest = tiles.map(\.image.height).max() ?? 1
@@ -92,7 +92,7 @@ private struct Layout {
       throw KilpiError("", "\(name) is \(value), outside \(least) … 10000")
     }
     cellWidth = widest * scale
-    let rows = (tiles.count + columns - 1) / columns
+    let rows = tiles.count.parts(of: columns)
     let lineHeight = TextLayout.lineHeight * grid.textScale
     let advance = TextLayout.advance * grid.textScale
     let cellColumns = (cellWidth + grid.textScale) / advance

@@ -124,7 +124,7 @@ public enum ImageOperations {
     }
     guard image.rank == 4 else { return try body(ImageValues(image, checkRange: false)) }
     guard image.shape[0] > 0 else { throw KilpiError("", "the batch is empty") }
-    let images = try (0..<image.shape[0]).map {
+    let images = try (0..<image.shape[0]).mapped {
       try body(ImageValues(image.selected(0, $0), checkRange: false))
     }
     return try Tensor.stacked(images, axis: 0)

@@ -210,11 +210,11 @@ enum ClipLibrary {
       let cleaning = try TextCleaning(rawValue: options.string("clean")) ?? .reference
       let (truncate, special) = (try options.boolean("truncate"), try options.boolean("special"))
       let tokenizer = try BytePairTokenizer.standard()
-      let rows = try texts.flatMap {
+      let ids = try Tensor.rows(texts, width: context) {
         try tokenizer.encode(
           $0, context: context, truncate: truncate, cleaning: cleaning, special: special)
       }
-      return [try Tensor(rows.map { Int64($0) }, shape: [texts.count, context])]
+      return [ids]
     },
     Entry(
       "decode", "(ids: tensor|integer[]) -> string|string[]",
@@ -237,7 +237,7 @@ enum ClipLibrary {
       let values = try ids.integers().map { Int($0) }
       if ids.rank < 2 || ids.shape[0] == 1 { return [try text(values)] }
       let width = ids.count / max(ids.shape[0], 1)
-      return [try (0..<ids.shape[0]).map { try text(values[$0 * width..<($0 + 1) * width]) }]
+      return [try (0..<ids.shape[0]).mapped { try text(values[$0 * width..<($0 + 1) * width]) }]
     },
     Entry(
       "preprocess", "(image: tensor|string [, options]) -> tensor",

@@ -121,7 +121,7 @@ enum DatasetType {
     var result = BatchOptions(size: try call.integer(1))
     result.shuffle = try options.boolean("shuffle")
     result.random = try call.randomSource(options)
-    result.epoch = try options.integer("epoch") - 1
+    result.epoch = try options.integer("epoch").subtracting(1)
     result.dropLast = try options.boolean("drop_last")
     if options.has("augment") {
       let changes = try options.options("augment")

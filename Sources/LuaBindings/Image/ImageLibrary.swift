@@ -253,6 +253,6 @@ extension Call {
       return try handles(index, as: Tensor.self).map { try $0.picture() }
     }
     guard tensor.rank == 4 else { return [try tensor.picture()] }
-    return try (0..<tensor.shape[0]).map { try PixelImage(tensor.selected(0, $0)) }
+    return try (0..<tensor.shape[0]).mapped { try PixelImage(tensor.selected(0, $0)) }
   }
 }

@@ -59,6 +59,8 @@ enum JSONConversion {
   /// A JSON value on its way to Lua.
   struct Pushed: LuaConvertible {
     let value: JSONValue
+    /// Holds the memory of the whole value while it is pushed.
+    var reservation: MemoryReservation?
 
     /// Pushes the value with all that lies in it.
     func push(onto stack: LuaStack) throws {

@@ -33,7 +33,9 @@ enum JSONLibrary {
           """,
         example: "print(json.decode('{\"a\": [1, 2.5]}').a[2])  --> 2.5"
       ) { call in
-        [JSONConversion.Pushed(value: try JSONValue.parse(call.bytes(1).bytes))]
+        let reservation = try MemoryReservation()
+        let value = try JSONValue.parse(call.bytes(1).bytes, reservation: reservation)
+        return [JSONConversion.Pushed(value: value, reservation: reservation)]
       },
     ],
     constants: [

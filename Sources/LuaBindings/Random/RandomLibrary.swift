@@ -77,9 +77,7 @@ enum RandomLibrary {
         example: "print(random.generator(1):permutation(4):sum():item())  --> 10"
       ) { generator, call in
         let count = try call.size(1)
-        guard count <= 1 << 31 else { throw call.badArgument(1, "\(count) is too many") }
-        let order = try generator.stream.permutation(count).map { Int64($0) + 1 }
-        return [try Tensor(order, shape: [count])]
+        return [try Tensor.permutation(count, from: 1, stream: &generator.stream)]
       },
       Method(
         "integers", "(low: integer, high: integer [, shape: integer[]]) -> tensor|integer",
@@ -93,12 +91,13 @@ enum RandomLibrary {
         }
         if call.isNone(3) { return [low + generator.stream.integer(below: span + 1)] }
         let shape = try call.integers(3)
-        // Checks the shape before anything of its size is made.
-        let result = try Tensor.zeros(shape, .int64)
-        let values = (0..<result.count).map { _ in
-          Int64(low + generator.stream.integer(below: span + 1))
+        let values = try Tensor.makeIntegers(shape) { values in
+          for index in values.indices {
+            if index & 0xFFFF == 0xFFFF { try Interrupts.poll() }
+            values[index] = Int64(low + generator.stream.integer(below: span + 1))
+          }
         }
-        return [try Tensor(values, shape: shape)]
+        return [values]
       },
     ],
     metamethods: [

@@ -48,7 +48,7 @@ extension Tensor {
     case 3: return try PixelImage(self)
     case 4:
       guard shape[0] > 0 else { throw KilpiError("", "the batch is empty") }
-      let tiles = try (0..<shape[0]).map { ImageGrid.Tile(try PixelImage(selected(0, $0))) }
+      let tiles = try (0..<shape[0]).mapped { ImageGrid.Tile(try PixelImage(selected(0, $0))) }
       return try ImageGrid().rendered(tiles)
     default:
       throw KilpiError(

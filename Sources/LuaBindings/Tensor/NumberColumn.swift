@@ -1,3 +1,4 @@
+internal import Diagnostics
 internal import Glibc
 internal import LuaHost
 
@@ -22,9 +23,9 @@ struct NumberColumn {
 
   init(_ values: [Double]) {
     let finite = values.filter(\.isFinite)
-    let largest = finite.map { Swift.abs($0) }.max() ?? 0
+    let largest = finite.map { $0.magnitude }.max() ?? 0
     isWhole = largest < 1e6 && finite.allSatisfy { $0 == $0.rounded() }
-    let exponent = largest > 0 ? Int(log10(largest).rounded(.down)) : 0
+    let exponent = largest > 0 ? Int(clamped: log10(largest).rounded(.down)) : 0
     if isWhole || (-1...4).contains(exponent) {
       (scale, factorText) = (1, nil)
     } else {
@@ -49,7 +50,7 @@ struct NumberColumn {
   /// A number with four significant digits: `0.4996`, `1.234e-07`.
   static func significant(_ value: Double) -> String {
     guard value.isFinite, value != 0 else { return ErrorText.number(value == 0 ? 0 : value) }
-    let exponent = Int(log10(Swift.abs(value)).rounded(.down))
+    let exponent = Int(clamped: log10(value.magnitude).rounded(.down))
     guard (-4...5).contains(exponent) else {
       return fixed(value / pow(10, Double(exponent)), digits: 3)
         + exponentText(exponent).dropFirst()
@@ -59,14 +60,14 @@ struct NumberColumn {
   }
 
   private static func exponentText(_ exponent: Int) -> String {
-    let digits = String(Swift.abs(exponent))
+    let digits = String(exponent.magnitude)
     return "1e" + (exponent < 0 ? "-" : "+") + (digits.count < 2 ? "0" : "") + digits
   }
 
   /// A number below 10⁹ with a fixed number of digits behind the point.
   private static func fixed(_ value: Double, digits: Int) -> String {
     let power = (0..<digits).reduce(1.0) { result, _ in result * 10 }
-    let scaled = (Swift.abs(value) * power).rounded()
+    let scaled = (value.magnitude * power).rounded()
     guard let whole = Int(exactly: scaled) else { return ErrorText.number(value) }
     let sign = value < 0 && whole != 0 ? "-" : ""
     guard digits > 0 else { return sign + String(whole) }

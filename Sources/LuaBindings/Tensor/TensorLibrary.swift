@@ -89,11 +89,12 @@ enum TensorLibrary {
       example: "print(table.concat(tensor.linspace(0, 1, 3):to_table(), \" \"))  --> 0.0 0.5 1.0"
     ) { call in
       let (first, last, count) = (try call.number(1), try call.number(2), try call.size(3))
-      let values = (0..<count).map { index in
+      let dtype = try call.options(4).dtype()
+      let values = try Tensor.tabulated([count]) { index in
         index == count - 1 && count > 1
           ? last : first + (last - first) * Double(index) / Double(max(count - 1, 1))
       }
-      return [try Tensor(values, shape: [count]).converted(to: call.options(4).dtype())]
+      return [try values.converted(to: dtype)]
     },
     Entry(
       "from", "(values: table|number|tensor [, options]) -> tensor",
@@ -143,8 +144,15 @@ enum TensorLibrary {
     guard steps < 0x1p40 else {
       throw KilpiError("", "\(ErrorText.number(steps.rounded(.down))) numbers are too many")
     }
-    let count = max(Int((steps + 1e-9).rounded(.down)) + 1, 0)
-    return try Tensor((0..<count).map { first + step * Double($0) }, shape: [count])
+    guard steps > -1 else {
+      throw KilpiError(
+        "",
+        "steps of \(ErrorText.number(step)) lead away from \(ErrorText.number(last)), "
+          + "starting at \(ErrorText.number(first))",
+        advice: "the sign of the step is the direction")
+    }
+    let count = max(try Int(checked: (steps + 1e-9).rounded(.down)) + 1, 0)
+    return try Tensor.tabulated([count]) { first + step * Double($0) }
   }
 }
 

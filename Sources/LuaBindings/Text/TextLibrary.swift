@@ -71,9 +71,11 @@ enum TextLibrary {
         let word = try call.string(1)
         let name = try call.options(2).stringIfGiven("kind")
         let kinds = CharacterEdits.Kind.allCases.filter { name == nil || $0.rawValue == name }
+        // The quick kinds would be made in vain.
+        for kind in kinds { try CharacterEdits.ask(of: word, kind) }
         var seen: Set<String> = [word]
         return [
-          kinds.flatMap { CharacterEdits.edits(of: word, $0).map(\.text) }
+          try kinds.flatMap { try CharacterEdits.edits(of: word, $0).map(\.text) }
             .filter { seen.insert($0).inserted }
         ]
       },

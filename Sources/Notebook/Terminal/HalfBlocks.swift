@@ -1,3 +1,5 @@
+internal import Diagnostics
+
 /// How a terminal is told of a colour.
 public enum ColorDepth: Sendable {
   /// Any of 16.7 million colours.
@@ -56,7 +58,7 @@ public enum HalfBlocks {
     if factor >= 1 { return (width * factor, height * factor) }
     let scale = min(Double(columns) / Double(width), Double(rows * 2) / Double(height))
     return (
-      max(1, Int(Double(width) * scale)), max(1, Int(Double(height) * scale))
+      max(1, Int(clamped: Double(width) * scale)), max(1, Int(clamped: Double(height) * scale))
     )
   }
 
@@ -100,7 +102,9 @@ public enum HalfBlocks {
     }
   }
 
-  private static func level(_ value: Float) -> Int { Int(min(255, max(0, value.rounded()))) }
+  private static func level(_ value: Float) -> Int {
+    Int(clamped: Double(min(255, max(0, value.rounded()))))
+  }
 
   // MARK: 256 colours
 

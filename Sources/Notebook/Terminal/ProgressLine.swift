@@ -1,3 +1,5 @@
+internal import Diagnostics
+
 /// The text of a progress bar and of spans of time.
 enum ProgressLine {
   /// One bar: `name  42 % [======>     ] 420/1000  1.2 s/it  ETA 11:20  loss 2.31`.
@@ -46,7 +48,7 @@ enum ProgressLine {
   /// `11:20`, or `1:02:03` above an hour.
   static func clock(_ seconds: Double) -> String {
     guard seconds.isFinite, seconds >= 0, seconds < 3.6e8 else { return "?" }
-    let whole = Int(seconds.rounded(.up))
+    let whole = Int(clamped: seconds.rounded(.up))
     let (hours, minutes, rest) = (whole / 3600, whole / 60 % 60, whole % 60)
     return hours > 0
       ? "\(hours):\(twoDigits(minutes)):\(twoDigits(rest))" : "\(minutes):\(twoDigits(rest))"
@@ -58,17 +60,17 @@ enum ProgressLine {
     if seconds < 1e-3 { return short(seconds * 1e6) + " µs" }
     if seconds < 1 { return short(seconds * 1e3) + " ms" }
     if seconds < 60 { return short(seconds) + " s" }
-    let whole = Int(seconds.rounded())
+    let whole = Int(clamped: seconds.rounded())
     return whole < 3600
       ? "\(whole / 60) min \(whole % 60) s" : "\(whole / 3600) h \(whole / 60 % 60) min"
   }
 
   /// A number with about three significant digits and no exponent.
   static func short(_ value: Double) -> String {
-    guard value.isFinite, abs(value) < 1e15 else { return "\(value)" }
+    guard value.isFinite, value.magnitude < 1e15 else { return "\(value)" }
     let digits = value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2
     let scale = digits == 0 ? 1.0 : digits == 1 ? 10.0 : 100.0
-    let scaled = Int((value * scale).rounded())
+    let scaled = Int(clamped: (value * scale).rounded())
     if digits == 0 { return String(scaled) }
     let fraction = String(scaled % Int(scale))
     return "\(scaled / Int(scale))." + String(repeating: "0", count: digits - fraction.count)

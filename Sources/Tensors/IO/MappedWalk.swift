@@ -23,7 +23,7 @@ enum MappedWalk {
     for start in stride(from: 0, to: bytes.count, by: window) {
       try Interrupts.poll()
       let end = Swift.min(start + window, bytes.count)
-      WorkerPool.run(tasks: (end - start + block - 1) / block) { task in
+      WorkerPool.run(tasks: (end - start).parts(of: block)) { task in
         let first = start + task * block
         body(first..<Swift.min(first + block, end))
       }
@@ -56,7 +56,7 @@ enum MappedWalk {
   static func sum(
     _ bytes: UnsafeRawBufferPointer, file: MappedFile?, also: (Range<Int>) -> Void = { _ in }
   ) throws -> UInt32 {
-    var sums = [UInt32](repeating: 0, count: (bytes.count + block - 1) / block)
+    var sums = [UInt32](repeating: 0, count: bytes.count.parts(of: block))
     try sums.withUnsafeMutableBufferPointer { sums in
       // Each task writes its own element.
       guard let place = sums.baseAddress else { return }

@@ -52,8 +52,9 @@ extension Tensor {
   public func split(_ size: Int, axis: Int = 0) throws -> [Tensor] {
     let axis = try Shape.axis(axis, of: shape)
     guard size > 0 else { throw KilpiError("", "the size \(size) is not positive") }
-    return try stride(from: 0, to: shape[axis], by: size).map { start in
-      try narrowed(axis, start: start, length: Swift.min(size, shape[axis] - start))
+    return try (0..<shape[axis].parts(of: size)).mapped(bytes: 512) { part in
+      let start = part * size
+      return try narrowed(axis, start: start, length: Swift.min(size, shape[axis] - start))
     }
   }
 }

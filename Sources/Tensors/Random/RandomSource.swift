@@ -115,11 +115,19 @@ public struct RandomStream: Sendable {
   ///
   /// - Throws: `KilpiError` on interrupt.
   public mutating func permutation(_ n: Int) throws -> [Int] {
+    try MemoryReservation.ask(max(n, 0).multipliedClamped(by: MemoryLayout<Int>.size))
     var order = Array(0..<max(n, 0))
+    try order.withUnsafeMutableBufferPointer { try shuffle($0) }
+    return order
+  }
+
+  /// Brings elements into a random order (Fisher–Yates).
+  ///
+  /// - Throws: `KilpiError` on interrupt.
+  public mutating func shuffle<Element>(_ order: UnsafeMutableBufferPointer<Element>) throws {
     for index in stride(from: order.count - 1, to: 0, by: -1) {
       if index & 0xFFFF == 0 { try Interrupts.poll() }
       order.swapAt(index, integer(below: index + 1))
     }
-    return order
   }
 }
