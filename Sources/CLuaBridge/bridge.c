@@ -1,4 +1,5 @@
-/* The only unit that raises Lua errors; `hooks.inc` and `libraries.inc` are parts of it.
+/* The border, which raises Lua errors; `hooks.inc` and `libraries.inc` are parts of it. Beside it only
+   polling.c raises, as a part of Lua's library.
 
    A host function runs C -> Swift -> C: the trampoline calls one Swift dispatcher, which catches
    everything and gives a count; back in C, with no Swift frame alive, memory is settled and, if

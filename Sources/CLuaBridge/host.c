@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 
 int64_t kilpi_milliseconds(void) {
@@ -98,9 +99,11 @@ bool kilpi_would_refuse(lua_State *L, size_t growth) {
   if (host->limit > 0 && (int64_t)growth > host->limit - host->memory.bytes - external_bytes(host))
     return true;
   if (growth < 1 << 20) return false;
-  void *probe = malloc(growth); /* the cap may be more than the system gives, as with ulimit -v */
-  free(probe);
-  return probe == NULL;
+  /* The cap may be more than the system gives, as with ulimit -v. */
+  void *probe = mmap(NULL, growth, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (probe == MAP_FAILED) return true;
+  munmap(probe, growth);
+  return false;
 }
 
 void kilpi_set_memory_limit(lua_State *L, int64_t bytes) { kilpi_host_of(L)->limit = bytes; }

@@ -91,8 +91,9 @@ public final class MemoryReservation: Sendable {
     guard bytes <= meter.withLock({ $0 }).available() - totalBytes else { return false }
     guard bytes >= 1 << 24 else { return true }
     // The cap may be more than the system gives, as with `ulimit -v`.
-    guard let probe = malloc(bytes) else { return false }
-    free(probe)
+    let probe = mmap(nil, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+    guard let probe, probe != MAP_FAILED else { return false }
+    munmap(probe, bytes)
     return true
   }
 
