@@ -49,6 +49,13 @@ static int polling_rep(lua_State *L) {
   return 1;
 }
 
+ptrdiff_t kilpi_find_text(const void *text, size_t size, const void *wanted, size_t count, size_t start) {
+  if (start > size) return -1;
+  if (count == 0) return (ptrdiff_t)start;
+  const char *found = memmem((const char *)text + start, size - start, wanted, count);
+  return found == NULL ? -1 : found - (const char *)text;
+}
+
 /* Plain text is found in linear time; Lua's own search takes the product of both lengths. */
 static int polling_find(lua_State *L) {
   size_t size, count;
@@ -59,13 +66,13 @@ static int polling_find(lua_State *L) {
   lua_Integer first = luaL_optinteger(L, 3, 1);
   size_t start = first > 0 ? (size_t)first - 1 : 0;
   if (first < 0 && first >= -(lua_Integer)size) start = size - (size_t)-first;
-  const char *found = start > size ? NULL : memmem(text + start, size - start, wanted, count);
-  if (found == NULL) {
+  ptrdiff_t found = kilpi_find_text(text, size, wanted, count, start);
+  if (found < 0) {
     luaL_pushfail(L);
     return 1;
   }
-  lua_pushinteger(L, found - text + 1);
-  lua_pushinteger(L, found - text + (lua_Integer)count);
+  lua_pushinteger(L, found + 1);
+  lua_pushinteger(L, found + (lua_Integer)count);
   return 2;
 }
 

@@ -2,10 +2,6 @@ internal import CLua
 internal import CLuaBridge
 internal import Diagnostics
 
-#if canImport(Glibc)
-  internal import Glibc
-#endif
-
 /// `string.find`, `match`, `gmatch` and `gsub` for the cases in which Lua's own may run long.
 ///
 /// The functions of the `string` table stay Lua's for everything else; see `values.c`.
@@ -71,9 +67,13 @@ enum PatternFunctions {
     let subject = try call.bytes(1).bytes
     let pattern = try call.bytes(2).bytes
     guard let first = try start(call, count: subject.count) else { return [LuaValue.nil] }
-    let asksPlain = isFind && !call.isNone(4) && (call.kind(4) != .boolean || (try call.boolean(4)))
+    let asksPlain =
+      try isFind && !call.isNone(4)
+      && (call.kind(4) != .boolean || call.boolean(4))
     if isFind, asksPlain || !pattern.contains(where: { specials.contains($0) }) {
-      guard let place = plainPlace(of: pattern, in: subject, from: first) else { return [LuaValue.nil] }
+      guard let place = plainPlace(of: pattern, in: subject, from: first) else {
+        return [LuaValue.nil]
+      }
       return [place + 1, place + pattern.count]
     }
     let isAnchored = pattern.first == UInt8(ascii: "^")
@@ -90,15 +90,13 @@ enum PatternFunctions {
 
   /// Where text without special characters stands, in linear time.
   private static func plainPlace(of text: [UInt8], in subject: [UInt8], from first: Int) -> Int? {
-    subject.withUnsafeBytes { subject in
+    let place = subject.withUnsafeBytes { subject in
       text.withUnsafeBytes { text in
-        guard text.count > 0 else { return first }
-        guard let start = subject.baseAddress, let wanted = text.baseAddress else { return nil }
-        return memmem(start + first, subject.count - first, wanted, text.count).map {
-          UnsafeRawPointer($0) - start
-        }
+        kilpi_find_text(
+          subject.baseAddress, subject.count, text.baseAddress, text.count, first)
       }
     }
+    return place < 0 ? nil : place
   }
 
   /// The captures of a match, the whole of it when there are none.

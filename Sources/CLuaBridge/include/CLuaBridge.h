@@ -97,6 +97,10 @@ void kilpi_mark_metatable(lua_State *L);
 /* The slot of a handle whose metatable the caller has checked; takes the object out with `take`. */
 void *kilpi_handle_object(lua_State *L, int index, bool take);
 
+/* The place of a text in another at or after `start`, both counted from 0; -1 where there is none. Takes
+   linear time. */
+ptrdiff_t kilpi_find_text(const void *text, size_t size, const void *wanted, size_t count, size_t start);
+
 /* Forgets earlier raises; at the start of each outermost run. */
 void kilpi_begin_run(lua_State *L);
 /* Notes that an interrupt error is about to be raised by the host. */
