@@ -144,7 +144,8 @@ enum TensorLibrary {
     guard steps < 0x1p40 else {
       throw KilpiError("", "\(ErrorText.number(steps.rounded(.down))) numbers are too many")
     }
-    guard steps > -1 else {
+    // One step back is the empty range, as in a loop from 1 to 0.
+    guard steps >= -1 else {
       throw KilpiError(
         "",
         "steps of \(ErrorText.number(step)) lead away from \(ErrorText.number(last)), "
