@@ -1,16 +1,36 @@
-/* The border, which raises Lua errors; `hooks.inc` and `libraries.inc` are parts of it. Beside it only
-   polling.c raises, as a part of Lua's library.
+/* The border, which raises Lua errors; `hooks.inc`, `streams.inc` and `libraries.inc` are parts of it.
+   Beside it only polling.c raises, as a part of Lua's library.
 
    A host function runs C -> Swift -> C: the trampoline calls one Swift dispatcher, which catches
    everything and gives a count; back in C, with no Swift frame alive, memory is settled and, if
    need be, the error is raised. Calls from Swift into Lua are protected, and so is each shim for a
    part of Lua's interface that can raise. */
+#define _GNU_SOURCE /* pipe2 */
 #include "host.h"
 #include <CInterrupt.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
 
-static const char traceback_key;
+static const char traceback_key, interrupt_key;
+
+/* Keeps the error on top as the one of the interrupt: that goes up to the top level, whatever
+   handlers and closing variables make of it on the way. */
+static void keep_interrupt(lua_State *L) {
+  lua_pushvalue(L, -1);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &interrupt_key);
+}
+
+static int raise_again(lua_State *L) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &interrupt_key);
+  return lua_error(L);
+}
 
 /* Host functions */
 
@@ -18,11 +38,14 @@ static int call_host(lua_State *L) {
   kilpi_host *host = kilpi_host_of(L);
   if (host->abandoned) return luaL_error(L, "the interpreter is closing");
   bool outer = host->swift_live;
+  int64_t raised = host->raised;
   host->swift_live = true;
   int results = host->callbacks.dispatch(host->callbacks.context, L);
   host->swift_live = outer;
   kilpi_settle_memory(L, host);
-  return results >= 0 ? results : lua_error(L);
+  if (results >= 0) return results;
+  if (kilpi_interrupted_since(host, raised)) keep_interrupt(L);
+  return lua_error(L);
 }
 
 /* `__index` of handles that have fields or take other keys: methods first, without the host. */
@@ -82,10 +105,15 @@ int kilpi_protected_call(lua_State *L, int arguments, int results) {
   lua_pushcfunction(L, keep_traceback);
   lua_insert(L, function);
   bool outer = host->swift_live;
+  int64_t raised = host->raised;
   host->swift_live = false;
   int status = lua_pcall(L, arguments, results, function);
   host->swift_live = outer;
   lua_remove(L, function);
+  if (status != LUA_OK && kilpi_interrupted_since(host, raised)) {
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &interrupt_key);
+    lua_replace(L, -2);
+  }
   return status;
 }
 
@@ -164,4 +192,5 @@ void kilpi_clear(lua_State *L, int index) {
 }
 
 #include "hooks.inc"
+#include "streams.inc"
 #include "libraries.inc"

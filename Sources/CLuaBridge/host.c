@@ -178,6 +178,7 @@ void kilpi_warn(void *context, const char *text, int to_be_continued) {
   }
   if (to_be_continued) return;
   bool finalizer = host->warning != NULL && strncmp(host->warning, "error in ", 9) == 0;
+  if (finalizer) host->last_raise = 0; /* an interrupt that a finalizer ate is raised anew */
   if (host->warning != NULL && (finalizer || host->warnings_on)) {
     if (host->abandoned) {
       fprintf(stderr, "Lua warning: %s\n", host->warning);
@@ -200,8 +201,8 @@ bool kilpi_interrupt_due(kilpi_host *host) {
          (host->raises == 0 || kilpi_milliseconds() - host->last_raise >= 100);
 }
 
-bool kilpi_unstoppable(kilpi_host *host) {
-  return host->raises >= 2 && kilpi_interrupt_pending();
+bool kilpi_interrupted_since(kilpi_host *host, int64_t raised) {
+  return host->raised != raised && kilpi_interrupt_pending();
 }
 
 /* The parser is protected by itself, so the cap may hold. */
@@ -218,7 +219,9 @@ void kilpi_note_interrupt(lua_State *L) {
   kilpi_host *host = kilpi_host_of(L);
   if (host->raises > 0 && kilpi_milliseconds() - host->last_raise < 100) return;
   host->raises++;
+  host->raised++;
   host->last_raise = kilpi_milliseconds();
+  kilpi_processes_hurry();
 }
 
 void kilpi_begin_run(lua_State *L) { kilpi_host_of(L)->raises = 0; }

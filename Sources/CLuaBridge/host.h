@@ -15,6 +15,7 @@ typedef struct kilpi_host {
   int64_t reported;   /* external bytes at the last report to the collector */
   int64_t soft_limit; /* external bytes above which a full collection is made */
   int raises;         /* interrupt errors of this run */
+  int64_t raised;     /* interrupt errors ever */
   int64_t last_raise; /* milliseconds, monotonic */
   bool abandoned;     /* host functions may no longer be called */
   bool warnings_on;
@@ -33,8 +34,10 @@ void kilpi_warn(void *host, const char *text, int to_be_continued);
 void kilpi_settle_memory(lua_State *L, kilpi_host *host);
 /* True when an interrupt error should be raised now. */
 bool kilpi_interrupt_due(kilpi_host *host);
-/* True once an interrupt was raised a second time: nothing may catch it any more. */
-bool kilpi_unstoppable(kilpi_host *host);
+/* True when an interrupt error was raised since `raised` had that value: nothing may catch it. */
+bool kilpi_interrupted_since(kilpi_host *host, int64_t raised);
+/* Makes children of io.popen end soon: the script that would wait for them was interrupted. */
+void kilpi_processes_hurry(void);
 void kilpi_write(kilpi_host *host, int stream, const char *bytes, size_t count);
 /* True for a full userdata made by `kilpi_push_handle`. */
 bool kilpi_is_handle(lua_State *L, int index);

@@ -70,9 +70,15 @@ extension LuaState {
     var record = RaisedError(error, name: callable?.name ?? "")
     if record.kind == .interrupted { kilpi_note_interrupt(lua) }
     if !record.hasPosition {
-      luaL_where(lua, callable == nil ? 0 : 1)
-      record.message = string(lua, -1).display + record.message
-      kilpi_lua_pop(lua, 1)
+      if callable == nil {
+        // An interrupt may find a C function that waits: the line of Lua it waits for is meant.
+        let place = currentPlace(on: lua)
+        if !place.isEmpty { record.message = place + ": " + record.message }
+      } else {
+        luaL_where(lua, 1)
+        record.message = string(lua, -1).display + record.message
+        kilpi_lua_pop(lua, 1)
+      }
     }
     if record.traceback.isEmpty {
       luaL_traceback(lua, lua, nil, 0)

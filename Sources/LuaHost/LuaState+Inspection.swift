@@ -40,6 +40,24 @@ extension LuaState {
     } ?? nil
   }
 
+  /// The line of Lua that runs now or waits for the host, as `name:line`; "" outside of scripts.
+  public var currentPlace: String { isClosed ? "" : currentPlace(on: current) }
+
+  func currentPlace(on lua: OpaquePointer) -> String {
+    guard lua_checkstack(lua, 4) != 0 else { return "" }
+    var information = lua_Debug()
+    var level: Int32 = 0
+    while lua_getstack(lua, level, &information) != 0 {
+      luaL_where(lua, level)
+      let text = string(lua, -1).display
+      kilpi_lua_pop(lua, 1)
+      // `name:line: `
+      if text.hasSuffix(": ") { return String(text.dropLast(2)) }
+      level += 1
+    }
+    return ""
+  }
+
   /// Runs `body` with a value on the stack, which is cut back behind it.
   private func with<Result>(
     _ value: any LuaConvertible, _ body: (OpaquePointer, Int32) -> Result

@@ -96,7 +96,11 @@ final class TrainingSession {
       }
       step += 1
       try keep(row)
-      try trainer.onStep?(row)
+      do {
+        try trainer.onStep?(row)
+      } catch where Interrupts.isPending {
+        throw interrupted(KilpiError("", "interrupted", kind: .interrupted))
+      }
       let loss = row.first { $0.key == "loss" }?.value.double ?? .nan
       trainer.progress?(
         ProgressEvent(
