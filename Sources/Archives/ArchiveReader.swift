@@ -4,7 +4,7 @@ internal import Diagnostics
 /// What a reader of archives accepts; a file beyond a limit is an error that names it.
 public struct ArchiveLimits: Sendable {
   /// Largest size of one member, in bytes.
-  public var entryBytes = 256 << 20
+  public let entryBytes = 256 << 20
   /// Longest member name, in bytes.
   public var nameBytes = 1024
   /// Largest number of members.

@@ -10,7 +10,7 @@ public struct SearchProbes {
   /// Gradient steps of the attack that is compared.
   public var steps = 10
   /// Steps of the attack without a budget.
-  public var unboundedSteps = 50
+  public let unboundedSteps = 50
   /// Root of the random draws.
   public var seed: UInt64 = 0
   /// What messages count samples and classes from.

@@ -51,7 +51,6 @@ public final class PixelSearch {
   private let best: BestPoints
   private var visits = 0
   private var solved: [Bool] = []
-  private var seen: (point: Tensor, losses: [Double])?
 
   init(
     _ run: AttackRun, ball: Ball, rows: [Int], restart: Int, best: BestPoints, walk: Int = 0,

@@ -42,7 +42,6 @@ final class TextScoring {
   private let limit: Int?
   let budget: TextBudget
   private(set) var prompts: [Prompt] = []
-  private var width: Int?
 
   /// Encodes the clean texts and prepares each prompt's objective.
   ///

@@ -32,7 +32,7 @@ extension GnuplotScript {
       plot.categories.isEmpty ? (0..<count).map { String($0 + 1) } : plot.categories
     let largest = allValues.max() ?? 1
     if !plot.isPercent, !plot.hasLogY, (allValues.min() ?? 0) >= 0 { add("set yrange [0:*]") }
-    let hasRoom = !plot.isPercent && plot.showsValues && !plot.hasLogY && largest > 0
+    let hasRoom = !plot.isPercent && !plot.hasLogY && largest > 0
     if hasRoom, (allValues.min() ?? 0) >= 0 {
       add("set yrange [0:\(Self.number(largest * 1.12))]")
     } else {
@@ -67,7 +67,7 @@ extension GnuplotScript {
           + "0.004,90 linewidth 1.2 linecolor rgb '#333333' notitle")
     }
     let pixels = Double(plot.width - 110) / Double(count + 1) * share
-    if plot.showsValues, pixels >= 14 {
+    if pixels >= 14 {
       let size = pixels >= 34 ? 10 : 8
       for index in plot.series.indices {
         parts.append(
@@ -161,7 +161,7 @@ extension GnuplotScript {
       add("EOD")
     }
     var parts = ["$cells using 1:2:3 with image pixels notitle"]
-    if plot.showsValues, columns * rows <= 400 {
+    if columns * rows <= 400 {
       let middle = Self.number(low + 0.55 * (high - low))
       for (condition, ink) in [("<", "#222222"), (">=", "#ffffff")] {
         parts.append(

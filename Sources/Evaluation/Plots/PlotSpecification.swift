@@ -57,8 +57,6 @@ public struct PlotSpecification: Equatable, Sendable {
   public var matrix: [[Double]] = []
   /// Values are percentages: the axis runs from 0 to 100.
   public var isPercent = false
-  /// Write its value over each bar, or into each cell.
-  public var showsValues = true
   /// Logarithmic x axis.
   public var hasLogX = false
   /// Logarithmic y axis.

@@ -29,9 +29,9 @@ public struct ImageGrid {
   /// Empty pixels between tiles and around them.
   public var padding = 6
   /// Side of one dot of the font, at least 1.
-  public var textScale = 1
+  public let textScale = 1
   /// Most lines of a caption; what is beyond them is cut.
-  public var captionLines = 4
+  public let captionLines = 4
   /// Colour behind the tiles.
   public var background = PixelColor.white
   /// Text above the whole grid; empty for none.

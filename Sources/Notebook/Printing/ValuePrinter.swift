@@ -10,7 +10,7 @@ public struct ValuePrinter {
   /// Items shown in all.
   public var items = 200
   /// Characters of a string shown inside a table.
-  public var stringLimit = 200
+  public let stringLimit = 200
   /// Colours.
   public var palette: Palette
 
