@@ -144,9 +144,12 @@ let tests: [Target] = [
   test("LuaHostTests", ["LuaHost", "CInterrupt", "Files", "Diagnostics"]),
   test(
     "LuaBindingsTests",
-    ["LuaBindings", "LuaHost", "Attacks", "Tensors", "Files", "Diagnostics", "CInterrupt"],
+    [
+      "LuaBindings", "LuaHost", "Attacks", "Images", "Tensors", "Files", "Diagnostics",
+      "CInterrupt",
+    ],
     exclude: ["specs"]),
-  test("NotebookTests", ["Notebook", "LuaHost", "Files", "Diagnostics"]),
+  test("NotebookTests", ["Notebook", "LuaHost", "CEditLine", "Files", "Diagnostics"]),
   test("CommandLineTests", ["Files", "Diagnostics"]),
 ]
 

@@ -525,6 +525,258 @@ def suspend_and_return(start):
     k.last(">>")
 
 
+@test
+def output_without_newline(start):
+    k = start().ready()
+    k.line("io.write('abc');")
+    k.shows(">> io.write('abc');", "abc", ">>")
+    k.line("!printf hello")
+    k.shows(">> !printf hello", "hello", ">>")
+    k.send("1 + 1" + LEFT * 4 + "0")     # editing leaves the line above alone
+    k.line("")
+    k.shows("hello", ">> 10 + 1", "11", ">>")
+    k.line("os.execute('printf part') ;")
+    k.shows("part", ">>")
+    k.line("io.stderr:write('wrong');")
+    k.shows("wrong", ">>")
+    k.line("io.write('abc') error('x')")
+    k.shows("abc", "error: cell[5]:1: x", ">>")
+    k.line("!printf %080d 7")            # exactly one row
+    k.shows("0" * 79 + "7", ">>")
+
+
+@test
+def progress_keeps_a_begun_line(start):
+    k = start().ready()
+    k.line("function slow(x) local t = os.clock() while os.clock() - t < 0.02 do end "
+           "return x:mean{axis = {3, 4}}:matmul(tensor.from{{1, -1}, {2, 0}, {0, 1}}) end")
+    k.line("io.write('working ') attack.pgd(slow, tensor.full({2, 3, 2, 2}, 0.5), {1, 1}, "
+           "{eps = '8/255', steps = 60, attack_all = true}); print('done')")
+    k.contains("\ndone\n")
+    k.last(">>")
+    if "working" not in k.lines():
+        raise Failure(f"the bar overwrote the line\n{k.text()}")
+
+
+@test
+def keys_do_what_they_say(start):
+    k = start().ready()
+    for key in ["\x1b[15~", "\x1b[[A", "\x1bOP", "\x1b[2~", "\x1b[Z", "\x1b[24;5~", "\x1b[<0;3;4M",
+                "\x1b[I", "\x1b[?62;4c", "\x1b]11;rgb:0/0/0\x07", "\x1b_Gi=1;OK\x1b\\", "\x1b[M !!"]:
+        k.send("a" + key)
+    k.last(">> " + "a" * 12)
+    k.send("\x03")
+    k.last(">>")
+    k.send("one two three" + "\x1b[1;3D" + "\x1b[1;5D" + "\x1b[3;5~")   # words left, word deleted
+    k.last(">> one  three")
+    k.send("\x1b[1;2D" + "\x1b[1;2H" + "0" + "\x1b[1;2F" + "9" + "\x1b\x1b[D" + "_")
+    k.last(">> 0one  _three9")
+    k.send("\x03")
+    for text in ["print(1)", "x = 2", "print(3)"]:
+        k.line(text)
+    k.last(">>")
+    k.send("pri\x1b[5~")
+    k.last(">> print(3)")
+    k.send("\x1b[5~")
+    k.last(">> print(1)")
+    k.send("\x1b[6~")
+    k.last(">> print(3)")
+    k.send("\x1b[6~")
+    k.last(">> pri")
+    k.send("\x03for i = 1, 2 do\x1b[13;2u")
+    k.shows(">> for i = 1, 2 do", "")
+
+
+@test
+def paste_keeps_what_is_pasted(start):
+    k = start().ready()
+    k.send(PASTE_START + "s = 'a\tb'\r\nn = #s\r\nn" + PASTE_END)
+    k.line("")
+    k.contains("\n3\n>>")
+    if k.text().count("n = #s\n") != 1 or "\n\nn" in k.text():
+        raise Failure(f"line ends were doubled\n{k.text()}")
+    k.send(PASTE_START.encode() + b"t = 'caf\xe9'; u = 'x\xc3'" + PASTE_END.encode())
+    k.last(">> t = 'caf\ufffd'; u = 'x\ufffd'")
+    k.line("")
+    k.line("#t + #u")
+    k.shows("10", ">>")
+    k.send(b"'\xe9")
+    k.send("y'\r")
+    k.shows('"\ufffdy"', ">>")
+    k.send(PASTE_START + "lost = 1")
+    k.feed(0.3)
+    k.send("\x03")                       # the end mark never came
+    k.last(">> lost = 1")
+    k.line("")
+    k.line("lost")
+    k.shows("1", ">>")
+
+
+@test
+def a_copied_session_runs(start):
+    k = start().ready()
+    k.send(PASTE_START + ">> a = 20\n>> for i = 1, 2 do\n  a = a + i\nend\n>> a\n23\n>> a * 2" + PASTE_END)
+    k.contains(">> a * 2")
+    k.line("")
+    k.contains(">> a\n23\n>> a * 2\n46\n>>")
+    k.send(UP)
+    k.last(">> a * 2")
+
+
+@test
+def edits_of_recalled_inputs_stay(start):
+    k = start().ready()
+    for text in ["a = 1", "b = 2"]:
+        k.line(text)
+    k.last(">>")
+    k.send("draft" + UP + "0" + UP + "5")
+    k.last(">> a = 15")
+    k.send(DOWN)
+    k.last(">> b = 20")
+    k.send(DOWN)
+    k.last(">> draft")
+    k.send(UP + UP)
+    k.last(">> a = 15")
+    k.line("")
+    k.line("a")
+    k.shows("15", ">>")
+
+
+@test
+def end_of_input_ends_the_line(start):
+    k = start(program="/bin/sh", arguments=["-c", f"{EXECUTABLE[0]} --quiet --no-rc; echo after"])
+    k.ready()
+    k.send("\x04")
+    k.shows(">>", "after")
+
+
+@test
+def interrupt_ends_a_wait(start):
+    k = start().ready()
+    waits = ["io.read()", "for l in io.lines() do end", "io.popen('sleep 50'):read('a')",
+             "io.popen('sleep 50'):close()", "os.execute('sleep 50')", "pcall(io.read)", "debug.debug()"]
+    for wait in waits:
+        k.line(f"print('go') {wait} print('swallowed')")
+        k.contains("\ngo")
+        k.feed(0.1)
+        k.send("\x03")
+        k.contains("interrupted at cell[")
+        k.last(">>")
+        if "\nswallowed" in k.text():
+            raise Failure(f"{wait} swallowed the interrupt\n{k.text()}")
+        k.send("\x0c")
+        k.last(">>")
+    for code, keys, shown in [("io.read()", "typed\n", '"typed"'), ("io.read()", "\x04", "nil"),
+                              ("io.read('n')", "42\n", "42")]:
+        k.line(f"print('go') return {code}")
+        k.contains("\ngo")
+        k.feed(0.1)
+        k.send(keys)
+        k.shows(shown, ">>")
+        k.send("\x0c")
+        k.last(">>")
+
+
+@test
+def tensors_fit_the_window(start):
+    k = start(columns=50).ready()
+    k.line("tensor.zeros{1, 40}")
+    k.contains("float32 [1, 40]")
+    k.line(":set width 30")
+    k.line("print(tensor.zeros{1, 40})")
+    k.until(lambda: k.text().count("float32 [1, 40]") == 2, "the second tensor")
+    second = k.text().split("print(tensor")[1].splitlines()[1:]
+    if max(map(len, second)) > 30:
+        raise Failure(f":set width is not followed\n{k.text()}")
+    first = k.text().split(":set width")[0].splitlines()[3:]
+    if not 30 < max(map(len, first)) <= 50:
+        raise Failure(f"the window's width is not followed\n{k.text()}")
+
+
+@test
+def meters_show_figures(start):
+    k = start().ready()
+    k.line("m = clip.create('tiny');")
+    k.line(":time m:encode_image(tensor.rand{3, 3, 16, 16});")
+    k.contains("forwards 3")
+    k.line("big = tensor.zeros{1000, 1000};")
+    k.line(":mem")
+    k.contains("cell[3]:1")
+
+
+@test
+def displays_are_replaced(start):
+    k = start().ready()
+    k.line("for i = 1, 3 do display('step ' .. i, {id = 'a'}) end")
+    k.shows('"step 3"', ">>")
+    if "step 2" in k.text():
+        raise Failure(f"the display is not replaced\n{k.text()}")
+    k.line("display('one', {id = 'b'}) print('between') display('two', {id = 'b'}) display('three', {id = 'b'})")
+    k.contains("is printed anew")
+    k.shows("between")
+    k.shows('"three"', ">>")
+    if '"two"' in k.text():
+        raise Failure(f"the second display is not replaced\n{k.text()}")
+
+
+@test
+def pixel_protocols(start):
+    for choice, mark in [("kitty", b"\x1b_Ga=T,f=100"), ("iterm", b"\x1b]1337;File=inline=1"),
+                         ("sixel", b"\x1bP0;1;0q")]:
+        k = start(arguments=["--no-rc", "--graphics", choice]).ready()
+        k.line("image.show(tensor.full({3, 8, 8}, 0.5))")
+        k.until(lambda: mark in k.raw, choice)
+    k = start(TERM="xterm-kitty").ready()
+    k.line("image.show(tensor.full({3, 8, 8}, 0.5))")
+    k.until(lambda: b"\x1b_Ga=T" in k.raw, "kitty by its name")
+
+
+@test
+def completion_of_commands_and_names(start):
+    k = start().ready()
+    folder = os.path.dirname(k.history)
+    os.makedirs(os.path.join(folder, "models", "mymodel"))
+    with open(os.path.join(folder, "models", "mymodel", "config.json"), "w") as file:
+        file.write("{}")
+    open(os.path.join(folder, "cells.lua"), "w").close()
+    k.send(":load ce\t")
+    k.last(">> :load cells.lua")
+    k.send("\x03!ls /et\t")
+    k.last(">> !ls /etc/")
+    k.send("\x03('x'):upp\t")
+    k.last(">> ('x'):upper(")
+    k.send('\x03clip.load("kil\t')
+    k.last('>> clip.load("kilpi-tiny"')
+
+
+@test
+def debug_sees_the_session(start):
+    k = start().ready()
+    k.line("mine = 42")
+    k.line("debug.debug()")
+    k.last("lua_debug>")
+    k.line("print(mine) mine = 43")
+    k.contains("42\nlua_debug>")
+    k.line("nosuch()")
+    k.contains("attempt to call a nil value (global 'nosuch')")
+    k.line("cont")
+    k.last(">>")
+    k.line("mine")
+    k.shows("43", ">>")
+
+
+@test
+def a_history_that_cannot_be_written_is_said(start):
+    k = start(KILPI_HISTORY="/proc/nosuch/history.jsonl").ready()
+    k.line("1")
+    k.contains("inputs are not remembered: '/proc/nosuch/history.jsonl' cannot be written")
+    k.last(">>")
+    k.line("2")
+    k.shows("2", ">>")
+    if k.text().count("not remembered") != 1:
+        raise Failure("it is said more than once")
+
+
 def main():
     arguments = sys.argv[1:]
     executable = ROOT / ".build/debug/kilpi"

@@ -17,8 +17,14 @@
 #define LIST_SEQUENCE L"\033[9902~"
 #define PROMPT_ESCAPE '\1'
 
+/* Bytes of one key or character come together; after so many milliseconds the rest is lost. */
+enum { BYTE_WAIT = 500, QUEUE_SIZE = 64 };
+
 struct kilpi_editor {
   EditLine *line;
+  int held; /* a byte that was read too far; -1 for none */
+  size_t queued;
+  wchar_t queue[QUEUE_SIZE];
   kilpi_key_handler on_key;
   kilpi_signal_handler on_signal;
   void *context;
@@ -30,6 +36,15 @@ static volatile sig_atomic_t window_changed = 0;
 static void on_window_change(int number) {
   (void)number;
   window_changed = 1;
+}
+
+/* A change of the window ends the wait for a key, but not that of a script for its input. */
+static void notice_window(bool editing) {
+  struct sigaction action = {0};
+  action.sa_handler = on_window_change;
+  action.sa_flags = editing ? 0 : SA_RESTART;
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGWINCH, &action, NULL);
 }
 
 static kilpi_editor *owner(EditLine *line) {
@@ -75,6 +90,8 @@ KEY(backspace, KILPI_KEY_BACKSPACE)
 KEY(newline, KILPI_KEY_NEWLINE)
 KEY(suspend, KILPI_KEY_SUSPEND)
 KEY(list, KILPI_KEY_LIST)
+KEY(older, KILPI_KEY_OLDER)
+KEY(newer, KILPI_KEY_NEWER)
 
 static const struct {
   const char *name;
@@ -87,6 +104,7 @@ static const struct {
     {"kilpi-line-start", on_line_start}, {"kilpi-line-end", on_line_end},
     {"kilpi-backspace", on_backspace},   {"kilpi-newline", on_newline},
     {"kilpi-suspend", on_suspend},       {"kilpi-list", on_list},
+    {"kilpi-older", on_older},           {"kilpi-newer", on_newer},
 };
 
 static const char *const bindings[][2] = {
@@ -105,37 +123,51 @@ static const char *const bindings[][2] = {
     {"^E", "kilpi-line-end"},
     {"^H", "kilpi-backspace"},
     {"^?", "kilpi-backspace"},
+    /* The forms that kilpi_key_sequence gives. */
     {"\\e[A", "kilpi-up"},
-    {"\\eOA", "kilpi-up"},
     {"\\e[B", "kilpi-down"},
-    {"\\eOB", "kilpi-down"},
     {"\\e[C", "ed-next-char"},
-    {"\\eOC", "ed-next-char"},
     {"\\e[D", "ed-prev-char"},
-    {"\\eOD", "ed-prev-char"},
     {"\\e[H", "kilpi-line-start"},
-    {"\\eOH", "kilpi-line-start"},
-    {"\\e[1~", "kilpi-line-start"},
-    {"\\e[7~", "kilpi-line-start"},
     {"\\e[F", "kilpi-line-end"},
-    {"\\eOF", "kilpi-line-end"},
-    {"\\e[4~", "kilpi-line-end"},
-    {"\\e[8~", "kilpi-line-end"},
     {"\\e[3~", "ed-delete-next-char"},
+    {"\\e[5~", "kilpi-older"},
+    {"\\e[6~", "kilpi-newer"},
     {"\\e[1;5C", "em-next-word"},
     {"\\e[1;5D", "ed-prev-word"},
+    {"\\e[3;5~", "em-delete-next-word"},
     {"\\ef", "em-next-word"},
     {"\\eb", "ed-prev-word"},
+    {"\\ed", "em-delete-next-word"},
+    {"\\e^H", "ed-delete-prev-word"},
+    {"\\e^?", "ed-delete-prev-word"},
     {"\\e[200~", "kilpi-paste"},
+    {"\\e[201~", "ed-ignore"}, /* the end of a paste that did not begin */
     {"\\e[9901~", "ed-newline"},
     {"\\e[9902~", "kilpi-list"},
 };
 
 /* --- reading ---------------------------------------------------------------------------------- */
 
+/* What has been read but not yet given to libedit. */
+static void queue(kilpi_editor *editor, const wchar_t *text) {
+  while (*text && editor->queued < QUEUE_SIZE) editor->queue[editor->queued++] = *text++;
+}
+
+/* Whether a byte comes within so many milliseconds; a signal counts as one, the read will see it. */
+static bool comes(kilpi_editor *editor, int milliseconds) {
+  if (editor->held >= 0) return true;
+  struct pollfd wait = {STDIN_FILENO, POLLIN, 0};
+  return poll(&wait, 1, milliseconds) != 0;
+}
+
 /* One byte from the terminal: 1, 0 at the end, or -1 for a signal that counts as Ctrl-C. */
-static int read_byte(EditLine *line, unsigned char *byte) {
-  kilpi_editor *editor = owner(line);
+static int read_byte(kilpi_editor *editor, unsigned char *byte) {
+  if (editor->held >= 0) {
+    *byte = (unsigned char)editor->held;
+    editor->held = -1;
+    return 1;
+  }
   for (;;) {
     ssize_t count = read(STDIN_FILENO, byte, 1);
     if (count == 1) return 1;
@@ -143,9 +175,9 @@ static int read_byte(EditLine *line, unsigned char *byte) {
     if (errno == EINTR) {
       if (window_changed) {
         window_changed = 0;
-        el_resize(line);
+        el_resize(editor->line);
       }
-      if (editor && editor->on_signal(editor->context)) return -1;
+      if (editor->on_signal(editor->context)) return -1;
     } else if (errno == EAGAIN) {
       struct pollfd wait = {STDIN_FILENO, POLLIN, 0};
       poll(&wait, 1, -1);
@@ -155,31 +187,106 @@ static int read_byte(EditLine *line, unsigned char *byte) {
   }
 }
 
-/* One character of UTF-8; a broken sequence is the replacement character. */
-static int read_character(EditLine *line, wchar_t *character) {
-  unsigned char byte;
-  int state = read_byte(line, &byte);
-  if (state == 0) return 0;
-  if (state < 0) {
-    *character = 3; /* Ctrl-C */
-    return 1;
-  }
-  int rest = byte < 0x80 ? 0 : byte >= 0xF0 ? 3 : byte >= 0xE0 ? 2 : byte >= 0xC0 ? 1 : -1;
-  if (rest < 0) {
-    *character = 0xFFFD;
-    return 1;
-  }
-  uint32_t value = rest == 0 ? byte : byte & (0x3F >> rest);
+/* The rest of a character of UTF-8. A byte that does not belong to one becomes the replacement
+   character, and the byte after it is held for the next time: it may begin anything. */
+static wchar_t rest_of_character(kilpi_editor *editor, unsigned char first) {
+  if (first < 0x80) return first;
+  int rest = first >= 0xF0 && first < 0xF5 ? 3 : first >= 0xE0 && first < 0xF0 ? 2
+             : first >= 0xC2 && first < 0xE0 ? 1 : 0;
+  if (rest == 0) return 0xFFFD;
+  static const uint32_t least[] = {0, 0x80, 0x800, 0x10000};
+  uint32_t value = first & (0x3F >> rest);
   for (int i = 0; i < rest; i++) {
-    if (read_byte(line, &byte) != 1) return 0;
+    unsigned char byte;
+    if (!comes(editor, BYTE_WAIT) || read_byte(editor, &byte) != 1) return 0xFFFD;
     if ((byte & 0xC0) != 0x80) {
-      *character = 0xFFFD;
-      return 1;
+      editor->held = byte;
+      return 0xFFFD;
     }
     value = value << 6 | (byte & 0x3F);
   }
-  *character = value > 0x10FFFF || (value >= 0xD800 && value < 0xE000) ? 0xFFFD : (wchar_t)value;
-  return 1;
+  bool valid = value >= least[rest] && value <= 0x10FFFF && !(value >= 0xD800 && value < 0xE000);
+  return valid ? (wchar_t)value : 0xFFFD;
+}
+
+/* Reads to the end of a text for the terminal's own use: BEL, or ESC and a backslash. */
+static void skip_text(kilpi_editor *editor) {
+  unsigned char byte, before = 0;
+  while (comes(editor, BYTE_WAIT) && read_byte(editor, &byte) == 1) {
+    if (byte == 7 || (before == 27 && byte == '\\')) return;
+    before = byte;
+  }
+}
+
+/* Behind an escape: queues the keys that the sequence stands for, or nothing for one that nobody
+   knows. It is read whole in any case, so that no part of it is taken for typing. */
+static void read_escape(kilpi_editor *editor) {
+  char sequence[KILPI_SEQUENCE_SIZE] = "";
+  size_t length = 0;
+  unsigned char byte;
+  if (read_byte(editor, &byte) != 1) return;
+  bool alt = false;
+  if (byte == 27) { /* Alt with a key that has a sequence of its own */
+    alt = true;
+    if (!comes(editor, BYTE_WAIT) || read_byte(editor, &byte) != 1) return;
+  }
+  if (byte == ']' || byte == 'P' || byte == '_' || byte == '^' || byte == 'X') {
+    if (comes(editor, BYTE_WAIT)) return skip_text(editor);
+  }
+  if ((byte != '[' && byte != 'O') || !comes(editor, BYTE_WAIT)) {
+    wchar_t character = rest_of_character(editor, byte);
+    if (character > 127) return;
+    /* A control key is one, whatever was pressed before it. */
+    bool alone = character < 32 && !strchr("\r\n\b\t", (int)character);
+    wchar_t plain[] = {27, character, 0};
+    return queue(editor, alone ? plain + 1 : plain);
+  }
+  sequence[length++] = (char)byte;
+  for (;;) {
+    if (!comes(editor, BYTE_WAIT) || read_byte(editor, &byte) != 1) return;
+    if (byte < 32 || byte > 126) { /* broken off: what comes is typed */
+      editor->held = byte;
+      return;
+    }
+    if (length < sizeof sequence - 1) sequence[length++] = (char)byte;
+    sequence[length] = 0;
+    if (length == 2 && byte == '[') continue; /* F1 to F5 of the Linux console */
+    if (byte >= 64) break;
+  }
+  if (strcmp(sequence, "[M") == 0) { /* a mouse, in the oldest form */
+    for (int i = 0; i < 3; i++)
+      if (!comes(editor, BYTE_WAIT) || read_byte(editor, &byte) != 1) return;
+    return;
+  }
+  wchar_t keys[KILPI_SEQUENCE_SIZE];
+  kilpi_key_sequence(sequence, alt, keys);
+  queue(editor, keys);
+}
+
+static int read_character(EditLine *line, wchar_t *character) {
+  kilpi_editor *editor = owner(line);
+  if (!editor) return 0;
+  for (;;) {
+    if (editor->queued > 0) {
+      *character = editor->queue[0];
+      editor->queued--;
+      memmove(editor->queue, editor->queue + 1, editor->queued * sizeof *editor->queue);
+      return 1;
+    }
+    unsigned char byte;
+    int state = read_byte(editor, &byte);
+    if (state == 0) return 0;
+    if (state < 0) {
+      *character = 3; /* Ctrl-C */
+      return 1;
+    }
+    if (byte == 27) {
+      read_escape(editor);
+      continue;
+    }
+    *character = rest_of_character(editor, byte);
+    return 1;
+  }
 }
 
 /* --- life ------------------------------------------------------------------------------------- */
@@ -189,6 +296,7 @@ kilpi_editor *kilpi_editor_open(
   kilpi_editor *editor = calloc(1, sizeof *editor);
   if (!editor) return NULL;
   editor->on_key = on_key;
+  editor->held = -1;
   editor->on_signal = on_signal;
   editor->context = context;
   editor->line = el_init(program, stdin, stdout, stderr);
@@ -209,10 +317,10 @@ kilpi_editor *kilpi_editor_open(
     el_set(line, EL_BIND, bindings[i][0], bindings[i][1], NULL);
   /* While editing, Ctrl-C, Ctrl-Z and Ctrl-\ are keys, not signals. */
   el_set(line, EL_SETTY, "-d", "-isig", NULL);
-  struct sigaction action = {0};
-  action.sa_handler = on_window_change;
-  sigemptyset(&action.sa_mask);
-  sigaction(SIGWINCH, &action, NULL);
+  /* Both line ends stay what they are: in a paste they belong together. */
+  el_set(line, EL_SETTY, "-d", "-icrnl", NULL);
+  el_set(line, EL_SETTY, "-d", "-inlcr", NULL);
+  notice_window(false);
   return editor;
 }
 
@@ -236,7 +344,9 @@ bool kilpi_editor_read(kilpi_editor *editor) {
   fwrite(begin_paste, 1, sizeof begin_paste - 1, stdout);
   fflush(stdout);
   int count = 0;
+  notice_window(true);
   const char *text = el_gets(editor->line, &count);
+  notice_window(false);
   fwrite(end_paste, 1, sizeof end_paste - 1, stdout);
   fflush(stdout);
   return text != NULL && count > 0;
@@ -283,6 +393,10 @@ void kilpi_editor_draw_again(kilpi_editor *editor) { el_set(editor->line, EL_REF
 uint32_t kilpi_editor_next(kilpi_editor *editor) {
   wchar_t character = 0;
   return el_wgetc(editor->line, &character) == 1 ? (uint32_t)character : 0;
+}
+
+bool kilpi_editor_is_quiet(kilpi_editor *editor, int milliseconds) {
+  return editor->queued == 0 && !comes(editor, milliseconds);
 }
 
 void kilpi_editor_push(kilpi_editor *editor, uint32_t character) {

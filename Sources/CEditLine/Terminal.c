@@ -22,9 +22,34 @@ bool kilpi_terminal_size(int descriptor, int *columns, int *rows) {
 
 int kilpi_character_width(uint32_t character) { return wcwidth((wchar_t)character); }
 
+/* Whether a line was begun on the terminal and not ended, and how often something was written. */
+static bool line_is_open = false;
+static long writes = 0;
+
+static bool is_terminal(int descriptor) {
+  static int known[2] = {-1, -1};
+  int *answer = &known[descriptor == STDOUT_FILENO ? 0 : 1];
+  if (*answer < 0) *answer = isatty(descriptor);
+  return *answer == 1;
+}
+
 void kilpi_standard_write(int descriptor, const void *bytes, size_t count) {
   fwrite(bytes, 1, count, descriptor == STDOUT_FILENO ? stdout : stderr);
+  if (count == 0 || !is_terminal(descriptor)) return;
+  line_is_open = ((const char *)bytes)[count - 1] != '\n';
+  writes++;
 }
+
+void kilpi_standard_draw(int descriptor, const void *bytes, size_t count) {
+  fwrite(bytes, 1, count, descriptor == STDOUT_FILENO ? stdout : stderr);
+  if (is_terminal(descriptor)) line_is_open = false;
+}
+
+bool kilpi_standard_line_is_open(void) { return line_is_open; }
+
+long kilpi_standard_writes(void) { return writes; }
+
+void kilpi_standard_interrupt(void) { writes++; }
 
 bool kilpi_standard_flush(int descriptor) {
   FILE *stream = descriptor == STDOUT_FILENO ? stdout : stderr;

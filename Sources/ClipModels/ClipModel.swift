@@ -99,6 +99,7 @@ public final class ClipModel {
         "", "images have shape \(images.shape), [N, 3, H, W] is needed",
         advice: images.rank == 3 ? "unsqueeze(1) makes a batch of one" : "RGB, batch first")
     }
+    ForwardMeter.add(images.shape[0])
     let features = try vision(
       images.converted(to: scale.dtype),
       options: EncodingOptions(observe: observe, recomputes: recomputesActivations))
@@ -124,6 +125,7 @@ public final class ClipModel {
       places[sequence] = unique.count - 1
       return Int64(unique.count - 1)
     }
+    ForwardMeter.add(unique.count)
     if unique.count == rows.count {
       let features = try text(ids, options: options)
       return normalize ? try features.normalized() : features

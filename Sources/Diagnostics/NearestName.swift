@@ -3,15 +3,18 @@ public enum NearestName {
   /// Bytes of the longest name that is looked at.
   private static let longest = 1000
 
-  /// The candidate nearest to `name` by edit distance (at most 2), else one that shares a prefix.
+  /// The candidate nearest to `name` by edit distance (at most 2; 1 for names of four letters and
+  /// fewer), else one that shares a prefix; nil for names of one letter.
   ///
   /// Ties go to the alphabetically first, so that messages do not depend on dictionary order.
   ///
   /// A name of more than 1000 bytes has none: the search takes the product of the lengths.
   public static func suggestion(for name: String, among candidates: [String]) -> String? {
     guard name.utf8.count <= longest else { return nil }
-    let sorted = candidates.sorted()
-    let limit = name.count <= 3 ? 1 : 2
+    // One letter is near every other one, and near all short names.
+    guard name.count > 1 else { return nil }
+    let sorted = candidates.filter { $0.count > 1 }.sorted()
+    let limit = name.count <= 4 ? 1 : 2
     let count = name.unicodeScalars.count
     let nearest =
       sorted

@@ -44,9 +44,13 @@ final class Storage {
     }
     base = block
     self.byteCount = byteCount
+    if byteCount >= LargeBlocks.least { LargeBlocks.add(base, byteCount) }
   }
 
-  deinit { kilpi_storage_free(base, byteCount) }
+  deinit {
+    if byteCount >= LargeBlocks.least { LargeBlocks.remove(base) }
+    kilpi_storage_free(base, byteCount)
+  }
 }
 
 /// What tensor storage takes; bytes of views are counted once.
@@ -93,6 +97,16 @@ public enum MemoryMeter {
         guard let context else { return 0 }
         return Int64(Unmanaged<CallbackBox<Int>>.fromOpaque(context).takeUnretainedValue().run())
       }, box)
+  }
+
+  /// Sets what tells where in a script a tensor is being made; nil: nothing.
+  ///
+  /// It runs when a large block is handed out, on the thread that allocates.
+  public static func setPlaces(_ place: (() -> String)?) { LargeBlocks.setPlaces(place) }
+
+  /// The bytes of living large blocks by the place that made them, the largest sum first.
+  public static func largest() -> [(place: String, bytes: Int, blocks: Int)] {
+    LargeBlocks.byPlace()
   }
 
   /// What C hands back to a call of ours.

@@ -21,6 +21,13 @@ enum Plugins {
     meters.resetPeak = { MemoryMeter.resetPeak() }
     let cap = memoryCap(plan)
     meters.memoryCap = { cap }
+    meters.forwards = { ForwardMeter.count }
+    meters.largest = {
+      MemoryMeter.largest().map { entry in
+        let blocks = entry.blocks == 1 ? "" : " (\(entry.blocks) blocks)"
+        return (place: entry.place + blocks, bytes: entry.bytes)
+      }
+    }
     return meters
   }
 
@@ -29,10 +36,10 @@ enum Plugins {
   /// - Parameters:
   ///   - team: the processes that run the same script.
   ///   - progress: shows the progress of long work.
-  ///   - show: shows a picture of RGB bytes, rows from the top; false when pictures are off.
+  ///   - screen: shows what scripts show.
   static func attach(
     to state: LuaState, plan: RunPlan, team: ProcessTeam, progress: @escaping ProgressHandler,
-    show: @escaping (_ rgb: [UInt8], _ width: Int, _ height: Int) -> Bool
+    screen: Screen
   ) throws {
     let cap = memoryCap(plan)
     state.externalBytes = { MemoryMeter.liveBytes + MemoryReservation.totalBytes }
@@ -67,14 +74,16 @@ enum Plugins {
     }
     if plan.isDeterministic { BLAS.isDeterministic = true }
     state.installProgress(progress)
-    state.installPictures { show($0.rgb, $0.width, $0.height) }
-    state.installDisplay { [unowned state] shown, _ in
-      guard case .value(let value) = shown else { return false }
-      let printer = ValuePrinter(
-        state: state, width: Terminal(environment: Terminal.processEnvironment()).size.columns)
-      state.write(printer.echo([value]) + "\n", to: .standard)
-      return true
+    state.installLineWidth { screen.columns }
+    state.installPictures { screen.show($0) }
+    state.installDisplay { [unowned state] shown, id, plain in
+      try screen.display(id: id) {
+        guard case .value(let value) = shown else { return try plain() }
+        let printer = ValuePrinter(state: state, width: screen.columns)
+        state.write(printer.echo([value]) + "\n", to: .standard)
+      }
     }
+    MemoryMeter.setPlaces { [unowned state] in state.currentPlace }
   }
 
   /// Undoes what `attach` installed outside the state, before it closes.
@@ -82,6 +91,7 @@ enum Plugins {
     MemoryMeter.setReclaimer(nil)
     MemoryMeter.setNeighbour(nil)
     MemoryReservation.setMeter(available: nil)
+    MemoryMeter.setPlaces(nil)
   }
 
   private static func memoryCap(_ plan: RunPlan) -> Int? { plan.memory ?? MemoryCap.standard }

@@ -10,6 +10,7 @@ struct Prompt {
   let outputPalette: Palette
   let errorPalette: Palette
   let progress: ProgressRenderer
+  let screen: Screen
 
   /// Reads and runs until the input ends.
   func run(_ state: LuaState) throws {
@@ -26,10 +27,12 @@ struct Prompt {
       output: Repl.Output(
         result: { text in
           progress.hide()
+          StandardStream.output.startLine()
           StandardStream.output.write(text)
         },
         remark: { text in
           progress.hide()
+          StandardStream.output.startLine()
           StandardStream.output.flush()
           StandardStream.error.write(text)
         }),
@@ -41,6 +44,7 @@ struct Prompt {
       })
     repl.settings.traceback = plan.traceback
     repl.page = { page($0) }
+    screen.follow(repl)
     greet()
     runInitialisation(repl)
     repl.run()

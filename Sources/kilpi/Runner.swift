@@ -12,6 +12,7 @@ final class Runner {
   private let errorPalette: Palette
   private let outputPalette: Palette
   private let progress: ProgressRenderer
+  private let screen: Screen
   private let team: ProcessTeam
   /// The error that ended the run, for the other processes.
   private var failure: KilpiError?
@@ -31,11 +32,22 @@ final class Runner {
     progress = ProgressRenderer(
       isTerminal: terminal.errorIsTerminal && ColorRule.isCapable(environment),
       palette: errorPalette, width: { terminal.size.columns }, now: Clock.seconds,
+      lineIsOpen: { StandardStream.lineIsOpen },
       write: {
         StandardStream.output.flush()
-        StandardStream.error.write($0)
+        // What ends its line stays; the rest is drawn over or taken away.
+        if $0.hasSuffix("\n") {
+          StandardStream.error.write($0)
+        } else {
+          StandardStream.error.draw($0)
+        }
         StandardStream.error.flush()
       })
+    screen = Screen(
+      terminal: terminal,
+      graphics: plan.graphics.resolved(
+        outputIsTerminal: terminal.outputIsTerminal, environment: environment),
+      progress: progress)
   }
 
   /// Runs everything; the exit status.
@@ -65,12 +77,12 @@ final class Runner {
     configuration.showsWarnings = plan.showsWarnings
     let state = try LuaState(catalog: Plugins.catalog, configuration: configuration)
     // Live bars must leave the screen before anything else is written there.
-    if terminal.errorIsTerminal, terminal.outputIsTerminal {
-      state.output = { [progress] stream, bytes in
+    if terminal.errorIsTerminal || terminal.outputIsTerminal {
+      state.output = { [progress, screen] stream, bytes in
+        guard stream == .error else { return screen.write(bytes) }
         progress.hide()
-        let target = stream == .error ? StandardStream.error : StandardStream.output
-        if stream == .error { StandardStream.output.flush() }
-        bytes.withUnsafeBytes { target.write($0) }
+        StandardStream.output.flush()
+        bytes.withUnsafeBytes { StandardStream.error.write($0) }
       }
     }
     state.leaving = { [progress, team] status in
@@ -80,7 +92,7 @@ final class Runner {
     }
     try Plugins.attach(
       to: state, plan: plan, team: team, progress: { [progress] in progress.handle($0) },
-      show: pictures.show)
+      screen: screen)
     // Without it scripts run as well, until one asks for a file of it.
     if let folder = try? ResourceLocator.stdlib() { try state.prependSearchPath(folder.path) }
     return state
@@ -112,7 +124,7 @@ final class Runner {
     do {
       try Prompt(
         plan: plan, environment: environment, terminal: terminal, outputPalette: outputPalette,
-        errorPalette: errorPalette, progress: progress
+        errorPalette: errorPalette, progress: progress, screen: screen
       ).run(state)
       return 0
     } catch {
@@ -174,8 +186,11 @@ final class Runner {
     failure = KilpiError(
       "", "\(error)", kind: error.kind == .interrupted ? .interrupted : .host)
     let report = ErrorReport(palette: errorPalette, traceback: plan.traceback)
+    // Names are looked up in what the script left.
+    let hint = try? Session(state: state).hint(for: error, source: source(of: error))
+    StandardStream.output.startLine()
     StandardStream.output.flush()
-    StandardStream.error.write(report.script(error))
+    StandardStream.error.write(report.script(error, hint: hint ?? nil))
     return error.kind == .interrupted ? 130 : 1
   }
 
@@ -186,29 +201,8 @@ final class Runner {
     return status
   }
 
-  private var pictures: PictureView {
-    PictureView(
-      choice: plan.graphics.resolved(
-        outputIsTerminal: terminal.outputIsTerminal, environment: environment),
-      terminal: terminal, progress: progress)
-  }
-}
-
-/// Pictures among the output of scripts.
-private struct PictureView {
-  let choice: GraphicsChoice
-  let terminal: Terminal
-  let progress: ProgressRenderer
-
-  /// Shows RGB bytes, rows from the top; false when pictures are off.
-  func show(rgb: [UInt8], width: Int, height: Int) -> Bool {
-    guard choice == .blocks else { return false }
-    progress.hide()
-    let size = terminal.size
-    StandardStream.output.write(
-      HalfBlocks.render(
-        rgb: rgb, width: width, height: height, columns: min(size.columns, 120),
-        rows: min(28, max(4, size.rows - 2)), depth: terminal.hasTrueColor ? .full : .indexed))
-    return true
+  /// The text of `-e` when an error's place is there; files are read again.
+  private func source(of error: LuaError) -> String? {
+    error.message.hasPrefix("(command line):") && plan.code.count == 1 ? plan.code[0] : nil
   }
 }

@@ -162,15 +162,110 @@ import Testing
     #expect(result.status == 130)
   }
 
-  @Test func anInterruptedWaitEndsTheScript() throws {
+  @Test(
+    arguments: [
+      "io.read()", "io.read(10)", "io.stdin:read(\"a\")", "pcall(io.read)",
+      "for line in io.lines() do end", "for line in io.stdin:lines() do end",
+      "io.popen(\"exec sleep 60\"):read()",
+      "for line in io.popen(\"exec sleep 60\"):lines() do end",
+      "io.popen(\"exec sleep 60\"):close()", "io.popen(\"trap : INT; read x\"):close()",
+      "debug.debug()", "coroutine.wrap(io.read)()",
+    ])
+  func anInterruptedWaitEndsTheScript(wait: String) throws {
+    let name = "wait-\(wait.utf8.reduce(0) { ($0 &* 31 &+ Int($1)) & 0xFFFF_FFFF })"
     let result = try Executable.shell(
       """
-      mkfifo wait.fifo; exec 4<> wait.fifo
-      exec 3< <(exec $KILPI -e 'print(1) io.stdout:flush() io.read()' <&4 2> wait.txt); pid=$!
-      read -u 3 line; until grep -q "^State:.S" /proc/$pid/status; do :; done; kill -INT $pid; wait $pid; status=$?; cat wait.txt; exit $status
+      mkfifo \(name); exec 4<> \(name)
+      exec 3< <(exec $KILPI -e 'print(1) io.stdout:flush() \(wait) print("swallowed")' <&4 2> \(name).txt); pid=$!
+      read -u 3 line; until grep -q "^State:.S" /proc/$pid/status; do :; done; kill -INT $pid
+      cat <&3; wait $pid; status=$?; cat \(name).txt; exit $status
       """)
-    #expect(result.output.contains("interrupted\n"))
+    // A coroutine that only waits has no line of its own.
+    let place = wait.hasPrefix("coroutine") ? "kilpi: " : "(command line):1: "
+    #expect(result.output.contains(place + "interrupted\n"))
+    #expect(!result.output.contains("swallowed"))
     #expect(result.status == 130)
+  }
+
+  /// A child that Ctrl-C ends takes the script with it, as a shell's script.
+  @Test func aChildThatIsInterruptedEndsTheScript() throws {
+    let result = try Executable.run([
+      "-e", "print(1) os.execute('kill -INT $$') print('swallowed')",
+    ])
+    #expect(result.output == "1\n" && result.status == 130)
+    let other = try Executable.run(["-e", "print(os.execute('kill -TERM $$'))"])
+    #expect(other.output == "nil\tsignal\t15\n" && other.status == 0)
+  }
+
+  /// An interrupt that a finalizer ate comes back before anything else is said.
+  @Test func afterAFinalizerTheInterruptIsRaised() throws {
+    let result = try Executable.shell(
+      """
+      $KILPI -e 'setmetatable({}, {__gc = function() io.popen("kill -INT $PPID"):close() end}) collectgarbage() print("swallowed")'
+      """)
+    #expect(!result.output.contains("swallowed"))
+  }
+
+  @Test func childrenGiveWhatLuaPromises() throws {
+    let source = """
+      print(io.popen('exit 3'):close())
+      print(io.popen('cat', 'w'):write('to cat\\n'):close())
+      print(select('#', io.popen('echo a; echo b'):read('l', 'l', 'l')))
+      print(pcall(io.popen, 'x', 'rw'))
+      for line in io.popen('printf "x\\\\ny"'):lines() do io.write(line, ';') end
+      print(io.type(io.popen('true')), tostring(io.popen('true')):match('^file %(0x'))
+      """
+    _ = try Executable.file("children.lua", Array(source.utf8))
+    let result = try Executable.run(["children.lua"])
+    #expect(
+      result.output == """
+        nil\texit\t3
+        to cat
+        true\texit\t0
+        3
+        false\tbad argument #2 to 'io.popen' (invalid mode)
+        x;y;file\tfile (0x
+
+        """)
+  }
+
+  @Test(
+    arguments: [
+      ("os.exit(0)", 1), ("os.exit(true)", 1), ("os.exit(true, true)", 1), ("os.exit(5)", 5),
+    ])
+  func exitingAfterLostOutputFails(exit: String, status: Int32) throws {
+    let result = try Executable.shell("$KILPI -e 'io.write(1) \(exit)' > /dev/full")
+    let text = "kilpi: cannot write the output: No space left on device\n"
+    #expect(result.error == (status == 1 ? text : "") && result.status == status)
+  }
+
+  @Test func exitingCanCloseTheState() throws {
+    let source =
+      "local a <close> = setmetatable({}, {__close = function() print('closed') end})"
+      + " b = setmetatable({}, {__gc = function() print('collected') end}) os.exit(7, true)"
+    let result = try Executable.run(["-e", source])
+    #expect(result == Executable.Result(output: "closed\ncollected\n", error: "", status: 7))
+  }
+
+  @Test func scriptsAreToldWhatWasMeant() throws {
+    _ = try Executable.file(
+      "meant.lua", Array("local attack = attack\nattack.pdg(1)\n".utf8))
+    let file = try Executable.run(["meant.lua"])
+    #expect(
+      file.error.hasPrefix(
+        "kilpi: meant.lua:2: attempt to call a nil value (field 'pdg') (did you mean 'pgd'?)\n"))
+    let code = try Executable.run(["-e", "tensor.zeos{2}"])
+    #expect(code.error.contains("(field 'zeos') (did you mean 'zeros'?)"))
+    let global = try Executable.run(["-e", "tensr.zeros{2}"])
+    #expect(global.error.contains("(global 'tensr') (did you mean 'tensor'?)"))
+  }
+
+  @Test func displaysWithoutATerminalAreShownAnew() throws {
+    let result = try Executable.run(["-e", "for i = 1, 3 do display('step ' .. i, {id = 'a'}) end"])
+    #expect(result.output == "\"step 1\"\n\"step 2\"\n\"step 3\"\n")
+    #expect(
+      result.error
+        == "display: 'a' is printed anew: only the last lines of a terminal can be replaced\n")
   }
 
   @Test func terminationIs143() throws {

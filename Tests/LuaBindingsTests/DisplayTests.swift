@@ -56,9 +56,8 @@ import Testing
   @Test func shellsMayTakeOver() throws {
     let script = try Script()
     var seen: [String] = []
-    script.state.installDisplay { shown, id in
+    script.state.installDisplay { shown, id, _ in
       if case .bundle(let parts) = shown { seen += parts.map(\.type) + [id ?? "none"] }
-      return true
     }
     #expect(
       try script.run("display(tensor.zeros{3, 8, 8}, {id = 'a'}) display(tensor.ones{2})") == "")

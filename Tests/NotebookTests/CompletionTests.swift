@@ -24,6 +24,13 @@ let sampleCatalog: Catalog = {
       example: "attack.pgd()  --> nothing"
     ) { _ in [] },
     Entry("box", "() -> box", doc: "A box.") { _ in [Box()] },
+    Entry("load", "(name) -> box", doc: "Loads a box.") { _ in [Box()] },
+    Entry("available", "() -> table[]", doc: "What can be loaded.") { _ in
+      let rows: [LuaRecord] = [
+        ["name": "box", "path": "/boxes/box"], ["name": "big"],
+      ]
+      return [LuaList(rows)]
+    },
   ]
   let type = HandleType(
     Box.self, name: "box", doc: "A box of things.",
@@ -51,12 +58,30 @@ let sampleCatalog: Catalog = {
       ("a.", .field(chain: ["a"], partial: ""), 2),
       ("x + a.b:me", .method(chain: ["a", "b"], partial: "me"), 8),
       ("f().x", .nothing, 4),
-      ("('a'):up", .nothing, 6),
+      ("('a'):up", .method(chain: ["'a'"], partial: "up"), 6),
+      ("f('a'):up", .nothing, 7),
+      (":load a", .file(partial: "a"), 6), (":run one.lua da", .file(partial: "da"), 13),
+      ("!ls /wor", .file(partial: "/wor"), 4), ("!ca", .file(partial: "ca"), 1),
+      (
+        "clip.load(\"kil",
+        .argument(callee: .init(chain: ["clip", "load"], isMethod: false), partial: "kil"), 11
+      ),
+      (
+        "clip.load \"kil",
+        .argument(callee: .init(chain: ["clip", "load"], isMethod: false), partial: "kil"), 11
+      ),
+      ("f(1, \"ab", .file(partial: "ab"), 6),
       ("'a':up", .method(chain: ["'a'"], partial: "up"), 4),
       ("12", .nothing, 2), ("0x", .nothing, 2),
       ("x -- no", .nothing, 7), ("--[[ no", .nothing, 7),
       ("--[[ c ]] pr", .global(partial: "pr"), 10),
-      ("f 'ab", .file(partial: "ab"), 3), ("f \"dir/x", .file(partial: "dir/x"), 3),
+      (
+        "f 'ab", .argument(callee: .init(chain: ["f"], isMethod: false), partial: "ab", quote: "'"),
+        3
+      ), ("x = 'ab", .file(partial: "ab"), 5),
+      (
+        "f \"dir/x", .argument(callee: .init(chain: ["f"], isMethod: false), partial: "dir/x"), 3
+      ),
       ("f [[ab", .nothing, 6),
       (":he", .command(partial: "he"), 1), (":", .command(partial: ""), 1),
       ("::la", .global(partial: "la"), 2),
@@ -117,11 +142,14 @@ let sampleCatalog: Catalog = {
       ("fo", "", ["for"]),
       ("mine", "mine_a = 1 mine_b = print", ["mine_a", "mine_b("]),
       ("attack.p", "", ["pgd("]),
-      ("attack.", "", ["box(", "pgd("]),
+      ("attack.", "", ["available(", "box(", "load(", "pgd("]),
       ("string.re", "", ["rep(", "reverse("]),
       ("s:up", "s = 'x'", ["upper("]),
       ("s.up", "s = 'x'", []),
-      ("'lit':up", "", ["upper("]),
+      ("'lit':up", "", ["upper("]), ("('lit'):up", "", ["upper("]),
+      (":load pi", "", ["picture.png", "plan.txt"]), ("!cat pi", "", ["picture.png", "plan.txt"]),
+      ("attack.load(\"bo", "", ["box\"", "picture.png", "plan.txt"]),
+      ("attack.load('bo", "", ["box'", "picture.png", "plan.txt"]),
       ("b:o", "b = attack.box()", ["open(", "order("]),
       ("b.s", "b = attack.box()", ["size"]),
       (

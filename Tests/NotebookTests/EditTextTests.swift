@@ -76,14 +76,6 @@ private func show(_ text: EditText) -> String {
     #expect(show(text) == "é.print|")
     #expect(text.byteCursor == 8)
   }
-
-  @Test(
-    arguments: [
-      ("a\r\nb\rc\n", "a\nb\nc"), ("a\tb", "a  b"), ("a\u{1B}[31mb\u{7F}", "a[31mb"), ("é日", "é日"),
-    ])
-  func pastesAreCleaned(typed: String, expected: String) {
-    #expect(EditLineSource.cleaned(Array(typed.unicodeScalars)) == expected)
-  }
 }
 
 @Suite struct PlainLineSourceTests {

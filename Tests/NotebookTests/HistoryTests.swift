@@ -85,6 +85,40 @@ import Testing
     #expect(newer == ["b", "c", "dr", nil])
   }
 
+  @Test func editsSurviveTheWalk() {
+    var walk = HistoryWalk(["a", "b"], draft: "dr")
+    walk.keep("draft")
+    #expect(walk.older() == "b")
+    walk.keep("b2")
+    #expect(walk.older() == "a")
+    #expect(walk.newer() == "b2")
+    #expect(walk.newer() == "draft")
+    walk.keep("draft!")
+    #expect([walk.older(), walk.newer()] == ["b2", "draft!"])
+  }
+
+  @Test func walkingByABeginning() {
+    var walk = HistoryWalk(["print(1)", "x = 2", "print(3)", "print(3)"], draft: "pr")
+    #expect(
+      [walk.older(beginning: "pr"), walk.older(beginning: "pr")] == ["print(3)", "print(1)"])
+    #expect(walk.older(beginning: "pr") == nil)
+    #expect([walk.newer(beginning: "pr"), walk.newer(beginning: "pr")] == ["print(3)", "pr"])
+    #expect(walk.newer(beginning: "pr") == nil)
+  }
+
+  @Test func aFileThatCannotBeWrittenIsSaidOnce() throws {
+    let folder = path() + ".folder"
+    try FileReader.makeDirectory(folder)
+    let history = HistoryFile(path: folder, session: "a")
+    history.add("one")
+    let problem = history.takeProblem()
+    #expect(
+      problem?.hasPrefix("inputs are not remembered: '\(folder)' cannot be written, ") == true)
+    history.add("two")
+    #expect(history.takeProblem() == nil)
+    #expect(history.entries.map(\.text) == ["one", "two"])
+  }
+
   @Test func searching() {
     var walk = HistoryWalk(["print(1)", "x = 2", "print(3)"], draft: "")
     let steps = [("pr", false), ("pri", false), ("pri", true), ("pri", true), ("zz", false)]

@@ -1,3 +1,4 @@
+import Files
 import LuaHost
 import Testing
 
@@ -46,6 +47,61 @@ import Testing
       ([":run nosuch.lua"], ["#error: cannot read 'nosuch.lua': there is no such file"]),
       ([":cd /nosuchfolder"], ["#error: cannot change to '/nosuchfolder': there is no such file"]),
       ([":time"], ["#error: :time needs Lua code"]),
+      ([":run x.lua 'y"], ["#error: :run: a quote is not closed"]),
+      (["=1 + 1"], ["2"]), (["= 'a', 'b'"], ["\"a\"\t\"b\""]),
+      (
+        ["=x = 1"],
+        [
+          "#error: cell[1]:1: <eof> expected near '='"
+        ]
+      ),
+      (
+        ["attack.pdg(1)"],
+        [
+          "#error: cell[1]:1: attempt to call a nil value (field 'pdg') (did you mean 'pgd'?)"
+        ]
+      ),
+      (
+        ["t = {inner = {close = print}}", "t.inner.clsoe()"],
+        [
+          "#error: cell[2]:1: attempt to call a nil value (field 'clsoe') (did you mean 'close'?)"
+        ]
+      ),
+      (
+        ["s = 'x'", "s:uper()"],
+        [
+          "#error: cell[2]:1: attempt to call a nil value (method 'uper') (did you mean 'upper'?)"
+        ]
+      ),
+      (
+        ["b = attack.box()", "b:opn()"],
+        [
+          "#error: cell[2]:1: box: there is no field or method 'opn' (did you mean 'open'?)"
+        ]
+      ),
+      (
+        ["prnt(1)"],
+        [
+          "#error: cell[1]:1: attempt to call a nil value (global 'prnt') (did you mean 'print'?)"
+        ]
+      ),
+      (["x()"], ["#error: cell[1]:1: attempt to call a nil value (global 'x')"]),
+      (["t = {a = 1}", "t.x()"], ["#error: cell[2]:1: attempt to call a nil value (field 'x')"]),
+      (
+        ["strin.rep('a', 2)"],
+        [
+          "#error: cell[1]:1: attempt to index a nil value (global 'strin') (did you mean 'string'?)"
+        ]
+      ),
+      ([">> 1 + 1"], ["2"]),
+      (
+        [">> x = 2\n>> for i = 1, 2 do\n  x = x + i\nend\n>> x\n5\n>> x * 2\n10"],
+        [
+          ">> x = 2", ">> for i = 1, 2 do\n  x = x + i\nend", ">> x", "5", ">> x * 2", "10",
+        ]
+      ),
+      (["    >> x = 4\n    note: output\n    >> x"], [">> x = 4", ">> x", "4"]),
+      ([">> error('stop')\n>> 1"], [">> error('stop')", "#error: cell[1]:1: stop"]),
       ([":timeit x ="], ["#error: cell[1]:1: unexpected symbol near <eof>"]),
     ])
   func lines(inputs: [String], expected: [String]) throws {
@@ -78,6 +134,16 @@ import Testing
     repl.settings.timeAbove = nil
     repl.handle("x = 2")
     #expect(remarks == ["2.00 s\n"])
+  }
+
+  @Test func scriptsHaveTheirArguments() throws {
+    let path = TemporaryFolder.path + "/arguments.lua"
+    try AtomicFile.write("seen = {arg[0], ...} count = #arg", to: path)
+    let lines = try shown([
+      "arg = 'mine'", ":run \(path) x \"y z\" -q 'a \"b\"' \\ c", "count",
+      "table.concat(seen, '|', 2)", "seen[1] == '\(path)'", "arg",
+    ])
+    #expect(lines == ["5", "\"x|y z|-q|a \\\"b\\\"| c\"", "true", "\"mine\""])
   }
 
   @Test func scriptsRunInTheSession() throws {

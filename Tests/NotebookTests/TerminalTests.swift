@@ -1,3 +1,4 @@
+import CEditLine
 import Diagnostics
 import Testing
 
@@ -71,16 +72,145 @@ import Testing
   }
 }
 
+@Suite struct PastedTextTests {
+  @Test(
+    arguments: [
+      ("a\r\nb\rc\nd", "a\nb\nc\nd"), ("s = 'a\tb'", "s = 'a\tb'"), ("x = 1\n\n", "x = 1"),
+      ("a\u{1B}[31mb\u{7F}", "ab"), ("é日", "é日"),
+      ("a\u{1B}[Ab\u{7}c", "abc"), ("caf\u{FFFD} = 1", "caf\u{FFFD} = 1"), ("a\r\n\r\nb", "a\n\nb"),
+    ])
+  func cleaning(text: String, expected: String) {
+    #expect(PastedText.cleaned(Array(text.unicodeScalars)) == expected)
+  }
+
+  @Test(
+    arguments: [
+      ("x = 1", nil), ("1 >> 2", nil), (">> 1", ["1"]), ("\n  >> 1\n  1\n  >> 2\n", ["1", "2"]),
+      (">> f(\n1)\nout\n>>\n>> 2", ["f(\n1)", "2"]), (">>1", nil),
+    ] as [(String, [String]?)])
+  func sessions(text: String, expected: [String]?) {
+    let inputs = PastedText.session(text) {
+      $0.filter { $0 == "(" }.count > $0.filter { $0 == ")" }.count
+    }
+    #expect(inputs == expected)
+  }
+}
+
+/// What a terminal sends, without its escape, and the key that it is for the editor.
+@Suite struct KeyTests {
+  @Test(
+    arguments: [
+      ("[A", false, "\u{1B}[A"), ("OA", false, "\u{1B}[A"), ("[1;2A", false, "\u{1B}[A"),
+      ("[1;2C", false, "\u{1B}[C"), ("[1;3C", false, "\u{1B}[1;5C"),
+      ("[1;5D", false, "\u{1B}[1;5D"),
+      ("[C", true, "\u{1B}[1;5C"), ("Oc", false, "\u{1B}[1;5C"), ("O5D", false, "\u{1B}[1;5D"),
+      ("[H", false, "\u{1B}[H"), ("[1~", false, "\u{1B}[H"), ("[8~", false, "\u{1B}[F"),
+      ("[1;5F", false, "\u{1B}[F"), ("[3~", false, "\u{1B}[3~"), ("[3;5~", false, "\u{1B}[3;5~"),
+      ("[3;2~", false, "\u{1B}[3~"), ("[3^", false, "\u{1B}[3;5~"), ("[5~", false, "\u{1B}[5~"),
+      ("[6;5~", false, "\u{1B}[6~"), ("[200~", false, "\u{1B}[200~"),
+      ("[13;2u", false, "\u{1B}\r"), ("[13u", false, "\r"), ("[97;5u", false, "\u{1}"),
+      ("[27;5;99~", false, "\u{3}"), ("[102;3u", false, "\u{1B}f"), ("OM", false, "\r"),
+      ("Oq", false, "1"),
+      // Keys without a meaning, mice, answers of the terminal.
+      ("[15~", false, ""), ("[[A", false, ""), ("OP", false, ""), ("[1;5P", false, ""),
+      ("[2~", false, ""), ("[Z", false, ""), ("[I", false, ""), ("[<0;10;20M", false, ""),
+      ("[24;80R", false, ""), ("[?62;4c", false, ""), ("[57441;5u", false, ""), ("[", false, ""),
+      ("[99999999999999999999A", false, "\u{1B}[A"), ("[>0;276;0c", false, ""),
+    ])
+  func keys(sequence: String, alt: Bool, expected: String) {
+    var keys = [wchar_t](repeating: 0, count: Int(KILPI_SEQUENCE_SIZE))
+    kilpi_key_sequence(sequence, alt, &keys)
+    let scalars = keys.prefix { $0 != 0 }.compactMap { Unicode.Scalar(UInt32(bitPattern: $0)) }
+    var text = String.UnicodeScalarView()
+    text.append(contentsOf: scalars)
+    #expect(String(text) == expected)
+  }
+}
+
+@Suite struct GraphicsTests {
+  @Test(
+    arguments: [
+      (.auto, true, ["TERM": "xterm-256color"], .blocks),
+      (.auto, false, ["TERM": "xterm-kitty"], .none), (.auto, true, ["TERM": "dumb"], .none),
+      (.auto, true, [:], .none), (.auto, true, ["TERM": "xterm-kitty"], .kitty),
+      (.auto, true, ["TERM": "xterm-ghostty"], .kitty),
+      (.auto, true, ["TERM": "xterm-kitty", "TMUX": "/tmp/tmux"], .blocks),
+      (.auto, true, ["TERM": "screen-256color", "TERM_PROGRAM": "WezTerm"], .blocks),
+      (.auto, true, ["TERM": "xterm-256color", "TERM_PROGRAM": "WezTerm"], .iterm),
+      (.auto, true, ["TERM": "xterm-256color", "TERM_PROGRAM": "iTerm.app"], .iterm),
+      (.auto, true, ["TERM": "foot"], .sixel), (.auto, true, ["TERM": "mlterm"], .sixel),
+      (.sixel, false, [:], .sixel), (.kitty, true, ["TERM": "xterm"], .kitty),
+      (.none, true, ["TERM": "xterm-kitty"], .none),
+    ] as [(GraphicsChoice, Bool, [String: String], GraphicsChoice)])
+  func choice(
+    choice: GraphicsChoice, isTerminal: Bool, environment: [String: String],
+    expected: GraphicsChoice
+  ) {
+    #expect(choice.resolved(outputIsTerminal: isTerminal, environment: environment) == expected)
+  }
+
+  @Test(
+    arguments: [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")])
+  func base64(text: String, expected: String) {
+    #expect(PixelGraphics.base64(Array(text.utf8)) == expected)
+  }
+
+  @Test func kittyTakesPieces() {
+    #expect(PixelGraphics.kitty(png: [1, 2, 3]) == "\u{1B}_Ga=T,f=100,q=2,m=0;AQID\u{1B}\\\n")
+    let long = PixelGraphics.kitty(png: [UInt8](repeating: 0, count: 3 * 1024 + 3))
+    let pieces = long.split(separator: "\u{1B}_G")
+    #expect(pieces.count == 2)
+    #expect(pieces[0].hasPrefix("a=T,f=100,q=2,m=1;") && pieces[1] == "q=2,m=0;AAAA\u{1B}\\\n")
+  }
+
+  @Test func itermTakesOneFile() {
+    let text = PixelGraphics.iterm(png: [1, 2, 3], width: 4, height: 5)
+    #expect(
+      text
+        == "\u{1B}]1337;File=inline=1;size=3;width=4px;height=5px;preserveAspectRatio=1:AQID\u{7}\n"
+    )
+  }
+
+  /// Two rows of five pixels, red above green: one band, red in bit 0, green in bit 1.
+  @Test func sixelsAreBandsOfColours() {
+    let red: [UInt8] = [255, 0, 0]
+    let green: [UInt8] = [0, 255, 0]
+    let rgb = [[UInt8]](repeating: red, count: 5) + [[UInt8]](repeating: green, count: 5)
+    let text = PixelGraphics.sixel(rgb: rgb.flatMap { $0 }, width: 5, height: 2)
+    #expect(
+      text
+        == "\u{1B}P0;1;0q\"1;1;5;2#46;2;0;100;0#196;2;100;0;0#46!5A$#196!5@-\u{1B}\\\n")
+    #expect(PixelGraphics.sixel(rgb: [1], width: 5, height: 2).isEmpty)
+  }
+
+  @Test func displayedValuesAreReplacedWhereTheyStandLast() {
+    var values = DisplayedValues()
+    values.begin()
+    values.note(Array("\u{1B}[1mone\u{1B}[0m\ntwo two\n".utf8))
+    values.end("a", columns: 4, limit: 24, writes: 7)
+    #expect(values.rowsToReplace("a", below: 7) == 3)
+    #expect(values.rowsToReplace("a", below: 8) == nil)
+    #expect(values.rowsToReplace("b", below: 7) == nil)
+    #expect(values.knows("a") && !values.knows("b"))
+    values.begin()
+    values.note(Array(String(repeating: "x\n", count: 24).utf8))
+    values.end("a", columns: 80, limit: 24, writes: 9)
+    #expect(values.rowsToReplace("a", below: 9) == nil)
+  }
+}
+
 @Suite struct ProgressRendererTests {
   /// A renderer on a clock that the test sets, and what it wrote.
   private final class Harness {
     var time = 0.0
     var written: [String] = []
     var renderer: ProgressRenderer?
+    var lineIsOpen = false
 
     init(isTerminal: Bool) {
       renderer = ProgressRenderer(
         isTerminal: isTerminal, width: { 80 }, now: { [unowned self] in time },
+        lineIsOpen: { [unowned self] in lineIsOpen },
         write: { [unowned self] in written.append($0) })
     }
 
@@ -100,6 +230,13 @@ import Testing
     let harness = Harness(isTerminal: true)
     for step in 0...4 { harness.step("train", step, 4, at: Double(step)) }
     #expect(harness.written.last == "train  4/4  4.00 s\n")
+  }
+
+  @Test func aBegunLineIsKept() {
+    let harness = Harness(isTerminal: true)
+    harness.lineIsOpen = true
+    harness.step("train", 1, 4, at: 0)
+    #expect(harness.written.first?.hasPrefix("\n\rtrain") == true)
   }
 
   @Test func shortWorkLeavesNothing() {

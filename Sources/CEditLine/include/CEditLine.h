@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <wchar.h>
 
 /* Keys that the owner of the editor answers itself; all others are libedit's. */
 enum kilpi_key {
@@ -22,6 +23,8 @@ enum kilpi_key {
   KILPI_KEY_NEWLINE,   /* Alt-Enter: a new line in any case */
   KILPI_KEY_SUSPEND,   /* Ctrl-Z */
   KILPI_KEY_LIST,      /* never typed: pushed by kilpi_editor_push_list */
+  KILPI_KEY_OLDER,     /* Page Up: an older input that begins alike */
+  KILPI_KEY_NEWER,     /* Page Down */
   KILPI_KEY_COUNT
 };
 
@@ -69,6 +72,8 @@ void kilpi_editor_refresh(kilpi_editor *editor, int rows_up);
 
 /* The next typed code point, or 0 at the end of the input. */
 uint32_t kilpi_editor_next(kilpi_editor *editor);
+/* True when nothing is typed for so many milliseconds. */
+bool kilpi_editor_is_quiet(kilpi_editor *editor, int milliseconds);
 /* Gives a code point back, to be read as the next key. */
 void kilpi_editor_push(kilpi_editor *editor, uint32_t character);
 /* Accepts the block once the running key is done. */
@@ -76,12 +81,28 @@ void kilpi_editor_push_accept(kilpi_editor *editor);
 /* Presses KILPI_KEY_LIST once the running key is done. */
 void kilpi_editor_push_list(kilpi_editor *editor);
 
+/* Bytes of a key's sequence that are looked at; longer ones are read, but mean nothing. */
+enum { KILPI_SEQUENCE_SIZE = 32 };
+/* What a terminal's sequence for a key, without its escape ("[1;5C", "OA"), means to the editor: the
+   one sequence that is bound for this key, a plain character, or "" for a key without a meaning.
+   `alt` says that another escape stood in front. */
+void kilpi_key_sequence(const char *sequence, bool alt, wchar_t keys[KILPI_SEQUENCE_SIZE]);
+
 /* Columns and rows of the terminal behind a descriptor; false when it is none. */
 bool kilpi_terminal_size(int descriptor, int *columns, int *rows);
 /* Columns that a code point takes: 0, 1 or 2; -1 when it cannot be shown. */
 int kilpi_character_width(uint32_t character);
 /* Writes to C's standard output (1) or error (2) stream; Swift cannot name these safely. */
 void kilpi_standard_write(int descriptor, const void *bytes, size_t count);
+/* The same for what leaves the cursor at the start of a line though it does not end in a newline,
+   and does not count: bars that will be taken away, prompts. */
+void kilpi_standard_draw(int descriptor, const void *bytes, size_t count);
+/* True when the last thing written to the terminal did not end its line. */
+bool kilpi_standard_line_is_open(void);
+/* How often something was written to the terminal. */
+long kilpi_standard_writes(void);
+/* Counts what others write there: the editor, children. */
+void kilpi_standard_interrupt(void);
 /* Hands on what C holds back of that stream; false when the stream is broken. */
 bool kilpi_standard_flush(int descriptor);
 /* Remembers the present terminal modes for kilpi_terminal_restore. */

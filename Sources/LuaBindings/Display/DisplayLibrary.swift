@@ -12,16 +12,21 @@ public enum Displayed {
   case bundle([(type: String, content: LuaValue)])
 }
 
-/// Where a state's `display` goes; shells with more than text install a handler.
+/// Shows a value, and the later ones of an id in the place of the first where that is possible.
+///
+/// The third argument is the built-in way: a PNG goes to the pictures, everything else to the output
+/// as text.
+public typealias DisplayHandler = (Displayed, _ id: String?, _ plain: () throws -> Void) throws ->
+  Void
+
+/// Where a state's `display` goes; shells install a handler.
 final class DisplaySink {
-  /// Gives false when it leaves the showing to the built-in way.
-  var handler: (Displayed, _ id: String?) throws -> Bool = { _, _ in false }
+  var handler: DisplayHandler = { _, _, plain in try plain() }
 }
 
 extension LuaState {
-  /// Sends what `display` shows to `handler`; where it gives false, a PNG goes to the pictures and
-  /// everything else to the output as text.
-  public func installDisplay(_ handler: @escaping (Displayed, _ id: String?) throws -> Bool) {
+  /// Sends what `display` shows to `handler`.
+  public func installDisplay(_ handler: @escaping DisplayHandler) {
     attachment(DisplaySink.self) { DisplaySink() }.handler = handler
   }
 }
@@ -38,7 +43,12 @@ enum DisplayLibrary {
           MIME types and contents; a value whose metatable has `__display(self)` gives such a bundle. \
           Contents may be functions, which are called if that type is wanted.
           """,
-        options: [.string("id", "a second call with the same id updates the first one in place")],
+        options: [
+          .string(
+            "id",
+            "a second call with the same id updates the first one in place, where nothing was written "
+              + "below it; else it is shown anew")
+        ],
         example: """
           display{["text/plain"] = "two words", ["text/html"] = "<b>two words</b>"}  --> two words
           """
@@ -47,7 +57,7 @@ enum DisplayLibrary {
         let id = try call.options(2).stringIfGiven("id")
         let shown = try displayed(call.value(1), call.state)
         let sink = call.state.attachment(DisplaySink.self) { DisplaySink() }
-        if try !sink.handler(shown, id) { try show(shown, call.state) }
+        try sink.handler(shown, id) { try show(shown, call.state) }
         return []
       }
     ])

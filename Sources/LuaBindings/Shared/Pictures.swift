@@ -11,6 +11,28 @@ public struct Picture: Sendable {
   public var width: Int
   /// Rows.
   public var height: Int
+
+  /// The picture as the bytes of a PNG file.
+  public func png() throws -> [UInt8] {
+    try ImageFile.encodePNG(PixelImage(width: width, height: height, pixels: rgb))
+  }
+
+  /// The picture with each pixel repeated by a whole factor, so that its longer side comes nearest to
+  /// `side` from below; a larger picture stays as it is.
+  public func enlarged(toSide side: Int) -> Picture {
+    let factor = side / max(1, width, height)
+    guard factor > 1 else { return self }
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(rgb.count * factor * factor)
+    for row in 0..<height {
+      let line = (0..<width).flatMap { column -> [UInt8] in
+        let start = (row * width + column) * 3
+        return (0..<factor).flatMap { _ in rgb[start..<start + 3] }
+      }
+      for _ in 0..<factor { bytes += line }
+    }
+    return Picture(rgb: bytes, width: width * factor, height: height * factor)
+  }
 }
 
 /// Where a state's pictures go; shells install a renderer.

@@ -25,18 +25,28 @@ extension Command {
 
 extension Repl {
   func runScript(_ argument: String) {
-    let words = argument.split(separator: " ").map(String.init)
+    guard let words = ShellWords.split(argument) else {
+      return complain(":run: a quote is not closed")
+    }
     guard let path = words.first else { return complain(":run needs a file") }
     runScript(atPath: path, arguments: Array(words.dropFirst()))
   }
 
-  /// Runs a script among the session's variables, and shows its error.
+  /// Runs a script among the session's variables, with its `arg`, and shows its error.
   public func runScript(atPath path: String, arguments: [String]) {
     do {
       try session.state.checkFile(path, writing: false)
       let bytes = try ScriptSource.read(path: path)
-      try session.state.run(
+      let state = session.state
+      // The program's own `arg` and a variable of that name come back afterwards.
+      let (global, own) = (try state.global("arg"), try session.variables.get("arg"))
+      try state.setArguments(script: path, arguments: arguments, program: ["kilpi"])
+      try session.variables.set("arg", state.global("arg"))
+      try state.setGlobal("arg", global)
+      defer { try? session.variables.set("arg", own) }
+      try state.run(
         bytes: bytes, chunkName: "@" + path, environment: session.variables, arguments: arguments)
+      try Interrupts.poll()
     } catch let error as LuaError {
       output.remark(report.cell(error, in: session))
     } catch {
@@ -91,6 +101,39 @@ extension Repl {
   func showDocumentation(_ name: String) {
     let help = HelpText(session: session, palette: resultPalette, width: width).about(name)
     if !page(help + "\n") { result(help) }
+  }
+}
+
+/// Words as a shell splits them.
+enum ShellWords {
+  /// Spaces separate; single quotes keep everything, double quotes all but the backslash, which
+  /// takes the next character as it is; nil when a quote stays open.
+  static func split(_ text: String) -> [String]? {
+    var words: [String] = []
+    var word: String?
+    var quote: Character?
+    var isEscaped = false
+    for character in text {
+      if isEscaped {
+        word = (word ?? "") + String(character)
+        isEscaped = false
+      } else if character == "\\", quote != "'" {
+        isEscaped = true
+        word = word ?? ""
+      } else if let open = quote {
+        if character == open { quote = nil } else { word = (word ?? "") + String(character) }
+      } else if character == "'" || character == "\"" {
+        quote = character
+        word = word ?? ""
+      } else if character.isWhitespace {
+        if let done = word { words.append(done) }
+        word = nil
+      } else {
+        word = (word ?? "") + String(character)
+      }
+    }
+    guard quote == nil, !isEscaped else { return nil }
+    return words + (word.map { [$0] } ?? [])
   }
 }
 

@@ -37,6 +37,9 @@ public struct Completer {
     case .command(let partial):
       return commands.filter { $0.hasPrefix(partial) }.sorted().map { .init($0, suffix: " ") }
     case .file(let partial): return fileNames(partial).map { .init($0) }
+    case .argument(let callee, let partial, let quote):
+      let known = loadable(by: callee).filter { $0.hasPrefix(partial) }
+      return known.map { .init($0, suffix: String(quote)) } + fileNames(partial).map { .init($0) }
     case .choice(let callee, let path, let name, let partial):
       guard let option = options(of: callee, path: path).first(where: { $0.name == name }),
         case .choice(let choices) = option.form
@@ -96,6 +99,16 @@ public struct Completer {
     if !partial.hasPrefix("_") { names = names.filter { !$0.key.hasPrefix("__") } }
     items += names.map { item($0.key, $0.value) }
     return items.sorted { $0.text < $1.text }
+  }
+
+  /// The names behind a chain: keys of a table, fields or methods of a value of Kilpi or a string;
+  /// of a module of the catalogue also where a script's local holds it.
+  func memberNames(of chain: [String], methods: Bool) -> [String] {
+    if let value = resolve(chain) {
+      return members(of: value, partial: "", methods: methods).map(\.text)
+    }
+    let library = state.catalog.libraries.first { $0.name == chain.joined(separator: ".") }
+    return library.map { $0.entries.map(\.name) } ?? []
   }
 
   private func handleMembers(
@@ -181,6 +194,20 @@ public struct Completer {
       case .function(let entry, _)? = state.catalog.item(named: name)
     else { return nil }
     return (name, entry)
+  }
+
+  /// Names that a module's `load` takes, as its `available` lists them: those that lie somewhere.
+  private func loadable(by callee: CompletionContext.Callee) -> [String] {
+    guard callee.chain.last == "load", let name = entry(of: callee)?.name,
+      let module = name.split(separator: ".").first,
+      let lister = resolve([String(module), "available"])?.function,
+      state.catalogName(of: lister) == module + ".available",
+      let list = try? lister.first().table
+    else { return [] }
+    return ((try? list.pairs(limit: 1_000)) ?? []).compactMap { _, entry in
+      guard let row = entry.table, (try? row.get("path").isNil) == false else { return nil }
+      return (try? row.get("name"))?.string
+    }.sorted()
   }
 
   private func options(of callee: CompletionContext.Callee, path: [String]) -> [OptionSpec] {

@@ -13,7 +13,9 @@ enum CompletionContext: Equatable {
   case option(callee: Callee, path: [String], partial: String)
   /// The value of an option, in an unfinished string: one of its choices, else a file name.
   case choice(callee: Callee, path: [String], name: String, partial: String)
-  /// A file name in an unfinished string.
+  /// The first argument of a call, in an unfinished string: a name that it knows, or a file name.
+  case argument(callee: Callee, partial: String, quote: Character = "\"")
+  /// A file name in an unfinished string, or behind a command that takes one.
   case file(partial: String)
   /// A command after `:` at the start of the text.
   case command(partial: String)
@@ -39,6 +41,10 @@ enum CompletionContext: Equatable {
       bytes.count == 1 || bytes[1] != UInt8(ascii: ":")
     {
       return Found(context: .command(partial: String(text.dropFirst())), start: 1)
+    }
+    if let start = fileArgument(bytes) {
+      return Found(
+        context: .file(partial: String(decoding: bytes[start...], as: UTF8.self)), start: start)
     }
     if let helped = afterCommand(bytes) {
       var found = find(String(decoding: bytes[helped...], as: UTF8.self))
@@ -72,6 +78,20 @@ enum CompletionContext: Equatable {
     return space + 1
   }
 
+  /// The offset of the last word behind `!` or a command that takes files, such as `:load `.
+  private static func fileArgument(_ bytes: [UInt8]) -> Int? {
+    let space = UInt8(ascii: " ")
+    guard let first = bytes.first, first == UInt8(ascii: "!") || first == UInt8(ascii: ":") else {
+      return nil
+    }
+    guard let last = bytes.lastIndex(where: { $0 == space || $0 == UInt8(ascii: "!") }) else {
+      return nil
+    }
+    if first == UInt8(ascii: "!") { return last + 1 }
+    let command = String(decoding: bytes[1..<(bytes.firstIndex(of: space) ?? last)], as: UTF8.self)
+    return ["load", "run", "save", "cd"].contains(command) ? last + 1 : nil
+  }
+
   private static func isAtEnd(_ token: LuaToken, _ bytes: [UInt8]) -> Bool {
     token.range.upperBound == bytes.count
   }
@@ -97,6 +117,12 @@ enum CompletionContext: Equatable {
       return Found(
         context: .choice(
           callee: option.callee, path: option.path, name: name, partial: partial), start: start)
+    }
+    // `f("` or `f "`.
+    let isBehindBracket = end >= 1 && source.text(source.placed[end - 1].token) == "("
+    if let callee = callee(source, endingAt: isBehindBracket ? end - 1 : end) {
+      return Found(
+        context: .argument(callee: callee, partial: partial, quote: quote), start: start)
     }
     return Found(context: .file(partial: partial), start: start)
   }
@@ -140,6 +166,13 @@ enum CompletionContext: Equatable {
     while index >= 0 {
       let token = source.placed[index].token
       if names.isEmpty, token.kind == .string { return [source.text(token)] }
+      // ("text"):
+      if names.isEmpty, source.text(token) == ")", index >= 2,
+        source.placed[index - 1].token.kind == .string,
+        source.text(source.placed[index - 2].token) == "(", !isCall(source, bracket: index - 2)
+      {
+        return [source.text(source.placed[index - 1].token)]
+      }
       guard token.kind == .name else { return nil }
       names.insert(source.text(token), at: 0)
       index -= 1
@@ -154,6 +187,14 @@ enum CompletionContext: Equatable {
       }
     }
     return names.isEmpty ? nil : names
+  }
+
+  /// Whether the bracket follows what could be called, so that it is no mere grouping.
+  private static func isCall(_ source: LuaSource, bracket: Int) -> Bool {
+    guard bracket > 0 else { return false }
+    let before = source.placed[bracket - 1].token
+    return before.kind == .name || before.kind == .string
+      || [")", "]", "}"].contains(source.text(before))
   }
 
   /// The function and nested names whose option table is open at the token `before`.
@@ -204,6 +245,17 @@ enum CompletionContext: Equatable {
       end = call
     }
     return callee(source, endingAt: end)
+  }
+
+  /// The chains that stand in front of `.name` or `:name` in a line.
+  static func owners(of name: String, link: String, in line: String) -> [[String]] {
+    let source = LuaSource(line)
+    return source.placed.indices.compactMap { index in
+      guard index >= 2, source.text(source.placed[index].token) == name,
+        source.text(source.placed[index - 1].token) == link
+      else { return nil }
+      return chain(source, endingAt: index - 1)
+    }
   }
 
   /// The function whose name ends before token `end`.

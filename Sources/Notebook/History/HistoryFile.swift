@@ -25,6 +25,9 @@ public final class HistoryFile {
   public let session: String
   /// Inputs from oldest to newest: other sessions' first, then this session's own.
   public private(set) var entries: [Entry]
+  /// What went wrong in writing, until somebody takes it; told once.
+  private var problem: String?
+  private var hasFailed = false
 
   /// Bytes of file above which old entries are dropped at start.
   static let sizeLimit = 10 << 20
@@ -63,8 +66,15 @@ public final class HistoryFile {
     let entry = Entry(
       text: text, time: Int(Glibc.time(nil)), directory: Self.workingDirectory(), session: session)
     entries.append(entry)
-    guard let path else { return }
-    Self.append(Self.line(entry), to: path)
+    guard let path, let reason = Self.append(Self.line(entry), to: path), !hasFailed else { return }
+    hasFailed = true
+    problem = "inputs are not remembered: '\(path)' cannot be written, \(reason)"
+  }
+
+  /// The first failure to write, given once.
+  func takeProblem() -> String? {
+    defer { problem = nil }
+    return problem
   }
 
   private static func withoutTrailingNewlines(_ text: String) -> String {
@@ -107,13 +117,19 @@ public final class HistoryFile {
     return Array(tail[start...])
   }
 
-  /// Appends one line under the lock; failure is silent, since an input must run all the same.
-  private static func append(_ line: String, to path: String) {
-    withLockedFile(path) { descriptor in
+  /// Appends one line under the lock.
+  ///
+  /// - Returns: the reason of a failure; an input runs all the same.
+  private static func append(_ line: String, to path: String) -> String? {
+    var reason: String?
+    let isOpen = withLockedFile(path) { descriptor in
       // A line torn by a crash must not swallow the next one.
       let bytes = Array((endsInNewline(descriptor) ? line : "\n" + line).utf8)
-      _ = Glibc.write(descriptor, bytes, bytes.count)
+      let written = Glibc.write(descriptor, bytes, bytes.count)
+      if written < 0 { reason = systemReason() }
+      if written >= 0, written < bytes.count { reason = "the device is full" }
     }
+    return isOpen ? reason : systemReason()
   }
 
   private static func endsInNewline(_ descriptor: Int32) -> Bool {
@@ -135,23 +151,25 @@ public final class HistoryFile {
     }
   }
 
-  /// Runs `body` with the file open for appending and locked.
+  /// Runs `body` with the file open for appending and locked; false, with `errno`, when it cannot.
   ///
   /// Another session may have replaced the file between opening and locking; then it is opened anew.
-  private static func withLockedFile(_ path: String, _ body: (Int32) -> Void) {
+  @discardableResult
+  private static func withLockedFile(_ path: String, _ body: (Int32) -> Void) -> Bool {
     for _ in 0..<10 {
       let descriptor = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
-      guard descriptor >= 0 else { return }
+      guard descriptor >= 0 else { return false }
       defer { close(descriptor) }
-      guard flock(descriptor, LOCK_EX) == 0 else { return }
+      guard flock(descriptor, LOCK_EX) == 0 else { return false }
       var opened = stat()
       var present = stat()
       guard fstat(descriptor, &opened) == 0, stat(path, &present) == 0,
         opened.st_ino == present.st_ino
       else { continue }
       body(descriptor)
-      return
+      return true
     }
+    return false
   }
 
   private static func workingDirectory() -> String {

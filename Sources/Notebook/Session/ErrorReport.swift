@@ -94,23 +94,4 @@ extension Session {
     else { return false }
     return inputs[cell - 1].contains("\n")
   }
-
-  /// `did you mean 'x'?` for an error that comes from an undefined global.
-  public func hint(for error: LuaError) -> String? {
-    guard error.kind == .runtime, let name = Self.undefinedGlobal(in: error.message) else {
-      return nil
-    }
-    var names: [String] = []
-    for table in [variables, try? state.globals] {
-      for (key, _) in (try? table?.pairs(limit: 10_000)) ?? [] {
-        if let name = key.string { names.append(name) }
-      }
-    }
-    return NearestName.suggestion(for: name, among: names).map { "did you mean '\($0)'?" }
-  }
-
-  static func undefinedGlobal(in message: String) -> String? {
-    guard message.contains("a nil value (global '"), message.hasSuffix("')") else { return nil }
-    return message.dropLast(2).split(separator: "'").last.map(String.init)
-  }
 }

@@ -53,6 +53,8 @@ public final class Repl {
   let afterEach: () -> Void
   /// Set by `:quit`.
   var isLeaving = false
+  /// Set when an error ended the running input.
+  private var hasFailed = false
 
   /// Makes a loop; see the properties.
   public init(
@@ -86,15 +88,39 @@ public final class Repl {
         if !hadText { remark("Ctrl-D or :quit leaves Kilpi") }
       case .block(let text):
         if LuaSource(text).isBlank { continue }
-        source.addHistory(text)
-        handle(text)
+        enter(text)
       }
     }
   }
 
+  /// Runs a block; of a session that was copied with its prompts each input, shown anew.
+  private func enter(_ text: String) {
+    guard let inputs = PastedText.session(text, isIncomplete: { needsMoreLines($0) }) else {
+      run(text)
+      return
+    }
+    for input in inputs where !isLeaving {
+      if inputs.count > 1 { result(resultPalette.prompt(">>") + " " + input) }
+      guard run(input) else { return }
+    }
+  }
+
+  /// Remembers and runs one input; false when an error ended it.
+  @discardableResult
+  private func run(_ text: String) -> Bool {
+    source.addHistory(text)
+    if let problem = history?.takeProblem() { remark(problem) }
+    hasFailed = false
+    handle(text)
+    return !hasFailed
+  }
+
+  private func needsMoreLines(_ text: String) -> Bool { Self.needsMoreLines(text, in: session) }
+
   /// Whether an input needs more lines; commands and questions are one line.
   public static func needsMoreLines(_ text: String, in session: Session) -> Bool {
     guard case .lua(let source) = InputKind(text) else { return false }
+    if PastedText.session(text, isIncomplete: { _ in false }) != nil { return false }
     if case .incomplete = session.completeness(source) { return true }
     return false
   }
@@ -131,6 +157,7 @@ public final class Repl {
   private func show(_ outcome: Session.Outcome) {
     for note in outcome.notes { remark(note) }
     if let error = outcome.error {
+      hasFailed = true
       output.remark(report.cell(error, in: session))
     } else if !outcome.values.isEmpty {
       let printer = ValuePrinter(state: session.state, width: width, palette: resultPalette)
@@ -163,6 +190,8 @@ public final class Repl {
     guard !session.state.configuration.isSandboxed else {
       return complain("the sandbox runs no processes")
     }
+    StandardStream.output.flush()
+    StandardStream.othersWrite()
     let status = system(line)
     let code = status & 0x7F == 0 ? status >> 8 & 0xFF : 128 + (status & 0x7F)
     if code != 0 { remark("exit status \(code)") }
@@ -188,6 +217,9 @@ enum InputKind: Equatable {
       let name = rest.prefix { !$0.isWhitespace }
       let argument = rest.dropFirst(name.count).drop { $0.isWhitespace }
       self = .command(name: String(name), argument: String(argument))
+    case "=" where rest.first != "=":
+      // As the program lua has it: the value of an expression.
+      self = .lua("return " + rest)
     case "?":
       self = rest.first == "?" ? .location(String(rest.dropFirst())) : .help(String(rest))
     case "!": self = .shell(String(rest))

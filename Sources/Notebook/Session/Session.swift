@@ -118,6 +118,8 @@ public final class Session {
     do {
       let function = try plan(promotion.source, original: text)
       let values = try function.call()
+      // A press that nothing of the cell looked at ends it all the same.
+      if Interrupts.isPending { throw LuaError(kind: .interrupted, message: "interrupted") }
       if remembers { try remember(values) }
       outcome.values = LuaSource(text).endsInSemicolon ? [] : values
     } catch let error as LuaError {

@@ -68,9 +68,24 @@ public final class EditLineSource: LineSource {
     accepted = ""
     textAfterTab = nil
     setPrompt(editor, prompt, palette.prompt)
-    guard kilpi_editor_read(editor) else { return .end }
+    startLine()
+    defer { StandardStream.othersWrite() }
+    guard kilpi_editor_read(editor) else {
+      StandardStream.output.write("\n")
+      return .end
+    }
     if wasInterrupted { return .interrupted(hadText: !accepted.isEmpty) }
     return .block(accepted)
+  }
+
+  /// Puts the cursor at the start of a line, whoever wrote what is there.
+  ///
+  /// A row of spaces ends exactly at the right edge of an empty line, where the cursor waits; in a
+  /// begun line it runs over into the next one. Either way the return leads to an empty line.
+  private func startLine() {
+    StandardStream.output.startLine()
+    StandardStream.output.draw(String(repeating: " ", count: columns()) + "\r\u{1B}[K")
+    StandardStream.output.flush()
   }
 
   /// Sets a prompt that ends in a space; the space stays uncoloured, since libedit ties an escape
@@ -125,6 +140,14 @@ public final class EditLineSource: LineSource {
         guard let newer = recall(state, { $0.newer() }) else { return KILPI_ANSWER_BEEP }
         state = EditText(newer)
       }
+    case KILPI_KEY_OLDER, KILPI_KEY_NEWER:
+      let prefix = state.beforeCursor
+      let isOlder = key == KILPI_KEY_OLDER.rawValue
+      let found = recall(state) {
+        isOlder ? $0.older(beginning: prefix) : $0.newer(beginning: prefix)
+      }
+      guard let found else { return KILPI_ANSWER_BEEP }
+      state = EditText(found, cursor: state.cursor)
     case KILPI_KEY_INTERRUPT:
       return interrupt(editor, state)
     case KILPI_KEY_END:
@@ -199,6 +222,7 @@ public final class EditLineSource: LineSource {
     _ state: EditText, _ step: (inout HistoryWalk) -> String?
   ) -> String? {
     var walk = self.walk ?? HistoryWalk(history.entries.map(\.text), draft: state.text)
+    walk.keep(state.text)
     defer { self.walk = walk }
     return step(&walk)
   }
@@ -210,37 +234,21 @@ public final class EditLineSource: LineSource {
     while true {
       let next = kilpi_editor_next(editor)
       guard next != 0, let scalar = Unicode.Scalar(next) else { break }
+      // A lost end mark would take all typing for the paste: a press with nothing behind it ends it.
+      if next == 3, kilpi_editor_is_quiet(editor, 50) { break }
       scalars.append(scalar)
       if scalar == "~", scalars.suffix(endMark.count).elementsEqual(endMark) {
         scalars.removeLast(endMark.count)
         break
       }
     }
-    return Self.cleaned(scalars)
-  }
-
-  /// Line ends become newlines, tabs two spaces; other control characters go.
-  static func cleaned(_ scalars: [Unicode.Scalar]) -> String {
-    var result = String.UnicodeScalarView()
-    var previous: Unicode.Scalar?
-    for scalar in scalars {
-      switch scalar {
-      case "\r": result.append("\n")
-      case "\n": if previous != "\r" { result.append("\n") }
-      case "\t": result.append(contentsOf: "  ".unicodeScalars)
-      default: if scalar.value >= 32, scalar.value != 127 { result.append(scalar) }
-      }
-      previous = scalar
-    }
-    var text = String(result)
-    while text.last == "\n" { text.removeLast() }
-    return text
+    return PastedText.cleaned(scalars)
   }
 
   // MARK: Completion
 
   private func tab(_ editor: OpaquePointer, _ state: EditText) -> kilpi_answer {
-    if state.lineBeforeCursor.allSatisfy({ $0 == " " }), !state.scalars.isEmpty {
+    if state.lineBeforeCursor.allSatisfy({ $0 == " " || $0 == "\t" }), !state.scalars.isEmpty {
       var indented = state
       indented.insert("  ")
       update(editor, from: state, to: indented)

@@ -108,6 +108,16 @@ public enum HalfBlocks {
 
   // MARK: 256 colours
 
+  /// The palette entry of each pixel, dithered; sizes must fit the bytes.
+  static func indexed(rgb: [UInt8], width: Int, height: Int) -> [Int] {
+    var picture = rgb.prefix(width * height * 3).map { Float($0) }
+    dither(&picture, width, height)
+    return (0..<width * height).map {
+      paletteIndex(
+        level(picture[$0 * 3]), level(picture[$0 * 3 + 1]), level(picture[$0 * 3 + 2]))
+    }
+  }
+
   private static let cubeLevels = [0, 95, 135, 175, 215, 255]
 
   /// The palette entry nearest to a colour.

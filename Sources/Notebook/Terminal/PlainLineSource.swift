@@ -27,7 +27,8 @@ public final class PlainLineSource: LineSource {
       prompt: prompt, continuation: continuation, history: history, isIncomplete: isIncomplete,
       read: { reader.next() },
       write: {
-        StandardStream.output.write($0)
+        StandardStream.output.startLine()
+        StandardStream.output.draw($0)
         StandardStream.output.flush()
       })
   }

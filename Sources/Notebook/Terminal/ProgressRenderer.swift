@@ -29,6 +29,7 @@ public final class ProgressRenderer {
   private let palette: Palette
   private let width: () -> Int
   private let now: () -> Double
+  private let lineIsOpen: () -> Bool
   private var bars: [Bar] = []
   private var drawnLines = 0
   private var lastDrawn = -Double.infinity
@@ -44,15 +45,18 @@ public final class ProgressRenderer {
   ///   - isTerminal: live bars, or plain lines.
   ///   - width: columns of the window, asked at each drawing.
   ///   - now: seconds of a steady clock.
+  ///   - lineIsOpen: whether the terminal's line was begun by somebody else, who must not lose it.
   ///   - write: takes the text, for standard error as a rule.
   public init(
     isTerminal: Bool, palette: Palette = Palette(isOn: false), width: @escaping () -> Int,
-    now: @escaping () -> Double, write: @escaping (String) -> Void
+    now: @escaping () -> Double, lineIsOpen: @escaping () -> Bool,
+    write: @escaping (String) -> Void
   ) {
     self.isTerminal = isTerminal
     self.palette = palette
     self.width = width
     self.now = now
+    self.lineIsOpen = lineIsOpen
     self.write = write
   }
 
@@ -119,7 +123,8 @@ public final class ProgressRenderer {
     }
     hide()
     guard seconds >= 1 else { return }
-    var text = "\(bar.event.name)  \(bar.event.total)/\(bar.event.total)  "
+    var text = lineIsOpen() ? "\n" : ""
+    text += "\(bar.event.name)  \(bar.event.total)/\(bar.event.total)  "
     text += ProgressLine.duration(seconds)
     if !bar.event.note.isEmpty { text += "  " + bar.event.note }
     write(palette.faint(text) + "\n")
@@ -128,7 +133,7 @@ public final class ProgressRenderer {
   private func draw(at time: Double) {
     let columns = width()
     let shown = bars.count > 2 ? [bars[0], bars[bars.count - 1]] : bars
-    var text = ""
+    var text = drawnLines == 0 && lineIsOpen() ? "\n" : ""
     for (row, bar) in shown.enumerated() {
       if row > 0 { text += "\n" }
       text += "\r"

@@ -27,6 +27,29 @@ public final class StandardStream: Sendable {
     kilpi_standard_write(descriptor, start, bytes.count)
   }
 
+  /// Writes what leaves the cursor at the start of a line and is not there to stay: bars, prompts.
+  public func draw(_ text: String) {
+    var text = text
+    text.withUTF8 { bytes in
+      guard let start = bytes.baseAddress, bytes.count > 0 else { return }
+      kilpi_standard_draw(descriptor, start, bytes.count)
+    }
+  }
+
+  /// True when the last text on the terminal did not end its line.
+  public static var lineIsOpen: Bool { kilpi_standard_line_is_open() }
+
+  /// How often something was written to the terminal: when it stays, nothing stands below the last.
+  public static var writes: Int { kilpi_standard_writes() }
+
+  /// Says that somebody else writes to the terminal: the editor, or a child.
+  public static func othersWrite() { kilpi_standard_interrupt() }
+
+  /// Ends a line that was begun on the terminal, so that what follows starts one.
+  public func startLine() {
+    if Self.lineIsOpen { write("\n") }
+  }
+
   /// Hands everything on to the reader; false when that failed.
   @discardableResult
   public func flush() -> Bool { kilpi_standard_flush(descriptor) }

@@ -129,6 +129,7 @@ public final class MaskedLanguageModel {
     if let id = flat.first(where: { $0 < 0 || $0 >= configuration.vocabulary }) {
       throw KilpiError("", "there is no token \(id)")
     }
+    ForwardMeter.add(ids.count)
     return try Tensor.withoutGradients {
       let table = try Tensor(flat.map(Int64.init), shape: [ids.count, length])
       var x = try Tensor.embedding(embeddings.words, ids: table)

@@ -1,0 +1,76 @@
+/// Which displayed values still stand at the end of the terminal, and how many rows they take.
+public struct DisplayedValues {
+  private var last: (id: String, rows: Int, writes: Int)?
+  private var known: Set<String> = []
+  private var recorded: String?
+  private var isReplaceable = true
+
+  /// Nothing is displayed.
+  public init() {}
+
+  /// Whether a value was displayed under this id.
+  public func knows(_ id: String) -> Bool { known.contains(id) }
+
+  /// The rows of the value with this id, when it is the last thing on the terminal.
+  ///
+  /// - Parameter writes: the count of writes now.
+  public func rowsToReplace(_ id: String, below writes: Int) -> Int? {
+    guard let last, last.id == id, last.writes == writes, last.rows > 0 else { return nil }
+    return last.rows
+  }
+
+  /// Records what is written from now on.
+  public mutating func begin() {
+    recorded = ""
+    isReplaceable = true
+  }
+
+  /// Takes note of text on its way to the terminal.
+  public mutating func note(_ bytes: [UInt8]) {
+    recorded? += String(decoding: bytes, as: UTF8.self)
+  }
+
+  /// Says that rows of what is being shown cannot be counted.
+  public mutating func cannotReplaceThis() { isReplaceable = false }
+
+  /// Ends a recording.
+  ///
+  /// - Parameters:
+  ///   - columns: of the window.
+  ///   - limit: rows of the window; what takes as many has left it.
+  ///   - writes: the count of writes now.
+  public mutating func end(_ id: String, columns: Int, limit: Int, writes: Int) {
+    let rows = Self.rows(recorded ?? "", columns: columns)
+    recorded = nil
+    known.insert(id)
+    last = isReplaceable && rows < limit ? (id, rows, writes) : nil
+  }
+
+  /// Screen rows that text with colours takes, a last line without its end included.
+  static func rows(_ text: String, columns: Int) -> Int {
+    var lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+    if lines.last?.isEmpty == true { lines.removeLast() }
+    return lines.reduce(0) { rows, line in
+      let width = Terminal.width(withoutEscapes(line))
+      return rows + max(1, (width + max(1, columns) - 1) / max(1, columns))
+    }
+  }
+
+  private static func withoutEscapes(_ line: Substring) -> String {
+    var result = String.UnicodeScalarView()
+    var isInSequence = false
+    var previous: Unicode.Scalar?
+    for scalar in line.unicodeScalars {
+      if isInSequence {
+        let opens = previous == "\u{1B}" && scalar == "["
+        isInSequence = opens || !(64...126).contains(scalar.value)
+      } else if scalar == "\u{1B}" {
+        isInSequence = true
+      } else {
+        result.append(scalar)
+      }
+      previous = scalar
+    }
+    return String(result)
+  }
+}
