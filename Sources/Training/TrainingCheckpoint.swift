@@ -1,3 +1,4 @@
+internal import Datasets
 internal import Diagnostics
 internal import Files
 internal import Networks
@@ -105,7 +106,10 @@ struct TrainingCheckpoint {
       let table = state["table_bytes"]?.int
     else { throw KilpiError("", "it has another format than \(Self.format)") }
     // Of a run with other settings, `check` says more.
-    let isThisRun = total == schedule.total
+    let isThisRun =
+      total == schedule.total
+      && configuration["data_fingerprint"]?.string == schedule.data.fingerprint
+      && configuration["batch"]?.int == schedule.configuration.batch
     for (key, right) in [
       ("step", step), ("epoch", step / schedule.stepsPerEpoch),
       ("position", step % schedule.stepsPerEpoch),

@@ -92,6 +92,11 @@ import Testing
         try trainer.run(TinyTraining.model(), data: data.subset([1, 0, 2, 3, 4, 5, 6, 7]))
       }
       #expect(other?.problem.contains("data_fingerprint was ") == true)
+      // Another number of samples moves the epochs, too: still the data are named.
+      let fewer = #expect(throws: KilpiError.self) {
+        try trainer.run(TinyTraining.model(), data: data.subset([0, 1, 2, 3, 4, 5]))
+      }
+      #expect(fewer?.problem.contains("data_fingerprint was ") == true)
     }
   }
 
