@@ -334,6 +334,23 @@ def signal_from_outside(start):
 
 
 @test
+def a_fault_leaves_at_once(start):
+    k = start().ready()
+    k.line("alpha = 1")
+    k.ready()
+    k.line("os.execute('kill -SEGV ' .. io.open('/proc/self/stat'):read('n')) while true do end")
+    k.contains("kilpi: invalid memory access (SIGSEGV) in Lua. This is a fault in Kilpi")
+    k.until(lambda: not k.child.isalive(), "end")
+    if k.child.signalstatus != signal.SIGSEGV:
+        raise Failure(f"ended with {k.child.exitstatus} (signal {k.child.signalstatus})")
+    if not k.raw.rstrip().endswith(b"\x1b[?2004l"):
+        raise Failure(f"the terminal is left in the mode of pastes: {k.raw[-80:]}")
+    entries = [json.loads(line)["text"] for line in open(k.history)]
+    if entries[0] != "alpha = 1" or len(entries) != 2:
+        raise Failure(f"the history holds {entries}")
+
+
+@test
 def history_survives(start):
     k = start().ready()
     k.line("alpha = 1")

@@ -44,6 +44,9 @@ enum { NESTING = 8, NAME_SIZE = 48 };
 static _Thread_local char places[NESTING][NAME_SIZE];
 static _Thread_local volatile sig_atomic_t place_depth = 0;
 static atomic_llong explained_since = 0;
+/* The names of the thread that runs Lua, for faults on helper threads. */
+static char (*main_places)[NAME_SIZE] = NULL;
+static volatile sig_atomic_t *main_depth = NULL;
 
 void kilpi_interrupt_enter(const char *name, size_t length) {
   int depth = place_depth;
@@ -57,6 +60,37 @@ void kilpi_interrupt_enter(const char *name, size_t length) {
 
 void kilpi_interrupt_leave(void) {
   if (place_depth > 0) place_depth--;
+}
+
+void kilpi_interrupt_name_main_thread(void) {
+  main_places = places;
+  main_depth = &place_depth;
+}
+
+size_t kilpi_interrupt_describe(char *text, size_t room) {
+  char (*names)[NAME_SIZE] = places;
+  int depth = place_depth;
+  if (depth == 0 && main_places != NULL) {
+    names = main_places;
+    depth = *main_depth;
+  }
+  if (depth > NESTING) depth = NESTING;
+  if (depth == 0) {
+    size_t count = room < 3 ? room : 3;
+    memcpy(text, "Lua", count);
+    return count;
+  }
+  size_t length = 0;
+  for (int level = depth - 1; level >= 0; level--) {
+    size_t count = strnlen(names[level], NAME_SIZE - 1);
+    if (length + count + 4 > room) break;
+    memcpy(text + length, names[level], count);
+    length += count;
+    if (level == 0) break;
+    memcpy(text + length, " in ", 4);
+    length += 4;
+  }
+  return length;
 }
 
 void kilpi_interrupt_explain(bool on) { atomic_store(&explained_since, on ? now_milliseconds() : 0); }

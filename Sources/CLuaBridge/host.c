@@ -128,7 +128,10 @@ typedef struct { void (*body)(void *); void *context; } thread_job;
 
 static void *run_job(void *context) {
   thread_job *job = context;
+  char stack[KILPI_FAULT_STACK]; /* at the far end from where an overflow writes */
+  kilpi_fault_stack(stack);
   job->body(job->context);
+  kilpi_fault_stack(NULL);
   return NULL;
 }
 

@@ -74,6 +74,23 @@ void kilpi_set_environment(lua_State *L, int index) {
   if (lua_setupvalue(L, -2, 1) == NULL) lua_pop(L, 1);
 }
 
+/* Pushes "chunk:line: " of the innermost Lua function from `level` on. Where C calls a host function
+   directly, as `pcall(f)` and `table.sort(t, f)` do, level 1 has no line; where a coroutine's body is
+   one, only `outer`, the thread that everything started on, has. */
+void kilpi_push_where(lua_State *L, lua_State *outer, int level) {
+  enum { levels = 50 }; /* asking for level n costs n steps */
+  for (lua_State *thread = L; thread != NULL; thread = thread == outer ? NULL : outer) {
+    lua_Debug place;
+    for (int i = level; i < levels && lua_getstack(thread, i, &place); i++) {
+      if (!lua_getinfo(thread, "Sl", &place) || place.currentline <= 0) continue;
+      lua_pushfstring(L, "%s:%d: ", place.short_src, place.currentline);
+      return;
+    }
+    level = 0;
+  }
+  lua_pushliteral(L, "");
+}
+
 /* The stream behind a file handle: 1, 2, or 0 for every other file. */
 int kilpi_stream_of(lua_State *L, int index) {
   luaL_Stream *file = luaL_testudata(L, index, LUA_FILEHANDLE);

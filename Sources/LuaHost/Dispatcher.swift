@@ -75,7 +75,7 @@ extension LuaState {
         let place = currentPlace(on: lua)
         if !place.isEmpty { record.message = place + ": " + record.message }
       } else {
-        luaL_where(lua, 1)
+        kilpi_push_where(lua, main, 1)
         record.message = string(lua, -1).display + record.message
         kilpi_lua_pop(lua, 1)
       }

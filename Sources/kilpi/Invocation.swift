@@ -11,6 +11,8 @@ enum Invocation {
   /// Write the reference manual and the editor annotations into the repository below the working
   /// directory.
   case docs
+  /// The catalogue as JSON on standard output, for programs that make calls from it.
+  case catalogue
   /// A wrong command line: exit 64.
   case wrong(String)
 
@@ -47,6 +49,8 @@ enum Invocation {
         case "doctor": return doctor(Array(words.dropFirst()))
         // Not listed in the help: writes what the catalogue generates, for scripts/docs.
         case "docs": return .docs
+        // Not listed either: what `scripts/assure lua-fuzz` makes its calls from.
+        case "catalogue": return .catalogue
         case "run": return run(arguments, words, environment)
         default: break
         }

@@ -19,6 +19,9 @@ enum Main {
       status = 0
     case .docs:
       status = writeGeneratedFiles()
+    case .catalogue:
+      StandardStream.output.write(CatalogueDescription.json() + "\n")
+      status = 0
     case .doctor(let json, let model):
       do {
         let doctor = Doctor(environment: environment)

@@ -27,6 +27,24 @@ import Testing
     ScriptCase(
       "load with an environment", "return load('return x', 'c', 't', {x = 3})()", "3"),
     ScriptCase(
+      "load with a mode sees the globals", "x = 5 return load('return x', 'c', 't')()", "5"),
+    ScriptCase(
+      "loadfile with a mode sees the globals",
+      "local p = os.tmpname() local f = io.open(p, 'w') f:write('return type(print)') f:close()"
+        + " local g = loadfile(p, 't') os.remove(p) return g()", "function"),
+    ScriptCase(
+      "a guarded function names itself and the line",
+      "return select(2, pcall(function() return string.find() end))",
+      "t:1: bad argument #1 to 'find' (string expected, got no value)"),
+    ScriptCase(
+      "a guarded method names itself",
+      "return select(2, pcall(function() return ('x'):gmatch({}) end))",
+      "t:1: bad argument #1 to 'gmatch' (string expected, got table)"),
+    ScriptCase(
+      "a polling function names itself",
+      "return select(2, pcall(function() return table.move({}) end))",
+      "t:1: bad argument #2 to 'move' (number expected, got no value)"),
+    ScriptCase(
       "load with a nil environment",
       "local f = load('return x', 'c', 't', nil) return (pcall(f))", "false"),
     ScriptCase(

@@ -25,7 +25,8 @@ do
         value = math.tointeger(tonumber(value))
         if not value or value < 0 then usage() end
       elseif option == "size" then
-        if value ~= "quick" and value ~= "full" then usage() end
+        -- smoke: a few seconds of it, for the tests.
+        if value ~= "quick" and value ~= "full" and value ~= "smoke" then usage() end
       elseif option ~= "json" and option ~= "replay" and option ~= "only" then
         usage()
       end

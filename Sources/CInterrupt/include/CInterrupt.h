@@ -28,6 +28,13 @@ void kilpi_interrupt_install(void (*last_words)(void));
 void kilpi_interrupt_enter(const char *name, size_t length);
 void kilpi_interrupt_leave(void);
 
+/* The calling thread is the one that runs Lua. */
+void kilpi_interrupt_name_main_thread(void);
+
+/* Writes what the calling thread is in, innermost first ("matmul in attack.pgd"; "Lua" for nothing),
+   without a zero at the end, and returns the length; a helper thread tells what the main one is in. Async-signal-safe. */
+size_t kilpi_interrupt_describe(char *text, size_t room);
+
 /* While work of the prompt runs (`on`), a second press within one second says what it is stuck in
    and for how long, on standard error. */
 void kilpi_interrupt_explain(bool on);
@@ -38,6 +45,20 @@ void kilpi_interrupt_finish(void);
 
 /* Restores the default action of SIGINT. */
 void kilpi_interrupt_uninstall(void);
+
+/* Installs handlers for the signals by which a fault of the program ends it (SIGILL, SIGTRAP,
+   SIGABRT, SIGBUS, SIGFPE, SIGSEGV): they say on standard error in which call, run `last_words`
+   (async-signal-safe, may be NULL) and end the process by that signal, at once. They take the place
+   of the Swift runtime's, which ask the user or walk the stack for half a minute. */
+void kilpi_fault_install(void (*last_words)(void));
+
+/* Gives the calling thread the stack on which these handlers run, so that an overflow of its own is
+   explained too: KILPI_FAULT_STACK bytes that live as long as the thread; NULL takes it away. */
+enum { KILPI_FAULT_STACK = 64 << 10 };
+void kilpi_fault_stack(void *memory);
+
+/* Lets the signals of faults through on a thread that blocks all others. */
+void kilpi_fault_unblock(void);
 
 /* Work that saves itself holds termination back: a first SIGTERM (or SIGHUP) is then only noted. The
    last release raises the interrupt flag when one was noted, so that no script goes on. */

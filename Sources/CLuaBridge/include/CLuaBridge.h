@@ -92,6 +92,8 @@ void kilpi_push_polling_function(lua_State *L);
 void kilpi_push_handle(lua_State *L, void *object);
 /* Pushes the function that empties a handle: `__gc`, `__close` and `release`. */
 void kilpi_push_drop_function(lua_State *L);
+/* Pushes "chunk:line: " of the innermost Lua function from `level` on, else of thread `outer`. */
+void kilpi_push_where(lua_State *L, lua_State *outer, int level);
 /* Declares the table on top to be a metatable of handles. */
 void kilpi_mark_metatable(lua_State *L);
 /* The slot of a handle whose metatable the caller has checked; takes the object out with `take`. */

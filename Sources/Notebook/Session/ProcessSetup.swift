@@ -5,12 +5,13 @@ internal import Glibc
 /// What the process needs before anything runs: characters, and signals.
 public enum ProcessSetup {
   /// Sets the character type alone, so that numbers keep their point, and installs the handlers of
-  /// Ctrl-C, broken pipes and termination.
+  /// Ctrl-C, broken pipes, termination and faults.
   public static func install() {
     // Wide characters need UTF-8 even where the environment says nothing of it.
     if setlocale(LC_CTYPE, "") == nil || !isUTF8 { setlocale(LC_CTYPE, "C.UTF-8") }
     kilpi_signals_install(kilpi_termination_request)
     kilpi_interrupt_install(kilpi_terminal_restore)
+    kilpi_fault_install(kilpi_terminal_restore)
   }
 
   /// Leaves the terminal as it was when Kilpi began to edit.
