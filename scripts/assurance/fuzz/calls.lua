@@ -20,7 +20,8 @@ return function(tree, values, scenes, catalogue)
     for i = 1, #scene.shape do table.insert(order, random(i), i) end
     return leaf(values.shape_text(order))
   end
-  local function pair(scene) return tree.table{ scenes.tensor_of(scene.shape), scenes.tensor_of(scene.shape) } end
+  local function two(scene) return tree.table{ scenes.tensor_of(scene.shape),
+    scenes.tensor_of(scene.shape) } end
   local function path() return leaf(one_of(values.paths)) end
   local function logits(scene) return scenes.tensor_of{ scene.n, scene.c } end
   local function prompts(scene) return scenes.strings(scene.c) end
@@ -28,27 +29,39 @@ return function(tree, values, scenes, catalogue)
     return leaf(("tensor.rand({3, %d, %d}, {seed = 1})"):format(scene.h, scene.w))
   end
   local named <const> = {
-    shape = function() return leaf(values.shape_text(values.shape(500))) end, n = number{ "1", "3", "5" },
-    value = number{ "0.5", "-1", "2" }, first = number{ "1", "0", "2" }, last = number{ "5", "-3", "2" },
-    step = number{ "1", "0.5", "-1" }, count = number{ "1", "5" }, low = number{ "0", "-1" }, high = number{ "1", "5" },
-    values = number{ "{1, 2, 3}", "{{1, 2}, {3, 4}}", "3" }, list = pair, tensors = pair, path = path, folder = path,
-    condition = function(scene) return leaf(tree.text(scenes.tensor_of(scene.shape)) .. ":gt(0)") end,
+    shape = function() return leaf(values.shape_text(values.shape(500))) end, n = number{ "1", "3",
+      "5" },
+    value = number{ "0.5", "-1", "2" }, first = number{ "1", "0", "2" }, last = number{ "5", "-3",
+      "2" },
+    step = number{ "1", "0.5", "-1" }, count = number{ "1", "5" }, low = number{ "0", "-1" },
+      high = number{ "1", "5" },
+    values = number{ "{1, 2, 3}", "{{1, 2}, {3, 4}}", "3" }, list = two, tensors = two, path = path,
+      folder = path,
+    condition = function(scene) return leaf(tree.text(scenes.tensor_of(scene.shape))
+      .. ":gt(0)") end,
     a = same_shape, b = same_shape, other = same_shape, p = logits, q = logits, logits = logits,
-    labels = scenes.labels, images = scenes.images, classifier = scenes.classifier, model = scenes.model,
+    labels = scenes.labels, images = scenes.images, classifier = scenes.classifier,
+      model = scenes.model,
     axis = function(scene) return leaf(tostring(axis(scene))) end, axes = permutation,
     length = number{ "1", "2" }, before = number{ "0", "1", "2" }, after = number{ "0", "1" },
     size = number{ "1", "2", "8", "{4, 4}" }, k = number{ "1", "2", "5" }, i = number{ "1", "2" },
-    indices = number{ "{1}", "{1, 1}", "tensor.from({1, 1}, {dtype = \"int64\"})" }, on = number{ "true", "false" },
+    indices = number{ "{1}", "{1, 1}", "tensor.from({1, 1}, {dtype = \"int64\"})" }, on = number{
+      "true", "false" },
     dtype = number{ "\"float32\"", "\"float64\"", "\"int64\"" }, seed = number{ "1", "7" },
     loss = function() return leaf("(x * 2):sum()") end, inputs = number{ "x", "{x}" },
-    f = number{ "function(...) return ... end", "function(x) return (x * x):sum() end", "function() return 1 end",
+    f = number{ "function(...) return ... end", "function(x) return (x * x):sum() end",
+      "function() return 1 end",
       "function(s) return s end" },
     image = image, adversarial = image, clean = image, eps = number{ "\"8/255\"", "1", "0.5" },
-    text = number{ "\"a photo of a cat\"", "\"[1, {\\\"a\\\": null}]\"", "{\"a\", \"b\"}", "\"[1e400]\"" },
-    texts = prompts, prompts = prompts, class_names = function(scene) return scenes.strings(scene.c) end,
+    text = number{ "\"a photo of a cat\"", "\"[1, {\\\"a\\\": null}]\"", "{\"a\", \"b\"}",
+      "\"[1e400]\"" },
+    texts = prompts, prompts = prompts,
+      class_names = function(scene) return scenes.strings(scene.c) end,
     word = number{ "\"cat\"", "\"running\"", "\"the\"" }, sentence = number{ "\"a cat sat\"" },
-    ids = number{ "{49406, 320, 2368, 49407}", "{1}" }, path_or_name = number{ "\"kilpi-tiny\"", "\"model\"", "\"tiny\"" },
-    config = number{ "\"tiny\"" }, dataset = scenes.dataset, scenario = number{ "\"image/fgsm\"", "\"clean\"" },
+    ids = number{ "{49406, 320, 2368, 49407}", "{1}" }, path_or_name = number{ "\"kilpi-tiny\"",
+      "\"model\"", "\"tiny\"" },
+    config = number{ "\"tiny\"" }, dataset = scenes.dataset, scenario = number{ "\"image/fgsm\"",
+      "\"clean\"" },
     direction = number{ "\"text\"", "\"image\"" },
   }
 
@@ -71,8 +84,8 @@ return function(tree, values, scenes, catalogue)
 
   -- Hostile values of the kind that is expected, more often than of any kind.
   local costly <const> = {}
-  for name in ("steps restarts eot queries epochs search_steps population generations scales variance "
-    .. "combinations draws k n_targets width sites"):gmatch("%S+") do costly[name] = true end
+  for name in ("steps restarts eot queries epochs search_steps population generations "
+    .. "scales variance combinations draws k n_targets width sites"):gmatch("%S+") do costly[name] = true end
   local function hostile(name, kind)
     if chance(0.25) then return values.any() end
     if name == "path" or name == "folder" or name == "path_or_name" or name == "out" then
@@ -81,14 +94,18 @@ return function(tree, values, scenes, catalogue)
     if name == "classifier" or name == "f" then return values.hostile("function") end
     if kind:find("tensor", 1, true) and chance(0.6) then return values.tensor() end
     if costly[name] and chance(0.9) then
-      return leaf(one_of{ "0", "-1", "math.mininteger", "0/0", "-math.huge", "1.5", "\"2\"", "2^53" })
+      return leaf(one_of{ "0", "-1", "math.mininteger", "0/0", "-math.huge", "1.5", "\"2\"",
+        "2^53" })
     end
-    if kind:find("integer[]", 1, true) or kind:find("table", 1, true) or kind:find("[]", 1, true) then
+    if kind:find("integer[]", 1, true) or kind:find("table", 1, true) or kind:find("[]", 1,
+      true) then
       return values.hostile(chance(0.7) and "table" or "number")
     end
-    if kind:find("number", 1, true) or kind:find("integer", 1, true) then return values.hostile("number") end
+    if kind:find("number", 1, true) or kind:find("integer", 1, true) then
+      return values.hostile("number") end
     if kind:find("function", 1, true) then return values.hostile("function") end
-    if kind:find("string", 1, true) or kind:find("\"", 1, true) then return values.hostile("string") end
+    if kind:find("string", 1, true) or kind:find("\"", 1, true) then return values.hostile("string")
+      end
     return values.any()
   end
 
@@ -166,12 +183,16 @@ return function(tree, values, scenes, catalogue)
   local function add(group, name, make, options)
     table.insert(groups[group], { name = name, make = make })
     calls.targets[#calls.targets + 1] = name
-    for _, option in ipairs(options or {}) do calls.options[#calls.options + 1] = name .. "." .. option.name end
+    for _, option in ipairs(options or {}) do calls.options[#calls.options + 1] = name .. "."
+      .. option.name end
   end
 
-  local heavy <const> = { ["attack.autoattack"] = true, ["attack.multimodal"] = true, ["attack.text"] = true,
-    ["attack.universal"] = true, ["attack.patch"] = true, ["clip.load"] = true, ["clip.create"] = true,
-    ["text.load_mlm"] = true, ["data.fashion_mnist"] = true, ["attack.cw"] = true, ["attack.fab"] = true }
+  local heavy <const> = { ["attack.autoattack"] = true, ["attack.multimodal"] = true,
+    ["attack.text"] = true,
+    ["attack.universal"] = true, ["attack.patch"] = true, ["clip.load"] = true,
+      ["clip.create"] = true,
+    ["text.load_mlm"] = true, ["data.fashion_mnist"] = true, ["attack.cw"] = true,
+      ["attack.fab"] = true }
   local heavy_modules <const> = { train = true, eval = true, plot = true }
 
   for _, library in ipairs(catalogue.libraries) do
@@ -206,7 +227,8 @@ return function(tree, values, scenes, catalogue)
       return tree.chunk(tree.method(receiver(scene), "release", {}))
     end)
     for _, entry in ipairs(type.operators) do
-      local symbols <const> = { __add = "+", __sub = "-", __mul = "*", __div = "/", __mod = "%", __pow = "^",
+      local symbols <const> = { __add = "+", __sub = "-", __mul = "*", __div = "/", __mod = "%",
+        __pow = "^",
         __idiv = "//", __eq = "==", __lt = "<", __le = "<=", __concat = ".." }
       local op = symbols[entry.name]
       add(group, type.name .. " " .. entry.name, function(scene)
@@ -223,27 +245,31 @@ return function(tree, values, scenes, catalogue)
           local args = attacked({ scenes.images(scene) }, entry.parameters, entry)
           return tree.chunk(tree.apply(self, args))
         end
-        return tree.chunk(tree.call(entry.name == "__display" and "display" or "tostring", { self }))
+        return tree.chunk(tree.call(entry.name == "__display" and "display" or "tostring", {
+          self }))
       end)
     end
     for _, field in ipairs(type.fields) do
       add(group, type.name .. "." .. field.name, function(scene)
         local node = tree.index(receiver(scene), leaf(("%q"):format(field.name)))
         local is_write = field.writable and chance(0.5) or chance(0.05)
-        return tree.chunk(node, { value = is_write and (chance(0.5) and same_shape(scene) or values.any()) or nil })
+        return tree.chunk(node, { value = is_write and (chance(0.5) and same_shape(scene)
+          or values.any()) or nil })
       end)
     end
     local function key(scene)
       if chance(0.35) then return values.any() end
       local parts = {}
       for index = 1, random(0, math.max(1, #scene.shape)) do
-        parts[index] = chance(0.2) and hostile("", "integer") or leaf(one_of{ "{}", "1", "-1", "{1, 2}", "{1, -1}",
+        parts[index] = chance(0.2) and hostile("", "integer") or leaf(one_of{ "{}", "1", "-1",
+          "{1, 2}", "{1, -1}",
           "{2, 1}", "{1, 1}", "2", "{1, 3, 2}", "true" })
       end
       return tree.table(parts)
     end
     if type.indexed or #type.fields > 0 then
-      add(group, type.name .. " [k]", function(scene) return tree.chunk(tree.index(receiver(scene), key(scene))) end)
+      add(group, type.name .. " [k]", function(scene) return tree.chunk(tree.index(receiver(scene),
+        key(scene))) end)
     end
     add(group, type.name .. " [k] = v", function(scene)
       local self = receiver(scene)
@@ -252,17 +278,20 @@ return function(tree, values, scenes, catalogue)
     end)
   end
   -- Lua's own functions of which Kilpi has versions, and their neighbours.
-  for module, list in pairs{ string = "byte char find format gmatch gsub len lower match pack packsize rep reverse "
+  for module, list in pairs{
+    string = "byte char find format gmatch gsub len lower match pack packsize rep reverse "
       .. "sub unpack upper", table = "concat insert move pack remove sort unpack",
     utf8 = "char codepoint codes len offset", math = "floor tointeger random max fmod ult" } do
     for name in list:gmatch("%S+") do
       add("lua", module .. "." .. name, function()
         local args = {}
         for index = 1, random(0, 4) do
-          args[index] = values.hostile(one_of{ "number", "string", module == "table" and "table" or "string" })
+          args[index] = values.hostile(one_of{ "number", "string", module == "table" and "table"
+            or "string" })
         end
         if module == "table" and name ~= "pack" then args[1] = values.hostile("table") end
-        if name == "sort" or name == "gsub" then args[3] = args[3] and values.hostile("function") end
+        if name == "sort" or name == "gsub" then args[3] = args[3] and values.hostile("function")
+          end
         return tree.chunk(tree.call(module .. "." .. name, args))
       end)
     end
@@ -272,15 +301,19 @@ return function(tree, values, scenes, catalogue)
     groups.seeded = {}
     for _, entry in ipairs(catalogue.seeded) do
       add("seeded", "seeded." .. entry.name, function(scene)
-        return tree.chunk(tree.call("seeded." .. entry.name, arguments(entry, scene, "seeded." .. entry.name)))
+        return tree.chunk(tree.call("seeded." .. entry.name, arguments(entry, scene, "seeded."
+          .. entry.name)))
       end, entry.options)
     end
   end
 
   local frames <const> = {
-    "return coroutine.wrap(function() return %s end)()", "return tensor.no_grad(function() return %s end)",
-    "return tensor.scope(function() return %s end)", "return tostring(%s)", "return display(%s)", "print(%s)",
-    "return select(\"#\", %s)", "return json.encode(%s)", "return coroutine.wrap(function() coroutine.yield(%s) end)()",
+    "return coroutine.wrap(function() return %s end)()",
+      "return tensor.no_grad(function() return %s end)",
+    "return tensor.scope(function() return %s end)", "return tostring(%s)", "return display(%s)",
+      "print(%s)",
+    "return select(\"#\", %s)", "return json.encode(%s)",
+      "return coroutine.wrap(function() coroutine.yield(%s) end)()",
   }
 
   -- The name of the target and the chunk of call `index`.

@@ -10,13 +10,15 @@ for _, name in ipairs{ "cat", "dog" } do
   os.execute("mkdir -p set/test/" .. name .. " set/train/" .. name .. " out")
   for index = 1, 2 do
     for _, split in ipairs{ "test", "train" } do
-      image.save(("set/%s/%s/%d.png"):format(split, name, index), tensor.rand({ 3, 8, 8 }, { seed = index }))
+      image.save(("set/%s/%s/%d.png"):format(split, name, index), tensor.rand({ 3, 8, 8 }, {
+        seed = index }))
     end
   end
 end
 clip.create("tiny", { seed = 1 }):save("model")
 write("text.json", "{\"a\": [1, 2, {\"b\": null}]}")
 for _, name in ipairs{ "broken.png", "broken.safetensors", "broken.npy", "broken.pt" } do
-  write(name, name:find("npy") and "\x93NUMPY\1\0\x76\0{'descr': '<f4', 'fortran_order': False, 'shape': (9, 9)}"
+  write(name, name:find("npy")
+    and "\x93NUMPY\1\0\x76\0{'descr': '<f4', 'fortran_order': False, 'shape': (9, 9)}"
     or "\x89PNG\r\n\x1a\n\0\0\0\rIHDR\xff\xff\xff\xff\xff\xff\xff\xff")
 end

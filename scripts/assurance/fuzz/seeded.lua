@@ -1,5 +1,7 @@
--- Seeded defects: functions that do what no function of Kilpi may do. Each must be found and made as
+-- Seeded defects: functions that do what no function of Kilpi may do. Each must be found and made
+-- as
 -- small as it can be.
+-- luacheck: globals seeded
 seeded = {}
 
 local function defect(options, name) -- one option alone matters

@@ -1,12 +1,15 @@
 -- Expressions of Lua as trees, which can be written as text and made smaller.
 local tree = {}
 
--- A piece of text. `fast` is what the worker runs in its place (a value it keeps); `bad` marks a model
+-- A piece of text. `fast` is what the worker runs in its place (a value it keeps); `bad` marks a
+-- model
 -- whose logits are never finite, so that a verdict about it must be an error.
-function tree.leaf(text, fast, bad) return { kind = "leaf", text = text, fast = fast, bad = bad } end
+function tree.leaf(text, fast, bad) return { kind = "leaf", text = text, fast = fast,
+  bad = bad } end
 
 -- A table of positional nodes and {name, node} pairs.
-function tree.table(list, named) return { kind = "table", list = list or {}, named = named or {} } end
+function tree.table(list, named) return { kind = "table", list = list or {}, named = named
+  or {} } end
 
 -- `f(args)`, `self:f(args)`, `a op b`, `self[key]`, `self.name`; see `tree.text`.
 function tree.call(f, args) return { kind = "call", f = f, args = args } end
@@ -32,7 +35,8 @@ end
 
 local function receiver(node, fast)
   local text = tree.text(node, fast)
-  local is_name = text:match("^[%a_][%w_.]*$") and text ~= "nil" and text ~= "true" and text ~= "false"
+  local is_name = text:match("^[%a_][%w_.]*$") and text ~= "nil" and text ~= "true"
+    and text ~= "false"
   if node.kind == "leaf" and not is_name or node.kind == "table"
     or node.kind == "unary" or node.kind == "binary" then
     return "(" .. text .. ")"
@@ -94,7 +98,8 @@ local function copied(value)
 end
 
 -- Simpler texts for a leaf, simplest first.
-local simple <const> = { "nil", "1", "0", "{}", "\"a\"", "tensor.ones{2}", "tensor.ones{2, 3, 4, 4}" }
+local simple <const> = { "nil", "1", "0", "{}", "\"a\"", "tensor.ones{2}",
+  "tensor.ones{2, 3, 4, 4}" }
 
 -- Every way to make a chunk a step smaller, the boldest first; each is a copy.
 function tree.smaller(root)

@@ -1,9 +1,10 @@
 -- Makes calls and judges what comes back; the process that runs it may end at any of them.
 --   worker.lua range LOG SEED FROM TO    calls FROM to TO - 1; LOG/progress says which one runs
 --   worker.lua line LOG FILE             the call written in FILE: kind, target, mark, text
--- Findings go to LOG/found as JSON lines; LOG/counts holds how often each target and option was used.
+-- Findings go to LOG/found as JSON lines; LOG/counts holds how often each target and option was
+-- used.
+-- luacheck: globals H seeded
 local folder <const> = arg[0]:match("^(.*)/")
-arg.fuzz = folder
 local clock <const>, write_json <const> = os.clock, json.encode
 
 local function read(path)
@@ -83,11 +84,14 @@ local function used(value, depth, is_verdict, key)
   end
 end
 
-local foreign <const> = { ["error"] = true, ["next"] = true, ["string.rep"] = true, ["print"] = true }
--- An error must say where; what scripts raise themselves, and what Lua's own functions say when they
+local foreign <const> = { ["error"] = true, ["next"] = true, ["string.rep"] = true,
+  ["print"] = true }
+-- An error must say where; what scripts raise themselves, and what Lua's own functions say when
+-- they
 -- compare or call, has no place in plain Lua either.
 local function has_place(err, text)
-  if type(err) == "table" or err == nil or type(err) == "boolean" or type(err) == "number" then return true end
+  if type(err) == "table" or err == nil or type(err) == "boolean" or type(err) == "number" then
+    return true end
   local fine, message = pcall(tostring, err)
   if not fine or type(message) ~= "string" then return true end
   if message:find("^[^\n]-:%d+:") or message == "not enough memory"
@@ -114,12 +118,12 @@ local function run(name, text, is_bad)
     if type(value) == "function" and name == "dataset:batches" then
       for _ = 1, 3 do
         local again <const> = table.pack(pcall(value))
-        if not again[1] and not has_place(again[2], text) then return "place", tostring(again[2]) end
+        if not again[1] and not has_place(again[2], text) then return "place", tostring(again[2])
+          end
         if not again[1] or again[2] == nil then break end
       end
     else
-      local found
-      fine, found = pcall(used, value, 1, is_judge(name))
+      local fine, found = pcall(used, value, 1, is_judge(name))
       if not fine and not has_place(found, text) then return "place", tostring(found) end
       if fine and found then return "nan", found end
     end
@@ -145,7 +149,7 @@ if mode == "line" then
 end
 
 local tree <const> = dofile(folder .. "/tree.lua")
-local values <const> = dofile(folder .. "/values.lua")
+local values <const> = dofile(folder .. "/values.lua")(tree)
 local scenes <const> = dofile(folder .. "/scenes.lua")(tree, values, catalogue)
 local calls <const> = dofile(folder .. "/calls.lua")(tree, values, scenes, catalogue)
 local seed <const>, from <const>, to <const> =
@@ -170,7 +174,8 @@ for index = from, to - 1 do
   local name, chunk = calls.make(seed, index)
   -- Without a sandbox only calls that name no file run.
   local text = tree.text(chunk, true)
-  if is_sandboxed or not (text:find("path") or text:find("folder") or text:find("out =") or text:find("save")
+  if is_sandboxed or not (text:find("path") or text:find("folder") or text:find("out =")
+    or text:find("save")
     or text:find("load") or text:find("data.open") or text:find("display") or text:find("plot")
     or text:find("images%(")) then
     progress:seek("set", 0)
