@@ -70,8 +70,8 @@ local figures = {
     judge = function(o, request)
       local c = o.counts
       local text = ("%d abnormal ends, %d hangs, %d silent verdicts, %d errors without a place, "
-        .. "%d times far over the memory cap in %d calls of %d of %d targets with %d of %d options; "
-        .. "%d gave errors, %d were long and ended by one Ctrl-C; %d calls a second"):format(
+        .. "%d times far over the memory cap in %d calls of %d of %d targets with %d of %d options;"
+        .. " %d gave errors, %d were long and ended by one Ctrl-C; %d calls a second"):format(
         c.ended or 0, c.hangs or 0, c.silent or 0, c.nowhere or 0, c.memory or 0, o.samples,
         c.called or 0, c.targets or 0, c.given or 0, c.options or 0, c.errors or 0, c.long or 0,
         o.samples // math.max(1, c.seconds or 1))

@@ -1,6 +1,6 @@
--- R9: calls generated from the binding catalogue over every module, function, method, operator, field
--- and option, with hostile and plausible values, in child processes with a memory cap and a limit for
--- each call. fuzz/ holds the parts; call number i of a seed is always the same.
+-- R9: calls generated from the binding catalogue over every module, function, method, operator,
+-- field and option, with hostile and plausible values, in child processes with a memory cap and a
+-- limit for each call. fuzz/ holds the parts; call number i of a seed is always the same.
 local fuzz <const> = "scripts/assurance/fuzz"
 -- Calls, calls a process, quarters of a second a call, findings that are made smaller.
 local sizes <const> = {
@@ -55,7 +55,8 @@ local function gather(results, shell, calls, path, seed)
   end
   local function add(kind, index, message)
     local key <const> = kind .. " " .. (calls.make(seed, index))
-    local finding = seen.findings[key] or { kind = kind, index = index, message = message, count = 0 }
+    local finding = seen.findings[key]
+      or { kind = kind, index = index, message = message, count = 0 }
     finding.count = finding.count + 1
     seen.findings[key] = finding
   end
@@ -97,11 +98,12 @@ local function notes(results, no_target, no_option)
     texts[index] = ("%s %.1f s in %d"):format(table.unpack(slow[index]))
   end
   local lines = { "most time: " .. table.concat(texts, ", ") }
-  for what, names in pairs{ ["targets never called"] = no_target, ["options never given"] = no_option } do
-    if #names > 0 then
-      lines[#lines + 1] = ("%d %s: %s"):format(#names, what, table.concat(names, ", "):sub(1, 300))
-    end
+  local function add(what, names)
+    if #names == 0 then return end
+    lines[#lines + 1] = ("%d %s: %s"):format(#names, what, table.concat(names, ", "):sub(1, 300))
   end
+  add("targets never called", no_target)
+  add("options never given", no_option)
   return lines
 end
 
@@ -147,7 +149,8 @@ return function(request, shell, store)
   local calls <const> = generator(catalogue)
   local children <const> = dofile(fuzz .. "/children.lua")(shell, tree, kilpi, folder)
   if request.replay then
-    return ended(replay(request, children, calls, { slot = children.slot("replay", lib), lib = lib }))
+    local where = { slot = children.slot("replay", lib), lib = lib }
+    return ended(replay(request, children, calls, where))
   end
 
   local state <const> = ("%s/lua-fuzz-%s-%d-%s.json"):format(

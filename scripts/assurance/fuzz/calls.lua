@@ -85,7 +85,9 @@ return function(tree, values, scenes, catalogue)
   -- Hostile values of the kind that is expected, more often than of any kind.
   local costly <const> = {}
   for name in ("steps restarts eot queries epochs search_steps population generations "
-    .. "scales variance combinations draws k n_targets width sites"):gmatch("%S+") do costly[name] = true end
+    .. "scales variance combinations draws k n_targets width sites"):gmatch("%S+") do
+    costly[name] = true
+  end
   local function hostile(name, kind)
     if chance(0.25) then return values.any() end
     if name == "path" or name == "folder" or name == "path_or_name" or name == "out" then
