@@ -43,19 +43,22 @@ enum Executable {
   }
 
   /// Runs a line of the shell in which `$KILPI` is the executable.
-  static func shell(_ line: String, environment: [String: String] = [:]) throws -> Result {
-    try run(shell: line, [], input: "", environment: environment)
+  static func shell(
+    _ line: String, environment: [String: String] = [:], seconds: Int = 60
+  ) throws -> Result {
+    try run(shell: line, [], input: "", environment: environment, seconds: seconds)
   }
 
   private static func run(
-    shell: String?, _ arguments: [String], input: String?, environment: [String: String]
+    shell: String?, _ arguments: [String], input: String?, environment: [String: String],
+    seconds: Int = 60
   ) throws -> Result {
     let process = Process()
     // A hang becomes a failure.
     process.executableURL = URL(fileURLWithPath: "/usr/bin/timeout")
     process.arguments =
-      shell.map { ["-s", "KILL", "60", "/bin/bash", "-c", $0] }
-      ?? (["-s", "KILL", "60", path] + arguments)
+      shell.map { ["-s", "KILL", String(seconds), "/bin/bash", "-c", $0] }
+      ?? (["-s", "KILL", String(seconds), path] + arguments)
     process.currentDirectoryURL = URL(fileURLWithPath: folder)
     var variables = [
       "PATH": "/usr/bin:/bin", "HOME": folder, "TERM": "xterm", "KILPI": path, "KILPI_HISTORY": "",

@@ -4,11 +4,10 @@ import Testing
 /// A small share of `scripts/assure lua-fuzz`: calls made from the catalogue end no process, hang in
 /// none, give no verdict about logits that are not finite, and every error says where (R9).
 @Suite struct GeneratedCallTests {
-  @Test(arguments: [1, 2])
-  func nothingIsFound(seed: Int) throws {
+  @Test func nothingIsFound() throws {
     let result = try Executable.shell(
       "cd '\(TestFiles.repository)' && $KILPI scripts/assurance/main.lua lua-fuzz --size smoke "
-        + "--seed \(seed)")
+        + "--seed 1", seconds: 300)
     #expect(result.status == 0, "\(result.output)\(result.error)")
     #expect(result.output.contains("5 of 5 seeded defects found"))
   }

@@ -38,13 +38,13 @@ return function(shell, tree, kilpi, folder)
 
   -- The smallest chunk, by single steps, that shows the same kind of finding; nil when it does not
   -- show alone.
-  function children.shrunk(name, chunk, kind, where, seconds)
+  function children.shrunk(name, chunk, kind, where, seconds, steps)
     local function shows(candidate)
       local call = { name = name, text = tree.text(candidate), bad = tree.is_bad(candidate) }
       return children.tried(call, where, seconds) == kind
     end
     if not shows(chunk) then return nil end
-    local left = kind == "hang" and 40 or 200
+    local left = steps or kind == "hang" and 40 or 200
     local again = true
     while again and left > 0 do
       again = false

@@ -5,7 +5,7 @@ local seeded <const> = {
   { name = "rates", kind = "nan", text = "^return seeded%.rates%(nil, {size = [^,{}]+}%)$" },
   { name = "nowhere", kind = "place", text = "^return seeded%.nowhere%(nil, {size = [^,{}]+}%)$" },
   { name = "judges", kind = "nan", text = "^return seeded%.judges%(" },
-  { name = "hangs", kind = "hang", text = "^return seeded%.hangs%(nil, {size = [^,{}]+}%)$" },
+  { name = "hangs", kind = "hang", text = "^return seeded%.hangs%(.*size = " },
 }
 
 -- The seeded function as an entry of the catalogue.
@@ -51,13 +51,15 @@ return function(shell, tree, children, kilpi, library, generator, seed, controls
     end
     for _, defect in ipairs(defects) do
       local full = "seeded." .. defect.name
-      local index, smallest = shown[full .. " " .. defect.kind], nil
+      local index, text = shown[full .. " " .. defect.kind], ""
       if index then
         local _, chunk = calls.make(seed, index)
-        smallest = children.shrunk(full, chunk, defect.kind,
-          { slot = slot, lib = lib, is_open = true }, defect.kind == "hang" and 0.7 or 10)
+        local where = { slot = slot, lib = lib, is_open = true }
+        -- Each step of making a hang smaller waits for it: here it must only show again.
+        local steps = defect.kind == "hang" and 1 or nil
+        local smallest = children.shrunk(full, chunk, defect.kind, where, 3, steps)
+        text = smallest and tree.text(smallest) or ""
       end
-      local text = smallest and tree.text(smallest) or ""
       controls[#controls + 1] = { id = full, caught = text:find(defect.text) ~= nil }
     end
   end
