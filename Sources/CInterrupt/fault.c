@@ -64,6 +64,7 @@ void kilpi_fault_install(void (*last_words)(void)) {
   action.sa_flags = SA_ONSTACK;
   sigemptyset(&action.sa_mask);
   for (int i = 0; i < FAULTS; i++) sigaction(faults[i].number, &action, NULL);
+  kilpi_fault_unblock(); /* a program that starts us from a thread with blocked signals passes its mask on */
 }
 
 void kilpi_fault_stack(void *memory) {
@@ -75,7 +76,6 @@ void kilpi_fault_stack(void *memory) {
 void kilpi_fault_unblock(void) {
   sigset_t ours;
   sigemptyset(&ours);
-  for (int i = 0; i < FAULTS; i++)
-    if (faults[i].name != NULL) sigaddset(&ours, faults[i].number);
+  for (int i = 0; i < FAULTS; i++) sigaddset(&ours, faults[i].number);
   pthread_sigmask(SIG_UNBLOCK, &ours, NULL);
 }

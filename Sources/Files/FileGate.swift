@@ -1,6 +1,6 @@
 internal import CSystem
 internal import Diagnostics
-package import Glibc
+internal import Glibc
 
 /// The folders that code from others may use, and a way to open files that does not lead out of them.
 ///

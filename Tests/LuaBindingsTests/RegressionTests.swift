@@ -25,7 +25,7 @@ import Testing
     // Strides of a shape with a zero overflowed and ended the process.
     (
       "print(select(2, pcall(tensor.zeros, {0, 1 << 40, 1 << 40})))",
-      "tensor.zeros: the shape [0, 1099511627776, 1099511627776] is too large\n"
+      "example:1: tensor.zeros: the shape [0, 1099511627776, 1099511627776] is too large\n"
     ),
     // What the JPEG decoder finds odd was swallowed, or in front of the picture refused.
     (
@@ -52,7 +52,7 @@ import Testing
     // A misspelt key of a configuration was ignored, and a model of another size made.
     (
       "print(select(2, pcall(clip.create, {embed_dim = 8, vision_cfg = {image_sise = 32}, text_cfg = {}})))",
-      "clip.create: configuration: 'vision_cfg.image_sise' is not known (did you mean 'image_size'?)\n"
+      "example:1: clip.create: configuration: 'vision_cfg.image_sise' is not known (did you mean 'image_size'?)\n"
     ),
     // A safetensors file whose header's length looks like a pickle was refused as one.
     (

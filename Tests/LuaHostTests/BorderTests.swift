@@ -7,17 +7,17 @@ import Testing
   static let cases = [
     ScriptCase(
       "error as text", "local ok, e = pcall(fake.fail, 'x') return type(e), fake.kind(e), e",
-      "string host fake.fail: inner sizes differ (transpose one of them?)"),
+      "string host t:1: fake.fail: inner sizes differ (transpose one of them?)"),
     ScriptCase(
       "string functions on an error",
       "local ok, e = pcall(fake.fail, 'x') return #e, (e:find('sizes')), e:sub(1, 4),"
         + " string.match(e, 'inner %a+'), ('%s|%q'):format(e, e):len()",
-      "54 18 fake inner sizes 111"),
+      "59 23 t:1: inner sizes 121"),
     ScriptCase(
       "error joined with text",
       "local ok, e = pcall(fake.fail, 'x') return e .. '!', 'a' .. e .. 1",
-      "fake.fail: inner sizes differ (transpose one of them?)!"
-        + " afake.fail: inner sizes differ (transpose one of them?)1"),
+      "t:1: fake.fail: inner sizes differ (transpose one of them?)!"
+        + " at:1: fake.fail: inner sizes differ (transpose one of them?)1"),
     ScriptCase(
       "place in front", "local ok, e = pcall(function() fake.fail('x') end) return e",
       "t:1: fake.fail: inner sizes differ (transpose one of them?)"),
@@ -51,7 +51,7 @@ import Testing
     ScriptCase(
       "host error through two host functions",
       "local ok, e = pcall(fake.call, fake.call, fake.fail, 'x') return e",
-      "fake.fail: inner sizes differ (transpose one of them?)"),
+      "t:1: fake.fail: inner sizes differ (transpose one of them?)"),
     ScriptCase(
       "the same error through a host function",
       "local ok, e = pcall(fake.fail, 'x')"
@@ -145,7 +145,7 @@ import Testing
     #expect(error.cause is KilpiError)
     let other = try bench.failure("local ok, e = pcall(fake.fail, 'memory') error('on: ' .. e, 0)")
     #expect(other.kind == .runtime)
-    #expect(other.message == "on: fake.fail: no room for 80 MB")
+    #expect(other.message == "on: t:1: fake.fail: no room for 80 MB")
     bench.finish()
   }
 

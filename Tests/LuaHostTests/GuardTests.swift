@@ -67,10 +67,10 @@ import Testing
     ScriptCase("move", "return table.concat(table.move({1, 2, 3}, 1, 3, 2), ' ')", "1 1 2 3"),
     ScriptCase(
       "move of too much", "return pcall(table.move, {}, -1, math.maxinteger, 2)",
-      "false bad argument #3 to 'move' (too many elements to move)"),
+      "false t:1: bad argument #3 to 'move' (too many elements to move)"),
     ScriptCase(
       "move past the end", "return pcall(table.move, {}, 1, math.maxinteger, 2)",
-      "false bad argument #4 to 'move' (destination wrap around)"),
+      "false t:1: bad argument #4 to 'move' (destination wrap around)"),
     ScriptCase(
       "hostile pattern error has a place",
       "return select(2, pcall(function() return ('x'):rep(1e5):find('.-.-.-[') end))",

@@ -15,7 +15,7 @@ import Testing
       "local saved do local b = fake.blob(1)"
         + " setmetatable({}, {__gc = function() saved = b end}) end"
         + " collectgarbage() collectgarbage() return pcall(saved.size, saved)",
-      "false size: this blob was released (it was freed by release, close or scope)"),
+      "false t:1: size: this blob was released (it was freed by release, close or scope)"),
     ScriptCase(
       "finalizer called by hand",
       "local b = fake.blob(1) debug.getmetatable(b).__gc(b) return (pcall(b.size, b))", "false"),
@@ -41,11 +41,11 @@ import Testing
         + " mt.__gc = nil debug.setmetatable(io.stdout, mt)"
         + " local ok, err = pcall(fake.attack, io.stdout)"
         + " debug.setmetatable(io.stdout, getmetatable(io.stderr)) return ok, err",
-      "false bad argument #1 to 'attack' (blob expected, got userdata)"),
+      "false t:1: bad argument #1 to 'attack' (blob expected, got userdata)"),
     ScriptCase(
       "name spoofed by a table",
       "return pcall(fake.attack, setmetatable({}, {__name = 'blob'}))",
-      "false bad argument #1 to 'attack' (blob expected, got table)"),
+      "false t:1: bad argument #1 to 'attack' (blob expected, got table)"),
     ScriptCase(
       "operand released by a metamethod",
       "local b = fake.blob(3) local t = setmetatable({}, {__index = function() b:release() end})"
@@ -54,11 +54,11 @@ import Testing
     ScriptCase(
       "dispatch number changed by debug",
       "debug.setupvalue(fake.blob, 1, 99999) return pcall(fake.blob, 1)",
-      "false this function is damaged"),
+      "false t:1: this function is damaged"),
     ScriptCase(
       "closure taken from its function",
       "local f = fake.count(1) debug.setupvalue(f, 2, io.stdout) return pcall(f)",
-      "false this function is damaged"),
+      "false t:1: this function is damaged"),
     ScriptCase(
       "two handles of one object are two values", "local b = fake.blob(1) return b == b",
       "true"),
