@@ -18,7 +18,7 @@ import Testing
 
   static let rows: [(source: String, output: String)] = [
     (
-      "tensor.zeros{3}[{ {least, 5} }]",
+      "return tensor.zeros{3}[{ {least, 5} }]",
       "index: there is no index -9223372036854775808 in 1 … 3 (indices count from 1; -1 is the last)"
     ),
     (
@@ -26,7 +26,7 @@ import Testing
       "index: there is no index 5 in 1 … 3 (indices count from 1; -1 is the last)"
     ),
     (
-      "tensor.zeros{3}[{ {most, most - 1} }]",
+      "return tensor.zeros{3}[{ {most, most - 1} }]",
       "index: there is no index 9223372036854775807 in 1 … 3 (indices count from 1; -1 is the last)"
     ),
     (
