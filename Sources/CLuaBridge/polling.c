@@ -211,11 +211,12 @@ static int polling_length(lua_State *L) {
   return 1;
 }
 
-typedef struct { const char *text; size_t left; } source_text;
+typedef struct { const char *text; size_t left; bool begun; } source_text;
 
 static const char *next_piece(lua_State *L, void *context, size_t *count) {
   source_text *source = context;
-  kilpi_raise_interrupt(L);
+  if (source->begun) kilpi_raise_interrupt(L); /* a short text is one piece */
+  source->begun = source->left > 1 << 18;
   *count = source->left < 1 << 18 ? source->left : 1 << 18;
   const char *start = source->text;
   source->text += *count;
@@ -224,7 +225,7 @@ static const char *next_piece(lua_State *L, void *context, size_t *count) {
 }
 
 int kilpi_load_polling(lua_State *L, const char *text, size_t count, const char *name, const char *mode) {
-  source_text source = {text, count};
+  source_text source = {text, count, false};
   return lua_load(L, next_piece, &source, name, mode);
 }
 

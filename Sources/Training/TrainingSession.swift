@@ -60,11 +60,12 @@ final class TrainingSession {
       of: (model.configuration.fitsHuggingFace
         ? model.configuration.huggingFaceJSON : model.configuration.openCLIPJSON).serialized())
     record = .object(
-      (configuration.record(total: schedule.total, truncates: model.truncatesTexts).object ?? []) + [
-        .init("data", .string("\(data.name)/\(data.split)")),
-        .init("data_fingerprint", .string(data.fingerprint)),
-        .init("model_build", .string(String(build, radix: 16))),
-      ])
+      (configuration.record(total: schedule.total, truncates: model.truncatesTexts).object ?? [])
+        + [
+          .init("data", .string("\(data.name)/\(data.split)")),
+          .init("data_fingerprint", .string(data.fingerprint)),
+          .init("model_build", .string(String(build, radix: 16))),
+        ])
   }
 
   func run() throws -> TrainingResult {

@@ -82,7 +82,7 @@ extension ErrorTests {
       #"attack.square"# + call + #"{loss = "ce"})"#, #"attack.square: unknown option 'loss'"#),
     ErrorCase(
       #"attack.cw"# + call + #"{keep = "last"})"#,
-      #"attack.cw: unknown option 'keep' (did you mean 'seed'?)"#),
+      #"attack.cw: unknown option 'keep'"#),
     ErrorCase(
       #"attack.deepfool"# + call + #"{loss = "dlr"})"#,
       #"attack.deepfool: unknown option 'loss'"#),

@@ -159,15 +159,15 @@ import Testing
       print(#r.history)
       try(r.model.encode_text, r.model, long)
       print(#train.run{method = "text-only", model = model, data = ds, batch = 2, steps = 3, truncate = true,
-        text_attack = {method = "char", sites = 2}}.history)
+        text_attack = {method = "char", draws = 2}}.history)
       local e = eval.retrieval{model = model, data = ds, truncate = true,
-        attack = {text = {method = "char", sites = 1}}}
+        attack = {text = {method = "char", draws = 2}}}
       print(e:to_table().truncate, e:recall("clean", "tr", 10))
       local ds = data.from(x, {1, 2, 1, 2, 1, 2}, {long, "dog"})
-      print(eval.robustness{model = model, data = ds, truncate = true, attacks = {text = {method = "char", sites = 1}}}
+      print(eval.robustness{model = model, data = ds, truncate = true, attacks = {text = {method = "char", draws = 2}}}
         :accuracy("clean") >= 0)
       local _, captions = attack.multimodal(model, x, {"a", "b", "c", "d", "e", long}, nil,
-        {method = "co-attack", truncate = true, text = {method = "char", sites = 1}, image = {steps = 1}})
+        {method = "co-attack", truncate = true, text = {method = "char", draws = 2}, image = {steps = 1}})
       print(#captions)
       """,
       """

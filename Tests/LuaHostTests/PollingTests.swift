@@ -129,7 +129,8 @@ import Testing
   /// A border that a few elements far apart make is no length.
   @Test func aListWithHolesIsRefused() throws {
     let bench = try Bench()
-    let holes = "local t = {} for i = 0, 62 do t[1 << i] = 1 end t[math.maxinteger], t[5], t[9] = 1, 1, 1 "
+    let holes =
+      "local t = {} for i = 0, 62 do t[1 << i] = 1 end t[math.maxinteger], t[5], t[9] = 1, 1, 1 "
     let error = try bench.failure(holes + "fake.integers(t)")
     #expect(error.message.contains("got nil at [3]"))
     let table = try #require(try bench.state.run(holes + "return t", chunkName: "=t").first?.table)
