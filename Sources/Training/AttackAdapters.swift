@@ -16,6 +16,8 @@ public struct ImageAttackSpecification {
   public var settings: AttackSettings
   /// All parameters, for `run.json` and result records.
   public var record: JSONValue
+  /// The name without a budget, where several descriptions differ in that alone; empty for none.
+  public var family = ""
 
   /// Describes an attack.
   public init(

@@ -1,5 +1,6 @@
 import Diagnostics
 import Files
+import Tensors
 import TestSupport
 import Testing
 
@@ -69,7 +70,8 @@ import Testing
       options.note = { notes.append($0) }
       let own = try ClipModel.load(folder, options: options).configuration
       for (values, key) in [(own.mean, "mean"), (own.deviation, "deviation")] {
-        let reference = try #require(row.json[key]?.array?.compactMap(\.double))
+        let list = try #require(row.json[key]?.array)
+        let reference = list.compactMap(\.double)
         #expect(zip(values, reference).allSatisfy { abs($0 - $1) < 2e-7 }, "\(values) \(reference)")
         #expect(values.count == 3 && reference.count == 3)
       }
@@ -103,7 +105,7 @@ import Testing
 
   /// The vocabulary of the script: bytes, bytes at a word's end, merges, start and end.
   static func vocabulary() throws -> (symbols: JSONValue, merges: [String]) {
-    let merges = try #require(Row.fixture["merges"]?.array?.compactMap(\.string))
+    let merges = try #require(Row.fixture["merges"]?.array).compactMap(\.string)
     var symbols = ByteStandIns.order.map {
       String(decoding: ByteStandIns.text(of: $0), as: UTF8.self)
     }
@@ -136,7 +138,7 @@ import Testing
     try withTemporaryDirectory { folder in
       try Self.write(row.json["files"], to: folder)
       let tokenizer = try BytePairTokenizer(huggingFaceFolder: folder)
-      let texts = try #require(row.json["texts"]?.array?.compactMap(\.string))
+      let texts = try #require(row.json["texts"]?.array).compactMap(\.string)
       let own = try texts.map { try tokenizer.encode($0, context: 24, truncate: false) }
       #expect(own == Self.integers(row.json["ids"]))
       // What it saves is the same tokenizer.
@@ -150,7 +152,7 @@ import Testing
 
   @Test(arguments: Row.rows("cleaning")) func cleaningModes(row: Row) throws {
     let mode = try #require(row.json["mode"]?.string.flatMap(TextCleaning.init(openCLIP:)))
-    let texts = try #require(row.json["texts"]?.array?.compactMap(\.string))
+    let texts = try #require(row.json["texts"]?.array).compactMap(\.string)
     let reference = Self.integers(row.json["ids"])
     guard row.json["wrapped"] == true else {
       let tokenizer = try BytePairTokenizer.standard().with(cleaning: mode)

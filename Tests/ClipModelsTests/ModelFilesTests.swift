@@ -1,4 +1,5 @@
 import Diagnostics
+import Networks
 import Files
 import Tensors
 import TestSupport

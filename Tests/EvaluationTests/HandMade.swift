@@ -95,6 +95,7 @@ enum HandMade {
       report.success = zip(report.prediction, criterion.labels).map { $0 != $1 }
       report.margin = report.success.map { $0 ? 1 : -1 }
       report.loss = report.margin
+      if case .classes(let targets)? = criterion.targets { report.targets = targets }
       report.forwards = clean.map { _ in 3 }
       report.backwards = clean.map { _ in 2 }
       if let flag { report.flags = [AttackFlag(flag, "by hand")] }

@@ -23,10 +23,12 @@ import Testing
     let lines = report.table(width: 60).split(separator: "\n", omittingEmptySubsequences: false)
     #expect(lines[0] == "handmade: handmade, 10 samples")
     #expect(lines[1] == "linf 8/255 at 2 x 2 pixels (native)")
-    #expect(lines[3] == "scenario  attack      n  accuracy  95 % interval     lost")
+    #expect(lines[3] == "scenario  attack      n  accuracy  95 % interval  strict")
     #expect(lines[5] == "clean     -          10    80.0 %    49.0 … 94.3")
-    #expect(lines[6] == "image     a          10    30.0 %    10.8 … 60.3   62.5 %")
-    #expect(lines[11] == "worst     all above  10     0.0 %     0.0 … 27.8  100.0 %")
+    #expect(lines[6] == "image     a          10    30.0 %    10.8 … 60.3  30.0 %")
+    #expect(lines[11] == "worst     all above  10     0.0 %     0.0 … 27.8   0.0 %")
+    #expect(lines[13].hasPrefix("scenario  attack     drop    lost  seconds"))
+    #expect(lines[16].hasPrefix("image     a          50.0  62.5 %"))
     #expect(
       report.table().contains(
         "scenario  attack      n  accuracy  95 % interval  strict  drop     lost  seconds"))
@@ -90,8 +92,12 @@ import Testing
     #expect(paired.p == 0.125)
     #expect(comparison.difference("after", row: "clean")?.value == 0)
     let lines = comparison.table().split(separator: "\n", omittingEmptySubsequences: false)
-    #expect(lines[3].hasPrefix("row           before   after  difference"))
-    #expect(lines[6].hasPrefix("image/a       30.0 %  70.0 %      +40.0*    10.0 … 70.0  0.1250"))
+    #expect(
+      lines[3].hasPrefix("row           before  (accuracy)   after  (accuracy)  difference"))
+    // Four gained and none lost are no difference yet: p decides, and the interval alone is too sure.
+    #expect(
+      lines[6].hasPrefix(
+        "image/a       30.0 %      30.0 %  70.0 %      70.0 %      +40.0     10.0 … 70.0  0.1250"))
     #expect(comparison.rows.last == "worst")
     #expect(comparison.json["differences"]?.array?.count == 7)
     let plot = comparison.plotSpecification()

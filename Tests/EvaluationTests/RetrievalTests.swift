@@ -70,13 +70,13 @@ import Training
       #expect(after.recall(row.direction, at: row.k)?.value == row.recall)
       #expect(after.lost(row.direction, at: row.k, from: before) == row.lost)
       let drop = try #require(after.drop(row.direction, at: row.k, from: before))
-      #expect(abs(drop - 100 * (1 - row.recall)) < 1e-9)
+      #expect(abs(drop - (1 - row.recall)) < 1e-12)
     }
     // What was not found before is neither lost nor counted.
     #expect(before.lost(.imageToText, at: 1, from: after) == 0)
     #expect(
       after.lost(.imageToText, at: 1, from: after) == 0
-        && before.drop(.imageToText, at: 1, from: after) == -80)
+        && before.drop(.imageToText, at: 1, from: after) == -0.8)
   }
 
   @Test func refusals() throws {

@@ -40,15 +40,15 @@ import Testing
 
   static let rows = [
     Row(label: "clean", correct: Set(2..<10), strict: 8, drop: 0, lost: 0),
-    Row(label: "image/a", correct: [7, 8, 9], strict: 3, drop: 50, lost: 5.0 / 8),
-    Row(label: "image/b", correct: Set(2..<7), strict: 5, drop: 30, lost: 3.0 / 8),
+    Row(label: "image/a", correct: [7, 8, 9], strict: 3, drop: 0.5, lost: 5.0 / 8),
+    Row(label: "image/b", correct: Set(2..<7), strict: 5, drop: 0.3, lost: 3.0 / 8),
     // 0 becomes right and counts as right; strictly it does not.
-    Row(label: "text/x", correct: [0, 4, 5, 6, 8, 9], strict: 5, drop: 20, lost: 3.0 / 8),
+    Row(label: "text/x", correct: [0, 4, 5, 6, 8, 9], strict: 5, drop: 0.2, lost: 3.0 / 8),
     // Images of "a" (crafted against clean prompts, 0 left alone) with the adversarial prompts.
-    Row(label: "mm_sep/a + x", correct: [0, 8, 9], strict: 2, drop: 50, lost: 6.0 / 8),
+    Row(label: "mm_sep/a + x", correct: [0, 8, 9], strict: 2, drop: 0.5, lost: 6.0 / 8),
     // 0 is right with the adversarial prompts, so the adaptive attack breaks it too.
-    Row(label: "mm_t2i/a + x", correct: [8, 9], strict: 2, drop: 60, lost: 6.0 / 8),
-    Row(label: "worst", correct: [], strict: 0, drop: 80, lost: 1),
+    Row(label: "mm_t2i/a + x", correct: [8, 9], strict: 2, drop: 0.6, lost: 6.0 / 8),
+    Row(label: "worst", correct: [], strict: 0, drop: 0.8, lost: 1),
   ]
 
   @Test(arguments: [1, 3, 64]) func countsAreKnown(_ batch: Int) throws {
@@ -129,8 +129,12 @@ import Testing
   @Test func whatWasNotMeasuredIsMissing() throws {
     let report = try Self.evaluation().run(HandMade.subject(), data: HandMade.data(Self.samples()))
     let lines = report.sampleLines.split(separator: "\n")
-    #expect(lines.count == 70)
-    for line in lines {
+    #expect(lines.count == 71)
+    let first = try JSONValue.parse(String(lines[0]))
+    #expect(first["conventions"]?["classes"]?.string?.contains("count from 0") == true)
+    #expect(first["conventions"]?["margin"]?.string?.contains("negative where") == true)
+    #expect(first["class_names"]?.array?.compactMap(\.string) == ["red", "green", "blue", "grey"])
+    for line in lines.dropFirst() {
       let value = try JSONValue.parse(String(line))
       let row = value["row"]?.string
       #expect(value["id"]?.string?.hasPrefix("sample-") == true)
@@ -200,8 +204,8 @@ import Testing
         == "two attacks have the name 'a' (give one of them another name)")
     #expect(
       try message(plain) { $0.texts = [HandMade.text()] }
-        == "a plain function has no prompts to attack (pass a classifier made by "
-        + "model:classifier, or leave text attacks out)")
+        == "a plain function has no prompts to attack (pass a model or classifier, {logits = "
+        + "function(images, prompts), text = clip model}, or leave text attacks out)")
     #expect(
       try message(plain) { $0.perturbationPlace = .input }
         == "the input size of a plain function is not known (use perturb_at = \"native\")")

@@ -44,6 +44,7 @@ import Testing
     #expect(report.scenario("worst")?.samples[2].flags == ["broken_by:image/cheap"])
     #expect(report.scenario("worst")?.samples[8].flags == ["broken_by:image/dear"])
     #expect(report.table().contains("+ dear"))
+    #expect(dear.follows == ["image/cheap"] && cheap.follows.isEmpty)
     #expect(report.scenarios.first?.attackedCount == 0)
     #expect(report.scenarios.last?.attackedCount == 0)
     #expect(

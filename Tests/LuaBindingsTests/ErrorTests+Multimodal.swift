@@ -163,7 +163,8 @@ extension ErrorTests {
         + #""co-attack", "sga", "worst", got "adaptive""#),
     ErrorCase(
       retrieval + #"attack = {image = 3}}"#,
-      #"eval.retrieval: option 'attack.image' must be a table, got number"#),
+      #"eval.retrieval: option 'attack.image' must be a table, got number (write image = {method = …})"#
+    ),
     ErrorCase(
       retrieval + #"attack = {image = {3}}}"#,
       #"eval.retrieval: option 'attack.image' holds a number, tables are needed"#),

@@ -19,7 +19,7 @@ struct ErrorCase: CustomTestStringConvertible, Sendable {
   @Test(
     arguments: views + tensors + gradients + modules + experiments + pixels + multimodal
       + textSearches + runs
-      + attacks)
+      + attacks + evaluations)
   func text(_ row: ErrorCase) throws {
     let script = try Script()
     #expect(script.message(of: row.source) == row.message)

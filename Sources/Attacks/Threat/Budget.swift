@@ -110,12 +110,32 @@ public struct Budget: Equatable, Sendable {
     return "\(value)"
   }
 
-  /// The budget as result rows print it: `linf 8/255`, `l2 0.5`.
-  public var description: String {
-    guard isLimited else { return "\(norm.rawValue) without limit" }
+  /// The budget as result rows print it: `linf 8/255`, `linf 0.25/255`, `l2 0.5`.
+  public var description: String { "\(norm.rawValue) " + length }
+
+  /// The size alone: levels of 255 for `linf` where these are whole, or where they are shorter than the
+  /// number itself; at most six digits.
+  public var length: String {
+    guard isLimited else { return "without limit" }
+    func isWhole(_ value: Double) -> Bool {
+      (value - value.rounded()).magnitude < 1e-9 * max(1, value)
+    }
     let levels = epsilon * 255
-    let near = levels.rounded()
-    let isLevels = norm == .linf && near >= 1 && (levels - near).magnitude < 1e-9
-    return "\(norm.rawValue) " + (isLevels ? "\(Int(near))/255" : Budget.number(epsilon))
+    if norm == .linf, levels > 0.5, isWhole(levels) { return "\(Int(clamped: levels.rounded()))/255" }
+    let own = Budget.number(epsilon)
+    if own.count <= 8 { return own }
+    // A hundredth of a level is the finest that people write.
+    if norm == .linf, levels > 0.005, isWhole(levels * 100) {
+      return Budget.number((levels * 100).rounded() / 100) + "/255"
+    }
+    return Budget.rounded(epsilon)
+  }
+
+  /// A number with six significant digits.
+  private static func rounded(_ value: Double) -> String {
+    guard value > 0 else { return number(value) }
+    let scale = pow(10, 5 - floor(log10(value)))
+    let short = (value * scale).rounded() / scale
+    return number(short.isFinite ? short : value)
   }
 }

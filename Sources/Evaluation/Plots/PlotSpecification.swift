@@ -117,3 +117,10 @@ public struct PlotSpecification: Equatable, Sendable {
     }
   }
 }
+
+extension PlotSpecification {
+  /// No attack was run at several budgets.
+  static let noCurve = KilpiError(
+    "", "no attack was run at several budgets",
+    advice: "give a list, eps = {\"1/255\", \"2/255\"}, or leave kind out")
+}

@@ -12,17 +12,26 @@ extension RetrievalReport {
 
   /// Where perturbations live.
   public var threatTitle: String {
-    let budgets = Set(scenarios.compactMap { $0.budget?.description })
     let place = "\(width) x \(height) pixels (native)"
-    if budgets.isEmpty { return "images of " + place }
-    return (budgets.count == 1 ? budgets.first ?? "" : "budgets of each row,") + " at " + place
+    guard let first = scenarios.lazy.compactMap(\.threat).first else { return "images of " + place }
+    return (showsBudgets ? "budgets of each row," : first.description) + " at " + place
+  }
+
+  /// Rows differ in their budgets: each has its own beside it.
+  var showsBudgets: Bool {
+    let threats = scenarios.compactMap(\.threat)
+    return threats.contains { $0 != threats[0] }
   }
 
   private func rowTable() -> TextTable {
     let cutoffs = RetrievalEvaluation.cutoffs
     var columns: [TextTable.Column] = [
-      .init("scenario", isNumber: false), .init("attack", isNumber: false),
-      .init("finds", isNumber: false), .init("n", isNumber: true, rank: 3),
+      .init("scenario", isNumber: false, isKey: true),
+      .init("attack", isNumber: false, isKey: true),
+    ]
+    if showsBudgets { columns.append(.init("budget", isNumber: false, isKey: true)) }
+    columns += [
+      .init("finds", isNumber: false, isKey: true), .init("n", isNumber: true, rank: 3),
     ]
     columns += cutoffs.map { .init("R@\($0)", isNumber: true) }
     columns += cutoffs.map { .init("lost@\($0)", isNumber: true, rank: 1) }
@@ -30,14 +39,15 @@ extension RetrievalReport {
     columns.append(.init("seconds", isNumber: true, rank: 4))
     var table = TextTable(columns: columns)
     guard let clean = scenarios.first else { return table }
-    let sameBudget = Set(scenarios.compactMap { $0.budget?.description }).count < 2
     for row in scenarios {
       for direction in RetrievalDirection.allCases {
         let isFirst = direction == .imageToText
-        let budget = sameBudget ? "" : row.budget.map { " " + $0.description } ?? ""
         var cells = [
           isFirst ? row.kind.rawValue + (row.problems.isEmpty ? "" : " (invalid)") : "",
-          isFirst ? (row.attack.isEmpty ? "-" : row.attack + budget) : "",
+          isFirst ? (row.attack.isEmpty ? "-" : row.attack) : "",
+        ]
+        if showsBudgets { cells.append(isFirst ? row.threat?.description ?? "-" : "") }
+        cells += [
           direction == .imageToText ? "captions" : "images",
           String(row.ranks?.ranks(direction).count ?? 0),
         ]
@@ -48,7 +58,9 @@ extension RetrievalReport {
         }
         cells += cutoffs.map {
           isClean
-            ? "" : row.drop(direction, at: $0, from: clean).map { NumberText.fixed($0, 1) } ?? "-"
+            ? ""
+            : row.drop(direction, at: $0, from: clean).map { NumberText.fixed(100 * $0, 1) }
+              ?? "-"
         }
         cells.append(isFirst ? NumberText.fixed(row.seconds, 1) : "")
         table.rows.append(cells)
@@ -65,14 +77,21 @@ extension RetrievalReport {
     lines.append("")
     lines += rowTable().lines(width: width)
     lines.append("")
-    lines += TextTable.wrapped(
-      "R@k: share with an own item among the first k, ties broken against it; lost: share of those "
-        + "found before that are not found any more; drop: points of recall lost", width: width,
-      indent: "  ")
+    lines += TextTable.wrapped(Self.explanation, width: width, indent: "  ")
     for note in textNotes() + notes {
       lines += TextTable.wrapped(note, width: width, indent: "  ")
     }
     return lines.joined(separator: "\n") + "\n"
+  }
+
+  private static let explanation =
+    "R@k: share with an own item among the first k, ties broken against it; lost: share of those found "
+    + "before that are not found any more; drop: points of recall lost"
+
+  /// The result in LaTeX: a `tabular` with the rules of booktabs; what else is known as comments.
+  public var latex: String {
+    rowTable().latex(
+      remarks: ["\(name): \(dataTitle)", threatTitle, Self.explanation] + textNotes() + notes)
   }
 
   /// One line a row with changed captions: how many changed, and an example.
@@ -103,7 +122,7 @@ extension RetrievalReport {
     var rows = [
       [
         "model", "data", "split", "images", "captions", "width", "height", "scenario", "attack",
-        "norm", "eps", "direction", "k", "n", "hits", "recall", "low", "high", "asr_drop",
+        "norm", "eps", "threat", "direction", "k", "n", "hits", "recall", "low", "high", "asr_drop",
         "asr_lost", "seconds", "problems",
       ]
     ]
@@ -116,7 +135,7 @@ extension RetrievalReport {
           rows.append([
             name, dataName, split, String(ids.count), String(owners.count), String(width),
             String(height), row.kind.rawValue, row.attack, row.budget?.norm.rawValue ?? "",
-            number(row.budget?.epsilon), direction.rawValue, String(k),
+            number(row.budget?.epsilon), row.threatText, direction.rawValue, String(k),
             String(recall?.total ?? 0), String(recall?.count ?? 0), number(recall?.value),
             number(interval?.lowerBound), number(interval?.upperBound),
             number(row.drop(direction, at: k, from: clean)),
@@ -132,6 +151,7 @@ extension RetrievalReport {
   /// The whole result but for ranks and captions of single items.
   public var json: JSONValue {
     var members = record.object ?? []
+    members.append(.init("conventions", RecordConventions.rates))
     members.append(.init("scenarios", .array(scenarios.map(json))))
     members.append(.init("notes", .array(notes.map { .string($0) })))
     members.append(.init("seconds", .number(seconds)))
@@ -159,7 +179,11 @@ extension RetrievalReport {
     }
     var members: [JSONValue.Member] = [
       .init("label", .string(row.label)), .init("scenario", .string(row.kind.rawValue)),
-      .init("attack", .string(row.attack)), .init("parameters", row.record),
+      .init("attack", .string(row.attack)), .init("family", .string(row.family)),
+      .init("norm", row.budget.map { .string($0.norm.rawValue) } ?? .null),
+      .init("eps", row.budget.map { .number($0.epsilon) } ?? .null),
+      .init("threat", .string(row.threatText)),
+      .init("threat_model", row.threat?.json ?? .null), .init("parameters", row.record),
     ]
     members += directions
     if let largest = row.largest {
@@ -184,9 +208,11 @@ extension RetrievalReport {
     return .object(members)
   }
 
-  /// One JSON object a row and image: ranks counted from 0, and captions where they changed.
+  /// The file's conventions, then one JSON object a row and image: ranks counted from 0, and captions where
+  /// they changed.
   public var itemLines: String {
-    var text = ""
+    var text =
+      JSONValue.object([.init("conventions", RecordConventions.items)]).serialized() + "\n"
     for row in scenarios {
       var caption = 0
       for (image, own) in captions.enumerated() {

@@ -12,7 +12,11 @@ public struct RetrievalScenario {
   /// Everything that fixes the attack.
   public var record = JSONValue.null
   /// What the images' change was bounded by; nil when they were not changed.
-  public var budget: Budget?
+  public var threat: ThreatModel?
+  /// Norm and radius of it.
+  public var budget: Budget? { threat?.budget }
+  /// The attack without its budget, where rows differ in that alone: the points of one curve.
+  public var family = ""
   /// Where own items stand.
   public var ranks: RetrievalRanks?
   /// All captions after the attack; empty when they were not changed.
@@ -50,12 +54,19 @@ public struct RetrievalScenario {
     ranks?.recall(direction, at: k)
   }
 
-  /// `asr_drop` at k: clean recall minus recall here, in points.
+  /// What may be changed, in words: `linf 8/255`, `captions`, both, or `nothing`.
+  public var threatText: String {
+    let parts = [threat?.description, kind == .clean || kind == .image ? nil : "captions"]
+      .compactMap { $0 }
+    return parts.isEmpty ? "nothing" : parts.joined(separator: " and ")
+  }
+
+  /// `asr_drop` at k: clean recall minus recall here, a share as all rates.
   public func drop(_ direction: RetrievalDirection, at k: Int, from clean: Self) -> Double? {
     guard let before = clean.recall(direction, at: k)?.value,
       let after = recall(direction, at: k)?.value
     else { return nil }
-    return 100 * (before - after)
+    return before - after
   }
 
   /// `asr_lost` at k: the share of items found at k before that are not found after; nil when none
@@ -197,8 +208,17 @@ public struct RetrievalReport {
     scenarios.flatMap { row in row.problems.map { "\(row.label) is invalid: \($0)" } }
   }
 
-  /// The row of a label such as `clean`, `image/pgd` or `mm_sga`; a kind alone is its first row.
-  public func scenario(_ label: String) -> RetrievalScenario? {
-    scenarios.first { $0.label == label } ?? scenarios.first { $0.kind.rawValue == label }
+  /// The row of a label such as `clean`, `image/pgd` or `mm_sga`; a kind alone is its first row, and none
+  /// where its rows have different budgets.
+  public func scenario(_ label: String) -> RetrievalScenario? { try? row(label) }
+
+  /// The row of a label; see `scenario(_:)`.
+  ///
+  /// - Throws: `KilpiError` that names the rows there are.
+  public func row(_ label: String) throws -> RetrievalScenario {
+    let place = try ScenarioLabel.place(
+      of: label,
+      among: scenarios.map { .init($0.label, kind: $0.kind, family: $0.family, threat: $0.threat) })
+    return scenarios[place]
   }
 }

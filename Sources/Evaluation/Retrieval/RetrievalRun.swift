@@ -158,7 +158,8 @@ final class RetrievalRun {
     row.record = .object(
       [.init("objective", .string(attack.objective.rawValue))]
         + (EvaluatedImageAttack(specification).fullRecord.object ?? []))
-    row.budget = specification.settings.budget
+    row.threat = EvaluatedImageAttack(specification).threat
+    row.family = specification.family
     return row
   }
 
@@ -174,7 +175,10 @@ final class RetrievalRun {
   private func blank(_ specification: MultimodalSpecification) throws -> RetrievalScenario {
     var row = RetrievalScenario(
       kind: ScenarioKind(specification.method), attack: specification.name)
-    row.budget = specification.image.settings.budget
+    row.threat = EvaluatedImageAttack(specification.image).threat
+    if !specification.image.family.isEmpty {
+      row.family = row.attack.replacing(specification.image.name, with: specification.image.family)
+    }
     // The whole of the image attack: budget, draws, lattice, which point is kept.
     var members: [JSONValue.Member] = [
       .init("image", EvaluatedImageAttack(specification.image).fullRecord)

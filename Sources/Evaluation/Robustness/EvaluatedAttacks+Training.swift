@@ -9,6 +9,15 @@ extension EvaluatedImageAttack {
     self.init(
       name: specification.name, attack: specification.attack, settings: specification.settings,
       record: specification.record)
+    family = specification.family
+  }
+
+  /// The description it was made of, but for its targets.
+  public var specification: ImageAttackSpecification {
+    var specification = ImageAttackSpecification(
+      name: name, attack: attack, settings: settings, record: record)
+    specification.family = family
+    return specification
   }
 }
 

@@ -14,6 +14,10 @@ public struct EvaluatedImageAttack {
   public var settings: AttackSettings
   /// Its parameters for the record; null: the properties of `attack`.
   public var record: JSONValue
+  /// The name without a budget, where several rows differ in that alone; empty for none.
+  public var family = ""
+  /// What a targeted attack aims at; nil for an untargeted one.
+  public var targets: EvaluatedTargets?
 
   /// Names an attack.
   public init(
@@ -23,6 +27,11 @@ public struct EvaluatedImageAttack {
     self.attack = attack
     self.settings = settings
     self.record = record
+  }
+
+  /// What it may do to an image.
+  public var threat: ThreatModel {
+    ThreatModel(settings.budget, isOnEightBitLevels: settings.isOnEightBitLevels)
   }
 
   /// Everything that fixes its result.
@@ -51,6 +60,7 @@ public struct EvaluatedImageAttack {
       members.append(.init("loss", "margin"))
       members.append(.init("clamp", clamp.map { .number($0) } ?? .null))
     }
+    if let targets { members.append(.init("targeted", targets.json)) }
     let parameters = record == .null ? Self.properties(of: attack) : record
     return .object(members + [.init("parameters", parameters)])
   }

@@ -11,6 +11,8 @@ struct BatchPart {
   let sampleIDs: [UInt64]
   /// Where its first sample stands in the evaluation.
   let first: Int
+  /// Where its samples stand in the whole data set.
+  var places: [Int] = []
 
   var count: Int { labels.count }
 
@@ -20,7 +22,8 @@ struct BatchPart {
     let index = try Tensor(positions.map { Int64($0) }, shape: [positions.count])
     return BatchPart(
       images: try images.indexSelected(0, index), labels: positions.map { labels[$0] },
-      ids: positions.map { ids[$0] }, sampleIDs: positions.map { sampleIDs[$0] }, first: first)
+      ids: positions.map { ids[$0] }, sampleIDs: positions.map { sampleIDs[$0] }, first: first,
+      places: places.isEmpty ? [] : positions.map { places[$0] })
   }
 
   func record(_ index: Int, _ clean: Score, prediction: Int) -> SampleRecord {

@@ -34,14 +34,20 @@ struct PlannedRow {
   var text: EvaluatedTextAttack?
   /// A multimodal method that attacks both sides at once.
   var joint: EvaluatedMultimodalAttack.Joint?
-  /// Only what earlier image attacks left is attacked.
-  var onSurvivors = false
+  /// Earlier rows of image attacks whose budgets lie within this one's: what they broke is broken here,
+  /// too, and only what they left is attacked.
+  var nested: [Int] = []
   /// Rows with the same key attack images in the same way.
   var imageKey = ""
   /// The images are those of an image row.
   var takesImages = false
   /// Under which the attacked prompts are kept: the text attack's name where it is the only one of it.
   var textKey = ""
+
+  /// What images may become; nil where they stay as they are.
+  var threat: ThreatModel? { image?.threat }
+  /// Only what earlier image attacks left is attacked.
+  var onSurvivors: Bool { !nested.isEmpty }
 
   var label: String { name.isEmpty ? kind.rawValue : kind.rawValue + "/" + name }
 
@@ -74,6 +80,9 @@ struct PlannedRow {
     if let text { members.append(.init("text", text.record)) }
     if let joint { members.append(.init("multimodal", joint.record)) }
     if onSurvivors { members.append(.init("on_survivors", .bool(true))) }
+    if let image, !image.family.isEmpty {
+      members.append(.init("family", .string(image.family)))
+    }
     return .object(members)
   }
 }
@@ -104,20 +113,23 @@ struct EvaluationPlan {
       return attack
     }
     var images = evaluation.images.map(completed)
+    // Survivors are handed on from row to row: the order must be that of the attacks, not of the list.
     if !evaluation.attacksEach {
-      let costs = images.map { $0.attack.plannedCost($0.settings).time }
-      images = images.indices.sorted { costs[$0] == costs[$1] ? $0 < $1 : costs[$0] < costs[$1] }
-        .map { images[$0] }
+      images = images.map { ($0, Self.order($0)) }.sorted { $0.1 < $1.1 }.map(\.0)
     }
     var given: Set<String> = []
-    for (index, attack) in images.enumerated() {
+    for attack in images {
       let key = Self.key(attack, evaluation)
       if let key { given.insert(key) }
-      rows.append(
-        PlannedRow(
-          kind: .image, name: attack.name, image: attack,
-          onSurvivors: !evaluation.attacksEach && index > 0 && !isShared(attack),
-          imageKey: key ?? "row \(rows.count)"))
+      var row = PlannedRow(
+        kind: .image, name: attack.name, image: attack, imageKey: key ?? "row \(rows.count)")
+      // Hits of a target are counted over all samples.
+      if !evaluation.attacksEach, !isShared(attack), attack.targets == nil {
+        row.nested = rows.indices.filter {
+          rows[$0].kind == .image && rows[$0].threat?.isNested(in: attack.threat) == true
+        }
+      }
+      rows.append(row)
     }
     var texts: [String: String] = [:]
     for attack in evaluation.texts {
@@ -146,6 +158,29 @@ struct EvaluationPlan {
       }
       rows.append(row)
     }
+  }
+
+  /// The order of image attacks: threat models that hold others after them, and in each the cheapest
+  /// attack first.
+  private struct Order: Comparable {
+    let threat: (Int, Int, String, Double)
+    let cost: Int
+    let name: String
+
+    static func < (a: Order, b: Order) -> Bool {
+      if a.threat != b.threat { return a.threat < b.threat }
+      return (a.cost, a.name) < (b.cost, b.name)
+    }
+
+    static func == (a: Order, b: Order) -> Bool {
+      a.threat == b.threat && a.cost == b.cost && a.name == b.name
+    }
+  }
+
+  private static func order(_ attack: EvaluatedImageAttack) -> Order {
+    Order(
+      threat: attack.threat.order, cost: attack.attack.plannedCost(attack.settings).time,
+      name: attack.name)
   }
 
   /// Name and all that fixes an attack on images; nil where functions or other models do, which nobody

@@ -13,10 +13,11 @@ extension EvaluationRun {
   func probedFlags() throws -> (flags: [AttackFlag], note: String?) {
     let attack = plan.rows.first {
       $0.kind == .image && [.linf, .l2].contains($0.image?.settings.budget.norm)
+        && ($0.image?.settings.budget.epsilon ?? 0) > 0
     }
-    guard evaluation.probesGradients, let budget = attack?.image?.settings.budget,
-      budget.epsilon > 0
-    else { return ([], nil) }
+    guard evaluation.probesGradients, let budget = attack?.image?.settings.budget else {
+      return ([], nil)
+    }
     if let known = record?.probed { return known }
     // A quarter of the samples, so that probes of a small evaluation stay smaller than itself.
     let count = min(64, max(min(8, data.count), data.count / 4))
@@ -39,24 +40,36 @@ extension EvaluationRun {
 
   /// `blackbox_beats_whitebox`: attacks without gradients, or with those of other models, that broke
   /// what earlier attacks with gradients had left.
+  ///
+  /// Only attacks that were allowed at least as much count: a larger budget beats a smaller one rightly.
   func flagBlackBoxes() {
-    var survivors = Set(rows[0].samples.indices)
-    var hasWhiteBox = false
+    func broken(_ index: Int) -> Set<Int> {
+      Set(
+        rows[index].samples.indices.filter {
+          let sample = rows[index].samples[$0]
+          return !sample.isCorrect && sample.isCleanCorrect && !sample.isLeftOut
+        })
+    }
+    func isBlackBox(_ image: EvaluatedImageAttack) -> Bool {
+      !image.settings.sources.isEmpty || !image.attack.usesGradients
+    }
     for (index, row) in plan.rows.enumerated() where row.kind == .image {
-      guard let image = row.image else { continue }
-      let broken = rows[index].samples.indices.filter {
-        !rows[index].samples[$0].isCorrect && rows[index].samples[$0].isCleanCorrect
+      guard let image = row.image, isBlackBox(image), image.targets == nil else { continue }
+      let before = plan.rows.indices[..<index].filter { other in
+        guard let earlier = plan.rows[other].image, plan.rows[other].kind == .image else {
+          return false
+        }
+        return image.threat.isNested(in: earlier.threat) && earlier.targets == nil
       }
-      let isBlackBox = !image.settings.sources.isEmpty || !image.attack.usesGradients
-      if isBlackBox, hasWhiteBox,
-        let flag = AttackFlag.blackboxBeatsWhitebox(
-          survivorsBroken: broken.filter { survivors.contains($0) }.count,
-          of: rows[index].samples.count)
+      guard before.contains(where: { plan.rows[$0].image.map { !isBlackBox($0) } ?? false }) else {
+        continue
+      }
+      let found = before.reduce(broken(index)) { $0.subtracting(broken($1)) }
+      if let flag = AttackFlag.blackboxBeatsWhitebox(
+        survivorsBroken: found.count, of: rows[index].samples.count)
       {
         rows[index].flags.append((flag, 1))
       }
-      if !isBlackBox { hasWhiteBox = true }
-      survivors.subtract(broken)
     }
   }
 }

@@ -21,9 +21,38 @@ extension EvaluationRun {
     settings.progress = meter.handler(label, evaluation.progress)
     return try named(label) {
       try attack.attack.run(
-        classifier, images: part.images, criterion: .misclassified(part.labels),
-        settings: settings)
+        classifier, images: part.images,
+        criterion: attack.targets?.criterion(part.places, labels: part.labels)
+          ?? .misclassified(part.labels), settings: settings)
     }
+  }
+
+  /// Positions of a part that an attack runs on: all but those whose target is their label.
+  func aimed(_ attack: EvaluatedImageAttack, _ part: BatchPart) -> [Int] {
+    let known = attack.targets?.known(part.places)
+    return (0..<part.count).filter { known?[$0] != part.labels[$0] }
+  }
+
+  /// A sample whose target is its own label: nothing was attacked, and the row does not count it.
+  func leftOut(_ part: BatchPart, _ position: Int, _ clean: [Score]) -> SampleRecord {
+    var record = SampleRecord(
+      id: part.ids[position], label: part.labels[position],
+      cleanPrediction: clean[position].prediction, prediction: nil,
+      isCorrect: clean[position].prediction == part.labels[position])
+    record.target = part.labels[position]
+    record.flags = [SampleRecord.targetIsLabel]
+    return record
+  }
+
+  /// A sample that was wrong when clean, and stays as it is.
+  private func notAttacked(
+    _ attack: EvaluatedImageAttack, _ part: BatchPart, _ position: Int, _ clean: [Score]
+  ) -> SampleRecord {
+    var record = part.record(position, clean[position], prediction: clean[position].prediction)
+    (record.linf, record.l2, record.l1) = (0, 0, 0)
+    record.target = attack.targets?.known([part.places[position]])?.first
+    record.flags = [SampleRecord.notAttacked]
+    return record
   }
 
   /// Runs the attack of a row over a batch, or over what earlier attacks left of it, and appends its
@@ -42,7 +71,20 @@ extension EvaluationRun {
         broken[position] = breaker(of: whole.first + position, before: index)
       }
     }
-    let positions = (0..<whole.count).filter { broken[$0] == nil }
+    let aimed = Set(aimed(attack, whole))
+    // An attack for a target would go on with what is wrong already.
+    let skipsWrong =
+      attack.targets != nil && !evaluation.attacksAll && plan.rows[index].kind == .image
+    let wrong = Set(
+      skipsWrong ? (0..<whole.count).filter { clean[$0].prediction != whole.labels[$0] } : [])
+    let positions = (0..<whole.count).filter {
+      broken[$0] == nil && aimed.contains($0) && !wrong.contains($0)
+    }
+    func other(_ position: Int) -> SampleRecord? {
+      if !aimed.contains(position) { return leftOut(whole, position, clean) }
+      if wrong.contains(position) { return notAttacked(attack, whole, position, clean) }
+      return broken[position].map { skipped(whole, position, clean, $0) }
+    }
     let part = try whole.selected(positions)
     var records: [SampleRecord] = []
     if !positions.isEmpty {
@@ -57,22 +99,25 @@ extension EvaluationRun {
       try keepPictures(whole, index, result.images, records)
       var next = records.makeIterator()
       unit.samples = (0..<whole.count).compactMap { position in
-        broken[position].map { skipped(whole, position, clean, $0) } ?? next.next()
+        other(position) ?? next.next()
       }
       unit.seconds = begin.seconds
       try commit(index, whole, unit)
       return positions.count == whole.count ? result : nil
     }
-    unit.samples = (0..<whole.count).map { skipped(whole, $0, clean, broken[$0] ?? "") }
+    unit.samples = (0..<whole.count).compactMap(other)
     try commit(index, whole, unit)
     return nil
   }
 
-  /// The image attack that broke a sample before row `index`; wrong when clean is not broken by one.
+  /// The image attack that broke a sample before row `index`, within that row's budget; wrong when clean
+  /// is not broken by one.
   private func breaker(of sample: Int, before index: Int) -> String? {
-    for row in rows[..<index] where row.kind == .image {
+    for row in plan.rows[index].nested.map({ rows[$0] }) {
       let record = row.samples[sample]
-      if record.isCleanCorrect, !record.isCorrect, !record.wasBrokenBefore { return row.label }
+      if record.isCleanCorrect, !record.isCorrect, !record.wasBrokenBefore, !record.isLeftOut {
+        return row.label
+      }
     }
     return nil
   }
@@ -104,6 +149,7 @@ extension EvaluationRun {
       record.l1 = report.distance.l1[position]
       record.forwards = report.forwards[position]
       record.backwards = report.backwards[position]
+      record.target = report.targets?[position]
       if !evaluation.attacksAll, !report.cleanCorrect[position] {
         record.flags.append(SampleRecord.notAttacked)
       }

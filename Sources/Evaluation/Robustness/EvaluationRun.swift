@@ -32,6 +32,8 @@ final class EvaluationRun {
   /// Which samples' pictures are kept, spread evenly: sets are often sorted by class.
   let pictured: [Int]
   private var resolution: (width: Int, height: Int) = (0, 0)
+  /// Where each evaluated sample stands in the whole set; made where targets are asked by it.
+  private var wholePlaces: [Int] = []
 
   init(
     _ evaluation: RobustnessEvaluation, _ subject: EvaluationSubject, _ data: Dataset,
@@ -50,6 +52,12 @@ final class EvaluationRun {
       var row = ScenarioResult($0.kind, attack: $0.name)
       row.samples = [SampleRecord](repeating: blank, count: data.count)
       return row
+    }
+    if data.count == whole.count {
+      wholePlaces = Array(0..<data.count)
+    } else {
+      let known = Dictionary(zip(whole.ids, 0...), uniquingKeysWith: { first, _ in first })
+      wholePlaces = data.ids.map { known[$0] ?? 0 }
     }
     let kept = min(evaluation.pictures, data.count)
     pictured = (0..<kept).map { $0 * data.count / kept }
@@ -82,7 +90,7 @@ final class EvaluationRun {
     flagBlackBoxes()
     let (flags, note) = try probedFlags()
     var scenarios = rows
-    if rows.count > 2 { scenarios.append(worst(scenarios)) }
+    scenarios += worstRows(rows)
     return RobustnessReport(
       subject: subject, evaluation: evaluation, data: data, of: whole.count,
       resolution: resolution, scenarios: scenarios,
@@ -101,6 +109,7 @@ final class EvaluationRun {
         .init(
           "rows",
           .array(plan.rows.map { .record(["label": .string($0.label), "attack": $0.record]) })),
+        .init("conventions", RecordConventions.samples),
         .init("batch", .integer(Int64(evaluation.batch))),
         .init("pictures", .integer(Int64(evaluation.pictures))),
         .init("probes", .bool(evaluation.probesGradients)),
@@ -163,7 +172,8 @@ final class EvaluationRun {
     }
     let part = BatchPart(
       images: images, labels: try labelTensor.integers().map { Int($0) }, ids: batch.ids,
-      sampleIDs: batch.sampleIDs, first: first)
+      sampleIDs: batch.sampleIDs, first: first,
+      places: Array(wholePlaces[first..<first + batch.ids.count]))
     let pixels = record == nil ? nil : try images.rowChecksums()
     if let pixels { try record?.check(pixels: pixels, part.ids, first: first) }
     if try !restored(0, part) {
@@ -190,12 +200,20 @@ final class EvaluationRun {
         _ = try attack(index, changed.classifier, part, clean)
       case .multimodalIndependent:
         guard let image = row.image, let changed = texts[row.textKey] else { continue }
+        let aimed = aimed(image, part)
+        if aimed.isEmpty {
+          try commit(
+            index, part,
+            EvaluationUnit(samples: (0..<part.count).map { leftOut(part, $0, clean) }))
+          continue
+        }
         // A row that was restored has no images any more.
         let moved =
-          try attacked[row.imageKey] ?? result(image, subject.classifier, part, label: row.label)
+          try attacked[row.imageKey]
+          ?? result(image, subject.classifier, part.selected(aimed), label: row.label)
         attacked[row.imageKey] = moved
         try score(
-          index, changed.classifier, part, clean, moved: moved, isOwn: !row.takesImages)
+          index, changed.classifier, part, clean, moved: moved, at: aimed, isOwn: !row.takesImages)
       case .multimodalImageFirst, .multimodalAlternating, .multimodalCoAttack, .multimodalSGA,
         .multimodalWorst:
         try attackJointly(index, part, clean)
@@ -214,12 +232,17 @@ final class EvaluationRun {
 
   /// Scores images with a classifier and appends the verdicts to a row.
   ///
-  /// - Parameter isOwn: the images were attacked for this row alone, whose passes they are.
+  /// - Parameters:
+  ///   - moved: attacked images, in place of the clean ones.
+  ///   - positions: which samples of `whole` were attacked; the others are left out. nil for all.
+  ///   - isOwn: the images were attacked for this row alone, whose passes they are.
   private func score(
-    _ index: Int, _ classifier: @escaping Classifier, _ part: BatchPart, _ clean: [Score],
-    moved: AttackResult? = nil, isOwn: Bool = false
+    _ index: Int, _ classifier: @escaping Classifier, _ whole: BatchPart, _ wholeClean: [Score],
+    moved: AttackResult? = nil, at positions: [Int]? = nil, isOwn: Bool = false
   ) throws {
     let begin = ContinuousClock.now
+    let positions = positions ?? Array(0..<whole.count)
+    let (part, clean) = (try whole.selected(positions), positions.map { wholeClean[$0] })
     let scores = try score(classifier, moved?.images ?? part.images, part, rows[index].label)
     var unit = EvaluationUnit(samples: records(scores, part, clean: clean))
     if let moved {
@@ -228,6 +251,7 @@ final class EvaluationRun {
         unit.samples[place].linf = distances.linf[place]
         unit.samples[place].l2 = distances.l2[place]
         unit.samples[place].l1 = distances.l1[place]
+        unit.samples[place].target = moved.report.targets?[place]
         guard isOwn else { continue }
         unit.samples[place].forwards = 1 + moved.report.forwards[place]
         unit.samples[place].backwards = moved.report.backwards[place]
@@ -239,13 +263,20 @@ final class EvaluationRun {
       if let kind = evaluation.savedImages {
         var samples = unit.samples
         try save(
-          kind, index, moved.images, part, Array(0..<part.count), classifier, &samples, &unit)
+          kind, index, moved.images, part, positions, classifier, &samples, &unit)
         unit.samples = samples
       }
-      try keepPictures(part, index, moved.images, unit.samples)
+      try keepPictures(whole, index, moved.images, unit.samples)
+    }
+    if positions.count < whole.count {
+      var next = unit.samples.makeIterator()
+      let attacked = Set(positions)
+      unit.samples = (0..<whole.count).compactMap {
+        attacked.contains($0) ? next.next() : leftOut(whole, $0, wholeClean)
+      }
     }
     unit.seconds = begin.seconds
-    try commit(index, part, unit)
+    try commit(index, whole, unit)
   }
 
   private func records(_ scores: [Score], _ part: BatchPart, clean: [Score]) -> [SampleRecord] {
@@ -329,29 +360,11 @@ final class EvaluationRun {
 
   private func describeRows() {
     for (index, row) in plan.rows.enumerated() where index > 0 {
-      rows[index].budget = row.image?.settings.budget
+      rows[index].threat = row.threat
+      rows[index].family = family(row)
       rows[index].record = row.record
-      rows[index].isOnSurvivors = row.onSurvivors
+      rows[index].follows = row.nested.map { rows[$0].label }
     }
-  }
-
-  /// Each sample's worst over all rows: right only where it is right in every one of them.
-  private func worst(_ scenarios: [ScenarioResult]) -> ScenarioResult {
-    var row = ScenarioResult(.worst)
-    row.samples = scenarios[0].samples.indices.map { index in
-      let sample = scenarios[0].samples[index]
-      let breaking = scenarios.filter { !$0.samples[index].isCorrect }
-      var record = SampleRecord(
-        id: sample.id, label: sample.label, cleanPrediction: sample.cleanPrediction,
-        prediction: nil, isCorrect: breaking.isEmpty)
-      // A row that did not run on the sample, since an earlier one had broken it, broke nothing.
-      record.flags = breaking.filter { !$0.samples[index].wasBrokenBefore }
-        .map { "broken_by:" + $0.label }
-      return record
-    }
-    row.record = .array(scenarios.map { .string($0.label) })
-    row.problems = scenarios.flatMap { row in row.problems.map { row.label + ": " + $0 } }
-    return row
   }
 
   /// Puts a row's name in front of what went wrong in it.

@@ -27,6 +27,8 @@ public struct EvaluationSubject {
   public var inputSide: Int?
   /// The precision of the products in the steps of a search; verdicts are always float32.
   public var precision = "float32"
+  /// Images and prompts are judged by features of a CLIP, which attacks on both sides at once need.
+  public var hasFeatures = false
   /// How the model was trained, if that is known; goes into the record as it is.
   public var training = JSONValue.null
 
@@ -40,6 +42,7 @@ public struct EvaluationSubject {
     classNames = classifier.classNames
     self.classifier = try frozen.attackable()
     zeroShot = frozen
+    hasFeatures = true
     reprompted = { try frozen.withPrompts($0).attackable() }
     precision = model.precision.rawValue
     origin = model.origin

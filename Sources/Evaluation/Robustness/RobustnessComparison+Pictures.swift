@@ -19,8 +19,12 @@ extension RobustnessComparison {
     return plot
   }
 
-  /// Writes the bar chart; see `PlotWriter.save`.
-  public func plot(_ path: String) throws { try PlotWriter.save(plotSpecification(), to: path) }
+  /// Writes the picture; see `RobustnessReport.plot(_:asCurve:)`.
+  public func plot(_ path: String, asCurve: Bool? = nil) throws {
+    let curve = asCurve == false ? nil : curveSpecification()
+    if asCurve == true, curve == nil { throw PlotSpecification.noCurve }
+    try PlotWriter.save(curve ?? plotSpecification(), to: path)
+  }
 
   /// The same samples for every report: the clean images with their true classes, then each report's
   /// attacked images with what it takes them for, green where right, red where wrong.

@@ -1,17 +1,31 @@
+internal import Attacks
 internal import Diagnostics
 public import Files
 internal import Tensors
 
 /// Reports of several models over the same data, side by side, with paired differences to the first.
 public struct RobustnessComparison {
-  /// A row that two reports share, over the samples that both have.
+  /// A row that two reports share, over the samples that both count.
   public struct Difference: Equatable, Sendable {
     /// The report that is compared with the first.
     public let name: String
     /// The row's label.
     public let row: String
-    /// Their accuracies' difference; `value` is this report's minus the first's.
+    /// The difference of their strict accuracies; `value` is this report's minus the first's.
     public let paired: PairedDifference
+    /// p corrected for the number of tests, when that was asked for.
+    public var corrected: Double?
+
+    /// Whether it is called a difference: see `PairedDifference.isDifference(p:)`.
+    public var isDifference: Bool { paired.isDifference(p: corrected ?? paired.p) }
+  }
+
+  /// How p-values of one comparison are corrected for their number.
+  public enum Correction: String, Sendable, CaseIterable {
+    /// Not at all.
+    case none
+    /// Holm's step-down correction.
+    case holm
   }
 
   /// The reports under the names they are shown with.
@@ -20,15 +34,24 @@ public struct RobustnessComparison {
   public let differences: [Difference]
   /// Labels of all rows, in the order in which they appear.
   public let rows: [String]
+  /// How p-values are corrected.
+  public let correction: Correction
+  /// What a reader must know.
+  public let notes: [String]
 
   /// Compares reports.
   ///
   /// - Parameters:
   ///   - reports: names and reports, the one that others are compared with first.
+  ///   - correction: for the number of tests.
   ///   - seed: root of the bootstrap.
   /// - Throws: `KilpiError` when there are fewer than two, names are not different, the data or the
   ///   threat models differ, or two reports share no sample.
-  public init(_ reports: [(name: String, report: RobustnessReport)], seed: UInt64 = 0) throws {
+  public init(
+    _ reports: [(name: String, report: RobustnessReport)], correction: Correction = .none,
+    seed: UInt64 = 0
+  ) throws {
+    self.correction = correction
     guard reports.count >= 2, let first = reports.first else {
       throw KilpiError("", "a comparison needs at least two reports, not \(reports.count)")
     }
@@ -42,7 +65,10 @@ public struct RobustnessComparison {
           "data", report.dataName + " " + report.split,
           first.report.dataName + " " + first.report.split
         ),
-        ("threat model", report.threatTitle, first.report.threatTitle),
+        (
+          "threat model", report.place == first.report.place ? "" : report.threatTitle,
+          report.place == first.report.place ? "" : first.report.threatTitle
+        ), ("threat model", Self.threats(report, first.report), Self.threats(first.report, report)),
         ("way of running sets", Self.order(report), Self.order(first.report)),
       ] where own != other {
         throw KilpiError(
@@ -55,18 +81,25 @@ public struct RobustnessComparison {
     for (_, report) in reports {
       for row in report.scenarios where !labels.contains(row.label) { labels.append(row.label) }
     }
-    // `worst` is the last row of every report, and stays it.
-    rows = labels.filter { $0 != "worst" } + labels.filter { $0 == "worst" }
+    // `worst` stands at the end of every report, and stays there.
+    func isWorst(_ label: String) -> Bool { label == "worst" || label.hasPrefix("worst/") }
+    rows = labels.filter { !isWorst($0) } + labels.filter(isWorst)
     var differences: [Difference] = []
+    var notes: [String] = []
     for (name, report) in reports.dropFirst() {
       for label in rows {
         guard let before = Self.row(first.report, label), let after = Self.row(report, label) else {
           continue
         }
+        if before.members != after.members {
+          notes.append(
+            "\(label) of '\(name)' is over other rows than that of '\(first.name)': not compared")
+          continue
+        }
         let known = Dictionary(
-          before.samples.map { ($0.id, $0.isCorrect) }, uniquingKeysWith: { a, _ in a })
-        let shared = after.samples.compactMap { sample in
-          known[sample.id].map { (before: $0, after: sample.isCorrect) }
+          before.counted.map { ($0.id, $0.isStrictlyCorrect) }, uniquingKeysWith: { a, _ in a })
+        let shared = after.counted.compactMap { sample in
+          known[sample.id].map { (before: $0, after: sample.isStrictlyCorrect) }
         }
         guard !shared.isEmpty else {
           throw KilpiError(
@@ -81,14 +114,35 @@ public struct RobustnessComparison {
               random: RandomSource(seed: seed))))
       }
     }
+    if correction == .holm {
+      let corrected = PairedTests.holm(differences.map(\.paired.p))
+      for index in differences.indices { differences[index].corrected = corrected[index] }
+    }
     self.differences = differences
+    for (name, report) in reports {
+      if let clean = report.scenarios.first,
+        let note = clean.chanceNote(classes: report.classNames.count)
+      {
+        notes.append("\(name): \(note)")
+      }
+    }
+    self.notes = notes
+  }
+
+  /// What a report's rows may change, those that another one has too and differs in.
+  private static func threats(_ report: RobustnessReport, _ other: RobustnessReport) -> String {
+    report.scenarios.filter { row in
+      Self.row(other, row.label).map { $0.threat != row.threat } ?? false
+    }.map { "\($0.label) \($0.threatText)" }.joined(separator: ", ")
   }
 
   /// Rows of attacks on all samples and on survivors are not the same measure.
   private static func order(_ report: RobustnessReport) -> String {
-    let rows = report.scenarios.filter(\.isOnSurvivors).map(\.label)
+    let rows = report.scenarios.filter(\.isOnSurvivors).map {
+      $0.label + " after " + $0.follows.joined(separator: ", ")
+    }
     return rows.isEmpty
-      ? "every attack on all samples" : "on survivors: " + rows.joined(separator: ", ")
+      ? "every attack on all samples" : "on survivors: " + rows.joined(separator: "; ")
   }
 
   static func row(_ report: RobustnessReport, _ label: String) -> ScenarioResult? {
@@ -97,7 +151,24 @@ public struct RobustnessComparison {
 
   /// The difference of a report to the first in a row.
   public func difference(_ name: String, row: String) -> PairedDifference? {
-    differences.first { $0.name == name && $0.row == row }?.paired
+    tested(name, row: row)?.paired
+  }
+
+  /// The difference with what was made of it.
+  public func tested(_ name: String, row: String) -> Difference? {
+    differences.first { $0.name == name && $0.row == row }
+  }
+
+  /// A report by its name.
+  ///
+  /// - Throws: `KilpiError` that names the reports there are.
+  public func report(_ name: String) throws -> RobustnessReport {
+    guard let found = reports.first(where: { $0.name == name }) else {
+      throw KilpiError(
+        "", "there is no model '\(name.prefix(60))'",
+        advice: "there are " + reports.map(\.name).joined(separator: ", "))
+    }
+    return found.report
   }
 
   // MARK: Showing it
@@ -105,33 +176,51 @@ public struct RobustnessComparison {
   var dataTitle: String { reports[0].report.dataTitle }
   var threatTitle: String { reports[0].report.threatTitle }
 
-  private func rowTable() -> TextTable {
-    var columns: [TextTable.Column] = [.init("row", isNumber: false)]
+  /// Some row counts samples that are wrong when clean: both accuracies are shown.
+  private var showsAccuracy: Bool {
+    reports.contains { $0.report.scenarios.contains { $0.accuracy != $0.strict } }
+  }
+
+  private var showsBudgets: Bool { reports.contains { $0.report.showsBudgets } }
+
+  func rowTable() -> TextTable {
+    var columns: [TextTable.Column] = [.init("row", isNumber: false, isKey: true)]
+    if showsBudgets { columns.append(.init("budget", isNumber: false, isKey: true)) }
     for (index, one) in reports.enumerated() {
-      columns.append(.init(one.name, isNumber: true))
-      if index > 0 {
-        columns.append(.init("difference", isNumber: true))
-        columns.append(.init("95 % interval", isNumber: true, rank: 1))
-        columns.append(.init("p", isNumber: true, rank: 2))
+      columns.append(.init(one.name, isNumber: true, rank: index > 0 ? index : 0))
+      if showsAccuracy {
+        columns.append(.init("(accuracy)", isNumber: true, rank: index > 0 ? index : 0))
       }
+      guard index > 0 else { continue }
+      columns.append(.init("difference", isNumber: true, rank: index))
+      columns.append(.init("95 % interval", isNumber: true, rank: index))
+      columns.append(.init(correction == .holm ? "p (Holm)" : "p", isNumber: true, rank: index))
     }
     var table = TextTable(columns: columns)
     for label in rows {
       var cells = [label]
+      if showsBudgets {
+        let row = reports.lazy.compactMap { Self.row($0.report, label) }.first
+        cells.append(row?.threat?.description ?? "-")
+      }
       for (index, one) in reports.enumerated() {
-        cells.append(NumberText.percent(Self.row(one.report, label)?.accuracy.value))
+        let row = Self.row(one.report, label)
+        cells.append(NumberText.percent(row?.strict.value))
+        if showsAccuracy { cells.append(NumberText.percent(row?.accuracy.value)) }
         guard index > 0 else { continue }
-        guard let paired = difference(one.name, row: label) else {
+        guard let tested = tested(one.name, row: label) else {
           cells += ["-", "-", "-"]
           continue
         }
+        let paired = tested.paired
         let sign = paired.value > 0 ? "+" : ""
-        let mark = paired.isDifference ? "*" : " "
+        let mark = tested.isDifference ? "*" : " "
         cells.append(sign + NumberText.fixed(100 * paired.value, 1) + mark)
         cells.append(
           NumberText.fixed(100 * paired.interval.lowerBound, 1) + " … "
             + NumberText.fixed(100 * paired.interval.upperBound, 1))
-        cells.append(paired.p < 0.0001 ? "<0.0001" : NumberText.fixed(paired.p, 4))
+        let p = tested.corrected ?? paired.p
+        cells.append(p < 0.0001 ? "<0.0001" : NumberText.fixed(p, 4))
       }
       table.rows.append(cells)
     }
@@ -139,11 +228,18 @@ public struct RobustnessComparison {
   }
 
   private var explanation: String {
-    "difference to \(reports[0].name) in points over the same samples: paired bootstrap interval (* it "
-      + "excludes 0), exact McNemar p"
+    (showsAccuracy
+      ? "strict accuracy: right clean and attacked; (accuracy): right attacked, whatever the clean image was; "
+      : "accuracy: right clean and attacked; ")
+      + "difference to \(reports[0].name) of strict accuracy in points over the same samples: paired "
+      + "bootstrap interval, exact McNemar p"
+      + (correction == .holm ? " by Holm's correction for \(differences.count) tests" : "")
+      + "; * p < 0.05, which decides, and the interval excludes 0"
   }
 
   /// Accuracies and differences as text.
+  ///
+  /// - Parameter width: columns of the terminal; a wider table is set in blocks, and no column left out.
   public func table(width: Int = 100) -> String {
     let width = max(width, 40)
     var lines = TextTable.wrapped(dataTitle, width: width, indent: "  ")
@@ -151,32 +247,46 @@ public struct RobustnessComparison {
     lines.append("")
     lines += rowTable().lines(width: width)
     lines.append("")
-    lines += TextTable.wrapped(explanation, width: width, indent: "  ")
+    for note in [explanation] + notes {
+      lines += TextTable.wrapped(note, width: width, indent: "  ")
+    }
     return lines.joined(separator: "\n") + "\n"
   }
 
   /// The table in Markdown.
   public var markdown: String {
-    "\(dataTitle); \(threatTitle)\n\n" + rowTable().markdown() + "\n" + explanation + "\n"
+    "\(dataTitle); \(threatTitle)\n\n" + rowTable().markdown() + "\n"
+      + ([explanation] + notes).joined(separator: "\n\n") + "\n"
+  }
+
+  /// The table in LaTeX: a `tabular` with the rules of booktabs; what else is known as comments.
+  public var latex: String {
+    rowTable().latex(remarks: [dataTitle, threatTitle, explanation] + notes)
   }
 
   /// One line a report and row; empty where nothing was measured.
   public var csv: String {
     var lines = [
       [
-        "name", "row", "n", "accuracy", "low", "high", "difference", "difference_low",
-        "difference_high", "p",
+        "name", "row", "norm", "eps", "threat", "n", "strict", "strict_low", "strict_high",
+        "accuracy",
+        "low", "high", "difference", "difference_low", "difference_high", "p", "p_corrected",
+        "is_difference",
       ]
     ]
     for (name, report) in reports {
       for row in report.scenarios {
-        let paired = difference(name, row: row.label)
+        let tested = tested(name, row: row.label)
+        let paired = tested?.paired
         func text(_ value: Double?) -> String { value.map { "\($0)" } ?? "" }
         lines.append([
-          name, row.label, String(row.samples.count), text(row.accuracy.value),
-          text(row.accuracy.wilson?.lowerBound), text(row.accuracy.wilson?.upperBound),
-          text(paired?.value), text(paired?.interval.lowerBound),
-          text(paired?.interval.upperBound), text(paired?.p),
+          name, row.label, row.budget?.norm.rawValue ?? "", text(row.budget?.epsilon),
+          row.threatText, String(row.accuracy.total), text(row.strict.value),
+          text(row.strict.wilson?.lowerBound), text(row.strict.wilson?.upperBound),
+          text(row.accuracy.value), text(row.accuracy.wilson?.lowerBound),
+          text(row.accuracy.wilson?.upperBound), text(paired?.value),
+          text(paired?.interval.lowerBound), text(paired?.interval.upperBound), text(paired?.p),
+          text(tested?.corrected), tested.map { String($0.isDifference) } ?? "",
         ])
       }
     }
@@ -186,20 +296,23 @@ public struct RobustnessComparison {
   /// The reports' records and the differences.
   public var json: JSONValue {
     .record([
+      "correction": .string(correction.rawValue),
       "reports": .array(
         reports.map { .record(["name": .string($0.name), "report": $0.report.json]) }),
       "differences": .array(
         differences.map { one in
           .record([
             "name": .string(one.name), "to": .string(reports[0].name), "row": .string(one.row),
-            "n": .integer(Int64(one.paired.total)), "difference": .number(one.paired.value),
+            "of": "strict", "n": .integer(Int64(one.paired.total)),
+            "difference": .number(one.paired.value),
             "interval": .array([
               .number(one.paired.interval.lowerBound), .number(one.paired.interval.upperBound),
-            ]), "is_difference": .bool(one.paired.isDifference), "p": .number(one.paired.p),
+            ]), "is_difference": .bool(one.isDifference), "p": .number(one.paired.p),
+            "p_corrected": one.corrected.map { .number($0) } ?? .null,
             "lost": .integer(Int64(one.paired.lost)),
             "gained": .integer(Int64(one.paired.gained)),
           ])
-        }),
+        }), "notes": .array(notes.map { .string($0) }),
     ])
   }
 

@@ -37,9 +37,11 @@ public enum SavedImages: String, Sendable, CaseIterable {
 /// prompts it may become right, and then counts as right (the published protocol). All samples of the
 /// choice count, and no others.
 ///
-/// Image attacks run in the order of their planned passes, each on the samples that withstood those
-/// before it: the row of an attack then counts what the set has left. `attacksEach` runs every one of
-/// them over all samples, in the given order.
+/// Image attacks run from small budgets to large ones, and within a budget in the order of their planned
+/// passes, whatever the order of the list. Each runs on the samples that withstood those before it whose
+/// budgets lie within its own (`ThreatModel.isNested`), and its row counts what these have left together.
+/// A number never depends on attacks of another norm or of a larger budget. `attacksEach` runs every one
+/// of them over all samples, in the given order.
 public struct RobustnessEvaluation {
   /// Attacks on images, each with a row of its own.
   public var images: [EvaluatedImageAttack] = []
@@ -118,6 +120,13 @@ public struct RobustnessEvaluation {
     }
   }
 
+  /// Text attacks without prompts.
+  public static let noPrompts = KilpiError(
+    "", "a plain function has no prompts to attack",
+    advice:
+      "pass a model or classifier, {logits = function(images, prompts), text = clip model}, or leave "
+      + "text attacks out")
+
   private func check(_ subject: EvaluationSubject, _ data: Dataset) throws {
     guard batch >= 1 else { throw KilpiError("", "batch is \(batch), at least 1 is needed") }
     guard pictures >= 0 else { throw KilpiError("", "pictures is \(pictures), below 0") }
@@ -129,11 +138,15 @@ public struct RobustnessEvaluation {
           + "\(data.classNames.count)", advice: "make the classifier from the set's class_names")
     }
     if !texts.isEmpty || !multimodal.isEmpty, subject.zeroShot == nil || subject.reprompted == nil {
-      throw KilpiError(
-        "", "a plain function has no prompts to attack",
-        advice: "pass a classifier made by model:classifier, or leave text attacks out")
+      throw Self.noPrompts
     }
     for attack in multimodal where attack.method != .independent && attack.method != .adaptive {
+      guard subject.hasFeatures else {
+        throw KilpiError(
+          "",
+          "method \"\(attack.method.rawValue)\" attacks the features of a CLIP, a function has logits alone",
+          advice: "use independent or adaptive")
+      }
       guard attack.joint != nil else {
         throw KilpiError("", "method \"\(attack.method.rawValue)\" is not described")
       }
@@ -164,6 +177,15 @@ public struct RobustnessEvaluation {
           "a PNG holds linf budgets, \(attack.name) has \(attack.settings.budget.norm.rawValue)",
           advice: "use save_images = \"float\"")
       }
+    }
+    for attack in images + multimodal.map(\.image) {
+      try attack.targets?.check(
+        attack.name, classes: data.classNames.count, samples: data.count)
+    }
+    for attack in multimodal where attack.joint != nil && attack.image.targets != nil {
+      throw KilpiError(
+        "", "method \"\(attack.method.rawValue)\" has no targeted form",
+        advice: "independent and adaptive take targeted")
     }
     for names in [
       images.map(\.name), texts.map(\.name),

@@ -5,6 +5,7 @@ extension RobustnessReport {
   /// The whole result but for the samples, which `samples.jsonl` holds.
   public var json: JSONValue {
     var members = record.object ?? []
+    members.append(.init("conventions", RecordConventions.rates))
     members.append(.init("scenarios", .array(scenarios.map(Self.json))))
     members.append(.init("texts", .array(texts.map(\.json))))
     members.append(
@@ -20,6 +21,13 @@ extension RobustnessReport {
         .record([
           "forwards": .integer(Int64(cost.total.forwards)),
           "backwards": .integer(Int64(cost.total.backwards)),
+          "rows": .array(
+            cost.rows.map {
+              .record([
+                "row": .string($0.label), "forwards": .integer(Int64($0.cost.forwards)),
+                "backwards": .integer(Int64($0.cost.backwards)),
+              ])
+            }),
         ])))
     members.append(.init("seconds", .number(seconds)))
     return .object(members)
@@ -33,9 +41,24 @@ extension RobustnessReport {
     let interval = row.accuracy.wilson
     // Fails on an interrupt alone, which the next call reports.
     let bootstrap = try? Bootstrap.meanOverSets([row.accuracy])
+    let hits: JSONValue =
+      row.targetHits.map { hits in
+        .record([
+          "n": .integer(Int64(hits.total)), "hits": .integer(Int64(hits.count)),
+          "share": optional(hits.value),
+        ])
+      } ?? .null
+    let leftOut = row.samples.count(where: \.isLeftOut)
     return .record([
       "label": .string(row.label), "scenario": .string(row.kind.rawValue),
-      "attack": .string(row.attack), "n": .integer(Int64(row.samples.count)),
+      "attack": .string(row.attack), "family": .string(row.family),
+      "norm": row.budget.map { .string($0.norm.rawValue) } ?? .null,
+      "eps": row.budget.map { .number($0.epsilon) } ?? .null, "threat": .string(row.threatText),
+      "threat_model": row.threat?.json ?? .null,
+      "on_survivors_of": .array(row.follows.map { .string($0) }),
+      "members": .array(row.members.map { .string($0) }),
+      "n": .integer(Int64(row.accuracy.total)),
+      "left_out": .integer(Int64(leftOut)),
       "attacked": .integer(Int64(row.attackedCount)),
       "correct": .integer(Int64(row.accuracy.count)), "accuracy": optional(row.accuracy.value),
       "interval": interval.map { .array([.number($0.lowerBound), .number($0.upperBound)]) }
@@ -44,6 +67,7 @@ extension RobustnessReport {
         ?? .null,
       "strict": optional(row.strict.value), "asr_drop": optional(row.successDrop),
       "asr_lost": optional(row.successLost),
+      "target_hit": hits,
       "max_distance": .record([
         "linf": optional(row.largest(.linf)), "l2": optional(row.largest(.l2)),
         "l1": optional(row.largest(.l1)),
@@ -60,9 +84,14 @@ extension RobustnessReport {
     ])
   }
 
-  /// One JSON object a sample and row, a line each; what was not measured is left out.
+  /// The file's conventions, then one JSON object a sample and row, a line each; what was not measured is
+  /// left out.
   public var sampleLines: String {
-    var text = ""
+    var text =
+      JSONValue.object([
+        .init("conventions", RecordConventions.samples),
+        .init("class_names", .array(classNames.map { .string($0) })),
+      ]).serialized() + "\n"
     for row in scenarios {
       for sample in row.samples {
         text += JSONValue.object(sample.members(row: row.label)).serialized() + "\n"
@@ -73,7 +102,8 @@ extension RobustnessReport {
 
   /// Writes `report.json`, `samples.jsonl`, `table.txt`, `table.md` and `table.csv` to a folder.
   ///
-  /// The folder is made when it is not there. Classes in the files count from 0.
+  /// The folder is made when it is not there. Classes in the files count from 0, as the first line of
+  /// `samples.jsonl` says.
   public func save(_ folder: String) throws {
     try FileReader.makeDirectory(folder)
     try AtomicFile.write(sampleLines, to: folder + "/samples.jsonl")

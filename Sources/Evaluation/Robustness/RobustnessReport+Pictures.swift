@@ -30,8 +30,15 @@ extension RobustnessReport {
       high: proportions.map { percent($0?.wilson?.upperBound) })
   }
 
-  /// Writes the bar chart; see `PlotWriter.save`.
-  public func plot(_ path: String) throws { try PlotWriter.save(plotSpecification(), to: path) }
+  /// Writes the picture; see `PlotWriter.save`.
+  ///
+  /// - Parameter asCurve: accuracy against budget, or bars; nil: a curve where there is one.
+  /// - Throws: `KilpiError` when a curve is asked for and no attack has several budgets.
+  public func plot(_ path: String, asCurve: Bool? = nil) throws {
+    let curve = asCurve == false ? nil : curveSpecification()
+    if asCurve == true, curve == nil { throw PlotSpecification.noCurve }
+    try PlotWriter.save(curve ?? plotSpecification(), to: path)
+  }
 
   /// Clean images, attacked images and amplified differences one below the other, a sample a column,
   /// with the predicted classes: green where right, red where wrong.

@@ -14,38 +14,48 @@ extension RobustnessReport {
 
   /// The threat model: `linf 8/255 at 28 x 28 pixels (native)`.
   public var threatTitle: String {
-    let place = "\(width) x \(height) pixels (\(perturbationPlace.rawValue))"
-    guard let budget = commonBudget else {
-      let hasBudgets = scenarios.contains { $0.budget != nil }
-      return hasBudgets ? "budgets of each row, at " + place : "images of " + place
-    }
-    return budget + " at " + place
+    if let budget = commonBudget { return budget + " at " + place }
+    let hasBudgets = scenarios.contains { $0.threat != nil }
+    return hasBudgets ? "budgets of each row, at " + place : "images of " + place
   }
 
-  /// The one budget of all rows that have one.
+  /// Size and place of what is perturbed: `28 x 28 pixels (native)`.
+  var place: String { "\(width) x \(height) pixels (\(perturbationPlace.rawValue))" }
+
+  /// The one threat model of all rows that change images.
   private var commonBudget: String? {
-    let budgets = Set(scenarios.compactMap { $0.budget?.description })
-    return budgets.count == 1 ? budgets.first : nil
+    guard let first = scenarios.lazy.compactMap(\.threat).first,
+      scenarios.allSatisfy({ $0.threat == nil || $0.threat == first })
+    else { return nil }
+    return first.description
   }
 
-  /// The attack as its row names it, with its budget where rows differ in it.
+  /// Rows differ in their threat models: each has its own beside it.
+  var showsBudgets: Bool { commonBudget == nil && scenarios.contains { $0.threat != nil } }
+
+  /// The attack as its row names it.
   func attackName(_ row: ScenarioResult) -> String {
-    if row.kind == .worst { return "all above" }
+    if row.kind == .worst { return showsBudgets ? "all within" : "all above" }
     guard !row.attack.isEmpty else { return "-" }
-    let name = (row.isOnSurvivors ? "+ " : "") + row.attack
-    guard commonBudget == nil, let budget = row.budget else { return name }
-    return name + " " + budget.description
+    return (row.isOnSurvivors ? "+ " : "") + row.attack
   }
 
   /// The table of the rows.
   func rowTable() -> TextTable {
-    var table = TextTable(columns: [
-      .init("scenario", isNumber: false), .init("attack", isNumber: false),
+    var columns: [TextTable.Column] = [
+      .init("scenario", isNumber: false, isKey: true),
+      .init("attack", isNumber: false, isKey: true),
+    ]
+    if showsBudgets { columns.append(.init("budget", isNumber: false, isKey: true)) }
+    columns += [
       .init("n", isNumber: true, rank: 3), .init("accuracy", isNumber: true),
-      .init("95 % interval", isNumber: true, rank: 1), .init("strict", isNumber: true, rank: 5),
-      .init("drop", isNumber: true, rank: 4), .init("lost", isNumber: true, rank: 2),
+      .init("95 % interval", isNumber: true, rank: 1), .init("strict", isNumber: true, rank: 2),
+      .init("drop", isNumber: true, rank: 5), .init("lost", isNumber: true, rank: 4),
       .init("seconds", isNumber: true, rank: 6),
-    ])
+    ]
+    let hasTargets = scenarios.contains { $0.targetHits != nil }
+    if hasTargets { columns.append(.init("target hit", isNumber: true, rank: 2)) }
+    var table = TextTable(columns: columns)
     let hasFlags = scenarios.contains { !$0.flags.isEmpty }
     if hasFlags { table.columns.append(.init("flags", isNumber: false)) }
     for row in scenarios {
@@ -54,22 +64,27 @@ extension RobustnessReport {
         NumberText.fixed(100 * $0.lowerBound, 1) + " … "
           + NumberText.fixed(100 * $0.upperBound, 1)
       }
-      table.rows.append(
-        [
-          row.kind.rawValue + (row.problems.isEmpty ? "" : " (invalid)"), attackName(row),
-          String(row.samples.count), NumberText.percent(row.accuracy.value), interval ?? "-",
-          isClean ? "" : NumberText.percent(row.strict.value),
-          isClean ? "" : row.successDrop.map { NumberText.fixed($0, 1) } ?? "-",
-          isClean ? "" : NumberText.percent(row.successLost),
-          row.kind == .worst ? "" : NumberText.fixed(row.seconds, 1),
-        ] + (hasFlags ? [row.flags.map(\.flag.kind.rawValue).joined(separator: " ")] : []))
+      var cells = [
+        row.kind.rawValue + (row.problems.isEmpty ? "" : " (invalid)"), attackName(row),
+      ]
+      if showsBudgets { cells.append(row.threat?.description ?? "-") }
+      let drop = row.successDrop.map { NumberText.fixed(100 * $0, 1) } ?? "-"
+      cells += [
+        String(row.accuracy.total), NumberText.percent(row.accuracy.value), interval ?? "-",
+        isClean ? "" : NumberText.percent(row.strict.value), isClean ? "" : drop,
+        isClean ? "" : NumberText.percent(row.successLost),
+        row.kind == .worst ? "" : NumberText.fixed(row.seconds, 1),
+      ]
+      if hasTargets { cells.append(row.targetHits.map { NumberText.percent($0.value) } ?? "") }
+      if hasFlags { cells.append(row.flags.map(\.flag.kind.rawValue).joined(separator: " ")) }
+      table.rows.append(cells)
     }
     return table
   }
 
   /// The result as text: title, threat model, one row a scenario, notes.
   ///
-  /// - Parameter width: columns of the terminal; columns of less interest are left out below about 90.
+  /// - Parameter width: columns of the terminal; a wider table is set in blocks, and no column left out.
   public func table(width: Int = 100) -> String {
     let width = max(width, 40)
     var lines = TextTable.wrapped("\(name): \(dataTitle)", width: width, indent: "  ")
@@ -77,16 +92,31 @@ extension RobustnessReport {
     lines.append("")
     lines += rowTable().lines(width: width)
     lines.append("")
-    if scenarios.count > 1 {
-      lines += TextTable.wrapped(
-        "strict: right clean and attacked; drop: points lost; lost: share of the initially right "
-          + "that is broken", width: width, indent: "  ")
+    if let explanation {
+      lines += TextTable.wrapped(explanation, width: width, indent: "  ")
     }
     for note in textNotes() + notes {
       lines += TextTable.wrapped(note, width: width, indent: "  ")
     }
     if lines.last == "" { lines.removeLast() }
     return lines.joined(separator: "\n") + "\n"
+  }
+
+  /// What the columns mean; nil where there are none to explain.
+  private var explanation: String? {
+    if scenarios.count < 2 { return nil }
+    return
+      "strict: right clean and attacked; drop: points lost; lost: share of the initially right "
+      + "that is broken"
+      + (scenarios.contains { $0.targetHits != nil }
+        ? "; target hit: share of the attacked that got their target" : "")
+  }
+
+  /// The result in LaTeX: a `tabular` with the rules of booktabs; what else is known as comments.
+  public var latex: String {
+    rowTable().latex(
+      remarks: ["\(name): \(dataTitle)", threatTitle] + (explanation.map { [$0] } ?? [])
+        + textNotes() + notes)
   }
 
   /// One line a text attack: how much it changed, and an example.
@@ -117,9 +147,9 @@ extension RobustnessReport {
     var rows = [
       [
         "model", "data", "split", "width", "height", "perturb_at", "scenario", "attack", "norm",
-        "eps", "n", "correct", "accuracy", "low", "high", "strict", "asr_drop", "asr_lost",
-        "max_linf", "max_l2", "max_l1", "attacked", "forwards", "backwards", "seconds", "flags",
-        "problems",
+        "eps", "threat", "n", "correct", "accuracy", "low", "high", "strict", "asr_drop",
+        "asr_lost", "target_hit", "left_out", "max_linf", "max_l2", "max_l1", "attacked",
+        "forwards", "backwards", "seconds", "flags", "problems",
       ]
     ]
     for row in scenarios {
@@ -127,9 +157,11 @@ extension RobustnessReport {
       rows.append([
         name, dataName, split, String(width), String(height), perturbationPlace.rawValue,
         row.kind.rawValue, row.attack, row.budget?.norm.rawValue ?? "",
-        number(row.budget?.epsilon), String(row.samples.count), String(row.accuracy.count),
+        number(row.budget?.epsilon), row.threatText, String(row.accuracy.total),
+        String(row.accuracy.count),
         number(row.accuracy.value), number(interval?.lowerBound), number(interval?.upperBound),
         number(row.strict.value), number(row.successDrop), number(row.successLost),
+        number(row.targetHits?.value), String(row.samples.count(where: \.isLeftOut)),
         number(row.largest(.linf)), number(row.largest(.l2)), number(row.largest(.l1)),
         String(row.attackedCount), String(row.forwards), String(row.backwards),
         number(row.seconds), row.flags.map(\.flag.kind.rawValue).joined(separator: " "),

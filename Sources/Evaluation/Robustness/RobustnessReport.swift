@@ -62,9 +62,18 @@ public struct RobustnessReport {
   /// How many samples were evaluated.
   public var count: Int { scenarios.first?.samples.count ?? 0 }
 
-  /// The row of a label such as `clean`, `image/pgd` or `worst`; a kind's name alone is its first row.
-  public func scenario(_ label: String) -> ScenarioResult? {
-    scenarios.first { $0.label == label } ?? scenarios.first { $0.kind.rawValue == label }
+  /// The row of a label such as `clean`, `image/pgd` or `worst`; a kind's name alone is its first row,
+  /// and none where its rows have different threat models.
+  public func scenario(_ label: String) -> ScenarioResult? { try? row(label) }
+
+  /// The row of a label; see `scenario(_:)`.
+  ///
+  /// - Throws: `KilpiError` that names the rows there are.
+  public func row(_ label: String) throws -> ScenarioResult {
+    let place = try ScenarioLabel.place(
+      of: label,
+      among: scenarios.map { .init($0.label, kind: $0.kind, family: $0.family, threat: $0.threat) })
+    return scenarios[place]
   }
 }
 
@@ -110,10 +119,18 @@ extension RobustnessReport {
       let wrong = last.samples.count { $0.wasNotAttacked && !$0.wasBrokenBefore }
       let broken = last.samples.count(where: \.wasBrokenBefore)
       notes.append(
-        "image attacks run cheapest first on what the ones before left (\(last.label): on "
-          + "\(last.attackedCount) of \(last.samples.count) samples; "
+        "image attacks (+) run cheapest first on what those before left within the same budget or a "
+          + "smaller one (\(last.label): on \(last.attackedCount) of \(last.samples.count) samples; "
           + (wrong > 0 ? "\(wrong) were wrong when clean, " : "")
           + "\(broken) broken before); each = true runs all on all")
+    }
+    if let clean = scenarios.first, let note = clean.chanceNote(classes: classNames.count) {
+      notes.append(note)
+    }
+    for row in scenarios where row.samples.contains(where: \.isLeftOut) && row.kind != .worst {
+      notes.append(
+        "\(row.label): \(row.samples.count(where: \.isLeftOut)) of \(row.samples.count) samples are left "
+          + "out, whose target is their own class")
     }
     for row in scenarios {
       for (flag, batches) in row.flags {

@@ -15,7 +15,9 @@ extension SampleRecord {
     ] {
       if let value { members.append(.init(key, .number(value))) }
     }
-    for (key, value) in [("forwards", forwards), ("backwards", backwards)] {
+    for (key, value) in [
+      ("forwards", forwards), ("backwards", backwards), ("target", target),
+    ] {
       if let value { members.append(.init(key, .integer(Int64(value)))) }
     }
     if !flags.isEmpty { members.append(.init("flags", .array(flags.map { .string($0) }))) }
@@ -37,6 +39,7 @@ extension SampleRecord {
     l1 = json["l1"]?.anyDouble
     forwards = json["forwards"]?.int
     backwards = json["backwards"]?.int
+    target = json["target"]?.int
     flags = json["flags"]?.array?.compactMap(\.string) ?? []
   }
 }

@@ -1,4 +1,5 @@
 public import Attacks
+internal import Diagnostics
 public import Files
 
 /// What was changed when a row of a table was measured (`clean`, `image`, `text`, …).
@@ -70,14 +71,21 @@ public struct SampleRecord: Equatable, Sendable {
   public var forwards: Int?
   /// Gradients that were taken for this sample.
   public var backwards: Int?
+  /// The class that a targeted attack aimed at, 0-based.
+  public var target: Int?
   /// Remarks: `not_attacked` (wrong when clean), `broken_before:ROW` (an earlier attack of the set had
-  /// broken it, so that this one did not run), `lost_in_file` (the saved image is no longer wrong), and
-  /// in `worst` what broke the sample.
+  /// broken it within the same budget or a smaller one, so that this one did not run), `lost_in_file` (the
+  /// saved image is no longer wrong), `target_is_label` (left out of the row), and in `worst` what broke
+  /// the sample.
   public var flags: [String] = []
 
   static let notAttacked = "not_attacked"
   static let brokenBefore = "broken_before:"
   static let lostInFile = "lost_in_file"
+  static let targetIsLabel = "target_is_label"
+
+  /// Its target is its own class: no attack ran, and the row does not count it.
+  public var isLeftOut: Bool { flags.contains(Self.targetIsLabel) }
 
   /// An earlier attack of the set had broken it: this one did not run.
   public var wasBrokenBefore: Bool { flags.contains { $0.hasPrefix(Self.brokenBefore) } }
@@ -96,6 +104,8 @@ public struct SampleRecord: Equatable, Sendable {
 
   /// The clean image with the clean prompts is classified as its label.
   public var isCleanCorrect: Bool { cleanPrediction == label }
+  /// Right when clean, and right here.
+  public var isStrictlyCorrect: Bool { isCorrect && isCleanCorrect }
 }
 
 /// One row of a result: a scenario over all evaluated samples.
@@ -106,8 +116,15 @@ public struct ScenarioResult {
   public let attack: String
   /// Everything that fixes the attack.
   public var record = JSONValue.null
-  /// What the images' change was bounded by; nil when they were not changed.
-  public var budget: Budget?
+  /// What the images' change was bounded by; nil when they were not changed. In `worst` what all its
+  /// members stay within.
+  public var threat: ThreatModel?
+  /// The attack without its budget, where rows differ in that alone: the points of one curve.
+  public var family = ""
+  /// Earlier rows whose survivors alone were attacked; the row counts what all of them leave.
+  public var follows: [String] = []
+  /// `worst`: the labels of the rows it is taken over.
+  public var members: [String] = []
   /// One record a sample, in the order of the evaluation.
   public var samples: [SampleRecord] = []
   /// Wall-clock time spent on this row beyond what it shares with others.
@@ -115,7 +132,7 @@ public struct ScenarioResult {
   /// Signs of masked gradients, with the number of batches that showed them.
   public var flags: [(flag: AttackFlag, batches: Int)] = []
   /// The attack ran only on what earlier ones had left; the row counts what both leave.
-  public var isOnSurvivors = false
+  public var isOnSurvivors: Bool { !follows.isEmpty }
   /// Reasons why the row must not be believed; empty for a valid one.
   public var problems: [String] = []
 
@@ -128,24 +145,46 @@ public struct ScenarioResult {
   /// Scenario and attack: `image/pgd`; `clean` and `worst` alone.
   public var label: String { attack.isEmpty ? kind.rawValue : kind.rawValue + "/" + attack }
 
+  /// The norm and radius of its threat model.
+  public var budget: Budget? { threat?.budget }
+
+  /// What may be changed, in words: `linf 8/255`, `prompts`, `linf 8/255 and prompts`, `nothing`.
+  public var threatText: String {
+    let changesPrompts =
+      kind == .worst
+      ? members.contains { !$0.hasPrefix(ScenarioKind.image.rawValue + "/") && $0 != "clean" }
+      : kind != .clean && kind != .image
+    let parts = [threat?.description, changesPrompts ? "prompts" : nil].compactMap { $0 }
+    return parts.isEmpty ? "nothing" : parts.joined(separator: " and ")
+  }
+
+  /// The samples that the row says something about: all but those whose target is their own class.
+  public var counted: [SampleRecord] { samples.filter { !$0.isLeftOut } }
   /// Right or wrong, sample by sample.
-  public var correct: [Bool] { samples.map(\.isCorrect) }
+  public var correct: [Bool] { counted.map(\.isCorrect) }
   /// Share that counts as right.
   public var accuracy: Proportion { Proportion(correct) }
   /// Share that is right both clean and in the scenario.
-  public var strict: Proportion { Proportion(samples.map { $0.isCorrect && $0.isCleanCorrect }) }
+  public var strict: Proportion { Proportion(counted.map(\.isStrictlyCorrect)) }
 
-  /// `asr_drop`: clean accuracy minus accuracy here, in points; nil without samples.
+  /// Targeted attacks: the share of the attacked samples that got their target; nil for others.
+  public var targetHits: Proportion? {
+    let aimed = samples.filter { $0.target != nil && !$0.isLeftOut && !$0.wasNotAttacked }
+    guard samples.contains(where: { $0.target != nil }) else { return nil }
+    return Proportion(aimed.map { $0.prediction == $0.target })
+  }
+
+  /// `asr_drop`: clean accuracy minus accuracy here, a share as all rates; nil without samples.
   public var successDrop: Double? {
-    guard let here = accuracy.value, let clean = Proportion(samples.map(\.isCleanCorrect)).value
+    guard let here = accuracy.value, let clean = Proportion(counted.map(\.isCleanCorrect)).value
     else { return nil }
-    return 100 * (clean - here)
+    return clean - here
   }
 
   /// `asr_lost`: the share of the initially correct samples that is wrong here; nil when none was
   /// correct.
   public var successLost: Double? {
-    let initially = samples.filter(\.isCleanCorrect)
+    let initially = counted.filter(\.isCleanCorrect)
     return Proportion(initially.map { !$0.isCorrect }).value
   }
 
@@ -155,7 +194,7 @@ public struct ScenarioResult {
   /// attack of the set had broken.
   public var attackedCount: Int {
     if kind == .clean || kind == .worst { return 0 }
-    return samples.count { !$0.wasBrokenBefore && !$0.wasNotAttacked }
+    return samples.count { !$0.wasBrokenBefore && !$0.wasNotAttacked && !$0.isLeftOut }
   }
 
   /// Images that the model was given, over all samples.
@@ -172,6 +211,23 @@ public struct ScenarioResult {
       case .l1: return sample.l1
       }
     }.max()
+  }
+}
+
+extension ScenarioResult {
+  /// The label without the budget.
+  var familyLabel: String { kind.rawValue + "/" + family }
+
+  /// What a clean accuracy that may be a guess's means for everything else; nil for a better one.
+  ///
+  /// Near chance: the interval reaches down to one in so many classes.
+  func chanceNote(classes: Int) -> String? {
+    guard classes > 1, let low = accuracy.wilson?.lowerBound, low <= 1 / Double(classes) else {
+      return nil
+    }
+    return "clean accuracy, \(NumberText.percent(accuracy.value)), is near chance "
+      + "(\(NumberText.percent(1 / Double(classes))) of \(classes) classes): accuracy under attack says "
+      + "little"
   }
 }
 

@@ -60,4 +60,20 @@ public enum PairedTests {
     }
     return min(1, 2 * sum)
   }
+
+  /// Holm's step-down correction: the p-values that keep the chance of any false difference among all
+  /// tests at the level.
+  ///
+  /// The i-th smallest of m becomes `max(the one before, min(1, (m − i + 1) · p))`.
+  public static func holm(_ values: [Double]) -> [Double] {
+    var corrected = values
+    var last = 0.0
+    for (place, index) in values.indices.sorted(by: { (values[$0], $0) < (values[$1], $1) })
+      .enumerated()
+    {
+      last = max(last, min(1, Double(values.count - place) * values[index]))
+      corrected[index] = last
+    }
+    return corrected
+  }
 }

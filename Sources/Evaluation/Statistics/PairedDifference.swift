@@ -16,8 +16,16 @@ public struct PairedDifference: Equatable, Sendable {
   public var value: Double { Double(gained - lost) / Double(total) }
   /// McNemar's exact two-sided p-value.
   public var p: Double { PairedTests.mcNemar(lost: lost, gained: gained) }
-  /// A difference is called one only when its interval excludes 0.
-  public var isDifference: Bool { !interval.contains(0) }
+  /// Below which p a difference is called one.
+  public static let level = 0.05
+  /// A difference is called one when p is below 0.05, which decides, and the interval excludes 0.
+  ///
+  /// The percentile interval alone is too sure for a handful of samples: five gained and none lost are
+  /// p = 0.0625, and their interval excludes 0.
+  public var isDifference: Bool { isDifference(p: p) }
+
+  /// The same with a p that was corrected for the number of tests.
+  public func isDifference(p: Double) -> Bool { p < Self.level && !interval.contains(0) }
 
   /// Compares verdicts on the same samples in the same order.
   ///

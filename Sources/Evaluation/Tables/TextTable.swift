@@ -7,13 +7,16 @@ struct TextTable {
     var title: String
     /// Numbers stand to the right.
     var isNumber: Bool
-    /// Columns of the highest rank are left out first when the table is too wide; 0 stays.
+    /// Where not all columns fit, those of the lowest rank stand in the first block.
     var rank: Int
+    /// It tells rows apart, and stands in every block.
+    var isKey: Bool
 
-    init(_ title: String, isNumber: Bool, rank: Int = 0) {
+    init(_ title: String, isNumber: Bool, rank: Int = 0, isKey: Bool = false) {
       self.title = title
       self.isNumber = isNumber
       self.rank = rank
+      self.isKey = isKey
     }
   }
 
@@ -50,34 +53,80 @@ struct TextTable {
     return lines
   }
 
-  /// The columns that fit.
-  private func shown(width: Int) -> (indices: [Int], widths: [Int]) {
-    var indices = Array(columns.indices)
-    let all = columns.indices.map { index in
+  /// Width of a column's widest cell.
+  private var widths: [Int] {
+    columns.indices.map { index in
       ([columns[index].title] + rows.map { $0[index] }).map(Self.width).max() ?? 0
     }
-    func needed() -> Int { indices.reduce(0) { $0 + all[$1] } + 2 * max(indices.count - 1, 0) }
-    while needed() > width,
-      let last = indices.max(by: { columns[$0].rank < columns[$1].rank }), columns[last].rank > 0
-    {
-      indices.removeAll { $0 == last }
-    }
-    return (indices, all)
   }
 
-  /// Heading, a rule, and the rows; columns of low importance are left out beyond `width`.
-  func lines(width: Int) -> [String] {
-    let (indices, widths) = shown(width: width)
-    func line(_ cells: [String]) -> String {
-      let parts = indices.map {
-        Self.padded(cells[$0], to: widths[$0], onLeft: columns[$0].isNumber)
+  /// The columns of each block: no column is left out, and key columns stand in all of them.
+  private func blocks(width: Int, _ widths: [Int]) -> [[Int]] {
+    let keys = columns.indices.filter { columns[$0].isKey }
+    var rest = columns.indices.filter { !columns[$0].isKey }
+    rest.sort { (columns[$0].rank, $0) < (columns[$1].rank, $1) }
+    var blocks: [[Int]] = []
+    repeat {
+      var block = keys
+      var used = keys.reduce(0) { $0 + widths[$1] + 2 }
+      for index in rest where used + widths[index] <= width || block.count == keys.count {
+        block.append(index)
+        used += widths[index] + 2
       }
-      var text = parts.joined(separator: "  ")
-      while text.last == " " { text.removeLast() }
-      return text
+      rest.removeAll(where: block.contains)
+      blocks.append(block.sorted())
+    } while !rest.isEmpty
+    return blocks
+  }
+
+  /// Heading, a rule, and the rows; what is wider than `width` stands in blocks one below the other.
+  func lines(width: Int) -> [String] {
+    let widths = self.widths
+    return Array(
+      blocks(width: width, widths).map { indices -> [String] in
+        func line(_ cells: [String]) -> String {
+          let parts = indices.map {
+            Self.padded(cells[$0], to: widths[$0], onLeft: columns[$0].isNumber)
+          }
+          var text = parts.joined(separator: "  ")
+          while text.last == " " { text.removeLast() }
+          return text
+        }
+        let total = indices.reduce(0) { $0 + widths[$1] } + 2 * max(indices.count - 1, 0)
+        return [line(columns.map(\.title)), String(repeating: "─", count: total)]
+          + rows.map(line)
+      }.joined(separator: [""]))
+  }
+
+  /// The table in LaTeX, with the rules of the package booktabs; `remarks` go in front as comments.
+  func latex(remarks: [String]) -> String {
+    func line(_ cells: [String]) -> String {
+      cells.map(Self.latex).joined(separator: " & ") + " \\\\"
     }
-    let total = indices.reduce(0) { $0 + widths[$1] } + 2 * max(indices.count - 1, 0)
-    return [line(columns.map(\.title)), String(repeating: "─", count: total)] + rows.map(line)
+    let form = columns.map { $0.isNumber ? "r" : "l" }.joined()
+    let comments = remarks.map { "% " + $0.replacing("\n", with: " ") }
+    return
+      (comments + [
+        "\\begin{tabular}{\(form)}", "\\toprule", line(columns.map(\.title)), "\\midrule",
+      ]
+      + rows.map(line) + ["\\bottomrule", "\\end{tabular}"]).joined(separator: "\n") + "\n"
+  }
+
+  /// A cell's text as LaTeX shows it.
+  static func latex(_ text: String) -> String {
+    text.reduce(into: "") { result, character in
+      switch character {
+      case "&", "%", "$", "#", "_", "{", "}": result += "\\" + String(character)
+      case "\\": result += "\\textbackslash{}"
+      case "~": result += "\\textasciitilde{}"
+      case "^": result += "\\textasciicircum{}"
+      case "<", ">": result += "$\(character)$"
+      case "…": result += "\\ldots{}"
+      case "→": result += "$\\to$"
+      case "\n": result += " "
+      default: result.append(character)
+      }
+    }
   }
 
   /// The table in Markdown.

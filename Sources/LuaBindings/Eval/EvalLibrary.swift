@@ -17,9 +17,9 @@ enum EvalLibrary {
       Robust accuracy measured as it should be: per sample, with every attack judged afresh, Wilson \
       intervals, both attack-success rates, and a record of everything that fixes the numbers.
       """,
-    entries: [robustness, cost, compare, RetrievalEntries.retrieval])
+    entries: [robustness, cost, ComparisonEntries.compare, RetrievalEntries.retrieval, load])
 
-  private static let example = """
+  static let example = """
     local model = clip.create("tiny")
     local ds = data.from(tensor.rand{4, 3, 16, 16}, {1, 2, 1, 2}, {"cat", "dog"})
 
@@ -27,7 +27,10 @@ enum EvalLibrary {
 
   private static let attacks: [OptionSpec] = [
     .boolean("clean", default: true, "show the clean accuracy"),
-    .any("image", type: "table", "an image attack {method = \"pgd\", …}, or a list of such"),
+    .any(
+      "image", type: "table",
+      "an image attack {method = \"pgd\", eps = …, …}, or a list of such; eps = {\"1/255\", \"2/255\"} gives "
+        + "one row each, pgd@1/255 and pgd@2/255"),
     .any("text", type: "table", "a text attack {method = \"synonym\", …}, or a list of such"),
     .any(
       "multimodal", type: "table",
@@ -36,7 +39,7 @@ enum EvalLibrary {
     ),
   ]
 
-  private static let common: [OptionSpec] = [
+  static let common: [OptionSpec] = [
     OptionSpec.handle("data", type: "dataset", "labelled images").mandatory,
     .table("attacks", attacks, "what to measure; an empty table {} means an attack's defaults"),
     .strings("templates", "class prompts with {c}; those of the data set when not given"),
@@ -69,6 +72,10 @@ enum EvalLibrary {
       "write attacked images to out, read them back and judge the files: png (linf) or float"),
   ]
 
+  /// What eval.robustness takes.
+  private static let whole: [OptionSpec] =
+    [OptionSpec.any("model", type: modelType, modelText).mandatory] + common + kept
+
   private static let robustness = Entry(
     "robustness", "(options: table) -> robustness report",
     doc: """
@@ -77,24 +84,28 @@ enum EvalLibrary {
       image attacks run cheapest first, each on what those before left, so that the last row is the \
       accuracy under the set; each = true gives every attack's own. In text scenarios all class prompts \
       are replaced by adversarial ones. `worst` counts a sample only if it is correct clean and under \
-      every attack. With out, a record grows as samples are finished: after a crash or Ctrl-C the same \
+      every attack within one budget; where budgets differ there is a `worst` for each (`worst/linf 2/255`), and \
+      what an attack broke is handed on only to rows whose budget holds it. `strict` is right clean and \
+      attacked. All rates are shares in 0 … 1, in percent only in printed tables. `model` may be a Lua function \
+      (images) -> logits [N, C] with the classes of data, which gradients go through; for text attacks and \
+      multimodal rows (independent, adaptive) give {logits = function(images, prompts), text = clip model, \
+      name =}: prompts are all class prompts, clean or adversarial, searched on text and judged by logits. \
+      With out, a record grows as samples are finished: after a crash or Ctrl-C the same \
       call with resume = true goes on and gives the same result. Print r:table(), draw r:plot(path) and \
       r:images(path).
       """,
-    options: [
-      OptionSpec.any("model", type: "clip model|classifier", "what to evaluate").mandatory
-    ] + common + kept,
+    options: whole,
     example: example + """
       local r = eval.robustness{model = model, data = ds, attacks = {image = {eps = "8/255", steps = 2}}}
       print(r:accuracy("image/pgd") <= r:accuracy("clean"))  --> true
       """
   ) { call in
-    let options = try call.options(1)
+    let options = try evaluationOptions(call.table(1), whole, call)
     let data = try options.handle("data", as: Dataset.self)
-    let classifier = try classifier(options.value("model"), data, options)
-    var evaluation = try evaluation(options, call, classifier)
+    let subject = try subject(options.value("model"), data, options, call)
+    var evaluation = try evaluation(options, call, subject, data)
     try keeps(&evaluation, options)
-    let report = try evaluation.run(EvaluationSubject(classifier), data: data)
+    let report = try evaluation.run(subject, data: data)
     if let folder = evaluation.output, evaluation.processes.isRoot { try report.save(folder) }
     return [RobustnessHandle(report)]
   }
@@ -117,20 +128,18 @@ enum EvalLibrary {
       {{row =, forwards =, backwards =}, …}}. Passes are counted per image and at most: solved samples \
       save some. Nothing is attacked; the first looks for masked gradients are counted, passes of text attacks, which are not known beforehand, are not.
       """,
-    options: [
-      OptionSpec.any("model", type: "clip model|classifier", "what to evaluate").mandatory
-    ] + common + kept,
+    options: whole,
     example: example + """
       local c = eval.cost{model = model, data = ds, attacks = {image = {steps = 20}}}
       print(c.forwards + c.backwards)  --> 236
       """
   ) { call in
-    let options = try call.options(1)
+    let options = try evaluationOptions(call.table(1), whole, call)
     let data = try options.handle("data", as: Dataset.self)
-    let classifier = try classifier(options.value("model"), data, options)
-    var evaluation = try evaluation(options, call, classifier)
+    let subject = try subject(options.value("model"), data, options, call)
+    var evaluation = try evaluation(options, call, subject, data)
     try keeps(&evaluation, options)
-    let cost = try evaluation.cost(EvaluationSubject(classifier), data: data)
+    let cost = try evaluation.cost(subject, data: data)
     func table(_ first: (key: String, value: any LuaConvertible), _ cost: AttackCost) -> LuaRecord {
       LuaRecord([
         first, (key: "forwards", value: cost.forwards), (key: "backwards", value: cost.backwards),
@@ -141,135 +150,64 @@ enum EvalLibrary {
     return [total]
   }
 
-  private static let compare = Entry(
-    "compare", "(options: table) -> comparison",
-    doc: """
-      Several models on the same samples under the same attacks: one table with the paired differences \
-      to the first. The list part holds {name = …, model = …} entries, or {name = …, report = …} with \
-      reports that eval.robustness has made on the same samples. With out, every model has a folder of \
-      its own in it (1-NAME, 2-NAME, …), where its record grows and its report is written: after a crash \
-      or Ctrl-C the same call with resume = true goes on.
-      """,
-    options: [.handle("data", type: "dataset", "labelled images; not needed with reports")]
-      + common.dropFirst() + [resume],
-    example: example + """
-      local r = eval.robustness{model = model, data = ds}
-      local c = eval.compare{{name = "before", report = r}, {name = "after", report = r}}
-      print(c:table():find("after") ~= nil)  --> true
-      """
-  ) { call in
-    let list = try call.table(1).array()
-    guard list.count >= 2 else {
-      throw KilpiError("", "\(list.count) models are given, at least 2 are needed")
+  /// The options of a call, with pointers for those that stand in the wrong place.
+  static func evaluationOptions(
+    _ table: LuaTable, _ specs: [OptionSpec], _ call: Call
+  ) throws -> Options {
+    try EvaluationHints.check(table, known: specs, attacks: "attacks")
+    if let attacks = try table.get("attacks").table {
+      try EvaluationHints.check(attacks: attacks, known: Self.attacks, name: "attacks")
     }
-    let named = try call.table(1).pairs().filter { $0.key.string != nil && $0.key.int == nil }
-    let table = try call.state.makeTable()
-    for (key, value) in named { if let name = key.string { try table.set(name, value) } }
-    let specs: [OptionSpec] =
-      [.handle("data", type: "dataset", "labelled images")] + common.dropFirst() + [resume]
-    let options = try call.options(table, specs: specs)
-    let out = try options.pathIfGiven("out", writing: true)
-    let reports = try list.enumerated().map {
-      index, entry -> (name: String, report: RobustnessReport) in
-      let item = try call.options(
-        entry.table,
-        specs: [
-          .string("name", default: "model \(index + 1)", "its name"),
-          .any("model", type: "clip model|classifier", "what to evaluate"),
-          .handle("report", type: "robustness report", "made before"),
-        ], path: "[\(index + 1)].")
-      let name = try item.string("name")
-      if let report = try item.handleIfGiven("report", as: RobustnessHandle.self) {
-        return (name, report.report)
-      }
-      guard let data = try options.handleIfGiven("data", as: Dataset.self) else {
-        throw KilpiError("", "data is missing", advice: "or give reports")
-      }
-      let classifier = try classifier(item.value("model"), data, options)
-      var evaluation = try evaluation(options, call, classifier)
-      evaluation.output = out.map {
-        RobustnessComparison.folder(of: name, number: index + 1, in: $0)
-      }
-      evaluation.resumes = try options.boolean("resume")
-      let report = try evaluation.run(EvaluationSubject(classifier, name: name), data: data)
-      if let folder = evaluation.output, evaluation.processes.isRoot { try report.save(folder) }
-      return (name, report)
-    }
-    let comparison = try RobustnessComparison(reports)
-    if let out { try comparison.save(out) }
-    return [ComparisonHandle(comparison)]
+    return try call.options(table, specs: specs)
   }
 
-  private static func classifier(
-    _ value: LuaValue, _ data: Dataset, _ options: Options
-  ) throws -> ZeroShotClassifier {
-    if let classifier = value.object(as: ZeroShotClassifier.self) {
-      let model = try classifier.model.truncating(options)
-      return model === classifier.model ? classifier : try classifier.with(model: model)
-    }
-    guard let model = value.object(as: ClipModel.self) else {
-      throw KilpiError("", "model is a \(value.typeName), a clip model or classifier is needed")
-    }
-    try RobustnessEvaluation.requireClasses(data)
-    let templates = try options.stringsIfGiven("templates") ?? data.templates
-    let classifier = try ZeroShotClassifier(
-      model.truncating(options), classNames: data.classNames, templates: templates)
-    try classifier.checkFit()
-    return classifier
-  }
-
-  private static func evaluation(
-    _ options: Options, _ call: Call, _ classifier: ZeroShotClassifier
+  /// What a call of this module describes.
+  static func evaluation(
+    _ options: Options, _ call: Call, _ subject: EvaluationSubject, _ data: Dataset
   ) throws -> RobustnessEvaluation {
     var evaluation = RobustnessEvaluation()
     let attacks = try options.options("attacks")
-    func tables(_ name: String, _ specs: [OptionSpec]) throws -> [Options] {
-      guard attacks.has(name) else { return [] }
-      guard let table = attacks.value(name).table else {
-        throw attacks.problem(name, "must be a table, got \(attacks.value(name).typeName)")
-      }
-      let list = try table.array()
-      if list.isEmpty { return [try call.options(table, specs: specs, path: "attacks.\(name).")] }
-      return try list.enumerated().map { index, entry in
-        guard let inner = entry.table else {
-          throw attacks.problem(name, "holds a \(entry.typeName), tables are needed")
-        }
-        return try call.options(inner, specs: specs, path: "attacks.\(name)[\(index + 1)].")
-      }
-    }
     // A set of attacks is named after its members, which depend on the classes.
     func named(_ image: ImageAttackSpecification) -> ImageAttackSpecification {
       var image = image
       if let ensemble = image.attack as? AutoAttack {
-        image.name = ensemble.name(classes: classifier.classNames.count)
+        image.name = ensemble.name(classes: data.classNames.count)
       }
       return image
     }
     func text(_ options: Options) throws -> TextAttackSpecification {
-      try TextAttackOptions.specification(options, call, model: classifier.model)
+      guard let model = subject.zeroShot?.model else { throw RobustnessEvaluation.noPrompts }
+      return try TextAttackOptions.specification(options, call, model: model)
     }
-    let images = try tables("image", ImageAttackOptions.table).map {
+    func tables(
+      _ name: String, _ specs: [OptionSpec], inner: String? = nil
+    ) throws -> [EvaluationTable] {
+      try EvaluationTables.read(attacks, name, specs, call, inner: inner, path: "attacks.")
+    }
+    evaluation.images = try EvaluationTables.images(tables("image", EvaluationTables.image)) {
       named(try ImageAttackOptions.specification($0, call, evaluates: true))
     }
-    let texts = try tables("text", TextAttackOptions.table).map(text)
-    evaluation.images = images.map { EvaluatedImageAttack($0) }
+    let texts = try tables("text", TextAttackOptions.table).map { try text($0.options) }
     evaluation.texts = texts.map { EvaluatedTextAttack($0) }
-    for table in try tables("multimodal", MultimodalOptions.table) {
-      let chosen = try table.stringIfGiven("method").flatMap { MultimodalMethod(rawValue: $0) }
+    for table in try tables("multimodal", EvaluationTables.multimodal, inner: "image") {
+      let options = table.options
+      let chosen = try options.stringIfGiven("method").flatMap { MultimodalMethod(rawValue: $0) }
       for method in chosen.map({ [$0] }) ?? [.independent, .adaptive] {
-        let ownImages =
-          table.has("image") || images.isEmpty
-          ? [
-            named(
-              try MultimodalOptions.image(table.options("image"), call, method, evaluates: true))
-          ] : images
+        var ownImages = evaluation.images
+        if options.has("image") || ownImages.isEmpty {
+          ownImages = try EvaluationTables.images([
+            EvaluationTable(options: options.options("image"), isPoint: table.isPoint)
+          ]) { named(try MultimodalOptions.image($0, call, method, evaluates: true)) }
+        }
         let ownTexts =
-          table.has("text") || texts.isEmpty ? [try text(table.options("text"))] : texts
+          options.has("text") || texts.isEmpty ? [try text(options.options("text"))] : texts
         for image in ownImages {
           for text in ownTexts {
-            evaluation.multimodal.append(
-              EvaluatedMultimodalAttack(
-                try MultimodalOptions.specification(method, image: image, text: text, table)))
+            var both = EvaluatedMultimodalAttack(
+              try MultimodalOptions.specification(
+                method, image: image.specification, text: text, options))
+            both.image.targets = image.targets
+            evaluation.multimodal.append(both)
           }
         }
       }

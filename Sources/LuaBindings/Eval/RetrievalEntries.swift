@@ -18,7 +18,7 @@ final class RetrievalHandle: LuaObject {
 /// `eval.retrieval`.
 enum RetrievalEntries {
   private static let image: [OptionSpec] =
-    ImageAttackOptions.table.filter { !["loss", "kappa"].contains($0.name) } + [
+    EvaluationTables.image.filter { !["loss", "kappa", "targeted"].contains($0.name) } + [
       .choice(
         "objective", ImageObjective.allCases.map(\.rawValue), default: "kl",
         "what is increased: kl or cosine of clean and moved features, or the distance from the image's captions"
@@ -37,7 +37,8 @@ enum RetrievalEntries {
       .choice(
         "method", MultimodalMethod.captioned.map(\.rawValue), default: "independent",
         "how the two attacks are put together"),
-      .table("image", ImageAttackOptions.table, "the image attack"),
+      .table(
+        "image", EvaluationTables.image.filter { $0.name != "targeted" }, "the image attack"),
       .table("text", TextAttackOptions.table, "the text attack"),
     ]
     + MultimodalOptions.own.filter {
@@ -59,6 +60,17 @@ enum RetrievalEntries {
     ),
   ]
 
+  private static let specs: [OptionSpec] = [
+    OptionSpec.handle("model", type: "clip model", "what to evaluate").mandatory,
+    OptionSpec.handle("data", type: "dataset", "images with captions").mandatory,
+    .table("attack", attack, "what to measure; clean recall alone when not given"),
+    ClipLibrary.truncate,
+    .integer("batch", default: 64, range: 1...65536, "images at once"),
+    .string("name", "the model's name in the table"), .seed,
+    .string("out", "folder for the record, report.json, tables and one line an image"),
+    EvalLibrary.resume,
+  ]
+
   static let retrieval = Entry(
     "retrieval", "(options: table) -> retrieval report",
     doc: """
@@ -69,18 +81,10 @@ enum RetrievalEntries {
       query at its worst over the galleries of its `methods` and the clean one. Co-Attack and sga \
       have eps = 2/255 unless told otherwise, worst the eps of its image attack for all members. With out, a record grows as batches of images and text \
       attacks are finished: after a crash or Ctrl-C the same call with resume = true goes on and gives the \
-      same result. Print r:table(), read r:recall(scenario, direction, k).
+      same result. eps = {"1/255", "2/255"} gives one row each, pgd@1/255 and pgd@2/255. Print r:table(), read \
+      r:recall(scenario, direction, k).
       """,
-    options: [
-      OptionSpec.handle("model", type: "clip model", "what to evaluate").mandatory,
-      OptionSpec.handle("data", type: "dataset", "images with captions").mandatory,
-      .table("attack", attack, "what to measure; clean recall alone when not given"),
-      ClipLibrary.truncate,
-      .integer("batch", default: 64, range: 1...65536, "images at once"),
-      .string("name", "the model's name in the table"), .seed,
-      .string("out", "folder for the record, report.json, tables and one line an image"),
-      EvalLibrary.resume,
-    ],
+    options: specs,
     example: """
       local model, x = clip.create("tiny"), tensor.rand{3, 3, 16, 16}
       local ds = data.from(x, {{"a cat", "one cat"}, {"a dog"}, {"the sky"}})
@@ -88,17 +92,27 @@ enum RetrievalEntries {
       print(r:recall("clean", "tr", 5) >= r:recall("clean", "tr", 1))  --> true
       """
   ) { call in
+    let given = try call.table(1)
+    try EvaluationHints.check(given, known: specs, attacks: "attack")
+    if let attacks = try given.get("attack").table {
+      try EvaluationHints.check(attacks: attacks, known: attack, name: "attack")
+    }
     let options = try call.options(1)
     let model = try options.handle("model", as: ClipModel.self).truncating(options)
     let data = try options.handle("data", as: Dataset.self)
     var evaluation = RetrievalEvaluation()
     let attacks = try options.options("attack")
-    evaluation.images = try attacks.tables("image", image, call, path: "attack.").map { table in
-      RetrievalEvaluation.ImageAttack(
-        try ImageAttackOptions.specification(table, call),
-        objective: ImageObjective(rawValue: try table.string("objective")) ?? .kl)
+    let images = try EvaluationTables.read(attacks, "image", image, call, path: "attack.")
+    let described = try EvaluationTables.images(images) {
+      try ImageAttackOptions.specification($0, call)
     }
-    evaluation.texts = try attacks.tables("text", text, call, path: "attack.").map { table in
+    evaluation.images = try zip(images, described).map { table, attack in
+      RetrievalEvaluation.ImageAttack(
+        attack.specification,
+        objective: ImageObjective(rawValue: try table.options.string("objective")) ?? .kl)
+    }
+    let texts = try EvaluationTables.read(attacks, "text", text, call, path: "attack.")
+    evaluation.texts = try texts.map(\.options).map { table in
       let name = try table.string("objective")
       let objective: TextObjective =
         name == "cosine" ? .cosine : name == "l2" ? .l2(reference: nil) : .kl
@@ -106,11 +120,15 @@ enum RetrievalEntries {
         try TextAttackOptions.specification(table, call, model: model, objective: objective),
         leavesImages: name == "img")
     }
-    evaluation.multimodal = try attacks.tables("multimodal", both, call, path: "attack.").map {
-      table in
+    let multimodal = try EvaluationTables.read(
+      attacks, "multimodal", both, call, inner: "image", path: "attack.")
+    evaluation.multimodal = try multimodal.map { entry in
+      let table = entry.options
       let method = MultimodalMethod(rawValue: try table.string("method")) ?? .independent
+      let image = EvaluationTables.named(
+        try MultimodalOptions.image(table.options("image"), call, method), isPoint: entry.isPoint)
       var chosen = MultimodalSpecification(
-        method, image: try MultimodalOptions.image(table.options("image"), call, method),
+        method, image: image,
         text: try TextAttackOptions.specification(table.options("text"), call, model: model))
       chosen.alpha = try table.number("alpha")
       chosen.followsRelease = try table.boolean("compat")
@@ -138,13 +156,7 @@ enum RetrievalEntries {
     """
 
   private static func row(_ handle: RetrievalHandle, _ call: Call) throws -> RetrievalScenario {
-    let label = try call.string(1)
-    guard let row = handle.report.scenario(label) else {
-      throw KilpiError(
-        "", "there is no scenario '\(label.prefix(60))'",
-        advice: "there are " + handle.report.scenarios.map(\.label).joined(separator: ", "))
-    }
-    return row
+    try handle.report.row(call.string(1))
   }
 
   private static func direction(_ call: Call) throws -> RetrievalDirection {
@@ -168,18 +180,47 @@ enum RetrievalEntries {
     doc: "Recall in both directions, clean and under attack, with everything that fixes it.",
     methods: [
       Method(
-        "table", "() -> string", doc: "The table, as text.",
+        "table", "([format: string]) -> string",
+        doc: "The table: \"text\" when not given, \"markdown\", \"latex\" (booktabs) or \"csv\".",
         example: example + "print(r:table():find(\"R@10\") ~= nil)  --> true"
-      ) { handle, _ in [handle.report.table()] },
+      ) { handle, call in
+        let report = handle.report
+        return [
+          try call.tableFormat(
+            text: report.table(), markdown: report.markdown, latex: report.latex, csv: report.csv)
+        ]
+      },
       Method(
-        "recall", "(scenario: string, direction: string, k: integer) -> number",
+        "plot", "(path: string [, options])",
         doc: """
-          R@k in 0 … 1 of a row such as "clean", "image/pgd" or "mm_sga"; direction "tr": images find \
-          captions, "ir": captions find images.
+          Recall at k with intervals: bars, or recall against budget where an attack has a list of budgets. PNG, \
+          SVG or PDF.
+          """,
+        options: [
+          .integer("k", default: 1, range: 1...1_000_000, "the cut-off"),
+          .choice("kind", ["bars", "curve"], "the form; curve where there are several budgets"),
+        ],
+        example: example + "print((pcall(r.plot, r, \"bars.doc\")))  --> false"
+      ) { handle, call in
+        let options = try call.options(2)
+        let kind = try options.stringIfGiven("kind")
+        try handle.report.plot(
+          call.path(1, writing: true), k: options.integer("k"),
+          asCurve: kind.map { $0 == "curve" })
+        return []
+      },
+      Method(
+        "recall",
+        "(scenario: string, direction: string, k: integer) -> number, string|nil",
+        doc: """
+          R@k in 0 … 1 of a row such as "clean", "image/pgd" or "mm_sga", and what may be changed in it ("linf \
+          8/255", "captions"; nil when clean); direction "tr": images find captions, "ir": captions find images.
           """,
         example: example + "print(r:recall(\"clean\", \"ir\", 10))  --> 1.0"
       ) { handle, call in
-        [try row(handle, call).recall(direction(call), at: cutoff(call))?.value]
+        let row = try row(handle, call)
+        let recall = row.recall(try direction(call), at: try cutoff(call))?.value
+        return row.kind == .clean ? [recall] : [recall, row.threatText]
       },
       Method(
         "lost", "(scenario: string, direction: string, k: integer) -> number",
@@ -193,7 +234,10 @@ enum RetrievalEntries {
       },
       Method(
         "save", "(folder: string)",
-        doc: "Writes report.json, table.txt, table.md, table.csv and items.jsonl.",
+        doc: """
+          Writes report.json, table.txt, table.md, table.csv and items.jsonl, whose first line says that ranks \
+          count from 0.
+          """,
         example: example + """
           local folder = os.tmpname() .. "-retrieval"
           r:save(folder)
@@ -223,24 +267,4 @@ enum RetrievalEntries {
         ]
       },
     ])
-}
-
-extension Options {
-  /// An option that is one options table or a list of such; {} is one with all defaults.
-  func tables(
-    _ name: String, _ specs: [OptionSpec], _ call: Call, path: String
-  ) throws -> [Options] {
-    guard has(name) else { return [] }
-    guard let table = value(name).table else {
-      throw problem(name, "must be a table, got \(value(name).typeName)")
-    }
-    let list = try table.array()
-    if list.isEmpty { return [try call.options(table, specs: specs, path: "\(path)\(name).")] }
-    return try list.enumerated().map { index, entry in
-      guard let inner = entry.table else {
-        throw problem(name, "holds a \(entry.typeName), tables are needed")
-      }
-      return try call.options(inner, specs: specs, path: "\(path)\(name)[\(index + 1)].")
-    }
-  }
 }

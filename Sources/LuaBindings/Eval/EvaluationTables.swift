@@ -1,0 +1,170 @@
+internal import Attacks
+internal import ClipModels
+internal import Diagnostics
+internal import Evaluation
+internal import LuaHost
+internal import Tensors
+internal import Training
+
+// Attack tables of evaluations: what an attack takes, a list of budgets, and targets.
+
+/// One attack table of an evaluation with one budget.
+struct EvaluationTable {
+  let options: Options
+  /// The table listed several budgets, of which this is one.
+  let isPoint: Bool
+}
+
+/// Reads the attack tables of evaluations.
+enum EvaluationTables {
+  /// What an image attack of an evaluation takes.
+  static let image: [OptionSpec] =
+    ImageAttackOptions.table.map { spec in
+      guard spec.name == "eps" else { return spec }
+      return .budget(
+        "eps", spec.doc + "; in evaluations a list of budgets gives one row each, named NAME@BUDGET"
+      )
+    } + [
+      .any(
+        "targeted", type: "string|integer|integer[]|tensor",
+        "\"least-likely\", \"random\", \"all\" (every other class in turn), a class, or one for each image of "
+          + "data; accuracy counts as ever, hits of the target stand beside it")
+    ]
+
+  /// What a multimodal attack of an evaluation takes.
+  static let multimodal: [OptionSpec] = MultimodalOptions.table.map { spec in
+    spec.name == "image" ? .table("image", image, spec.doc) : spec
+  }
+
+  /// The tables of an option that is one table or a list of such ({} is one with all defaults), each
+  /// budget of a list on its own.
+  ///
+  /// - Parameters:
+  ///   - specs: what a table takes.
+  ///   - inner: the part of a table that holds `eps`; nil for the table itself.
+  ///   - path: in front of the option's name, `attacks.`.
+  static func read(
+    _ attacks: Options, _ name: String, _ specs: [OptionSpec], _ call: Call, inner: String? = nil,
+    path: String
+  ) throws -> [EvaluationTable] {
+    guard attacks.has(name) else { return [] }
+    guard let table = attacks.value(name).table else {
+      throw attacks.problem(
+        name, "must be a table, got \(attacks.value(name).typeName)",
+        advice: "write \(name) = {method = …}")
+    }
+    let list = try table.array()
+    var entries: [(table: LuaTable, path: String)] = [(table, "\(path)\(name).")]
+    if !list.isEmpty {
+      entries = try list.enumerated().map { index, entry in
+        guard let inner = entry.table else {
+          throw attacks.problem(name, "holds a \(entry.typeName), tables are needed")
+        }
+        return (inner, "\(path)\(name)[\(index + 1)].")
+      }
+    }
+    return try entries.flatMap { entry in
+      try EvaluationHints.check(attack: entry.table, inner: inner)
+      return try points(entry.table, inner, call, path: entry.path).map {
+        EvaluationTable(
+          options: try call.options($0.table, specs: specs, path: entry.path), isPoint: $0.isPoint)
+      }
+    }
+  }
+
+  /// One table for each budget of `eps`, where that is a list.
+  private static func points(
+    _ table: LuaTable, _ inner: String?, _ call: Call, path: String
+  ) throws -> [(table: LuaTable, isPoint: Bool)] {
+    let owner = try inner.map { try table.get($0).table } ?? table
+    guard let list = try owner?.get("eps").table, let owner else { return [(table, false)] }
+    let place = path + (inner.map { $0 + "." } ?? "") + "eps"
+    let budgets = try list.array()
+    guard !budgets.isEmpty else {
+      throw KilpiError(
+        "", "option '\(place)' is an empty list",
+        advice: "write a budget, or a list such as {\"1/255\", \"2/255\"}")
+    }
+    return try budgets.map { budget in
+      guard budget.string != nil || budget.double != nil else {
+        throw KilpiError("", "option '\(place)' holds a \(budget.typeName), budgets are needed")
+      }
+      let copy = try copied(owner, call)
+      try copy.set("eps", budget)
+      guard let inner else { return (copy, true) }
+      let outer = try copied(table, call)
+      try outer.set(inner, copy)
+      return (outer, true)
+    }
+  }
+
+  private static func copied(_ table: LuaTable, _ call: Call) throws -> LuaTable {
+    let copy = try call.state.makeTable()
+    for (key, value) in try table.pairs(limit: 10_000) {
+      if let place = key.int {
+        try copy.set(place, value)
+      } else if let name = key.string {
+        try copy.set(name, value)
+      }
+    }
+    return copy
+  }
+
+  // MARK: Image attacks
+
+  /// The image attacks of some tables, with names that tell budgets apart.
+  static func images(
+    _ tables: [EvaluationTable], _ make: (Options) throws -> ImageAttackSpecification
+  ) throws -> [EvaluatedImageAttack] {
+    let made = try tables.map { table in
+      (table: table, image: try make(table.options))
+    }
+    return try made.map { table, image in
+      // Attacks without a name of their own that differ in the budget alone are told apart by it.
+      let kin = made.filter { $0.image.name == image.name && !$0.table.options.has("name") }
+      let isOneOfSeveral =
+        !table.options.has("name") && kin.count > 1
+        && kin.contains { $0.image.settings.budget != image.settings.budget }
+      var attack = EvaluatedImageAttack(
+        named(image, isPoint: table.isPoint || isOneOfSeveral))
+      attack.targets = try targets(table.options)
+      let row = ImageAttackRow.all.first { $0.name == table.options.value("method").string }
+      if attack.targets != nil, row?.ignored.contains("targeted") == true {
+        throw table.options.problem("targeted", "is given, \(image.name) has no targeted form")
+      }
+      return attack
+    }
+  }
+
+  /// The attack as a point of a curve: `pgd@2/255`, `pgd@l2 0.5`.
+  static func named(
+    _ image: ImageAttackSpecification, isPoint: Bool
+  ) -> ImageAttackSpecification {
+    guard isPoint else { return image }
+    var image = image
+    let budget = image.settings.budget
+    image.family = image.name
+    image.name += "@" + (budget.norm == .linf ? budget.length : budget.description)
+    return image
+  }
+
+  /// The option `targeted`.
+  static func targets(_ options: Options) throws -> EvaluatedTargets? {
+    let value = options.value("targeted")
+    if let name = value.string {
+      switch name {
+      case "least-likely": return .leastLikely
+      case "random": return .random
+      case "all": return .every
+      default:
+        throw options.problem(
+          "targeted", "is '\(name.prefix(40))'",
+          advice: "\"least-likely\", \"random\", \"all\", a class, or one for each image")
+      }
+    }
+    if let label = value.int {
+      return .one(try Call.zeroBased([label], classes: nil, name: "targeted")[0])
+    }
+    return try options.labelsIfGiven("targeted").map { .classes($0) }
+  }
+}

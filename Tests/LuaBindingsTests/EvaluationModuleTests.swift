@@ -1,0 +1,178 @@
+import Diagnostics
+import Testing
+
+@testable import LuaBindings
+
+/// Evaluations from Lua: budgets, targets, functions as models, results and saved files.
+@Suite struct EvaluationModuleTests {
+  private static let setUp = """
+    local model = clip.create("tiny", {seed = 3})
+    local x = tensor.rand({6, 3, 16, 16}, {seed = 5})
+    local names = {"cat", "dog", "bird"}
+    local y = model:classifier(names):predict(x)
+    local ds = data.from(x, y, names)
+    local function folder() return os.tmpname() .. "-eval" end
+
+    """
+
+  static let cases: [OutputCase] = [
+    OutputCase(
+      "a list of budgets gives one row each, in any order the same",
+      """
+      local function rows(eps)
+        local r = eval.robustness{model = model, data = ds, probes = false, attacks = {
+          image = {{steps = 3, eps = eps}, {method = "fgsm", eps = "2/255"}}}}
+        local text = {}
+        for _, row in ipairs(r:accuracy()) do
+          text[#text + 1] = row.row .. " " .. row.threat .. " " .. row.accuracy
+        end
+        return table.concat(text, "\\n"), r
+      end
+      local up, r = rows{"1/255", "2/255", 0.5}
+      print(up == rows{0.5, "2/255", "1/255"})
+      for _, row in ipairs(r:accuracy()) do print(row.row, row.norm, row.threat) end
+      print(select(2, r:accuracy("image/pgd@2/255")), select("#", r:accuracy("clean")))
+      print((r:accuracy("image/pgd@0.5")) <= r:accuracy("image/pgd@1/255"))
+      """,
+      """
+      true
+      clean\tnil\tnothing
+      image/pgd@1/255\tlinf\tlinf 1/255
+      image/fgsm\tlinf\tlinf 2/255
+      image/pgd@2/255\tlinf\tlinf 2/255
+      image/pgd@0.5\tlinf\tlinf 0.5
+      worst/linf 2/255\tlinf\tlinf 2/255
+      worst/linf 0.5\tlinf\tlinf 0.5
+      linf 2/255\t1
+      true
+
+      """),
+    OutputCase(
+      "unnamed attacks that differ in the budget alone are told apart; multimodal tables and other norms",
+      """
+      local r = eval.robustness{model = model, data = ds, probes = false, attacks = {
+        image = {{steps = 1, eps = "8/255"}, {steps = 1, eps = "1/255"}},
+        multimodal = {method = "adaptive", image = {steps = 1, norm = "l2", eps = {0.5, 1}},
+          text = {method = "char", sites = 1}}}}
+      for _, row in ipairs(r:accuracy()) do print(row.row, row.threat) end
+      """,
+      """
+      clean\tnothing
+      image/pgd@1/255\tlinf 1/255
+      image/pgd@8/255\tlinf 8/255
+      mm_t2i/pgd@l2 0.5 + char\tl2 0.5 and prompts
+      mm_t2i/pgd@l2 1 + char\tl2 1 and prompts
+      worst/linf 8/255\tlinf 8/255
+      worst/l2 1\tl2 1 and prompts
+
+      """),
+    OutputCase(
+      "targets: hits and accuracy apart, own classes left out",
+      """
+      local r = eval.robustness{model = model, data = ds, probes = false, attacks = {image = {
+        {name = "own", eps = 0, steps = 1, targeted = y}, {name = "one", eps = 0, steps = 1, targeted = y[1]:item()},
+        {name = "far", eps = 1, steps = 20, targeted = "least-likely"}}}}
+      local out = {}
+      for _, row in ipairs(r:accuracy()) do out[row.row] = row end
+      local same = y:eq(y[1]:item()):sum():item()
+      print(out["image/own"].n, out["image/own"].left_out, out["image/own"].accuracy)
+      print(out["image/one"].n == 6 - same, out["image/one"].left_out == same,
+        out["image/one"].accuracy, out["image/one"].target_hit)
+      print(out["image/far"].n, out["image/far"].target_hit > 0)
+      """,
+      "0\t6\tnil\ntrue\ttrue\t1.0\t0.0\n6\ttrue\n"),
+    OutputCase(
+      "a Lua function is attacked through its gradients, and judged like the model it wraps",
+      """
+      local cls = model:classifier(names, {templates = ds.templates})
+      local attacks = {image = {steps = 4, eps = "16/255"}}
+      local plain = eval.robustness{model = cls, data = ds, attacks = attacks, probes = false}
+      local f = eval.robustness{model = function(images) return cls:logits(images) end, data = ds,
+        attacks = attacks, probes = false}
+      print(f:accuracy("image") == plain:accuracy("image"), f:accuracy("clean"))
+      attacks.text = {method = "char", sites = 2}
+      attacks.multimodal = {}
+      local seen = 0
+      local t = eval.robustness{data = ds, attacks = attacks, probes = false, model = {name = "defended",
+        text = model, logits = function(images, prompts)
+          seen = math.max(seen, #prompts)
+          return model:logits(images, prompts)
+        end}}
+      local m = eval.robustness{model = model, data = ds, attacks = attacks, probes = false}
+      for _, row in ipairs(m:accuracy()) do
+        if (t:accuracy(row.row)) ~= row.accuracy then print("differs", row.row) end
+      end
+      print(#t:accuracy(), seen, t:to_table().model.name)
+      """, "true\t1.0\n6\t3\tdefended\n"),
+    OutputCase(
+      "reports and comparisons as tables, LaTeX and from files; training beside the model",
+      """
+      local out = folder()
+      local run = train.run{method = "clean", model = model, data = ds, steps = 1, batch = 2, out = out .. "-run"}
+      local r = eval.robustness{model = clip.load(out .. "-run/model"), data = ds, out = out, probes = false,
+        attacks = {image = {steps = 1, eps = {"1/255", "4/255"}}}}
+      print(r:to_table().training == nil, r:to_table().model.training.configuration.method)
+      local again = eval.load(out)
+      print(again:table() == r:table(), again:strict("image/pgd@4/255") == r:strict("image/pgd@4/255"))
+      print(again:table("latex"):match("begin{tabular}"), again:table("csv"):match("threat"),
+        again:table("markdown"):match("| image |") ~= nil)
+      local lines = io.open(out .. "/samples.jsonl"):read("a")
+      print(json.decode(lines:match("^[^\\n]+")).conventions.classes:match("count from 0"))
+      local both = folder()
+      local c = eval.compare{{name = "a", report = r}, {name = "b", model = model}, data = ds, probes = false,
+        attacks = {image = {steps = 1, eps = {"1/255", "4/255"}}}, correction = "holm"}
+      print(c:accuracy("a", "clean") == r:accuracy("clean"), select(2, c:accuracy("b", "image/pgd@4/255")))
+      local d = c:difference("b", "clean")
+      print(d.n, d.p_corrected >= d.p, #c:to_table().reports, c:table("latex"):match("Holm"))
+      local path = os.tmpname()
+      r:plot(path .. ".svg")
+      c:plot(path .. ".svg", {kind = "bars"})
+      """,
+      """
+      true\tclean
+      true\ttrue
+      begin{tabular}\tthreat\ttrue
+      count from 0
+      true\tlinf 4/255
+      6\ttrue\t2\tHolm
+
+      """),
+    OutputCase(
+      "retrieval at several budgets: rows, rates in 0 … 1",
+      """
+      local caps = data.from(x, {"a", "b", "c", "d", "e", "f"})
+      local r = eval.retrieval{model = model, data = caps, attack = {
+        image = {eps = {"1/255", 0.5}, steps = 2},
+        multimodal = {method = "sga", image = {eps = {"1/255", "2/255"}, steps = 1}, scales = {1},
+          text = {method = "char", sites = 1}}}}
+      for _, row in ipairs(r:to_table().scenarios) do
+        local tr = row.tr["R@1"]
+        print(row.label, row.threat, type(row.eps) == "number" and row.eps <= 0.5, tr.asr_drop >= -1 and tr.asr_drop <= 1)
+      end
+      print(select(2, r:recall("image/pgd@0.5", "tr", 1)), r:table("latex"):match("tabular"))
+      """,
+      """
+      clean\tnothing\tfalse\ttrue
+      image/pgd@1/255\tlinf 1/255\ttrue\ttrue
+      image/pgd@0.5\tlinf 0.5\ttrue\ttrue
+      mm_sga/pgd@1/255 + char\tlinf 1/255 and captions\ttrue\ttrue
+      mm_sga/pgd@2/255 + char\tlinf 2/255 and captions\ttrue\ttrue
+      linf 0.5\ttabular
+
+      """),
+  ]
+
+  @Test func theBarOfAComparisonNamesTheModel() throws {
+    let script = try Script()
+    var names: [String] = []
+    script.state.installProgress { if names.last != $0.name { names.append($0.name) } }
+    let source =
+      "eval.compare{{name = 'plain', model = model}, {name = 'hard', model = model}, data = ds}"
+    #expect(try script.run(Self.setUp + source) == "")
+    #expect(names == ["plain (1 of 2)", "hard (2 of 2)"])
+  }
+
+  @Test(arguments: cases) func prints(_ row: OutputCase) throws {
+    #expect(try Script().run(Self.setUp + row.source) == row.output)
+  }
+}
