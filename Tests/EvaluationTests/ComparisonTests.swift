@@ -135,7 +135,7 @@ import Testing
 
   @Test func latex() throws {
     let report = try ReportTests.report()
-    #expect(report.latex.contains("\\begin{tabular}{llrrrrrrr}"))
+    #expect(report.latex.contains("\\begin{tabular}{llrrrrrrrrr}"))
     #expect(report.latex.contains("mm\\_sep & a + x & 10 & 30.0 \\% & 10.8 \\ldots{} 60.3"))
     #expect(report.latex.hasPrefix("% handmade: handmade, 10 samples\n% linf 8/255 at 2 x 2"))
     let both = try RobustnessComparison([("a_1", report), ("b", report)])

@@ -63,12 +63,16 @@ extension ErrorTests {
       "eval.robustness: pgd: there are 3 targets for 2 images (give one for each image of data, in its "
         + "order, or one class for all)"),
     ErrorCase(
+      robust + "attacks = {image = {init = tensor.zeros{3, 3, 16, 16}}}}",
+      "eval.robustness: pgd: init is for 3 images, data has 2 (give one for each image of data, in its order)"
+    ),
+    ErrorCase(
       robust + #"attacks = {image = {method = "autoattack", targeted = 1}}}"#,
       "eval.robustness: option 'attacks.image.targeted' is given, AA/standard-C2 has no targeted form"
     ),
     ErrorCase(
       robust + #"attacks = {multimodal = {method = "sga", image = {targeted = 1}}}}"#,
-      #"eval.robustness: method "sga" has no targeted form (independent and adaptive take targeted)"#
+      #"eval.robustness: method "sga" has no targeted form (image rows, independent and adaptive have)"#
     ),
     ErrorCase(
       set + "eval.robustness{model = 3, data = ds}",

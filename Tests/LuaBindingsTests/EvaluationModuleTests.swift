@@ -82,6 +82,24 @@ import Testing
       """,
       "0\t6\tnil\ntrue\ttrue\t1.0\t0.0\n6\ttrue\n"),
     OutputCase(
+      "masks are threat models of their own; start images; likeness beside success",
+      """
+      local mask = tensor.cat({tensor.ones{4, 16}, tensor.zeros{12, 16}}, 1)
+      local r = eval.robustness{model = model, data = ds, probes = false, attacks = {image = {
+        {name = "all", eps = 0.5, steps = 3, init = x}, {name = "part", eps = 0.5, steps = 3, mask = mask}}}}
+      for _, row in ipairs(r:accuracy()) do print(row.row, row.threat) end
+      local row = r:to_table().scenarios[2]
+      print(row.label, row.ssim < 1 and row.psnr > 0)
+      """,
+      """
+      clean\tnothing
+      image/part\tlinf 0.5, masked
+      image/all\tlinf 0.5
+      worst/linf 0.5\tlinf 0.5
+      image/part\ttrue
+
+      """),
+    OutputCase(
       "a Lua function is attacked through its gradients, and judged like the model it wraps",
       """
       local cls = model:classifier(names, {templates = ds.templates})

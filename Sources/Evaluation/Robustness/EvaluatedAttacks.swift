@@ -18,6 +18,11 @@ public struct EvaluatedImageAttack {
   public var family = ""
   /// What a targeted attack aims at; nil for an untargeted one.
   public var targets: EvaluatedTargets?
+  /// Which pixels may change, as `PixelMask` takes it; where it has a first size above 1, a mask for each
+  /// image of the data set.
+  public var mask: Tensor?
+  /// Where the search starts: an image for each one of the data set, brought into the budget.
+  public var start: Tensor?
 
   /// Names an attack.
   public init(
@@ -31,7 +36,44 @@ public struct EvaluatedImageAttack {
 
   /// What it may do to an image.
   public var threat: ThreatModel {
-    ThreatModel(settings.budget, isOnEightBitLevels: settings.isOnEightBitLevels)
+    ThreatModel(
+      settings.budget, isOnEightBitLevels: settings.isOnEightBitLevels,
+      mask: mask.map { Self.digest($0) })
+  }
+
+  /// A few digits that tell tensors apart.
+  private static func digest(_ tensor: Tensor) -> String {
+    let values = (try? tensor.detached().converted(to: .float32).floats()) ?? []
+    return values.withUnsafeBytes { Checksum.digits(Checksum.crc32($0)) }
+      + " \(tensor.shape.prefix(8))"
+  }
+
+  /// Refuses masks and starts that are not those of the data set's images.
+  func check(images count: Int) throws {
+    if let mask { _ = try PixelMask(mask) }
+    for (what, list) in [("mask", mask?.rank == 4 ? mask : nil), ("init", start)] {
+      guard let list, list.shape.first != count, what == "init" || list.shape[0] != 1 else {
+        continue
+      }
+      throw KilpiError(
+        "", "\(name): \(what) is for \(list.shape.first ?? 0) images, data has \(count)",
+        advice: "give one for each image of data, in its order")
+    }
+  }
+
+  /// The settings for some samples, by their places in the data set.
+  func settings(at places: [Int], like images: Tensor) throws -> AttackSettings {
+    var settings = self.settings
+    func chosen(_ all: Tensor) throws -> Tensor {
+      try all.detached().indexSelected(
+        0, Tensor(places.map { Int64($0) }, shape: [places.count]))
+    }
+    if let start { settings.startPoints = try chosen(start).converted(to: images.dtype) }
+    if let mask {
+      settings.mask = try PixelMask(
+        mask.rank == 4 && mask.shape[0] > 1 ? chosen(mask) : mask)
+    }
+    return settings
   }
 
   /// Everything that fixes its result.
@@ -61,6 +103,8 @@ public struct EvaluatedImageAttack {
       members.append(.init("clamp", clamp.map { .number($0) } ?? .null))
     }
     if let targets { members.append(.init("targeted", targets.json)) }
+    if let mask { members.append(.init("mask", .string(Self.digest(mask)))) }
+    if let start { members.append(.init("init", .string(Self.digest(start)))) }
     let parameters = record == .null ? Self.properties(of: attack) : record
     return .object(members + [.init("parameters", parameters)])
   }

@@ -56,22 +56,14 @@ struct Score {
         "the classifier returned \(logits.dtype.rawValue) \(logits.shape.prefix(8)) for 1 image",
         advice: "logits are float [N, classes]")
     }
-    let values = try logits.doubles()
+    let values = try logits.finiteScores { _ in "sample '\(sample)'" }
     guard values.count == classes else {
       throw KilpiError(
         "", "the classifier has \(values.count) classes, the data \(classes)")
     }
-    guard values.allSatisfy(\.isFinite) else {
-      throw KilpiError(
-        "", "the logits of sample '\(sample)' are not finite",
-        advice: "check the classifier's output on this image")
-    }
-    var best = 0
+    let best = Tensor.topClass(values)
     var other = -Double.infinity
-    for (index, value) in values.enumerated() {
-      if value > values[best] { best = index }
-      if index != label { other = max(other, value) }
-    }
+    for (index, value) in values.enumerated() where index != label { other = max(other, value) }
     prediction = best
     margin = other - values[label]
     let top = values[best]

@@ -12,7 +12,9 @@ extension EvaluationRun {
     _ attack: EvaluatedImageAttack, _ classifier: @escaping Classifier, _ part: BatchPart,
     label: String
   ) throws -> AttackResult {
-    var settings = attack.settings
+    var settings = try named(label) {
+      try attack.settings(at: part.places, like: part.images)
+    }
     settings.sampleIDs = part.sampleIDs
     settings.firstIndex = part.first + 1
     // The model stays the same: probes of it look at the first samples only.
@@ -147,6 +149,7 @@ extension EvaluationRun {
       record.linf = report.distance.linf[position]
       record.l2 = report.distance.l2[position]
       record.l1 = report.distance.l1[position]
+      record.take(report.quality, position)
       record.forwards = report.forwards[position]
       record.backwards = report.backwards[position]
       record.target = report.targets?[position]
@@ -230,6 +233,7 @@ extension EvaluationRun {
       records[place].linf = distances.linf[0]
       records[place].l2 = distances.l2[0]
       records[place].l1 = distances.l1[0]
+      records[place].take(try ImageQuality(clean.unsqueezed(0), row), 0)
       if wasBroken, records[place].isCorrect {
         records[place].flags.append(SampleRecord.lostInFile)
       }

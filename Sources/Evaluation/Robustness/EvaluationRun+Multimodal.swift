@@ -46,6 +46,7 @@ extension EvaluationRun {
         throw KilpiError("", "\(label): the attack gave no verdicts")
       }
       let distances = try Distances(from: part.images, to: result.images)
+      let quality = try ImageQuality(part.images, result.images)
       for (place, position) in positions.enumerated() {
         var record = whole.record(
           position, clean[position], prediction: report.prediction[place])
@@ -55,6 +56,7 @@ extension EvaluationRun {
         record.linf = distances.linf[place]
         record.l2 = distances.l2[place]
         record.l1 = distances.l1[place]
+        record.take(quality, place)
         record.forwards = report.image.forwards[place]
         record.backwards = report.image.backwards[place]
         records[position] = record

@@ -247,10 +247,12 @@ final class EvaluationRun {
     var unit = EvaluationUnit(samples: records(scores, part, clean: clean))
     if let moved {
       let distances = try Distances(from: part.images, to: moved.images)
+      let quality = try ImageQuality(part.images, moved.images)
       for place in unit.samples.indices {
         unit.samples[place].linf = distances.linf[place]
         unit.samples[place].l2 = distances.l2[place]
         unit.samples[place].l1 = distances.l1[place]
+        unit.samples[place].take(quality, place)
         unit.samples[place].target = moved.report.targets?[place]
         guard isOwn else { continue }
         unit.samples[place].forwards = 1 + moved.report.forwards[place]

@@ -11,6 +11,7 @@ enum RecordConventions {
       "largest logit of another class minus the label's, of a targeted attack the target's minus the largest other: negative where the attack has failed",
     "loss": "the attack's loss at the result; cross-entropy where no attack ran",
     "distance": "linf, l2, l1 of the change, in pixel units of 0 ... 1",
+    "quality": "ssim and psnr (decibels) of the image against the clean one",
     "missing": "what was not measured is left out",
   ])
 
@@ -18,6 +19,7 @@ enum RecordConventions {
   static let rates: JSONValue = .record([
     "rates": "accuracies, strict, asr_drop, asr_lost and target_hit are shares in 0 ... 1",
     "eps": "pixel units of 0 ... 1",
+    "quality": "ssim, psnr: means over the images that changed, psnr in decibels",
   ])
 
   /// Of lines a gallery image.

@@ -179,13 +179,20 @@ public struct RobustnessEvaluation {
       }
     }
     for attack in images + multimodal.map(\.image) {
+      try attack.check(images: data.count)
       try attack.targets?.check(
         attack.name, classes: data.classNames.count, samples: data.count)
     }
-    for attack in multimodal where attack.joint != nil && attack.image.targets != nil {
-      throw KilpiError(
-        "", "method \"\(attack.method.rawValue)\" has no targeted form",
-        advice: "independent and adaptive take targeted")
+    for attack in multimodal where attack.joint != nil {
+      let image = attack.image
+      let given =
+        image.targets != nil
+        ? "targeted form" : image.mask != nil ? "mask" : image.start != nil ? "init" : nil
+      if let given {
+        throw KilpiError(
+          "", "method \"\(attack.method.rawValue)\" has no \(given)",
+          advice: "image rows, independent and adaptive have")
+      }
     }
     for names in [
       images.map(\.name), texts.map(\.name),

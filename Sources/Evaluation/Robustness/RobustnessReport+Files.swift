@@ -72,6 +72,7 @@ extension RobustnessReport {
         "linf": optional(row.largest(.linf)), "l2": optional(row.largest(.l2)),
         "l1": optional(row.largest(.l1)),
       ]),
+      "ssim": optional(row.quality?.ssim), "psnr": optional(row.quality?.psnr),
       "forwards": .integer(Int64(row.forwards)), "backwards": .integer(Int64(row.backwards)),
       "seconds": .number(row.seconds), "parameters": row.record,
       "flags": .array(

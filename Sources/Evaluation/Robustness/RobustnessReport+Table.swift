@@ -55,6 +55,11 @@ extension RobustnessReport {
     ]
     let hasTargets = scenarios.contains { $0.targetHits != nil }
     if hasTargets { columns.append(.init("target hit", isNumber: true, rank: 2)) }
+    let hasQuality = scenarios.contains { $0.quality != nil }
+    if hasQuality {
+      columns.append(.init("SSIM", isNumber: true, rank: 7))
+      columns.append(.init("PSNR", isNumber: true, rank: 7))
+    }
     var table = TextTable(columns: columns)
     let hasFlags = scenarios.contains { !$0.flags.isEmpty }
     if hasFlags { table.columns.append(.init("flags", isNumber: false)) }
@@ -76,6 +81,10 @@ extension RobustnessReport {
         row.kind == .worst ? "" : NumberText.fixed(row.seconds, 1),
       ]
       if hasTargets { cells.append(row.targetHits.map { NumberText.percent($0.value) } ?? "") }
+      if hasQuality {
+        cells.append(row.quality.map { NumberText.fixed($0.ssim, 3) } ?? "")
+        cells.append(row.quality.map { NumberText.fixed($0.psnr, 1) } ?? "")
+      }
       if hasFlags { cells.append(row.flags.map(\.flag.kind.rawValue).joined(separator: " ")) }
       table.rows.append(cells)
     }
@@ -110,6 +119,8 @@ extension RobustnessReport {
       + "that is broken"
       + (scenarios.contains { $0.targetHits != nil }
         ? "; target hit: share of the attacked that got their target" : "")
+      + (scenarios.contains { $0.quality != nil }
+        ? "; SSIM, PSNR (dB): means over the images that changed" : "")
   }
 
   /// The result in LaTeX: a `tabular` with the rules of booktabs; what else is known as comments.
@@ -148,7 +159,8 @@ extension RobustnessReport {
       [
         "model", "data", "split", "width", "height", "perturb_at", "scenario", "attack", "norm",
         "eps", "threat", "n", "correct", "accuracy", "low", "high", "strict", "asr_drop",
-        "asr_lost", "target_hit", "left_out", "max_linf", "max_l2", "max_l1", "attacked",
+        "asr_lost", "target_hit", "left_out", "max_linf", "max_l2", "max_l1", "ssim",
+        "psnr", "attacked",
         "forwards", "backwards", "seconds", "flags", "problems",
       ]
     ]
@@ -163,6 +175,7 @@ extension RobustnessReport {
         number(row.strict.value), number(row.successDrop), number(row.successLost),
         number(row.targetHits?.value), String(row.samples.count(where: \.isLeftOut)),
         number(row.largest(.linf)), number(row.largest(.l2)), number(row.largest(.l1)),
+        number(row.quality?.ssim), number(row.quality?.psnr),
         String(row.attackedCount), String(row.forwards), String(row.backwards),
         number(row.seconds), row.flags.map(\.flag.kind.rawValue).joined(separator: " "),
         row.problems.joined(separator: "; "),

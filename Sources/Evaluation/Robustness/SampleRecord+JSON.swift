@@ -12,6 +12,7 @@ extension SampleRecord {
     members.append(.init("correct", .bool(isCorrect)))
     for (key, value) in [
       ("margin", margin), ("loss", loss), ("linf", linf), ("l2", l2), ("l1", l1),
+      ("ssim", ssim), ("psnr", psnr),
     ] {
       if let value { members.append(.init(key, .number(value))) }
     }
@@ -37,6 +38,8 @@ extension SampleRecord {
     linf = json["linf"]?.anyDouble
     l2 = json["l2"]?.anyDouble
     l1 = json["l1"]?.anyDouble
+    ssim = json["ssim"]?.anyDouble
+    psnr = json["psnr"]?.anyDouble
     forwards = json["forwards"]?.int
     backwards = json["backwards"]?.int
     target = json["target"]?.int

@@ -67,6 +67,10 @@ public struct SampleRecord: Equatable, Sendable {
   public var l2: Double?
   /// Sum of the absolute changes of the image.
   public var l1: Double?
+  /// Structural similarity of the image to the clean one.
+  public var ssim: Double?
+  /// Peak signal-to-noise ratio of the change in decibels; infinite where nothing changed.
+  public var psnr: Double?
   /// Images that the model was given for this sample.
   public var forwards: Int?
   /// Gradients that were taken for this sample.
@@ -100,6 +104,14 @@ public struct SampleRecord: Equatable, Sendable {
     self.cleanPrediction = cleanPrediction
     self.prediction = prediction
     self.isCorrect = isCorrect
+  }
+
+  /// Takes over how much the image looks like the clean one.
+  mutating func take(_ quality: ImageQuality, _ position: Int) {
+    guard quality.ssim.indices.contains(position), quality.psnr.indices.contains(position) else {
+      return
+    }
+    (ssim, psnr) = (quality.ssim[position], quality.psnr[position])
   }
 
   /// The clean image with the clean prompts is classified as its label.
@@ -186,6 +198,17 @@ public struct ScenarioResult {
   public var successLost: Double? {
     let initially = counted.filter(\.isCleanCorrect)
     return Proportion(initially.map { !$0.isCorrect }).value
+  }
+
+  /// How much the changed images look like the clean ones: means of SSIM and of PSNR in decibels over the
+  /// images that changed; nil where none did.
+  public var quality: (ssim: Double, psnr: Double)? {
+    let changed = samples.compactMap { sample in
+      sample.ssim.flatMap { ssim in sample.psnr.map { (ssim, $0) } }
+    }.filter { $0.1.isFinite }
+    guard !changed.isEmpty else { return nil }
+    let count = Double(changed.count)
+    return (changed.reduce(0) { $0 + $1.0 } / count, changed.reduce(0) { $0 + $1.1 } / count)
   }
 
   /// Samples that the row's attack ran on; 0 in `clean` and `worst`, which have none of their own.

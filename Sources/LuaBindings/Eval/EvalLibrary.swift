@@ -207,6 +207,8 @@ enum EvalLibrary {
               try MultimodalOptions.specification(
                 method, image: image.specification, text: text, options))
             both.image.targets = image.targets
+            both.image.mask = image.mask
+            both.image.start = image.start
             evaluation.multimodal.append(both)
           }
         }

@@ -28,8 +28,17 @@ enum EvaluationTables {
       .any(
         "targeted", type: "string|integer|integer[]|tensor",
         "\"least-likely\", \"random\", \"all\" (every other class in turn), a class, or one for each image of "
-          + "data; accuracy counts as ever, hits of the target stand beside it")
+          + "data; accuracy counts as ever, hits of the target stand beside it"),
+      .handle(
+        "mask", type: "tensor",
+        "1 for pixels that may change, 0 for the others: [H, W], [C, H, W], or one for each image of data"
+      ),
+      .handle(
+        "init", type: "tensor", "an image for each one of data, from which the search starts"),
     ]
+
+  /// What only evaluations of classes take.
+  static let own: Set<String> = ["targeted", "mask", "init"]
 
   /// What a multimodal attack of an evaluation takes.
   static let multimodal: [OptionSpec] = MultimodalOptions.table.map { spec in
@@ -127,11 +136,18 @@ enum EvaluationTables {
         && kin.contains { $0.image.settings.budget != image.settings.budget }
       var attack = EvaluatedImageAttack(
         named(image, isPoint: table.isPoint || isOneOfSeveral))
-      attack.targets = try targets(table.options)
-      let row = ImageAttackRow.all.first { $0.name == table.options.value("method").string }
-      if attack.targets != nil, row?.ignored.contains("targeted") == true {
-        throw table.options.problem("targeted", "is given, \(image.name) has no targeted form")
+      let method = try table.options.string("method")
+      let row = ImageAttackRow.all.first { $0.name == method }
+      for name in own.sorted() where table.options.has(name) && row?.ignored.contains(name) == true
+      {
+        throw table.options.problem(
+          name,
+          "is given, \(image.name) "
+            + (name == "targeted" ? "has no targeted form" : "has no \(name)"))
       }
+      attack.targets = try targets(table.options)
+      attack.mask = try table.options.handleIfGiven("mask", as: Tensor.self)
+      attack.start = try table.options.handleIfGiven("init", as: Tensor.self)
       return attack
     }
   }

@@ -18,7 +18,9 @@ final class RetrievalHandle: LuaObject {
 /// `eval.retrieval`.
 enum RetrievalEntries {
   private static let image: [OptionSpec] =
-    EvaluationTables.image.filter { !["loss", "kappa", "targeted"].contains($0.name) } + [
+    EvaluationTables.image.filter {
+      !["loss", "kappa"].contains($0.name) && !EvaluationTables.own.contains($0.name)
+    } + [
       .choice(
         "objective", ImageObjective.allCases.map(\.rawValue), default: "kl",
         "what is increased: kl or cosine of clean and moved features, or the distance from the image's captions"
@@ -38,7 +40,8 @@ enum RetrievalEntries {
         "method", MultimodalMethod.captioned.map(\.rawValue), default: "independent",
         "how the two attacks are put together"),
       .table(
-        "image", EvaluationTables.image.filter { $0.name != "targeted" }, "the image attack"),
+        "image", EvaluationTables.image.filter { !EvaluationTables.own.contains($0.name) },
+        "the image attack"),
       .table("text", TextAttackOptions.table, "the text attack"),
     ]
     + MultimodalOptions.own.filter {
