@@ -1,6 +1,7 @@
 import Diagnostics
 import Networks
 import Files
+import Networks
 import Tensors
 import TestSupport
 import Testing
@@ -53,21 +54,29 @@ import Testing
     }
   }
 
-  static let rows: [Row] =
-    [
+  /// Names of a model at a place.
+  static func at(_ prefix: String, _ names: [String]) -> [String] { names.map { prefix + $0 } }
+
+  static let rows: [Row] = {
+    let prefixes: [String] = [
       "", "clip.", "clip_model.", "model.", "module.", "_orig_mod.", "net.", "params.", "weights.",
       "ema_state_dict.", "state_dict.", "model_state_dict.", "checkpoint.state_dict.model.clip.",
       "module._orig_mod.", "_orig_mod.module.", "state_dict.module.", "network.backbone.encoder.",
-    ].flatMap { prefix in
-      [openCLIP, huggingFace, timm].map { Row(prefix, $0) }
-    } + [
+    ]
+    var rows: [Row] = []
+    for prefix in prefixes {
+      for model in [openCLIP, huggingFace, timm] { rows.append(Row(prefix, model)) }
+    }
+    rows.append(
       Row(
         "vision_encoder_state_dict.", tower, others: ["epoch"],
-        note: "the weights are those of 'vision_encoder_state_dict'; passed over: epoch"),
-      Row("", residual),
+        note: "the weights are those of 'vision_encoder_state_dict'; passed over: epoch"))
+    rows.append(Row("", residual))
+    rows.append(
       Row(
         "model.", openCLIP, beside: ["loss.weight"],
-        note: "the weights are those of 'model'; passed over: loss.weight"),
+        note: "the weights are those of 'model'; passed over: loss.weight"))
+    rows.append(
       Row(
         "state_dict.model.", openCLIP,
         beside: [
@@ -75,13 +84,15 @@ import Testing
         ],
         others: ["epoch", "args.lr", "args.name", "state_dict.model.training"],
         note: "the weights are those of 'state_dict.model'; passed over: epoch, args, optimizer, "
-          + "state_dict.criterion.w"),
-      // A residual network elsewhere is no CLIP.
+          + "state_dict.criterion.w"))
+    // A residual network elsewhere is no CLIP.
+    rows.append(
       Row(
         "clip.", openCLIP, beside: ["teacher.conv1.weight", "teacher.fc.weight"],
-        note: "the weights are those of 'clip'; passed over: teacher"),
-      Row("", openCLIP, others: ["epoch"], note: "passed over: epoch"),
-    ]
+        note: "the weights are those of 'clip'; passed over: teacher"))
+    rows.append(Row("", openCLIP, others: ["epoch"], note: "passed over: epoch"))
+    return rows
+  }()
 
   @Test(arguments: rows) func isFound(row: Row) throws {
     let selection = try CheckpointSelection(in: Names(row.names), at: nil, others: row.others)
@@ -102,23 +113,25 @@ import Testing
     #expect(selection.note == nil)
   }
 
-  static let several: [(names: [String], message: String)] = [
-    (
-      openCLIP.map { "student." + $0 } + openCLIP.map { "teacher." + $0 },
-      "it holds 2 CLIPs: 'student', 'teacher' (say which: state_dict = \"student\")"
-    ),
-    (
-      openCLIP.map { "model." + $0 } + huggingFace.map { "ema." + $0 },
-      "it holds 2 CLIPs: 'model', 'ema' (say which: state_dict = \"model\")"
-    ),
-    (
-      openCLIP.map { "model." + $0 } + tower.map { "vision_encoder_state_dict." + $0 },
-      "it holds 2 CLIPs: 'model', 'vision_encoder_state_dict' (say which: state_dict = \"model\")"
-    ),
-    (
-      openCLIP + openCLIP.map { "ema." + $0 },
-      "it holds 2 CLIPs: 'ema', '.' (say which: state_dict = \"ema\")"
-    ),
+  struct Several: Sendable {
+    let names: [String]
+    let message: String
+  }
+
+  static let several: [Several] = [
+    Several(
+      names: at("student.", openCLIP) + at("teacher.", openCLIP),
+      message: "it holds 2 CLIPs: 'student', 'teacher' (say which: state_dict = \"student\")"),
+    Several(
+      names: at("model.", openCLIP) + at("ema.", huggingFace),
+      message: "it holds 2 CLIPs: 'model', 'ema' (say which: state_dict = \"model\")"),
+    Several(
+      names: at("model.", openCLIP) + at("vision_encoder_state_dict.", tower),
+      message: "it holds 2 CLIPs: 'model', 'vision_encoder_state_dict' (say which: state_dict = "
+        + "\"model\")"),
+    Several(
+      names: openCLIP + at("ema.", openCLIP),
+      message: "it holds 2 CLIPs: 'ema', '.' (say which: state_dict = \"ema\")"),
   ]
 
   @Test(arguments: several.indices) func severalAreAnError(index: Int) throws {
@@ -131,7 +144,7 @@ import Testing
 
   @Test func oneOfThemIsAskedFor() throws {
     let names = Names(
-      Self.openCLIP.map { "student.module." + $0 } + Self.huggingFace.map { "teacher." + $0 })
+      Self.at("student.module.", Self.openCLIP) + Self.at("teacher.", Self.huggingFace))
     #expect(
       try CheckpointSelection(in: names, at: "teacher").source.names == Self.huggingFace.sorted())
     for place in ["student", "student.", "student.module"] {
@@ -141,7 +154,7 @@ import Testing
     #expect(
       error?.description
         == "it holds no CLIP at 'ema' (it holds one at 'student.module', 'teacher')")
-    let both = Names(Self.openCLIP + Self.openCLIP.map { "ema." + $0 })
+    let both = Names(Self.openCLIP + Self.at("ema.", Self.openCLIP))
     #expect(try CheckpointSelection(in: both, at: ".").place == "")
   }
 

@@ -1,6 +1,7 @@
 import Diagnostics
 import Networks
 import Files
+import Networks
 import Tensors
 import TestSupport
 import Testing

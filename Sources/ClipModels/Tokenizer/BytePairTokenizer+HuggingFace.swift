@@ -55,17 +55,17 @@ extension BytePairTokenizer {
     let edges = parts.edges
     let start = edges?.start ?? settings.token("bos_token") ?? "<|startoftext|>"
     let end = edges?.end ?? settings.token("eos_token") ?? "<|endoftext|>"
-    let (table, padID, padding) = try Self.using(path) {
-      let table = try BytePairVocabulary(
-        ids: parts.symbols, merges: parts.merges, start: start, end: end)
-      let padding = settings.token("pad_token") ?? end
-      guard let padID = table.id(of: padding) else {
-        throw KilpiError("", "the vocabulary lacks the padding token '\(padding.prefix(40))'")
-      }
+    let padding = settings.token("pad_token") ?? end
+    let (table, padID) = try Self.using(path) {
       let known: Set<String> = Set(settings.specials + [start, end, padding])
       let strange = parts.added.first { !$0.isSpecial && !known.contains($0.name) }
       if let strange { throw TokenizerDocument.refusal("added token", strange.name) }
-      return (table, padID, padding)
+      let table = try BytePairVocabulary(
+        ids: parts.symbols, merges: parts.merges, start: start, end: end)
+      guard let padID = table.id(of: padding) else {
+        throw KilpiError("", "the vocabulary lacks the padding token '\(padding.prefix(40))'")
+      }
+      return (table, padID)
     }
     // Names in brackets are nobody's text; whoever writes them does not mean the token.
     let isLiteral = padding != start && padding != end && !padding.hasPrefix("<")
