@@ -73,7 +73,7 @@ extension Dataset {
       var (total, start) = (0.0, 0)
       for (part, share) in shares.enumerated() {
         total += share
-        let end = min(Int((total * Double(group.count)).rounded()), group.count)
+        let end = min(Int(clamped: (total * Double(group.count)).rounded()), group.count)
         parts[part] += order[start..<max(start, end)].map { group[$0] }
         start = max(start, end)
       }

@@ -70,7 +70,10 @@ public enum FileReader {
 
   /// Gives a file another name; what stood under that name is gone.
   public static func rename(_ path: String, to other: String) throws {
-    if Glibc.rename(path, other) != 0 {
+    let status = SystemCall.inFolder(of: path) { folder, name in
+      SystemCall.inFolder(of: other) { renameat(folder, name, $0, $1) }
+    }
+    if status != 0 {
       throw KilpiError("", "cannot rename '\(path)': \(systemReason())")
     }
   }

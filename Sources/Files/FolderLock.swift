@@ -28,7 +28,7 @@ public final class FolderLock {
 
   /// Not part of `init`: an object that is made has the lock, and gives it back when it goes.
   private static func taken(_ folder: String) throws -> (directory: Int32, file: Int32) {
-    let directory = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    let directory = SystemCall.open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     guard directory >= 0 else {
       throw KilpiError("", "cannot read '\(folder)': \(systemReason())")
     }

@@ -61,7 +61,7 @@ final class SentenceLikeness {
     guard cosine.isFinite else {
       throw KilpiError(
         "",
-        "encoder's features of '\(a.prefix(40))' and '\(b.prefix(40))' have the cosine \(cosine)",
+        "encoder's features of '\(a.prefix(40))' and '\(b.prefix(40))' have no cosine",
         advice: "features must be finite and not all zero")
     }
     return cosine

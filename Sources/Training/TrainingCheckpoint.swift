@@ -39,10 +39,11 @@ struct TrainingCheckpoint {
   ///   - keeping: how many of the newest stay; nil: all.
   ///   - schedule: tells epoch and place of the step, which are stored as a check.
   func save(in folder: String, keeping: Int?, schedule: BatchSchedule) throws {
+    let (epoch, position) = step.quotientAndRemainder(dividingBy: schedule.stepsPerEpoch)
     let state = JSONValue.object([
       .init("format", .integer(Int64(Self.format))), .init("step", .integer(Int64(step))),
-      .init("epoch", .integer(Int64(step / schedule.stepsPerEpoch))),
-      .init("position", .integer(Int64(step % schedule.stepsPerEpoch))),
+      .init("epoch", .integer(Int64(epoch))),
+      .init("position", .integer(Int64(position))),
       .init("metrics_bytes", .integer(Int64(lengths.metrics))),
       .init("table_bytes", .integer(Int64(lengths.table))),
       .init("configuration", configuration),

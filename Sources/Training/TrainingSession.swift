@@ -99,7 +99,7 @@ final class TrainingSession {
       try keep(row)
       do {
         try trainer.onStep?(row)
-      } catch where Interrupts.isPending {
+      } catch  where Interrupts.isPending {
         throw interrupted(KilpiError("", "interrupted", kind: .interrupted))
       }
       let loss = row.first { $0.key == "loss" }?.value.double ?? .nan

@@ -48,7 +48,7 @@ import Testing
   }
 
   @Test func absentFile() {
-    #expect(throws: KilpiError("", "cannot read '/nowhere.gz': No such file or directory")) {
+    #expect(throws: KilpiError("", "cannot read '/nowhere.gz': there is no such file")) {
       try Gzip.contents(ofFile: "/nowhere.gz")
     }
   }

@@ -51,7 +51,7 @@ import Testing
     }
   }
 
-  /// The formula of Wang et al. with a window written out, place by place.
+  /// The published formula with a window written out, place by place.
   private static func direct(_ x: [Double], _ y: [Double], _ height: Int, _ width: Int) -> Double {
     func side(_ length: Int) -> Int { min(11, length % 2 == 1 ? length : length - 1) }
     let (rows, columns) = (side(height), side(width))

@@ -22,7 +22,8 @@ import Testing
     let row = try #require(Self.fixture?["shards"]?.array?[index])
     let members = Self.names(row["members"]).enumerated().map { number, name in
       // The member's number is in its pixels, whatever it is called.
-      (name, name.lowercased().hasSuffix("cls") ? Array("0".utf8) : WebDatasetTests.png(number))
+      let isText = ["cls", "txt", "json"].contains { name.lowercased().hasSuffix($0) }
+      return (name, isText ? Array("0".utf8) : WebDatasetTests.png(number))
     }
     let samples = row["samples"]?.array ?? []
     let passed = row["passed_over"]?.int ?? -1

@@ -27,8 +27,8 @@ import Testing
     #expect(lines[5] == "clean     -          10    80.0 %    49.0 … 94.3")
     #expect(lines[6] == "image     a          10    30.0 %    10.8 … 60.3  30.0 %")
     #expect(lines[11] == "worst     all above  10     0.0 %     0.0 … 27.8   0.0 %")
-    #expect(lines[13].hasPrefix("scenario  attack     drop    lost  seconds"))
-    #expect(lines[16].hasPrefix("image     a          50.0  62.5 %"))
+    #expect(lines[13].hasPrefix("scenario  attack     drop     lost  seconds   SSIM  PSNR"))
+    #expect(lines[16].hasPrefix("image     a          50.0   62.5 %"))
     #expect(
       report.table().contains(
         "scenario  attack      n  accuracy  95 % interval  strict  drop     lost  seconds"))

@@ -179,7 +179,8 @@ import Testing
 
   @Test("budgets print as people write them") func budgets() throws {
     for row in Self.written {
-      #expect(try Budget(row.norm, row.epsilon + row.levels / 255).description == row.text)
+      let text = try Budget(row.norm, row.epsilon + row.levels / 255).description
+      #expect(text == row.text)
     }
   }
 }

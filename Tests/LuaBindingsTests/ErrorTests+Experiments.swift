@@ -94,7 +94,7 @@ extension ErrorTests {
       #"clip.create: this is no CLIP configuration: it has neither vision_config nor vision_cfg"#),
     ErrorCase(
       #"eval.robustness{}"#,
-      #"eval.robustness: option 'model' is missing (it is: what to evaluate: a clip model, a "#
+      #"eval.robustness: option 'model' is missing (it is: what to evaluate: a model, a "#
         + #"classifier, a function from images to logits, or {logits =, text =, name =})"#),
     ErrorCase(
       #"eval.robustness{model = clip.create("tiny"), data = data.from(tensor.zeros{1, 3, 4, 4}, {{"a cat"}}), attacks = {clean = true}}"#,

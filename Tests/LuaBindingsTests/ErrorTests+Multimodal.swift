@@ -89,7 +89,7 @@ extension ErrorTests {
       "attack.text: encoder gave [2, 3] for 1 text (it must give [N, D] for N texts)"),
     ErrorCase(
       free + #"method = "char", encoder = function(t) return tensor.zeros{1, 3} end, words = 0})"#,
-      "attack.text: encoder's features of 'a cat' and 'a cat' have the cosine nan (features must be finite "
+      "attack.text: encoder's features of 'a cat' and 'a cat' have no cosine (features must be finite "
         + "and not all zero)"),
     ErrorCase(
       free + #"method = "char", encoder = function(t) return 1 end})"#,

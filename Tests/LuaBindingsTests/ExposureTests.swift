@@ -40,6 +40,8 @@ import Testing
     "adamWStep": "the optimiser of train.run", "sumOfSquares": "the gradient norm of train.run",
     "signStepped": "a fused step of attacks",
     "firstNotFinite": "a check of attacks and training",
+    "finiteScores": "the check behind every verdict of classifiers and attacks",
+    "topClasses": "cls:predict does it", "topClass": "cls:predict does it",
   ]
 
   @Test func everyOperationIsAccountedFor() throws {

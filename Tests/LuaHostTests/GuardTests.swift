@@ -262,7 +262,7 @@ import Testing
       "nil nil false"),
     ScriptCase(
       "paths that functions build", "return pcall(fake.read, folder .. '/a')",
-      "false fake.read: cannot read '/etc/passwd': the sandbox does not allow it"),
+      "false t:1: fake.read: cannot read '/etc/passwd': the sandbox does not allow it"),
   ]
 
   @Test(arguments: sandboxed) func sandbox(_ row: ScriptCase) throws {

@@ -139,7 +139,7 @@ struct ProcessWideStorageTests {
 
   static let sizes: [(bytes: Int, text: String)] = [
     (0, "0 bytes"), (999, "999 bytes"), (1000, "1.0 KB"), (1 << 20, "1.0 MB"),
-    (4_000_000, "3.8 MB"), (3 << 30, "3.0 GB"), (5 << 40, "5.0 TB"), (5000 << 40, "5000.0 TB"),
+    (4_000_000, "3.8 MB"), (3 << 30, "3.0 GB"), (5 << 40, "5.0 TB"), (5000 << 40, "4.9 PB"),
   ]
 
   @Test("sizes as people write them", arguments: sizes.indices)

@@ -316,7 +316,8 @@ return {
     new = "return prediction == targets[row]",
   },
   {
-    id = "mask", about = "held pixels are shown as the search has them", file = threat .. "Ball.swift",
+    id = "mask", about = "held pixels are shown as the search has them",
+    file = threat .. "Ball.swift",
     old = "return try Tensor.select(mask, images, clean)", new = "return images",
   },
   {
@@ -326,7 +327,8 @@ return {
     new = "let (limit, wanted) = (budget.epsilon * (1 + 5e-7), budget.epsilon",
   },
   {
-    id = "copies", about = "the attack works on the caller's own images", file = image .. "AttackRun.swift",
+    id = "copies", about = "the attack works on the caller's own images",
+    file = image .. "AttackRun.swift",
     old = "self.images = try images.detached().cloned()",
     new = "self.images = try images.detached().contiguous()",
   },

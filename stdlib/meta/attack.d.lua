@@ -14,7 +14,8 @@ attack = {}
 ---@field keep? "best"|"last" # which iterate is returned; the attack's own habit when not given
 ---@field eot? integer # passes a gradient is averaged over; default 1
 ---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it; gradient attacks in linf end with moves from level to level
----@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn
+---@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn; a target that is the image's own label leaves it out
+---@field mask? tensor # 1 for pixels that may change, 0 for those that keep their bits: [H, W], [C, H, W], [N, 1, H, W] or [N, C, H, W], 1 for all images or channels
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
@@ -24,7 +25,7 @@ attack = {}
 ---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
 ---@field progress? boolean # show a progress bar; default true
 
---- Fast gradient sign method, one step of length eps (arXiv:1412.6572). Images are [N, 3, H, W] in [0, 1] at their own size, labels count from 1. The result stays within eps of the images and within [0, 1], exactly; success is judged by evaluating each result alone. The report has success, clean_correct and loss per sample, distance {linf, l2, l1}, queries {forward, backward}, flags (warnings about masked gradients) and seconds.
+--- Fast gradient sign method, one step of length eps (arXiv:1412.6572). Images are [N, 3, H, W] in [0, 1] at their own size, labels count from 1. The result stays within eps of the images and within [0, 1], exactly; success is judged by evaluating each result alone. The report has success, clean_correct and loss per sample, distance {linf, l2, l1}, quality {ssim, psnr}, queries {forward, backward}, flags (warnings about masked gradients) and seconds. Accuracies are counted from predictions and labels. Of a targeted attack, success means that the target was hit: target_hit per sample and target_hit_rate say the same, and left_out lists the samples whose target is their own label, which are not attacked. quality compares with the clean images: ssim (11 x 11 Gaussian windows, smaller ones where the image is; 1 for equal images) and psnr in dB (infinite for equal images).
 ---
 ---```lua
 ---local w = tensor.from{{1, -1}, {2, 0}, {0, 1}}:reshape{3, 2}
@@ -52,7 +53,8 @@ function attack.fgsm(classifier, images, labels, options) end
 ---@field eot? integer # passes a gradient is averaged over; default 1
 ---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it; gradient attacks in linf end with moves from level to level
 ---@field random_step? number|string # length of the random step; eps / 2 when not given
----@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn
+---@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn; a target that is the image's own label leaves it out
+---@field mask? tensor # 1 for pixels that may change, 0 for those that keep their bits: [H, W], [C, H, W], [N, 1, H, W] or [N, C, H, W], 1 for all images or channels
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
@@ -62,7 +64,7 @@ function attack.fgsm(classifier, images, labels, options) end
 ---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
 ---@field progress? boolean # show a progress bar; default true
 
---- FGSM from a random corner: a random sign step, then a gradient sign step (arXiv:1705.07204). Images are [N, 3, H, W] in [0, 1] at their own size, labels count from 1. The result stays within eps of the images and within [0, 1], exactly; success is judged by evaluating each result alone. The report has success, clean_correct and loss per sample, distance {linf, l2, l1}, queries {forward, backward}, flags (warnings about masked gradients) and seconds.
+--- FGSM from a random corner: a random sign step, then a gradient sign step (arXiv:1705.07204). Images are [N, 3, H, W] in [0, 1] at their own size, labels count from 1. The result stays within eps of the images and within [0, 1], exactly; success is judged by evaluating each result alone. The report has success, clean_correct and loss per sample, distance {linf, l2, l1}, quality {ssim, psnr}, queries {forward, backward}, flags (warnings about masked gradients) and seconds. Accuracies are counted from predictions and labels. Of a targeted attack, success means that the target was hit: target_hit per sample and target_hit_rate say the same, and left_out lists the samples whose target is their own label, which are not attacked. quality compares with the clean images: ssim (11 x 11 Gaussian windows, smaller ones where the image is; 1 for equal images) and psnr in dB (infinite for equal images).
 ---
 ---```lua
 ---local w = tensor.from{{1, -1}, {2, 0}, {0, 1}}:reshape{3, 2}
@@ -91,7 +93,9 @@ function attack.rfgsm(classifier, images, labels, options) end
 ---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it; gradient attacks in linf end with moves from level to level
 ---@field steps? integer # gradient steps; default 10
 ---@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2 and l1
----@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn
+---@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn; a target that is the image's own label leaves it out
+---@field mask? tensor # 1 for pixels that may change, 0 for those that keep their bits: [H, W], [C, H, W], [N, 1, H, W] or [N, C, H, W], 1 for all images or channels
+---@field init? tensor # images that the first run starts from, brought into the budget, instead of the attack's own start
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
@@ -101,7 +105,7 @@ function attack.rfgsm(classifier, images, labels, options) end
 ---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
 ---@field progress? boolean # show a progress bar; default true
 
---- Basic iterative method: PGD without random start, last iterate (arXiv:1607.02533). Images are [N, 3, H, W] in [0, 1] at their own size, labels count from 1. The result stays within eps of the images and within [0, 1], exactly; success is judged by evaluating each result alone. The report has success, clean_correct and loss per sample, distance {linf, l2, l1}, queries {forward, backward}, flags (warnings about masked gradients) and seconds.
+--- Basic iterative method: PGD without random start, last iterate (arXiv:1607.02533). Images are [N, 3, H, W] in [0, 1] at their own size, labels count from 1. The result stays within eps of the images and within [0, 1], exactly; success is judged by evaluating each result alone. The report has success, clean_correct and loss per sample, distance {linf, l2, l1}, quality {ssim, psnr}, queries {forward, backward}, flags (warnings about masked gradients) and seconds. Accuracies are counted from predictions and labels. Of a targeted attack, success means that the target was hit: target_hit per sample and target_hit_rate say the same, and left_out lists the samples whose target is their own label, which are not attacked. quality compares with the clean images: ssim (11 x 11 Gaussian windows, smaller ones where the image is; 1 for equal images) and psnr in dB (infinite for equal images).
 ---
 ---```lua
 ---local w = tensor.from{{1, -1}, {2, 0}, {0, 1}}:reshape{3, 2}
@@ -132,7 +136,9 @@ function attack.bim(classifier, images, labels, options) end
 ---@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2 and l1
 ---@field random_start? boolean # start at a random point of the ball; default true
 ---@field momentum? number # decay of an accumulated direction; 0.9 in FARE; default 0
----@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn
+---@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn; a target that is the image's own label leaves it out
+---@field mask? tensor # 1 for pixels that may change, 0 for those that keep their bits: [H, W], [C, H, W], [N, 1, H, W] or [N, C, H, W], 1 for all images or channels
+---@field init? tensor # images that the first run starts from, brought into the budget, instead of the attack's own start
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
@@ -142,7 +148,7 @@ function attack.bim(classifier, images, labels, options) end
 ---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
 ---@field progress? boolean # show a progress bar; default true
 
---- Projected gradient descent in an Lp ball (arXiv:1706.06083). Keeps the best iterate: a successful one before any other, then the largest loss. Images are [N, 3, H, W] in [0, 1] at their own size, labels count from 1. The result stays within eps of the images and within [0, 1], exactly; success is judged by evaluating each result alone. The report has success, clean_correct and loss per sample, distance {linf, l2, l1}, queries {forward, backward}, flags (warnings about masked gradients) and seconds.
+--- Projected gradient descent in an Lp ball (arXiv:1706.06083). Keeps the best iterate: a successful one before any other, then the largest loss. Images are [N, 3, H, W] in [0, 1] at their own size, labels count from 1. The result stays within eps of the images and within [0, 1], exactly; success is judged by evaluating each result alone. The report has success, clean_correct and loss per sample, distance {linf, l2, l1}, quality {ssim, psnr}, queries {forward, backward}, flags (warnings about masked gradients) and seconds. Accuracies are counted from predictions and labels. Of a targeted attack, success means that the target was hit: target_hit per sample and target_hit_rate say the same, and left_out lists the samples whose target is their own label, which are not attacked. quality compares with the clean images: ssim (11 x 11 Gaussian windows, smaller ones where the image is; 1 for equal images) and psnr in dB (infinite for equal images).
 ---
 ---```lua
 ---local w = tensor.from{{1, -1}, {2, 0}, {0, 1}}:reshape{3, 2}
@@ -180,7 +186,9 @@ function attack.pgd(classifier, images, labels, options) end
 ---@field resize? number # smallest side of a resized image, as a share; default 0.9
 ---@field smoothing? boolean|integer # side of the kernel that smooths gradients, odd; true: 5 up to 32 pixels, 7 up to 64, else 15; off by default
 ---@field nesterov? boolean # take gradients ahead; default false
----@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn
+---@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn; a target that is the image's own label leaves it out
+---@field mask? tensor # 1 for pixels that may change, 0 for those that keep their bits: [H, W], [C, H, W], [N, 1, H, W] or [N, C, H, W], 1 for all images or channels
+---@field init? tensor # images that the first run starts from, brought into the budget, instead of the attack's own start
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
@@ -190,7 +198,7 @@ function attack.pgd(classifier, images, labels, options) end
 ---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
 ---@field progress? boolean # show a progress bar; default true
 
---- Momentum iterative FGSM (arXiv:1710.06081). Images are [N, 3, H, W] in [0, 1] at their own size, labels count from 1. The result stays within eps of the images and within [0, 1], exactly; success is judged by evaluating each result alone. The report has success, clean_correct and loss per sample, distance {linf, l2, l1}, queries {forward, backward}, flags (warnings about masked gradients) and seconds.
+--- Momentum iterative FGSM (arXiv:1710.06081). Images are [N, 3, H, W] in [0, 1] at their own size, labels count from 1. The result stays within eps of the images and within [0, 1], exactly; success is judged by evaluating each result alone. The report has success, clean_correct and loss per sample, distance {linf, l2, l1}, quality {ssim, psnr}, queries {forward, backward}, flags (warnings about masked gradients) and seconds. Accuracies are counted from predictions and labels. Of a targeted attack, success means that the target was hit: target_hit per sample and target_hit_rate say the same, and left_out lists the samples whose target is their own label, which are not attacked. quality compares with the clean images: ssim (11 x 11 Gaussian windows, smaller ones where the image is; 1 for equal images) and psnr in dB (infinite for equal images).
 ---
 ---```lua
 ---local w = tensor.from{{1, -1}, {2, 0}, {0, 1}}:reshape{3, 2}
@@ -227,7 +235,9 @@ function attack.mifgsm(classifier, images, labels, options) end
 ---@field diversity? boolean|number # probability that an image is resized; true: 0.5; off by default
 ---@field resize? number # smallest side of a resized image, as a share; default 0.9
 ---@field smoothing? boolean|integer # side of the kernel that smooths gradients, odd; true: 5 up to 32 pixels, 7 up to 64, else 15; off by default
----@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn
+---@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn; a target that is the image's own label leaves it out
+---@field mask? tensor # 1 for pixels that may change, 0 for those that keep their bits: [H, W], [C, H, W], [N, 1, H, W] or [N, C, H, W], 1 for all images or channels
+---@field init? tensor # images that the first run starts from, brought into the budget, instead of the attack's own start
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
@@ -237,7 +247,7 @@ function attack.mifgsm(classifier, images, labels, options) end
 ---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
 ---@field progress? boolean # show a progress bar; default true
 
---- Nesterov iterative FGSM: the gradient is taken ahead (arXiv:1908.06281). Images are [N, 3, H, W] in [0, 1] at their own size, labels count from 1. The result stays within eps of the images and within [0, 1], exactly; success is judged by evaluating each result alone. The report has success, clean_correct and loss per sample, distance {linf, l2, l1}, queries {forward, backward}, flags (warnings about masked gradients) and seconds.
+--- Nesterov iterative FGSM: the gradient is taken ahead (arXiv:1908.06281). Images are [N, 3, H, W] in [0, 1] at their own size, labels count from 1. The result stays within eps of the images and within [0, 1], exactly; success is judged by evaluating each result alone. The report has success, clean_correct and loss per sample, distance {linf, l2, l1}, quality {ssim, psnr}, queries {forward, backward}, flags (warnings about masked gradients) and seconds. Accuracies are counted from predictions and labels. Of a targeted attack, success means that the target was hit: target_hit per sample and target_hit_rate say the same, and left_out lists the samples whose target is their own label, which are not attacked. quality compares with the clean images: ssim (11 x 11 Gaussian windows, smaller ones where the image is; 1 for equal images) and psnr in dB (infinite for equal images).
 ---
 ---```lua
 ---local w = tensor.from{{1, -1}, {2, 0}, {0, 1}}:reshape{3, 2}
@@ -275,7 +285,9 @@ function attack.nifgsm(classifier, images, labels, options) end
 ---@field resize? number # smallest side of a resized image, as a share; default 0.9
 ---@field smoothing? boolean|integer # side of the kernel that smooths gradients, odd; true: 5 up to 32 pixels, 7 up to 64, else 15; off by default
 ---@field nesterov? boolean # take gradients ahead; default false
----@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn
+---@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn; a target that is the image's own label leaves it out
+---@field mask? tensor # 1 for pixels that may change, 0 for those that keep their bits: [H, W], [C, H, W], [N, 1, H, W] or [N, C, H, W], 1 for all images or channels
+---@field init? tensor # images that the first run starts from, brought into the budget, instead of the attack's own start
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
@@ -285,7 +297,7 @@ function attack.nifgsm(classifier, images, labels, options) end
 ---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
 ---@field progress? boolean # show a progress bar; default true
 
---- Scale-invariant FGSM: the gradient is the mean over the copies x / 2^i (arXiv:1908.06281); with nesterov = true SI-NI-FGSM. Images are [N, 3, H, W] in [0, 1] at their own size, labels count from 1. The result stays within eps of the images and within [0, 1], exactly; success is judged by evaluating each result alone. The report has success, clean_correct and loss per sample, distance {linf, l2, l1}, queries {forward, backward}, flags (warnings about masked gradients) and seconds.
+--- Scale-invariant FGSM: the gradient is the mean over the copies x / 2^i (arXiv:1908.06281); with nesterov = true SI-NI-FGSM. Images are [N, 3, H, W] in [0, 1] at their own size, labels count from 1. The result stays within eps of the images and within [0, 1], exactly; success is judged by evaluating each result alone. The report has success, clean_correct and loss per sample, distance {linf, l2, l1}, quality {ssim, psnr}, queries {forward, backward}, flags (warnings about masked gradients) and seconds. Accuracies are counted from predictions and labels. Of a targeted attack, success means that the target was hit: target_hit per sample and target_hit_rate say the same, and left_out lists the samples whose target is their own label, which are not attacked. quality compares with the clean images: ssim (11 x 11 Gaussian windows, smaller ones where the image is; 1 for equal images) and psnr in dB (infinite for equal images).
 ---
 ---```lua
 ---local w = tensor.from{{1, -1}, {2, 0}, {0, 1}}:reshape{3, 2}
@@ -323,7 +335,9 @@ function attack.sifgsm(classifier, images, labels, options) end
 ---@field resize? number # smallest side of a resized image, as a share; default 0.9
 ---@field smoothing? boolean|integer # side of the kernel that smooths gradients, odd; true: 5 up to 32 pixels, 7 up to 64, else 15; off by default
 ---@field nesterov? boolean # take gradients ahead; default false
----@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn
+---@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn; a target that is the image's own label leaves it out
+---@field mask? tensor # 1 for pixels that may change, 0 for those that keep their bits: [H, W], [C, H, W], [N, 1, H, W] or [N, C, H, W], 1 for all images or channels
+---@field init? tensor # images that the first run starts from, brought into the budget, instead of the attack's own start
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
@@ -333,7 +347,7 @@ function attack.sifgsm(classifier, images, labels, options) end
 ---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
 ---@field progress? boolean # show a progress bar; default true
 
---- Variance-tuned MI-FGSM: gradients at random neighbours correct the next step's (arXiv:2103.15571). Images are [N, 3, H, W] in [0, 1] at their own size, labels count from 1. The result stays within eps of the images and within [0, 1], exactly; success is judged by evaluating each result alone. The report has success, clean_correct and loss per sample, distance {linf, l2, l1}, queries {forward, backward}, flags (warnings about masked gradients) and seconds.
+--- Variance-tuned MI-FGSM: gradients at random neighbours correct the next step's (arXiv:2103.15571). Images are [N, 3, H, W] in [0, 1] at their own size, labels count from 1. The result stays within eps of the images and within [0, 1], exactly; success is judged by evaluating each result alone. The report has success, clean_correct and loss per sample, distance {linf, l2, l1}, quality {ssim, psnr}, queries {forward, backward}, flags (warnings about masked gradients) and seconds. Accuracies are counted from predictions and labels. Of a targeted attack, success means that the target was hit: target_hit per sample and target_hit_rate say the same, and left_out lists the samples whose target is their own label, which are not attacked. quality compares with the clean images: ssim (11 x 11 Gaussian windows, smaller ones where the image is; 1 for equal images) and psnr in dB (infinite for equal images).
 ---
 ---```lua
 ---local w = tensor.from{{1, -1}, {2, 0}, {0, 1}}:reshape{3, 2}
@@ -370,7 +384,9 @@ function attack.vmifgsm(classifier, images, labels, options) end
 ---@field diversity? boolean|number # probability that an image is resized; true: 0.5; off by default
 ---@field resize? number # smallest side of a resized image, as a share; default 0.9
 ---@field smoothing? boolean|integer # side of the kernel that smooths gradients, odd; true: 5 up to 32 pixels, 7 up to 64, else 15; off by default
----@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn
+---@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn; a target that is the image's own label leaves it out
+---@field mask? tensor # 1 for pixels that may change, 0 for those that keep their bits: [H, W], [C, H, W], [N, 1, H, W] or [N, C, H, W], 1 for all images or channels
+---@field init? tensor # images that the first run starts from, brought into the budget, instead of the attack's own start
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
@@ -380,7 +396,7 @@ function attack.vmifgsm(classifier, images, labels, options) end
 ---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
 ---@field progress? boolean # show a progress bar; default true
 
---- Variance-tuned NI-FGSM: VMI-FGSM with gradient and neighbours taken ahead (arXiv:2103.15571). Images are [N, 3, H, W] in [0, 1] at their own size, labels count from 1. The result stays within eps of the images and within [0, 1], exactly; success is judged by evaluating each result alone. The report has success, clean_correct and loss per sample, distance {linf, l2, l1}, queries {forward, backward}, flags (warnings about masked gradients) and seconds.
+--- Variance-tuned NI-FGSM: VMI-FGSM with gradient and neighbours taken ahead (arXiv:2103.15571). Images are [N, 3, H, W] in [0, 1] at their own size, labels count from 1. The result stays within eps of the images and within [0, 1], exactly; success is judged by evaluating each result alone. The report has success, clean_correct and loss per sample, distance {linf, l2, l1}, quality {ssim, psnr}, queries {forward, backward}, flags (warnings about masked gradients) and seconds. Accuracies are counted from predictions and labels. Of a targeted attack, success means that the target was hit: target_hit per sample and target_hit_rate say the same, and left_out lists the samples whose target is their own label, which are not attacked. quality compares with the clean images: ssim (11 x 11 Gaussian windows, smaller ones where the image is; 1 for equal images) and psnr in dB (infinite for equal images).
 ---
 ---```lua
 ---local w = tensor.from{{1, -1}, {2, 0}, {0, 1}}:reshape{3, 2}
@@ -418,7 +434,9 @@ function attack.vnifgsm(classifier, images, labels, options) end
 ---@field resize? number # smallest side of a resized image, as a share; default 0.9
 ---@field smoothing? boolean|integer # side of the kernel that smooths gradients, odd; true: 5 up to 32 pixels, 7 up to 64, else 15; off by default
 ---@field nesterov? boolean # take gradients ahead; default false
----@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn
+---@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn; a target that is the image's own label leaves it out
+---@field mask? tensor # 1 for pixels that may change, 0 for those that keep their bits: [H, W], [C, H, W], [N, 1, H, W] or [N, C, H, W], 1 for all images or channels
+---@field init? tensor # images that the first run starts from, brought into the budget, instead of the attack's own start
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
@@ -428,7 +446,7 @@ function attack.vnifgsm(classifier, images, labels, options) end
 ---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
 ---@field progress? boolean # show a progress bar; default true
 
---- Diverse-input FGSM: each image is resized and padded at random before its gradient is taken (arXiv:1803.06978); with momentum = 1 M-DI-FGSM. Images are [N, 3, H, W] in [0, 1] at their own size, labels count from 1. The result stays within eps of the images and within [0, 1], exactly; success is judged by evaluating each result alone. The report has success, clean_correct and loss per sample, distance {linf, l2, l1}, queries {forward, backward}, flags (warnings about masked gradients) and seconds.
+--- Diverse-input FGSM: each image is resized and padded at random before its gradient is taken (arXiv:1803.06978); with momentum = 1 M-DI-FGSM. Images are [N, 3, H, W] in [0, 1] at their own size, labels count from 1. The result stays within eps of the images and within [0, 1], exactly; success is judged by evaluating each result alone. The report has success, clean_correct and loss per sample, distance {linf, l2, l1}, quality {ssim, psnr}, queries {forward, backward}, flags (warnings about masked gradients) and seconds. Accuracies are counted from predictions and labels. Of a targeted attack, success means that the target was hit: target_hit per sample and target_hit_rate say the same, and left_out lists the samples whose target is their own label, which are not attacked. quality compares with the clean images: ssim (11 x 11 Gaussian windows, smaller ones where the image is; 1 for equal images) and psnr in dB (infinite for equal images).
 ---
 ---```lua
 ---local w = tensor.from{{1, -1}, {2, 0}, {0, 1}}:reshape{3, 2}
@@ -466,7 +484,9 @@ function attack.difgsm(classifier, images, labels, options) end
 ---@field resize? number # smallest side of a resized image, as a share; default 0.9
 ---@field smoothing? boolean|integer # side of the kernel that smooths gradients, odd; true: 5 up to 32 pixels, 7 up to 64, else 15, the default
 ---@field nesterov? boolean # take gradients ahead; default false
----@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn
+---@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn; a target that is the image's own label leaves it out
+---@field mask? tensor # 1 for pixels that may change, 0 for those that keep their bits: [H, W], [C, H, W], [N, 1, H, W] or [N, C, H, W], 1 for all images or channels
+---@field init? tensor # images that the first run starts from, brought into the budget, instead of the attack's own start
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
@@ -476,7 +496,7 @@ function attack.difgsm(classifier, images, labels, options) end
 ---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
 ---@field progress? boolean # show a progress bar; default true
 
---- Translation-invariant FGSM: gradients are smoothed with a Gaussian kernel (arXiv:1904.02884); with momentum = 1 TI-MI-FGSM. Images are [N, 3, H, W] in [0, 1] at their own size, labels count from 1. The result stays within eps of the images and within [0, 1], exactly; success is judged by evaluating each result alone. The report has success, clean_correct and loss per sample, distance {linf, l2, l1}, queries {forward, backward}, flags (warnings about masked gradients) and seconds.
+--- Translation-invariant FGSM: gradients are smoothed with a Gaussian kernel (arXiv:1904.02884); with momentum = 1 TI-MI-FGSM. Images are [N, 3, H, W] in [0, 1] at their own size, labels count from 1. The result stays within eps of the images and within [0, 1], exactly; success is judged by evaluating each result alone. The report has success, clean_correct and loss per sample, distance {linf, l2, l1}, quality {ssim, psnr}, queries {forward, backward}, flags (warnings about masked gradients) and seconds. Accuracies are counted from predictions and labels. Of a targeted attack, success means that the target was hit: target_hit per sample and target_hit_rate say the same, and left_out lists the samples whose target is their own label, which are not attacked. quality compares with the clean images: ssim (11 x 11 Gaussian windows, smaller ones where the image is; 1 for equal images) and psnr in dB (infinite for equal images).
 ---
 ---```lua
 ---local w = tensor.from{{1, -1}, {2, 0}, {0, 1}}:reshape{3, 2}
@@ -509,7 +529,9 @@ function attack.tifgsm(classifier, images, labels, options) end
 ---@field best_loss? boolean # return the point with the largest loss, instead of a successful one before any other; default false
 ---@field compat? boolean # count as the released code does, which compares the first step with zero; default false
 ---@field wide_start? boolean # L1: walk through balls of three and two times eps first, as AutoAttack does; default false
----@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn
+---@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn; a target that is the image's own label leaves it out
+---@field mask? tensor # 1 for pixels that may change, 0 for those that keep their bits: [H, W], [C, H, W], [N, 1, H, W] or [N, C, H, W], 1 for all images or channels
+---@field init? tensor # images that the first run starts from, brought into the budget, instead of the attack's own start
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
@@ -519,7 +541,7 @@ function attack.tifgsm(classifier, images, labels, options) end
 ---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
 ---@field progress? boolean # show a progress bar; default true
 
---- Auto-PGD: halves its step and returns to the best point where the loss stops growing (arXiv:2003.01690; L1: arXiv:2103.01208). loss = "ce", "dlr" or "dlr-targeted", which takes the classes that rank highest on the clean image one after another, on the samples that are left. Images are [N, 3, H, W] in [0, 1] at their own size, labels count from 1. The result stays within eps of the images and within [0, 1], exactly; success is judged by evaluating each result alone. The report has success, clean_correct and loss per sample, distance {linf, l2, l1}, queries {forward, backward}, flags (warnings about masked gradients) and seconds.
+--- Auto-PGD: halves its step and returns to the best point where the loss stops growing (arXiv:2003.01690; L1: arXiv:2103.01208). loss = "ce", "dlr" or "dlr-targeted", which takes the classes that rank highest on the clean image one after another, on the samples that are left. Images are [N, 3, H, W] in [0, 1] at their own size, labels count from 1. The result stays within eps of the images and within [0, 1], exactly; success is judged by evaluating each result alone. The report has success, clean_correct and loss per sample, distance {linf, l2, l1}, quality {ssim, psnr}, queries {forward, backward}, flags (warnings about masked gradients) and seconds. Accuracies are counted from predictions and labels. Of a targeted attack, success means that the target was hit: target_hit per sample and target_hit_rate say the same, and left_out lists the samples whose target is their own label, which are not attacked. quality compares with the clean images: ssim (11 x 11 Gaussian windows, smaller ones where the image is; 1 for equal images) and psnr in dB (infinite for equal images).
 ---
 ---```lua
 ---local w = tensor.from{{1, -1}, {2, 0}, {0, 1}}:reshape{3, 2}
@@ -547,7 +569,9 @@ function attack.apgd(classifier, images, labels, options) end
 ---@field queries? integer # images that the model is asked about; default 5000
 ---@field p? number # share of the pixels in the first windows; default 0.8
 ---@field rescale? boolean # stretch the schedule of window sides, made for 10,000 queries, to queries; default false
----@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn
+---@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn; a target that is the image's own label leaves it out
+---@field mask? tensor # 1 for pixels that may change, 0 for those that keep their bits: [H, W], [C, H, W], [N, 1, H, W] or [N, C, H, W], 1 for all images or channels
+---@field init? tensor # images that the first run starts from, brought into the budget, instead of the attack's own start
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
@@ -557,7 +581,7 @@ function attack.apgd(classifier, images, labels, options) end
 ---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
 ---@field progress? boolean # show a progress bar; default true
 
---- Square: random search with square windows, which asks for logits alone (arXiv:1912.00049). The loss is always the margin. Images are [N, 3, H, W] in [0, 1] at their own size, labels count from 1. The result stays within eps of the images and within [0, 1], exactly; success is judged by evaluating each result alone. The report has success, clean_correct and loss per sample, distance {linf, l2, l1}, queries {forward, backward}, flags (warnings about masked gradients) and seconds.
+--- Square: random search with square windows, which asks for logits alone (arXiv:1912.00049). The loss is always the margin. Images are [N, 3, H, W] in [0, 1] at their own size, labels count from 1. The result stays within eps of the images and within [0, 1], exactly; success is judged by evaluating each result alone. The report has success, clean_correct and loss per sample, distance {linf, l2, l1}, quality {ssim, psnr}, queries {forward, backward}, flags (warnings about masked gradients) and seconds. Accuracies are counted from predictions and labels. Of a targeted attack, success means that the target was hit: target_hit per sample and target_hit_rate say the same, and left_out lists the samples whose target is their own label, which are not attacked. quality compares with the clean images: ssim (11 x 11 Gaussian windows, smaller ones where the image is; 1 for equal images) and psnr in dB (infinite for equal images).
 ---
 ---```lua
 ---local w = tensor.from{{1, -1}, {2, 0}, {0, 1}}:reshape{3, 2}
@@ -587,7 +611,9 @@ function attack.square(classifier, images, labels, options) end
 ---@field beta? number # how far a successful point is drawn back; default 0.9
 ---@field n_targets? integer # classes taken one after another, by rank on the clean image; 9, or all others where there are fewer; 0: the nearest of all at each step
 ---@field compat? boolean # no bisection at the end, as in the released code; default false
----@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn
+---@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn; a target that is the image's own label leaves it out
+---@field mask? tensor # 1 for pixels that may change, 0 for those that keep their bits: [H, W], [C, H, W], [N, 1, H, W] or [N, C, H, W], 1 for all images or channels
+---@field init? tensor # images that the first run starts from, brought into the budget, instead of the attack's own start
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
@@ -597,7 +623,7 @@ function attack.square(classifier, images, labels, options) end
 ---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
 ---@field progress? boolean # show a progress bar; default true
 
---- Fast adaptive boundary attack: walks along the decision boundary towards the image, class by class (arXiv:1907.02044), and bisects the last stretch. Images are [N, 3, H, W] in [0, 1] at their own size, labels count from 1. The result is the nearest image found that is classified otherwise, judged alone; images that are wrong already, and those for which nothing was found, come back unchanged. The report has nearest (the distance per sample, in the norm; 0 or infinite in these two cases), within_eps (the share at a distance of at most eps), and what other attacks report. In attack tables of eval and train, results beyond eps count as failures.
+--- Fast adaptive boundary attack: walks along the decision boundary towards the image, class by class (arXiv:1907.02044), and bisects the last stretch. Images are [N, 3, H, W] in [0, 1] at their own size, labels count from 1. The result is the nearest image found that is classified otherwise, judged alone; images that are wrong already, and those for which nothing was found, come back unchanged. The report has nearest (the distance per sample, in the norm; 0 or infinite in these two cases), within_eps (the share at a distance of at most eps), and what other attacks report. In attack tables of eval and train, results beyond eps count as failures. Accuracies are counted from predictions and labels. Of a targeted attack, success means that the target was hit: target_hit per sample and target_hit_rate say the same, and left_out lists the samples whose target is their own label, which are not attacked. quality compares with the clean images: ssim (11 x 11 Gaussian windows, smaller ones where the image is; 1 for equal images) and psnr in dB (infinite for equal images).
 ---
 ---```lua
 ---local w = tensor.from{{1, -1}, {2, 0}, {0, 1}}:reshape{3, 2}
@@ -621,6 +647,7 @@ function attack.fab(classifier, images, labels, options) end
 ---@field eot? integer # passes a gradient is averaged over; default 1
 ---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it; gradient attacks in linf end with moves from level to level
 ---@field version? "standard"|"plus"|"rand"|"ce+dlr"|"ce+t" # which stages; default "standard"
+---@field mask? tensor # 1 for pixels that may change, 0 for those that keep their bits: [H, W], [C, H, W], [N, 1, H, W] or [N, C, H, W], 1 for all images or channels
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
@@ -628,7 +655,7 @@ function attack.fab(classifier, images, labels, options) end
 ---@field batch? integer # images at once; 0: all; default 0
 ---@field progress? boolean # show a progress bar; default true
 
---- AutoAttack, in the version that is named (arXiv:2003.01690): its stages run in order, each on the samples that are left. "standard": APGD-CE, APGD-T, FAB-T, Square; "plus": more restarts; "rand": for stochastic models; "ce+dlr" and "ce+t": what TeCoA and FARE call AutoAttack. Stages have their own losses and restarts. report.attack names the version (AA/standard; AA/standard-C2 where too few classes leave stages out), report.stages what each did. In L1 "standard" begins in wider balls, with five restarts of APGD-CE and five classes of APGD-T (arXiv:2103.01208). Images are [N, 3, H, W] in [0, 1] at their own size, labels count from 1. The result stays within eps of the images and within [0, 1], exactly; success is judged by evaluating each result alone. The report has success, clean_correct and loss per sample, distance {linf, l2, l1}, queries {forward, backward}, flags (warnings about masked gradients) and seconds.
+--- AutoAttack, in the version that is named (arXiv:2003.01690): its stages run in order, each on the samples that are left. "standard": APGD-CE, APGD-T, FAB-T, Square; "plus": more restarts; "rand": for stochastic models; "ce+dlr" and "ce+t": what TeCoA and FARE call AutoAttack. Stages have their own losses and restarts. report.attack names the version (AA/standard; AA/standard-C2 where too few classes leave stages out), report.stages what each did. In L1 "standard" begins in wider balls, with five restarts of APGD-CE and five classes of APGD-T (arXiv:2103.01208). Images are [N, 3, H, W] in [0, 1] at their own size, labels count from 1. The result stays within eps of the images and within [0, 1], exactly; success is judged by evaluating each result alone. The report has success, clean_correct and loss per sample, distance {linf, l2, l1}, quality {ssim, psnr}, queries {forward, backward}, flags (warnings about masked gradients) and seconds. Accuracies are counted from predictions and labels. Of a targeted attack, success means that the target was hit: target_hit per sample and target_hit_rate say the same, and left_out lists the samples whose target is their own label, which are not attacked. quality compares with the clean images: ssim (11 x 11 Gaussian windows, smaller ones where the image is; 1 for equal images) and psnr in dB (infinite for equal images).
 ---
 ---```lua
 ---local w = tensor.from{{1, -1}, {2, 0}, {0, 1}}:reshape{3, 2}
@@ -654,6 +681,7 @@ function attack.autoattack(classifier, images, labels, options) end
 ---@field steps? integer # steps; default 50
 ---@field overshoot? number # share by which the change is lengthened; default 0.02
 ---@field candidates? integer # classes looked at, by their rank on the clean image; default 10
+---@field mask? tensor # 1 for pixels that may change, 0 for those that keep their bits: [H, W], [C, H, W], [N, 1, H, W] or [N, C, H, W], 1 for all images or channels
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
@@ -663,7 +691,7 @@ function attack.autoattack(classifier, images, labels, options) end
 ---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
 ---@field progress? boolean # show a progress bar; default true
 
---- DeepFool: steps to the nearest face of the linearised decision region until the class changes (arXiv:1511.04599). Untargeted. Images are [N, 3, H, W] in [0, 1] at their own size, labels count from 1. The result is the nearest image found that is classified otherwise, judged alone; images that are wrong already, and those for which nothing was found, come back unchanged. The report has nearest (the distance per sample, in the norm; 0 or infinite in these two cases), within_eps (the share at a distance of at most eps), and what other attacks report. In attack tables of eval and train, results beyond eps count as failures.
+--- DeepFool: steps to the nearest face of the linearised decision region until the class changes (arXiv:1511.04599). Untargeted. Images are [N, 3, H, W] in [0, 1] at their own size, labels count from 1. The result is the nearest image found that is classified otherwise, judged alone; images that are wrong already, and those for which nothing was found, come back unchanged. The report has nearest (the distance per sample, in the norm; 0 or infinite in these two cases), within_eps (the share at a distance of at most eps), and what other attacks report. In attack tables of eval and train, results beyond eps count as failures. Accuracies are counted from predictions and labels. Of a targeted attack, success means that the target was hit: target_hit per sample and target_hit_rate say the same, and left_out lists the samples whose target is their own label, which are not attacked. quality compares with the clean images: ssim (11 x 11 Gaussian windows, smaller ones where the image is; 1 for equal images) and psnr in dB (infinite for equal images).
 ---
 ---```lua
 ---local w = tensor.from{{1, -1}, {2, 0}, {0, 1}}:reshape{3, 2}
@@ -692,7 +720,9 @@ function attack.deepfool(classifier, images, labels, options) end
 ---@field c? number # the first c; default 0.001
 ---@field kappa? number # margin of the logits that a result must have; default 0
 ---@field fast? boolean # a short search, for a first look; default false
----@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn
+---@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn; a target that is the image's own label leaves it out
+---@field mask? tensor # 1 for pixels that may change, 0 for those that keep their bits: [H, W], [C, H, W], [N, 1, H, W] or [N, C, H, W], 1 for all images or channels
+---@field init? tensor # images that the first run starts from, brought into the budget, instead of the attack's own start
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
@@ -702,7 +732,7 @@ function attack.deepfool(classifier, images, labels, options) end
 ---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
 ---@field progress? boolean # show a progress bar; default true
 
---- Carlini and Wagner's L2 attack: Adam on distance plus c times a hinge of the margin, and a search for c, sample by sample (arXiv:1608.04644). Images are [N, 3, H, W] in [0, 1] at their own size, labels count from 1. The result is the nearest image found that is classified otherwise, judged alone; images that are wrong already, and those for which nothing was found, come back unchanged. The report has nearest (the distance per sample, in the norm; 0 or infinite in these two cases), within_eps (the share at a distance of at most eps), and what other attacks report. In attack tables of eval and train, results beyond eps count as failures.
+--- Carlini and Wagner's L2 attack: Adam on distance plus c times a hinge of the margin, and a search for c, sample by sample (arXiv:1608.04644). Images are [N, 3, H, W] in [0, 1] at their own size, labels count from 1. The result is the nearest image found that is classified otherwise, judged alone; images that are wrong already, and those for which nothing was found, come back unchanged. The report has nearest (the distance per sample, in the norm; 0 or infinite in these two cases), within_eps (the share at a distance of at most eps), and what other attacks report. In attack tables of eval and train, results beyond eps count as failures. Accuracies are counted from predictions and labels. Of a targeted attack, success means that the target was hit: target_hit per sample and target_hit_rate say the same, and left_out lists the samples whose target is their own label, which are not attacked. quality compares with the clean images: ssim (11 x 11 Gaussian windows, smaller ones where the image is; 1 for equal images) and psnr in dB (infinite for equal images).
 ---
 ---```lua
 ---local w = tensor.from{{1, -1}, {2, 0}, {0, 1}}:reshape{3, 2}
@@ -730,7 +760,9 @@ function attack.cw(classifier, images, labels, options) end
 ---@field steps? integer # gradient steps; default 100
 ---@field init_norm? number # the first norm, in pixel units; default 1
 ---@field gamma? number # share by which the norm changes, between 0 and 1; default 0.05
----@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn
+---@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn; a target that is the image's own label leaves it out
+---@field mask? tensor # 1 for pixels that may change, 0 for those that keep their bits: [H, W], [C, H, W], [N, 1, H, W] or [N, C, H, W], 1 for all images or channels
+---@field init? tensor # images that the first run starts from, brought into the budget, instead of the attack's own start
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
@@ -740,7 +772,7 @@ function attack.cw(classifier, images, labels, options) end
 ---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
 ---@field progress? boolean # show a progress bar; default true
 
---- Decoupled direction and norm: the direction follows the gradient, the norm shrinks by a share after success and grows after failure (arXiv:1811.09600). L2. Images are [N, 3, H, W] in [0, 1] at their own size, labels count from 1. The result is the nearest image found that is classified otherwise, judged alone; images that are wrong already, and those for which nothing was found, come back unchanged. The report has nearest (the distance per sample, in the norm; 0 or infinite in these two cases), within_eps (the share at a distance of at most eps), and what other attacks report. In attack tables of eval and train, results beyond eps count as failures.
+--- Decoupled direction and norm: the direction follows the gradient, the norm shrinks by a share after success and grows after failure (arXiv:1811.09600). L2. Images are [N, 3, H, W] in [0, 1] at their own size, labels count from 1. The result is the nearest image found that is classified otherwise, judged alone; images that are wrong already, and those for which nothing was found, come back unchanged. The report has nearest (the distance per sample, in the norm; 0 or infinite in these two cases), within_eps (the share at a distance of at most eps), and what other attacks report. In attack tables of eval and train, results beyond eps count as failures. Accuracies are counted from predictions and labels. Of a targeted attack, success means that the target was hit: target_hit per sample and target_hit_rate say the same, and left_out lists the samples whose target is their own label, which are not attacked. quality compares with the clean images: ssim (11 x 11 Gaussian windows, smaller ones where the image is; 1 for equal images) and psnr in dB (infinite for equal images).
 ---
 ---```lua
 ---local w = tensor.from{{1, -1}, {2, 0}, {0, 1}}:reshape{3, 2}
@@ -772,6 +804,8 @@ function attack.ddn(classifier, images, labels, options) end
 ---@field away? tensor # features to leave; those of the clean images when neither is given
 ---@field toward? tensor # features to approach
 ---@field loss? string|function # "l2embed", "cosine", "kl_embed", or a function (features, images) -> [N] that is increased, with the raw features [N, D] of the images shown
+---@field mask? tensor # 1 for pixels that may change, 0 for those that keep their bits: [H, W], [C, H, W], [N, 1, H, W] or [N, C, H, W], 1 for all images or channels
+---@field init? tensor # images that the first run starts from, brought into the budget, instead of the attack's own start
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
 ---@field trace? boolean # record loss and margin of every iterate; default false
 ---@field batch? integer # images at once; 0: all; default 0
@@ -796,6 +830,7 @@ function attack.embedding(model, images, options) end
 ---@field norm? "linf"|"l2" # norm of the budget; default "linf"
 ---@field epochs? integer # passes over the images; default 5
 ---@field step? number|string # length of a step in pixel units; eps / 4 when not given
+---@field mask? tensor # 1 for pixels that may change, 0 for those that keep their bits: [H, W] or [C, H, W] for all images, [N, 1, H, W] or [N, C, H, W] for each
 ---@field loss? string|function # "ce", "margin", "dlr", or a function (logits, labels) -> [N] that is increased; default "ce"
 ---@field targeted? integer # the class that every image shall get; any but its own when not given
 ---@field holdout? number # share of the images that is only judged; default 0.2
@@ -803,7 +838,7 @@ function attack.embedding(model, images, options) end
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 ---@field progress? boolean # show a progress bar; default true
 
---- One perturbation [3, H, W] for all images of a set: steps along the sum of a batch's gradients, projected onto the budget (arXiv:1610.08401, arXiv:1811.11304). A fifth of the images (holdout) is not searched on; every image is judged alone. The report has success, clean_correct, prediction, margin and loss per sample, fitted and held_out {n, clean_accuracy, robust_accuracy; none of nothing}, held_out_samples (their numbers), losses (one a step), queries and seconds. Labels of a data set are its own when nil.
+--- One perturbation [3, H, W] for all images of a set: steps along the sum of a batch's gradients, projected onto the budget (arXiv:1610.08401, arXiv:1811.11304). A fifth of the images (holdout) is not searched on; every image is judged alone. The report has success, clean_correct, prediction, margin and loss per sample, fitted and held_out {n, clean_accuracy, robust_accuracy; none of nothing}, held_out_samples (their numbers), losses (one a step), quality {ssim, psnr}, queries and seconds. Accuracies are counted from predictions and labels; with targeted, success and target_hit say which images get the target, fitted and held_out have target_hit_rate too, and images whose label it is are judged, but left out of the search and of the hits: left_out lists them. Labels of a data set are its own when nil.
 ---
 ---```lua
 ---local w = tensor.from{{1, -1}, {2, 0}, {0, 1}}:reshape{3, 2}
@@ -831,7 +866,7 @@ function attack.universal(classifier, images, labels, options) end
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 ---@field progress? boolean # show a progress bar; default true
 
---- A square patch [3, s, s] that replaces the pixels under it, at a random place for each image and step (arXiv:1712.09665). A fifth of the images (holdout) is not searched on; every image is judged alone. The report has success, clean_correct, prediction, margin and loss per sample, fitted and held_out {n, clean_accuracy, robust_accuracy; none of nothing}, held_out_samples (their numbers), losses (one a step), queries and seconds. Labels of a data set are its own when nil. places gives the row and column of each image's patch when it was judged.
+--- A square patch [3, s, s] that replaces the pixels under it, at a random place for each image and step (arXiv:1712.09665); on images that are less high or wide than the square, a rectangle of the same area. For a patch at a place of your own, attack.pgd takes mask, with eps = 1. A fifth of the images (holdout) is not searched on; every image is judged alone. The report has success, clean_correct, prediction, margin and loss per sample, fitted and held_out {n, clean_accuracy, robust_accuracy; none of nothing}, held_out_samples (their numbers), losses (one a step), quality {ssim, psnr}, queries and seconds. Accuracies are counted from predictions and labels; with targeted, success and target_hit say which images get the target, fitted and held_out have target_hit_rate too, and images whose label it is are judged, but left out of the search and of the hits: left_out lists them. Labels of a data set are its own when nil. places gives the row and column of each image's patch when it was judged.
 ---
 ---```lua
 ---local w = tensor.from{{1, -1}, {2, 0}, {0, 1}}:reshape{3, 2}
@@ -883,6 +918,7 @@ function attack.probe(classifier, images, labels, options) end
 ---@field combinations? integer # exhaustive: a text with more combinations of edits is refused; default 1000000
 ---@field importance? "delete"|"unk_literal"|"none" # how words are ordered: by the text without the word, with a literal [UNK] for it, or as they stand; delete, in coattack mode unk_literal, when not given
 ---@field stop_words? string|string[] # words left alone, Kilpi's own list when not given; coattack compares them with case
+---@field senses? "all"|"frequent" # synonyms: of the senses that make up a tenth of a word's uses (of a phrase that WordNet knows, of its own sense), or of all; default "frequent"
 ---@field mode? "aligned"|"coattack" # aligned: a word's own rows; coattack: as Co-Attack's and MMCoA's released code, one row off; default "aligned"
 ---@field threshold? number|"none" # least raw logit of a candidate of one piece, 0.3 when not given
 ---@field max_length? integer # longest sequence; 77, in coattack mode 30
@@ -897,7 +933,9 @@ function attack.probe(classifier, images, labels, options) end
 ---@field max_change? number # largest share of changed words; no limit when not given
 ---@field min_word_cos? number # least cosine of a word and its substitute in the mlm's embedding, CLIP's without one; words that are no single token are not judged; no limit when not given
 ---@field min_sentence_cos? number # least cosine of the sentences before and after, by `encoder`; no limit when not given
----@field encoder? mlm # what text.load_mlm gave, for min_sentence_cos
+---@field encoder? mlm|clip_model|function # tells how alike sentences are, for reports and min_sentence_cos: what text.load_mlm gave, a clip model, or a function texts -> features [N, D]
+---@field max_queries? integer # most texts encoded for each prompt, the clean one among them (TextAttack's query_budget); no limit when not given
+---@field max_seconds? number # longest time of the attack, looked at between batches of texts; the best until then is the result; no limit when not given
 ---@field kinds? string|string[] # char: only edits of these kinds, one a word: swap (two edits), delete, insert, keyboard, homoglyph
 ---@field sites? integer # char: sites kept after the first pass; default 20
 ---@field draws? integer # char: random sites and symbols drawn instead of all (the cheap form LEAF trains with)
@@ -906,6 +944,7 @@ function attack.probe(classifier, images, labels, options) end
 ---@field images? tensor # images of the objectives img and ce
 ---@field labels? tensor|integer[] # labels of the objective ce, from 1
 ---@field class_names? string|string[] # class names, to find class words in plain strings
+---@field truncate? boolean # cut long texts, keeping the end token; else they are an error; default false
 
 --- Changes at most `words` words of each prompt so that its feature moves as far as possible. Objectives: kl and cosine compare with the clean feature, l2 raw features, img moves away from the image of the prompt (`images` [P, 3, H, W]), ce finds for each of `images` with `labels` the exact worst prompts (the prompts are then a classifier, the result one list of prompts an image; its report has `robust`, accuracies with true, wrong and all prompts attacked, and queries). Otherwise the report tells the attack, edits, queries, and the shares of edits that are synonyms or hit a class word. Protocol: methods of arXiv:2004.09984 and arXiv:2405.04346.
 ---
@@ -964,6 +1003,7 @@ function attack.text(model, prompts, options) end
 ---@field fast? boolean # a short search, for a first look; default false
 ---@field init_norm? number # the first norm, in pixel units; default 1
 ---@field gamma? number # share by which the norm changes, between 0 and 1; default 0.05
+---@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn; a target that is the image's own label leaves it out
 
 ---@class attack.multimodalOptions.text
 ---@field method? "bert"|"synonym"|"embedding"|"char"|"beam"|"genetic"|"exhaustive" # bert (a masked language model, `mlm`), synonym (WordNet), embedding (nearest tokens), char (edits), or a search over the sources that there are: beam, genetic, exhaustive; without it the same sources greedily: the mlm where one is given, else WordNet and neighbours, without WordNet character edits
@@ -977,6 +1017,7 @@ function attack.text(model, prompts, options) end
 ---@field combinations? integer # exhaustive: a text with more combinations of edits is refused; default 1000000
 ---@field importance? "delete"|"unk_literal"|"none" # how words are ordered: by the text without the word, with a literal [UNK] for it, or as they stand; delete, in coattack mode unk_literal, when not given
 ---@field stop_words? string|string[] # words left alone, Kilpi's own list when not given; coattack compares them with case
+---@field senses? "all"|"frequent" # synonyms: of the senses that make up a tenth of a word's uses (of a phrase that WordNet knows, of its own sense), or of all; default "frequent"
 ---@field mode? "aligned"|"coattack" # aligned: a word's own rows; coattack: as Co-Attack's and MMCoA's released code, one row off; default "aligned"
 ---@field threshold? number|"none" # least raw logit of a candidate of one piece, 0.3 when not given
 ---@field max_length? integer # longest sequence; 77, in coattack mode 30
@@ -991,7 +1032,9 @@ function attack.text(model, prompts, options) end
 ---@field max_change? number # largest share of changed words; no limit when not given
 ---@field min_word_cos? number # least cosine of a word and its substitute in the mlm's embedding, CLIP's without one; words that are no single token are not judged; no limit when not given
 ---@field min_sentence_cos? number # least cosine of the sentences before and after, by `encoder`; no limit when not given
----@field encoder? mlm # what text.load_mlm gave, for min_sentence_cos
+---@field encoder? mlm|clip_model|function # tells how alike sentences are, for reports and min_sentence_cos: what text.load_mlm gave, a clip model, or a function texts -> features [N, D]
+---@field max_queries? integer # most texts encoded for each prompt, the clean one among them (TextAttack's query_budget); no limit when not given
+---@field max_seconds? number # longest time of the attack, looked at between batches of texts; the best until then is the result; no limit when not given
 ---@field kinds? string|string[] # char: only edits of these kinds, one a word: swap (two edits), delete, insert, keyboard, homoglyph
 ---@field sites? integer # char: sites kept after the first pass; default 20
 ---@field draws? integer # char: random sites and symbols drawn instead of all (the cheap form LEAF trains with)
@@ -1001,6 +1044,7 @@ function attack.text(model, prompts, options) end
 ---@field method? "independent"|"adaptive"|"image-first"|"alternating"|"co-attack"|"sga"|"worst" # how the two attacks are put together; default "independent"
 ---@field image? attack.multimodalOptions.image # the image attack
 ---@field text? attack.multimodalOptions.text # the text attack
+---@field truncate? boolean # cut long texts, keeping the end token; else they are an error; default false
 ---@field text_threat? "true"|"wrong"|"all" # image-first, alternating: which prompts may change for an image, those of the true class, of wrong ones, or all; default "all"
 ---@field rounds? integer # alternating: the most rounds; default 3
 ---@field alpha? number # co-attack: weight of the text term; default 3
@@ -1010,7 +1054,7 @@ function attack.text(model, prompts, options) end
 ---@field noise? number # sga: deviation of the copies' noise in pixel units; default 0.05
 ---@field methods? string|string[] # worst: what is chosen from for each sample; all methods that fit when not given
 
---- Attacks images and class prompts together. independent: each side against the clean other, the published protocol (arXiv:2404.19287); adaptive: the prompts first, then the images against the adversarial prompts; image-first: the images, then for each of them the worst prompts; alternating: both again in turns; co-attack (arXiv:2206.09391) and sga (arXiv:2307.14061): in feature space; worst: the best of several for each sample. `image` and `text` are tables as attack.pgd and attack.text take them, with `method`. The prompts come back as one list, or where images have their own as one list an image. Captions in place of labels (a string or a list for each image, prompts nil) take independent, co-attack, sga and the worst of them (for each image the pair that is least alike), and come back in lists. The report has success, image_success, text_success, clean_correct and loss per sample, and the reports of both parts under image and text.
+--- Attacks images and class prompts together. independent: each side against the clean other, the published protocol (arXiv:2404.19287); adaptive: the prompts first, then the images against the adversarial prompts; image-first: the images, then for each of them the worst prompts; alternating: both again in turns; co-attack (arXiv:2206.09391) and sga (arXiv:2307.14061): in feature space; worst: the best of several for each sample. `image` and `text` are tables as attack.pgd and attack.text take them, with `method`. The prompts come back as one list, or where images have their own as one list an image. Captions in place of labels (a string or a list for each image, prompts nil) take independent, co-attack, sga and the worst of them (for each image the pair that is least alike), and come back in lists. The report has success (the label is not the top class; of a targeted image attack target_hit beside it), image_success, text_success, clean_correct and loss per sample, and the reports of both parts under image and text.
 ---
 ---```lua
 ---local model, x = clip.create("tiny"), tensor.rand{2, 3, 16, 16}

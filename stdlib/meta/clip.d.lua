@@ -50,7 +50,7 @@ function clip_model:precision() end
 function clip_model:logit_scale() end
 
 ---@class clip_model.tokenizeOptions
----@field truncate? boolean # cut long texts, keeping the end token; default false
+---@field truncate? boolean # cut long texts, keeping the end token; else they are an error; default false
 
 --- Token ids of the model's own tokenizer, int64 [N, context], as encode_text takes them. Ids count from 0, as in the vocabulary's file.
 ---
@@ -94,6 +94,7 @@ function clip_model:encode_image(images, options) end
 
 ---@class clip_model.encode_textOptions
 ---@field normalize? boolean # divide each feature by its Euclidean norm; default true
+---@field truncate? boolean # cut long texts, keeping the end token; else they are an error; default false
 
 --- Features of texts, or of token ids from clip.tokenize, [N, D]. Equal texts are encoded once.
 ---
@@ -106,6 +107,9 @@ function clip_model:encode_image(images, options) end
 ---@return tensor
 function clip_model:encode_text(texts, options) end
 
+---@class clip_model.logitsOptions
+---@field truncate? boolean # cut long texts, keeping the end token; else they are an error; default false
+
 --- logit_scale times the cosine of every image with every text (or given text features), [N, C]; SigLIP adds its bias.
 ---
 ---```lua
@@ -114,11 +118,13 @@ function clip_model:encode_text(texts, options) end
 ---```
 ---@param images tensor
 ---@param texts string[]|tensor
+---@param options? clip_model.logitsOptions
 ---@return tensor
-function clip_model:logits(images, texts) end
+function clip_model:logits(images, texts, options) end
 
 ---@class clip_model.classifierOptions
 ---@field templates? string|string[] # prompts with {c} where the class name goes; default {"This is a photo of a {c}"}
+---@field truncate? boolean # cut long texts, keeping the end token; else they are an error; default false
 
 --- A zero-shot classifier: the class whose prompt is nearest to the image wins. Class names are used as given; with several templates a class's feature is the mean over them. Text features are cached, and encoded again once the model has changed.
 ---
@@ -183,6 +189,9 @@ function classifier:predict(images) end
 ---@return number
 function classifier:accuracy(dataset, options) end
 
+---@class classifier.with_promptsOptions
+---@field truncate? boolean # cut long texts, keeping the end token; else they are an error; default false
+
 --- The same classes with other prompts, in the order of `prompts`: adversarial ones, say.
 ---
 ---```lua
@@ -191,8 +200,9 @@ function classifier:accuracy(dataset, options) end
 ---print(cls:with_prompts({"a cat", "a dog"}).prompts[1])  --> a cat
 ---```
 ---@param prompts string[]
+---@param options? classifier.with_promptsOptions
 ---@return classifier
-function classifier:with_prompts(prompts) end
+function classifier:with_prompts(prompts, options) end
 
 --- Frees the value now.
 function classifier:release() end
@@ -205,13 +215,14 @@ clip = {}
 ---@field strict? boolean # refuse missing and unexpected keys, and keys that open_clip's configurations do not have; false takes missing weights from the base, else draws them, and says so; default true
 ---@field activation? "quick_gelu"|"gelu"|"gelu_pytorch_tanh"|"relu" # of the MLPs, where neither a configuration nor the format tells it
 ---@field base? clip_model|string # the model, or its path or name, that gives what a file of one tower lacks
+---@field state_dict? string # where in the file the weights lie, such as "model_ema"; needed when it holds several models
 ---@field precision? "float32"|"bfloat16" # of the operands in the transformer blocks' products, also in their gradients; weights, sums and every verdict on an attacked image stay float32, and so do a classifier's logits without a gradient, predict and accuracy; without the processor's bfloat16 instructions it says so and is float32; default "float32"
 
---- Loads a model: a folder or a file of weights, or the name of a folder in KILPI_MODELS. Hugging Face, open_clip and OpenAI layouts are recognised by their content, in safetensors or PyTorch files; so are image towers alone (TeCoA, FARE), which need `base`. float16 and bfloat16 weights are widened to float32.
+--- Loads a model: a folder or a file of weights, or the name of a folder in KILPI_MODELS. Hugging Face, open_clip and OpenAI layouts are recognised by their content, in safetensors or PyTorch files, wherever they lie in a training script's checkpoint; so are image towers alone (TeCoA, FARE), which need `base`. A folder of `train.run` gives its trained model. What is assumed or passed over is said once. float16 and bfloat16 weights are widened to float32.
 ---
 ---```lua
 ---local ok, err = pcall(clip.load, "no-such-model")
----print(ok, err.kind)  --> false	host
+---print(ok, errors.info(err).kind)  --> false	host
 ---```
 ---@param path_or_name string
 ---@param options? clip.loadOptions

@@ -106,6 +106,34 @@ function dataset:subset(indices) end
 ---@return dataset
 function dataset:map(f) end
 
+--- The samples of this set, then those of the other, which must have the same classes (or captions, too). Where two samples have one id, ids get the number of their set in front.
+---
+---```lua
+---local ds = data.from(tensor.ones{2, 3, 4, 4}, {1, 2}, {"cat", "dog"})
+---local both = ds:concat(ds)
+---print(#both, both:ids()[3])  --> 4	2/memory#0
+---```
+---@param other dataset
+---@return dataset
+function dataset:concat(other) end
+
+---@class dataset.splitOptions
+---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
+---@field by_class? boolean # the same mix of classes in all parts; default false
+
+--- Random parts of the set by share, without overlap, each in the set's order: `ds:split{0.8, 0.2, seed = 1}`. Shares add up to 1 at most.
+---
+---```lua
+---local ds = data.from(tensor.ones{10, 3, 4, 4}, {1, 2, 1, 2, 1, 2, 1, 2, 1, 2})
+---local train, test = ds:split({0.8, 0.2}, {seed = 1, by_class = true})
+---print(#train, #test, test:labels():sum():item())  --> 8	2	3
+---```
+---@param shares number[]
+---@param options? dataset.splitOptions
+---@return dataset
+---@return …
+function dataset:split(shares, options) end
+
 --- Frees the value now.
 function dataset:release() end
 
@@ -119,11 +147,11 @@ data = {}
 ---@field preset? "openai"|"mmcoa_small"|"mmcoa_imagenet" # recipe that brings images to `size`: resize and crop, never normalise
 ---@field size? integer # the side that the preset makes
 
---- Opens a data set: a folder, or the name of a folder in KILPI_DATA, or "fashion-mnist". Formats: webdataset (SPLIT/0.tar … with KEY.jpg and KEY.cls or KEY.txt); idx (train-images-idx3-ubyte and its like, plain or gzip (MNIST's form)); cifar (data_batch_1.bin … or train.bin and test.bin); imagefolder (SPLIT/CLASS/*.png, jpg, jpeg or ppm). Images of mixed sizes need a preset to be batched.
+--- Opens a data set: a folder, or the name of a folder in KILPI_DATA, or "fashion-mnist". Formats: webdataset (SPLIT/0.tar … with KEY.jpg and KEY.cls or KEY.txt); idx (train-images-idx3-ubyte and its like, plain or gzip (MNIST's form)); cifar (data_batch_1.bin … or train.bin and test.bin); captions (images/ and SPLIT.json, captions.json or metadata.jsonl); imagefolder (SPLIT/CLASS/*.png, jpg, jpeg, webp, ppm or pgm). Images of mixed sizes need a preset to be batched.
 ---
 ---```lua
 ---local ok, problem = pcall(data.open, "no/such/set")
----print(problem.kind)  --> host
+---print(errors.info(problem).kind)  --> host
 ---```
 ---@param path string
 ---@param options? data.openOptions

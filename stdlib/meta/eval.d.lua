@@ -4,7 +4,7 @@
 ---@class robustness_report
 local robustness_report = {}
 
---- The table, as text.
+--- The table: "text" when not given, "markdown", "latex" (booktabs) or "csv".
 ---
 ---```lua
 ---local model = clip.create("tiny")
@@ -12,22 +12,37 @@ local robustness_report = {}
 ---local r = eval.robustness{model = model, data = ds}
 ---print(r:table():find("clean") ~= nil)  --> true
 ---```
+---@param format? string
 ---@return string
-function robustness_report:table() end
+function robustness_report:table(format) end
 
---- The accuracy of a row in 0 … 1: "clean", "image/pgd", "mm_t2i/pgd + char", "worst".
+--- The accuracy of a row in 0 … 1 and what may be changed in it ("linf 8/255", "prompts"; nil when clean): "clean", "image/pgd", "image/pgd@2/255", "mm_t2i/pgd + char", "worst". A name that stands for rows of different budgets is refused. Without a name a list of all rows {row =, accuracy =, strict =, n =, low =, high =, norm =, eps =, threat =}.
 ---
 ---```lua
 ---local model = clip.create("tiny")
 ---local ds = data.from(tensor.rand{4, 3, 16, 16}, {1, 2, 1, 2}, {"cat", "dog"})
 ---local r = eval.robustness{model = model, data = ds}
----print(r:accuracy("clean") <= 1)  --> true
+---print(r:accuracy("clean") <= 1, #r:accuracy())  --> true	1
+---```
+---@param scenario? string
+---@return number
+---@return string|nil
+function robustness_report:accuracy(scenario) end
+
+--- The share of samples that are right both clean and in a row, in 0 … 1, and what may be changed: what comparisons rest on. Under new prompts accuracy may count images that were wrong when clean.
+---
+---```lua
+---local model = clip.create("tiny")
+---local ds = data.from(tensor.rand{4, 3, 16, 16}, {1, 2, 1, 2}, {"cat", "dog"})
+---local r = eval.robustness{model = model, data = ds}
+---print(r:strict("clean") == r:accuracy("clean"))  --> true
 ---```
 ---@param scenario string
 ---@return number
-function robustness_report:accuracy(scenario) end
+---@return string|nil
+function robustness_report:strict(scenario) end
 
---- Writes report.json, table.txt, table.md, table.csv and samples.jsonl.
+--- Writes report.json, table.txt, table.md, table.csv and samples.jsonl, which eval.load reads. The first line of samples.jsonl says its conventions: classes count from 0 there (from 1 in Lua), and margin is negative where the label, or not yet the target, is on top.
 ---
 ---```lua
 ---local model = clip.create("tiny")
@@ -40,7 +55,10 @@ function robustness_report:accuracy(scenario) end
 ---@param folder string
 function robustness_report:save(folder) end
 
---- A bar chart of the accuracies with intervals: PNG, SVG or PDF.
+---@class robustness_report.plotOptions
+---@field kind? "bars"|"curve" # the form; curve where there are several budgets
+
+--- The accuracies with intervals: bars, or accuracy against budget where an attack has a list of budgets (kind = "bars" draws bars there, too). PNG, SVG or PDF.
 ---
 ---```lua
 ---local model = clip.create("tiny")
@@ -49,7 +67,8 @@ function robustness_report:save(folder) end
 ---print((pcall(r.plot, r, "bars.doc")))  --> false
 ---```
 ---@param path string
-function robustness_report:plot(path) end
+---@param options? robustness_report.plotOptions
+function robustness_report:plot(path, options) end
 
 ---@class robustness_report.imagesOptions
 ---@field rows? integer # samples shown; all that were kept when not given
@@ -84,7 +103,7 @@ function robustness_report:release() end
 ---@class comparison
 local comparison = {}
 
---- The table with paired differences to the first, as text.
+--- The table with paired differences to the first: "text" when not given, "markdown", "latex" (booktabs) or "csv".
 ---
 ---```lua
 ---local model = clip.create("tiny")
@@ -93,8 +112,50 @@ local comparison = {}
 ---local c = eval.compare{{name = "a", report = r}, {name = "b", report = r}}
 ---print(#c:table() > 0)  --> true
 ---```
+---@param format? string
 ---@return string
-function comparison:table() end
+function comparison:table(format) end
+
+--- The accuracy of a model in a row, and what may be changed in it; see r:accuracy.
+---
+---```lua
+---local model = clip.create("tiny")
+---local ds = data.from(tensor.rand{4, 3, 16, 16}, {1, 2, 1, 2}, {"cat", "dog"})
+---local r = eval.robustness{model = model, data = ds}
+---local c = eval.compare{{name = "a", report = r}, {name = "b", report = r}}
+---print(c:accuracy("a", "clean") == r:accuracy("clean"))  --> true
+---```
+---@param model string
+---@param scenario string
+---@return number
+---@return string|nil
+function comparison:accuracy(model, scenario) end
+
+--- The difference of a model's strict accuracy to the first one's: {difference =, low =, high =, p =, p_corrected =, is_difference =, n =, lost =, gained =}, shares in 0 … 1; nil where they share no row.
+---
+---```lua
+---local model = clip.create("tiny")
+---local ds = data.from(tensor.rand{4, 3, 16, 16}, {1, 2, 1, 2}, {"cat", "dog"})
+---local r = eval.robustness{model = model, data = ds}
+---local c = eval.compare{{name = "a", report = r}, {name = "b", report = r}}
+---print(c:difference("b", "clean").p)  --> 1.0
+---```
+---@param model string
+---@param scenario string
+---@return table|nil
+function comparison:difference(model, scenario) end
+
+--- Everything that comparison.json holds.
+---
+---```lua
+---local model = clip.create("tiny")
+---local ds = data.from(tensor.rand{4, 3, 16, 16}, {1, 2, 1, 2}, {"cat", "dog"})
+---local r = eval.robustness{model = model, data = ds}
+---local c = eval.compare{{name = "a", report = r}, {name = "b", report = r}}
+---print(#c:to_table().differences)  --> 1
+---```
+---@return table
+function comparison:to_table() end
 
 --- The table as Markdown.
 ---
@@ -120,7 +181,10 @@ function comparison:markdown() end
 ---@param folder string
 function comparison:save(folder) end
 
---- A grouped bar chart: PNG, SVG or PDF.
+---@class comparison.plotOptions
+---@field kind? "bars"|"curve" # the form; curve where there are several budgets
+
+--- Grouped bars, or accuracy against budget where an attack has a list of budgets: PNG, SVG or PDF.
 ---
 ---```lua
 ---local model = clip.create("tiny")
@@ -129,7 +193,8 @@ function comparison:save(folder) end
 ---print((pcall(eval.compare, {{report = r}})))  --> false
 ---```
 ---@param path string
-function comparison:plot(path) end
+---@param options? comparison.plotOptions
+function comparison:plot(path, options) end
 
 --- Frees the value now.
 function comparison:release() end
@@ -138,17 +203,33 @@ function comparison:release() end
 ---@class retrieval_report
 local retrieval_report = {}
 
---- The table, as text.
+--- The table: "text" when not given, "markdown", "latex" (booktabs) or "csv".
 ---
 ---```lua
 ---local ds = data.from(tensor.rand{2, 3, 16, 16}, {"a cat", "a dog"})
 ---local r = eval.retrieval{model = clip.create("tiny"), data = ds}
 ---print(r:table():find("R@10") ~= nil)  --> true
 ---```
+---@param format? string
 ---@return string
-function retrieval_report:table() end
+function retrieval_report:table(format) end
 
---- R@k in 0 … 1 of a row such as "clean", "image/pgd" or "mm_sga"; direction "tr": images find captions, "ir": captions find images.
+---@class retrieval_report.plotOptions
+---@field k? integer # the cut-off; default 1
+---@field kind? "bars"|"curve" # the form; curve where there are several budgets
+
+--- Recall at k with intervals: bars, or recall against budget where an attack has a list of budgets. PNG, SVG or PDF.
+---
+---```lua
+---local ds = data.from(tensor.rand{2, 3, 16, 16}, {"a cat", "a dog"})
+---local r = eval.retrieval{model = clip.create("tiny"), data = ds}
+---print((pcall(r.plot, r, "bars.doc")))  --> false
+---```
+---@param path string
+---@param options? retrieval_report.plotOptions
+function retrieval_report:plot(path, options) end
+
+--- R@k in 0 … 1 of a row such as "clean", "image/pgd" or "mm_sga", and what may be changed in it ("linf 8/255", "captions"; nil when clean); direction "tr": images find captions, "ir": captions find images.
 ---
 ---```lua
 ---local ds = data.from(tensor.rand{2, 3, 16, 16}, {"a cat", "a dog"})
@@ -159,6 +240,7 @@ function retrieval_report:table() end
 ---@param direction string
 ---@param k integer
 ---@return number
+---@return string|nil
 function retrieval_report:recall(scenario, direction, k) end
 
 --- The share of items found at k when clean that are not found any more; nil if none was.
@@ -174,7 +256,7 @@ function retrieval_report:recall(scenario, direction, k) end
 ---@return number
 function retrieval_report:lost(scenario, direction, k) end
 
---- Writes report.json, table.txt, table.md, table.csv and items.jsonl.
+--- Writes report.json, table.txt, table.md, table.csv and items.jsonl, whose first line says that ranks count from 0.
 ---
 ---```lua
 ---local ds = data.from(tensor.rand{2, 3, 16, 16}, {"a cat", "a dog"})
@@ -205,15 +287,16 @@ eval = {}
 
 ---@class eval.robustnessOptions.attacks
 ---@field clean? boolean # show the clean accuracy; default true
----@field image? table # an image attack {method = "pgd", …}, or a list of such
+---@field image? table # an image attack {method = "pgd", eps = …, …}, or a list of such; eps = {"1/255", "2/255"} gives one row each, pgd@1/255 and pgd@2/255
 ---@field text? table # a text attack {method = "synonym", …}, or a list of such
 ---@field multimodal? table # {} for independent and adaptive, or {method = …, image = {…}, text = {…}} with the methods and options of attack.multimodal, or a list of such
 
 ---@class eval.robustnessOptions
----@field model clip_model|classifier # what to evaluate
+---@field model clip_model|classifier|function|table # what to evaluate: a model, a classifier, a function from images to logits, or {logits =, text =, name =}
 ---@field data dataset # labelled images
 ---@field attacks? eval.robustnessOptions.attacks # what to measure; an empty table {} means an attack's defaults
 ---@field templates? string|string[] # class prompts with {c}; those of the data set when not given
+---@field truncate? boolean # cut long texts, keeping the end token; else they are an error; default false
 ---@field perturb_at? "native"|"input" # where the perturbation lives: at the images' own size, or at the model's side; default "native"
 ---@field samples? integer|string[] # number of samples drawn, or a list of sample ids; all when not given
 ---@field batch? integer # images at once; default 64
@@ -226,7 +309,7 @@ eval = {}
 ---@field resume? boolean # go on with the record in out, which must be of the same evaluation; functions, such as a loss of one's own, cannot be compared; default false
 ---@field save_images? "png"|"float" # write attacked images to out, read them back and judge the files: png (linf) or float
 
---- Clean, image, text and multimodal accuracy of a model (or classifier) on a data set. Samples that are wrong when clean count as broken and are not attacked; solved ones leave the batch. Several image attacks run cheapest first, each on what those before left, so that the last row is the accuracy under the set; each = true gives every attack's own. In text scenarios all class prompts are replaced by adversarial ones. `worst` counts a sample only if it is correct clean and under every attack. With out, a record grows as samples are finished: after a crash or Ctrl-C the same call with resume = true goes on and gives the same result. Print r:table(), draw r:plot(path) and r:images(path).
+--- Clean, image, text and multimodal accuracy of a model (or classifier) on a data set. Samples that are wrong when clean count as broken and are not attacked; solved ones leave the batch. Several image attacks run cheapest first, each on what those before left, so that the last row is the accuracy under the set; each = true gives every attack's own. In text scenarios all class prompts are replaced by adversarial ones. `worst` counts a sample only if it is correct clean and under every attack within one budget; where budgets differ there is a `worst` for each (`worst/linf 2/255`), and what an attack broke is handed on only to rows whose budget holds it. `strict` is right clean and attacked. All rates are shares in 0 … 1, in percent only in printed tables. `model` may be a Lua function (images) -> logits [N, C] with the classes of data, which gradients go through; for text attacks and multimodal rows (independent, adaptive) give {logits = function(images, prompts), text = clip model, name =}: prompts are all class prompts, clean or adversarial, searched on text and judged by logits. With out, a record grows as samples are finished: after a crash or Ctrl-C the same call with resume = true goes on and gives the same result. Print r:table(), draw r:plot(path) and r:images(path).
 ---
 ---```lua
 ---local model = clip.create("tiny")
@@ -240,15 +323,16 @@ function eval.robustness(options) end
 
 ---@class eval.costOptions.attacks
 ---@field clean? boolean # show the clean accuracy; default true
----@field image? table # an image attack {method = "pgd", …}, or a list of such
+---@field image? table # an image attack {method = "pgd", eps = …, …}, or a list of such; eps = {"1/255", "2/255"} gives one row each, pgd@1/255 and pgd@2/255
 ---@field text? table # a text attack {method = "synonym", …}, or a list of such
 ---@field multimodal? table # {} for independent and adaptive, or {method = …, image = {…}, text = {…}} with the methods and options of attack.multimodal, or a list of such
 
 ---@class eval.costOptions
----@field model clip_model|classifier # what to evaluate
+---@field model clip_model|classifier|function|table # what to evaluate: a model, a classifier, a function from images to logits, or {logits =, text =, name =}
 ---@field data dataset # labelled images
 ---@field attacks? eval.costOptions.attacks # what to measure; an empty table {} means an attack's defaults
 ---@field templates? string|string[] # class prompts with {c}; those of the data set when not given
+---@field truncate? boolean # cut long texts, keeping the end token; else they are an error; default false
 ---@field perturb_at? "native"|"input" # where the perturbation lives: at the images' own size, or at the model's side; default "native"
 ---@field samples? integer|string[] # number of samples drawn, or a list of sample ids; all when not given
 ---@field batch? integer # images at once; default 64
@@ -275,7 +359,7 @@ function eval.cost(options) end
 
 ---@class eval.compareOptions.attacks
 ---@field clean? boolean # show the clean accuracy; default true
----@field image? table # an image attack {method = "pgd", …}, or a list of such
+---@field image? table # an image attack {method = "pgd", eps = …, …}, or a list of such; eps = {"1/255", "2/255"} gives one row each, pgd@1/255 and pgd@2/255
 ---@field text? table # a text attack {method = "synonym", …}, or a list of such
 ---@field multimodal? table # {} for independent and adaptive, or {method = …, image = {…}, text = {…}} with the methods and options of attack.multimodal, or a list of such
 
@@ -283,6 +367,7 @@ function eval.cost(options) end
 ---@field data? dataset # labelled images; not needed with reports
 ---@field attacks? eval.compareOptions.attacks # what to measure; an empty table {} means an attack's defaults
 ---@field templates? string|string[] # class prompts with {c}; those of the data set when not given
+---@field truncate? boolean # cut long texts, keeping the end token; else they are an error; default false
 ---@field perturb_at? "native"|"input" # where the perturbation lives: at the images' own size, or at the model's side; default "native"
 ---@field samples? integer|string[] # number of samples drawn, or a list of sample ids; all when not given
 ---@field batch? integer # images at once; default 64
@@ -293,8 +378,9 @@ function eval.cost(options) end
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default false
 ---@field out? string # folder for report.json, tables and one line a sample
 ---@field resume? boolean # go on with the record in out, which must be of the same evaluation; functions, such as a loss of one's own, cannot be compared; default false
+---@field correction? "none"|"holm" # of p for the number of tests in the table: none, or Holm's; default "none"
 
---- Several models on the same samples under the same attacks: one table with the paired differences to the first. The list part holds {name = …, model = …} entries, or {name = …, report = …} with reports that eval.robustness has made on the same samples. With out, every model has a folder of its own in it (1-NAME, 2-NAME, …), where its record grows and its report is written: after a crash or Ctrl-C the same call with resume = true goes on.
+--- Several models on the same samples under the same attacks: one table with the paired differences to the first, of strict accuracy (right clean and attacked): new prompts may put wrong images right, which is no robustness. A * marks p < 0.05 (McNemar's exact test, which decides) with a bootstrap interval that excludes 0; correction = "holm" corrects p for the number of tests. The list part holds {name = …, model = …} entries, or {name = …, report = …} with reports that eval.robustness has made on the same samples, or that eval.load has read. With out, every model has a folder of its own in it (1-NAME, 2-NAME, …), where its record grows and its report is written: after a crash or Ctrl-C the same call with resume = true goes on.
 ---
 ---```lua
 ---local model = clip.create("tiny")
@@ -316,13 +402,14 @@ function eval.compare(options) end
 ---@field model clip_model # what to evaluate
 ---@field data dataset # images with captions
 ---@field attack? eval.retrievalOptions.attack # what to measure; clean recall alone when not given
+---@field truncate? boolean # cut long texts, keeping the end token; else they are an error; default false
 ---@field batch? integer # images at once; default 64
 ---@field name? string # the model's name in the table
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 ---@field out? string # folder for the record, report.json, tables and one line an image
 ---@field resume? boolean # go on with the record in out, which must be of the same evaluation; functions, such as a loss of one's own, cannot be compared; default false
 
---- Recall at 1, 5 and 10 in both directions over a set of images with captions (a test split), clean and with every image, every caption or both attacked; ties are broken against the own item. Both success rates are given: drop, points of recall lost, and lost, the share of items found before that are not found any more. Attacks see an image with its own captions alone. worst counts each query at its worst over the galleries of its `methods` and the clean one. Co-Attack and sga have eps = 2/255 unless told otherwise, worst the eps of its image attack for all members. With out, a record grows as batches of images and text attacks are finished: after a crash or Ctrl-C the same call with resume = true goes on and gives the same result. Print r:table(), read r:recall(scenario, direction, k).
+--- Recall at 1, 5 and 10 in both directions over a set of images with captions (a test split), clean and with every image, every caption or both attacked; ties are broken against the own item. Both success rates are given: drop, points of recall lost, and lost, the share of items found before that are not found any more. Attacks see an image with its own captions alone. worst counts each query at its worst over the galleries of its `methods` and the clean one. Co-Attack and sga have eps = 2/255 unless told otherwise, worst the eps of its image attack for all members. With out, a record grows as batches of images and text attacks are finished: after a crash or Ctrl-C the same call with resume = true goes on and gives the same result. eps = {"1/255", "2/255"} gives one row each, pgd@1/255 and pgd@2/255. Print r:table(), read r:recall(scenario, direction, k).
 ---
 ---```lua
 ---local model, x = clip.create("tiny"), tensor.rand{3, 3, 16, 16}
@@ -333,3 +420,16 @@ function eval.compare(options) end
 ---@param options table
 ---@return retrieval_report
 function eval.retrieval(options) end
+
+--- A report that r:save or eval.robustness{out =} has written, or a comparison of eval.compare{out =}, with all its samples and without pictures. Nothing is computed again.
+---
+---```lua
+---local model = clip.create("tiny")
+---local ds = data.from(tensor.rand{4, 3, 16, 16}, {1, 2, 1, 2}, {"cat", "dog"})
+---local folder = os.tmpname() .. "-saved"
+---local r = eval.robustness{model = model, data = ds, out = folder}
+---print(eval.load(folder):accuracy("clean") == r:accuracy("clean"))  --> true
+---```
+---@param folder string
+---@return robustness_report|comparison
+function eval.load(folder) end

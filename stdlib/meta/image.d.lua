@@ -7,7 +7,7 @@ image = {}
 ---@class image.loadOptions
 ---@field depth? 8|"full" # bits a channel: 8, or "full"
 
---- The image in a PNG, JPEG or PPM file, `[3, H, W]`, with the same pixels as Pillow's `convert("RGB")`: gray becomes RGB, alpha is dropped. `depth = "full"` keeps all 16 bits. What a decoder finds odd but not wrong in a JPEG is a warning, shown with `kilpi -W` or after `warn("@on")`.
+--- The image in a PNG, JPEG, WebP, PPM or PGM file, `[3, H, W]`, with the same pixels as Pillow's `convert("RGB")`: gray and CMYK become RGB, alpha is dropped, of an animation the first frame is read. `depth = "full"` keeps all 16 bits. What a decoder finds odd but not wrong in a JPEG is a warning, shown with `kilpi -W` or after `warn("@on")`.
 ---
 ---```lua
 ---local path = os.tmpname() .. ".png"

@@ -24,13 +24,13 @@ local tensor = {}
 ---@return integer[]
 function tensor:shape() end
 
---- The size of one axis.
+--- The size of one axis; without an axis the same as `shape`.
 ---
 ---```lua
 ---print(tensor.zeros{2, 3}:size(-1))  --> 3
 ---```
----@param axis integer
----@return integer
+---@param axis? integer
+---@return integer|integer[]
 function tensor:size(axis) end
 
 --- The number of axes.
@@ -627,7 +627,7 @@ function tensor:argmin(axis, options) end
 ---@field axis? integer # axis to work along, from 1; -1 is the last
 ---@field largest? boolean # false: the smallest; default true
 
---- The `k` largest elements along an axis, best first, and their indices from 1.
+--- The `k` largest elements along an axis, best first, and their indices from 1. NaN counts as the largest, as for max and argmax.
 ---
 ---```lua
 ---local values, indices = tensor.from{3, 9, 2}:topk(2)
@@ -643,7 +643,7 @@ function tensor:topk(k, options) end
 ---@field axis? integer # axis to work along, from 1; -1 is the last
 ---@field descending? boolean # largest first; default false
 
---- Elements along an axis (the last unless given) in ascending order, and their indices.
+--- Elements along an axis (the last unless given) in ascending order, and their indices. NaN counts as the largest.
 ---
 ---```lua
 ---local values, indices = tensor.from{3, 9, 2}:sort()
@@ -749,6 +749,145 @@ function tensor:detach() end
 ---@param seed? tensor
 ---@param options? tensor.backwardOptions
 function tensor:backward(seed, options) end
+
+--- The same as `t + other`.
+---
+---```lua
+---print(tensor.from{1}:add(2):item())  --> 3.0
+---```
+---@param other tensor|number
+---@return tensor
+function tensor:add(other) end
+
+--- The same as `t - other`.
+---
+---```lua
+---print(tensor.from{1}:sub(2):item())  --> -1.0
+---```
+---@param other tensor|number
+---@return tensor
+function tensor:sub(other) end
+
+--- The same as `t * other`.
+---
+---```lua
+---print(tensor.from{3}:mul(2):item())  --> 6.0
+---```
+---@param other tensor|number
+---@return tensor
+function tensor:mul(other) end
+
+--- The same as `t / other`.
+---
+---```lua
+---print(tensor.from{3}:div(2):item())  --> 1.5
+---```
+---@param other tensor|number
+---@return tensor
+function tensor:div(other) end
+
+--- The same as `t ^ other`.
+---
+---```lua
+---print(tensor.from{3}:pow(2):item())  --> 9.0
+---```
+---@param other tensor|number
+---@return tensor
+function tensor:pow(other) end
+
+--- The same as `-t`.
+---
+---```lua
+---print(tensor.from{3}:neg():item())  --> -3.0
+---```
+---@return tensor
+function tensor:neg() end
+
+--- 1 where the elements are not equal, else 0; int64.
+---
+---```lua
+---print(tensor.from{1, 2, 3}:ne(2):sum():item())  --> 2
+---```
+---@param other tensor|number
+---@return tensor
+function tensor:ne(other) end
+
+--- 1 where an element is no number, else 0; int64.
+---
+---```lua
+---print(tensor.from{0/0, 1, 1/0}:isnan():sum():item())  --> 1
+---```
+---@return tensor
+function tensor:isnan() end
+
+--- 1 where an element is neither infinite nor no number, else 0; int64.
+---
+---```lua
+---print(tensor.from{0/0, 1, 1/0}:isfinite():sum():item())  --> 1
+---```
+---@return tensor
+function tensor:isfinite() end
+
+--- The number of axes, the same as `ndim`.
+---
+---```lua
+---print(tensor.zeros{2, 3}:dim())  --> 2
+---```
+---@return integer
+function tensor:dim() end
+
+--- The same as `reshape`.
+---
+---```lua
+---print(table.concat(tensor.zeros{2, 6}:view(3, -1):shape(), " "))  --> 3 4
+---```
+---@param shape integer[]
+---@return tensor
+function tensor:view(shape) end
+
+--- A matrix with its axes exchanged; a vector or a number as it is.
+---
+---```lua
+---print(table.concat(tensor.zeros{2, 3}:t():shape(), " "))  --> 3 2
+---```
+---@return tensor
+function tensor:t() end
+
+--- `matmul` of tensors with 2 and 2 axes.
+---
+---```lua
+---print(tensor.ones{2, 3}:mm(tensor.ones{3, 4}):sum():item())  --> 24.0
+---```
+---@param other tensor
+---@return tensor
+function tensor:mm(other) end
+
+--- `matmul` of tensors with 3 and 3 axes.
+---
+---```lua
+---print(tensor.ones{5, 2, 3}:bmm(tensor.ones{5, 3, 4}):sum():item())  --> 120.0
+---```
+---@param other tensor
+---@return tensor
+function tensor:bmm(other) end
+
+--- `matmul` of tensors with 2 and 1 axes.
+---
+---```lua
+---print(tensor.ones{2, 3}:mv(tensor.ones{3}):sum():item())  --> 6.0
+---```
+---@param other tensor
+---@return tensor
+function tensor:mv(other) end
+
+--- `matmul` of tensors with 1 and 1 axes.
+---
+---```lua
+---print(tensor.ones{3}:dot(tensor.ones{3}):item())  --> 3.0
+---```
+---@param other tensor
+---@return tensor
+function tensor:dot(other) end
 
 --- Frees the value now.
 function tensor:release() end
@@ -1032,7 +1171,7 @@ function tensor.gradcheck(f, inputs) end
 ---@param tensors tensor|table
 function tensor.save(path, tensors) end
 
---- The tensor in a .npy file, or the named tensors of a .safetensors or .npz file as a table (safetensors under any name). Half precision arrives as float32, integers and booleans as int64. From PyTorch's files (.pt, .pth, .pth.tar, .ckpt, .bin) comes what was saved: dictionaries, lists and modules as tables, None as nil, numbers and strings as they are; tensors that share memory there share it here. They are read by a list of allowed names, and nothing in them is run.
+--- The tensor in a .npy file, or the named tensors of a .safetensors or .npz file as a table (safetensors under any name). Half precision arrives as float32, integers and booleans as int64. From PyTorch's files (.pt, .pth, .pth.tar, .ckpt, .bin) comes what was saved: dictionaries, lists and modules as tables, None as nil, numbers and strings as they are; tensors that share memory there share it here. Nothing in them is run: objects of other classes are tables of what the file says of them. A tensor of an element type that is not read (U16, F8_E4M3, complex) does not hinder the others: it is named once, and refused when it is asked for.
 ---
 ---```lua
 ---local path = os.tmpname() .. ".npz"

@@ -43,9 +43,10 @@ text = {}
 
 ---@class text.synonymsOptions
 ---@field source? "wordnet" # where synonyms come from; default "wordnet"
+---@field senses? "all"|"frequent" # frequent: only senses that make up a tenth of the word's uses, of its most usual part of speech, as text attacks take them; default "all"
 ---@field limit? integer # at most this many
 
---- Synonyms of a word in the same grammatical form, most usual senses first, from WordNet (Debian's package wordnet-base).
+--- Synonyms of a word in the same grammatical form (plural, form of a verb, comparative, genitive), most usual senses first by the counts of WordNet's tagged texts, from WordNet (Debian's package wordnet-base). Case is WordNet's; a synonym without such a form of one word is left out.
 ---
 ---```lua
 ---local ok, words = pcall(text.synonyms, "picture", {limit = 3})

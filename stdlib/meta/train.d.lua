@@ -23,6 +23,7 @@ train = {}
 ---@field train? string|table # "both", "visual", "text", "bias_norm" or {last_blocks = n}; default "both"
 ---@field targets? "identity"|"label"|"label_mean"|"label_lse" # which pairs of a batch match (methods.md 2.2); label_mean, for the MMCoA family label
 ---@field templates? string|string[] # class prompts with {c}; those of the data set when not given
+---@field truncate? boolean # cut long texts, keeping the end token; else they are an error; default false
 ---@field clip_norm? number # largest Euclidean norm of the gradient; 0: not clipped; default 1
 ---@field accumulate? integer # parts of equal size in which a batch is encoded, for less memory; exact: the loss is the whole batch's; attacks take the whole batch; default 1
 ---@field checkpoint_activations? boolean # blocks keep their input alone and compute the rest again for gradients, for less memory; default false
@@ -30,7 +31,8 @@ train = {}
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 ---@field out? string # folder of the run
 ---@field checkpoint_every? integer # steps between checkpoints; 0: at the end; default 0
----@field resume? boolean # continue the run in out; default false
+---@field keep_checkpoints? integer|string # how many of the newest checkpoints stay, 2 at least, or "all"; default "2"
+---@field resume? boolean # continue the run in out from its newest checkpoint whose SHA-256 is right; default false
 ---@field on_step? function # called with the row of each step
 
 --- Trains on images with captions or class prompts: the symmetric contrastive loss over each batch (arXiv:2103.00020), where pairs of one class (or equal captions) all count as matching. The result has model, history (one row a step) and steps.
@@ -101,6 +103,7 @@ function train.contrastive(options) end
 ---@field combinations? integer # exhaustive: a text with more combinations of edits is refused; default 1000000
 ---@field importance? "delete"|"unk_literal"|"none" # how words are ordered: by the text without the word, with a literal [UNK] for it, or as they stand; delete, in coattack mode unk_literal, when not given
 ---@field stop_words? string|string[] # words left alone, Kilpi's own list when not given; coattack compares them with case
+---@field senses? "all"|"frequent" # synonyms: of the senses that make up a tenth of a word's uses (of a phrase that WordNet knows, of its own sense), or of all; default "frequent"
 ---@field mode? "aligned"|"coattack" # aligned: a word's own rows; coattack: as Co-Attack's and MMCoA's released code, one row off; default "aligned"
 ---@field threshold? number|"none" # least raw logit of a candidate of one piece, 0.3 when not given
 ---@field max_length? integer # longest sequence; 77, in coattack mode 30
@@ -115,7 +118,9 @@ function train.contrastive(options) end
 ---@field max_change? number # largest share of changed words; no limit when not given
 ---@field min_word_cos? number # least cosine of a word and its substitute in the mlm's embedding, CLIP's without one; words that are no single token are not judged; no limit when not given
 ---@field min_sentence_cos? number # least cosine of the sentences before and after, by `encoder`; no limit when not given
----@field encoder? mlm # what text.load_mlm gave, for min_sentence_cos
+---@field encoder? mlm|clip_model|function # tells how alike sentences are, for reports and min_sentence_cos: what text.load_mlm gave, a clip model, or a function texts -> features [N, D]
+---@field max_queries? integer # most texts encoded for each prompt, the clean one among them (TextAttack's query_budget); no limit when not given
+---@field max_seconds? number # longest time of the attack, looked at between batches of texts; the best until then is the result; no limit when not given
 ---@field kinds? string|string[] # char: only edits of these kinds, one a word: swap (two edits), delete, insert, keyboard, homoglyph
 ---@field sites? integer # char: sites kept after the first pass; default 20
 ---@field draws? integer # char: random sites and symbols drawn instead of all (the cheap form LEAF trains with)
@@ -150,6 +155,7 @@ function train.contrastive(options) end
 ---@field train? string|table # "both", "visual", "text", "bias_norm" or {last_blocks = n}; default "both"
 ---@field targets? "identity"|"label"|"label_mean"|"label_lse" # which pairs of a batch match (methods.md 2.2); label_mean, for the MMCoA family label
 ---@field templates? string|string[] # class prompts with {c}; those of the data set when not given
+---@field truncate? boolean # cut long texts, keeping the end token; else they are an error; default false
 ---@field clip_norm? number # largest Euclidean norm of the gradient; 0: not clipped; default 1
 ---@field accumulate? integer # parts of equal size in which a batch is encoded, for less memory; exact: the loss is the whole batch's; attacks take the whole batch; default 1
 ---@field checkpoint_activations? boolean # blocks keep their input alone and compute the rest again for gradients, for less memory; default false
@@ -157,7 +163,8 @@ function train.contrastive(options) end
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 ---@field out? string # folder of the run
 ---@field checkpoint_every? integer # steps between checkpoints; 0: at the end; default 0
----@field resume? boolean # continue the run in out; default false
+---@field keep_checkpoints? integer|string # how many of the newest checkpoints stay, 2 at least, or "all"; default "2"
+---@field resume? boolean # continue the run in out from its newest checkpoint whose SHA-256 is right; default false
 ---@field on_step? function # called with the row of each step
 
 --- Fine-tunes a model. mmcoa: adversarial images against clean texts and clean images against adversarial texts, both encoders; image-only and text-only: one of the terms; clean: neither attack. Images are attacked by PGD on the class prompts, each distinct text of a batch once; the attacks run on frozen weights. Test the result with eval.robustness.

@@ -56,10 +56,13 @@ public struct AttackSettings {
   /// success is judged on the attacked one, which the search itself then never asks.
   public var sources: [Classifier] = []
   /// Where the first run starts, `[N, C, H, W]`, instead of the attack's own start; it is projected
-  /// onto the ball. FGSM, R-FGSM, DeepFool and AutoAttack have starts of their own.
+  /// onto the ball.
+  ///
+  /// FGSM, R-FGSM, DeepFool and AutoAttack have starts of their own.
   public var startPoints: Tensor?
-  /// Which pixels may change; nil: all. At every point that is visited the others have the bits of the
-  /// clean image.
+  /// Which pixels may change; nil: all.
+  ///
+  /// At every point that is visited the others have the bits of the clean image.
   public var mask: PixelMask?
   /// How success is decided.
   public var judging = Judging.alone

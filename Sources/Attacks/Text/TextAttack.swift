@@ -65,7 +65,9 @@ public struct TextAttack {
   /// Texts a call of the encoder, at least 1.
   public var batch = 256
   /// The most texts encoded for each prompt, the clean one among them, at least 1 (TextAttack's
-  /// `query_budget`); nil for no limit. The best text until then is the result.
+  /// `query_budget`); nil for no limit.
+  ///
+  /// The best text until then is the result.
   public var maxQueries: Int?
   /// The longest time in seconds that a call may take, looked at between batches; nil for no limit.
   ///

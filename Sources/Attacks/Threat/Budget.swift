@@ -113,16 +113,20 @@ public struct Budget: Equatable, Sendable {
   /// The budget as result rows print it: `linf 8/255`, `linf 0.25/255`, `l2 0.5`.
   public var description: String { "\(norm.rawValue) " + length }
 
-  /// The size alone: levels of 255 for `linf` where these are whole, or where they are shorter than the
-  /// number itself; at most six digits.
+  /// The size alone: the number where it is short, else levels of 255 for `linf` where these are whole
+  /// or shorter than the number; at most six digits.
   public var length: String {
     guard isLimited else { return "without limit" }
     func isWhole(_ value: Double) -> Bool {
       (value - value.rounded()).magnitude < 1e-9 * max(1, value)
     }
     let levels = epsilon * 255
-    if norm == .linf, levels > 0.5, isWhole(levels) { return "\(Int(clamped: levels.rounded()))/255" }
     let own = Budget.number(epsilon)
+    // 0.2 is what people write for 0.2, although it is 51/255.
+    if own.count <= 5 { return own }
+    if norm == .linf, levels > 0.5, isWhole(levels) {
+      return "\(Int(clamped: levels.rounded()))/255"
+    }
     if own.count <= 8 { return own }
     // A hundredth of a level is the finest that people write.
     if norm == .linf, levels > 0.005, isWhole(levels * 100) {

@@ -56,7 +56,8 @@ struct CheckpointPlace {
     }
     let (found, others) = try Self.weights(in: path)
     if let found {
-      try self.init(weights: path + "/" + found, folder: path, isFolder: true)
+      let run = Self.described(byRunAround: path)
+      try self.init(weights: path + "/" + found, folder: run ?? path, isFolder: true)
       return
     }
     guard others.isEmpty else {

@@ -4,7 +4,9 @@ internal import Tensors
 
 extension ClipModel {
   /// Says once, on loading, what makes logits infinite or NaN: weights that are not finite, and a scale
-  /// above 1000. A checkpoint holds the scale's logarithm, CLIP's at most ln 100.
+  /// above 1000.
+  ///
+  /// A checkpoint holds the scale's logarithm, CLIP's at most ln 100.
   func noteDoubtfulWeights(_ options: CheckpointOptions) throws {
     let broken = try parameters.names.filter {
       try parameters.required($0).firstNotFinite() != nil

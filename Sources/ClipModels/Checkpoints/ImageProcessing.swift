@@ -116,7 +116,7 @@ enum ImageProcessing {
     if let deviation { configuration.deviation = deviation }
     // 1/255 in files is rounded to fewer digits or more.
     let scale = 255 * factor
-    if abs(scale - 1) > 1e-6 {
+    if (scale - 1).magnitude > 1e-6 {
       configuration.mean = configuration.mean.map { $0 / scale }
       configuration.deviation = configuration.deviation.map { $0 / scale }
     }

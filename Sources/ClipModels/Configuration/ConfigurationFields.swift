@@ -55,7 +55,7 @@ struct ConfigurationFields {
     guard let list = value["eos_token_id"]?.array else {
       return try integer("eos_token_id", default: standard)
     }
-    guard list.count == 1, let number = list[0].int, Swift.abs(Double(number)) <= 1e9 else {
+    guard list.count == 1, let number = list[0].int, Double(number).magnitude <= 1e9 else {
       throw KilpiError(
         "",
         "configuration: '\(name).eos_token_id' is \(value["eos_token_id"]?.serialized().prefix(40) ?? "")",

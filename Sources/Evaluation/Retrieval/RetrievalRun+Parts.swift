@@ -19,6 +19,8 @@ extension RetrievalRun {
   func openRecord() throws {
     guard let folder = evaluation.output else { return }
     let processes = evaluation.processes
+    // The record belongs to the run: holding it in turn would keep the folder's lock for ever.
+    let fits: (RetrievalPart) -> Bool = { [weak self] in self?.fits($0) ?? false }
     if processes.isRoot {
       record = try RetrievalRecord(
         folder, header: header(), resumes: evaluation.resumes, fits: fits)

@@ -128,7 +128,9 @@ public struct ScenarioResult {
   public let attack: String
   /// Everything that fixes the attack.
   public var record = JSONValue.null
-  /// What the images' change was bounded by; nil when they were not changed. In `worst` what all its
+  /// What the images' change was bounded by; nil when they were not changed.
+  ///
+  /// In `worst` what all its
   /// members stay within.
   public var threat: ThreatModel?
   /// The attack without its budget, where rows differ in that alone: the points of one curve.
