@@ -118,7 +118,7 @@ public struct Budget: Equatable, Sendable {
   public var length: String {
     guard isLimited else { return "without limit" }
     func isWhole(_ value: Double) -> Bool {
-      (value - value.rounded()).magnitude < 1e-9 * max(1, value)
+      (value - value.rounded()).magnitude < 1e-9
     }
     let levels = epsilon * 255
     let own = Budget.number(epsilon)
