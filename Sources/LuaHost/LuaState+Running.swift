@@ -112,6 +112,7 @@ extension LuaState {
   public func warn(_ text: String) {
     guard !isClosed else { return }
     // A text that starts with `@` would be an order.
+    let text = text.withVisibleControls
     lua_warning(main, text.hasPrefix("@") ? " " + text : text, 0)
   }
 

@@ -42,6 +42,14 @@ import Testing
     #expect(shown == expected)
   }
 
+  /// Names of classes come from files.
+  @Test func controlCharactersAreShown() {
+    var table = Self.table
+    table.rows.append(["cat\u{1B}[2J", "1 %", "1", "1"])
+    #expect(table.lines(width: 80).last?.hasPrefix("cat\\x1b[2J") == true)
+    #expect(TextTable.wrapped("class '\u{1B}[31mcat'", width: 40) == ["class '\\x1b[31mcat'"])
+  }
+
   @Test func latex() {
     #expect(
       Self.table.latex(remarks: ["a note"])

@@ -43,7 +43,7 @@ struct TextTable {
   /// Text broken at spaces into lines of at most `width` columns; longer words stay whole.
   static func wrapped(_ text: String, width: Int, indent: String = "") -> [String] {
     var lines: [String] = []
-    for word in text.split(separator: " ") {
+    for word in text.withVisibleControls.split(separator: " ") {
       if let last = lines.last, Self.width(last) + 1 + Self.width(String(word)) <= width {
         lines[lines.count - 1] = last + " " + word
       } else {
@@ -53,9 +53,13 @@ struct TextTable {
     return lines
   }
 
+  /// The cells as a terminal may get them: names from files can hold codes that it would obey.
+  private var shown: [[String]] { rows.map { $0.map(\.withVisibleControls) } }
+
   /// Width of a column's widest cell.
   private var widths: [Int] {
-    columns.indices.map { index in
+    let rows = shown
+    return columns.indices.map { index in
       ([columns[index].title] + rows.map { $0[index] }).map(Self.width).max() ?? 0
     }
   }
@@ -94,7 +98,7 @@ struct TextTable {
         }
         let total = indices.reduce(0) { $0 + widths[$1] } + 2 * max(indices.count - 1, 0)
         return [line(columns.map(\.title)), String(repeating: "─", count: total)]
-          + rows.map(line)
+          + shown.map(line)
       }.joined(separator: [""]))
   }
 
