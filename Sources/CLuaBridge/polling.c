@@ -3,6 +3,7 @@
    leaves to it. */
 #define _GNU_SOURCE /* memmem */
 #include "host.h"
+#include <limits.h>
 #include <string.h>
 
 enum { look_every = 4096, piece = 16 << 20 };
@@ -29,7 +30,8 @@ static int polling_rep(lua_State *L) {
     return 1;
   }
   size_t unit = size + gap;
-  if (unit < size || unit > (size_t)(LUA_MAXINTEGER / count))
+  /* Lua's own limit, whatever memory there is. */
+  if (unit < size || unit > (size_t)INT_MAX / (size_t)count)
     return luaL_error(L, "resulting string too large");
   size_t total = unit * (size_t)count - gap;
   luaL_Buffer buffer;
@@ -127,7 +129,8 @@ static int polling_remove(lua_State *L) {
 static void add_element(lua_State *L, luaL_Buffer *buffer, lua_Integer index) {
   lua_geti(L, 1, index);
   if (!lua_isstring(L, -1))
-    luaL_error(L, "invalid value (at index %I) in table for 'concat'", (LUAI_UACINT)index);
+    luaL_error(L, "invalid value (%s) at index %I in table for 'concat'", luaL_typename(L, -1),
+               (LUAI_UACINT)index);
   luaL_addvalue(buffer);
 }
 

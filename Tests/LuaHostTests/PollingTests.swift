@@ -18,6 +18,13 @@ import Testing
       "rep too large", "return select(2, pcall(string.rep, 'x', math.maxinteger, 'y'))",
       "resulting string too large"),
     ScriptCase(
+      "rep beyond Lua's own limit", "return select(2, pcall(string.rep, 'aa', 1 << 30))",
+      "resulting string too large"),
+    ScriptCase(
+      "find with a wrong third argument",
+      "return select(2, pcall(function() string.find('a', 'b', {}) end))",
+      "t:1: bad argument #3 to 'find' (number expected, got table)"),
+    ScriptCase(
       "rep without a count", "return select(2, pcall(string.rep, 'x'))",
       "bad argument #2 to 'string.rep' (number expected, got no value)"),
     ScriptCase(
@@ -59,11 +66,11 @@ import Testing
       "1-b-2.5|23||"),
     ScriptCase(
       "concat of others", "return select(2, pcall(table.concat, {1, {}, 3}))",
-      "invalid value (at index 2) in table for 'concat'"),
+      "invalid value (table) at index 2 in table for 'concat'"),
     ScriptCase(
       "concat at the end",
       "return select(2, pcall(table.concat, {}, '', math.maxinteger, math.maxinteger))",
-      "invalid value (at index 9223372036854775807) in table for 'concat'"),
+      "invalid value (nil) at index 9223372036854775807 in table for 'concat'"),
     ScriptCase(
       "sort",
       "local t = {3, 1, 2} table.sort(t) local u = {1, 3, 2} table.sort(u, function(a, b) return a > b end) return t[1], t[3], u[1], u[3]",
