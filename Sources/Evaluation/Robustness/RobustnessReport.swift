@@ -115,39 +115,12 @@ extension RobustnessReport {
       notes.append(
         "classes share a name (\(twice.joined(separator: ", "))): ties go to the lower index")
     }
-    if let last = scenarios.last(where: \.isOnSurvivors) {
-      let wrong = last.samples.count { $0.wasNotAttacked && !$0.wasBrokenBefore }
-      let broken = last.samples.count(where: \.wasBrokenBefore)
-      notes.append(
-        "image attacks (+) run cheapest first on what those before left within the same budget or a "
-          + "smaller one (\(last.label): on \(last.attackedCount) of \(last.samples.count) samples; "
-          + (wrong > 0 ? "\(wrong) were wrong when clean, " : "")
-          + "\(broken) broken before); each = true runs all on all")
-    }
+    if let last = scenarios.last(where: \.isOnSurvivors) { notes.append(last.survivorsNote) }
     if let clean = scenarios.first, let note = clean.chanceNote(classes: classNames.count) {
       notes.append(note)
     }
-    for row in scenarios where row.samples.contains(where: \.isLeftOut) && row.kind != .worst {
-      notes.append(
-        "\(row.label): \(row.samples.count(where: \.isLeftOut)) of \(row.samples.count) samples are left "
-          + "out, whose target is their own class")
-    }
-    for row in scenarios {
-      for (flag, batches) in row.flags {
-        notes.append("\(row.label): \(flag.kind.rawValue) in \(batches) batches: \(flag.detail)")
-      }
-      let lost = row.samples.count { $0.flags.contains(SampleRecord.lostInFile) }
-      if lost > 0, row.kind != .worst {
-        let isBelowLevel = row.budget.map { $0.norm == .linf && $0.epsilon < 1.0 / 255 } ?? false
-        notes.append(
-          "\(row.label): the attack broke \(lost) samples that the saved file does not break: "
-            + (isBelowLevel ? "8 bits hold steps of 1/255 and eps is less; " : "")
-            + "save_images = \"float\" keeps images as they are")
-      }
-      if row.kind != .worst {
-        for problem in row.problems { notes.append("\(row.label) is invalid: \(problem)") }
-      }
-    }
+    notes += scenarios.compactMap(\.leftOutNote)
+    for row in scenarios { notes += row.attackNotes }
     return notes
   }
 
