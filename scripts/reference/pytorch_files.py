@@ -103,6 +103,13 @@ save("views of one storage", {
     "expanded": base[0].expand(3, 5), "far apart": wide[::1200], "far rows": wide.reshape(5, 1000)[1::3, :3],
     "empty part": base[6:],
 })
+# The imaginary part of a conjugate is a view of the storage whose sign is a mark beside it.
+complex_numbers = torch.complex(torch.arange(6.0).reshape(2, 3), torch.tensor([[1.0, -2.0, 3.5], [0.0, 4.0, -5.0]]))
+marked = torch.imag(complex_numbers.conj())
+assert marked.is_neg()
+save("signs beside the storage", {
+    "marked": marked, "transposed": marked.t(), "parameter": torch.nn.Parameter(marked), "again": marked,
+    "plain": marked.clone(), "integers": torch._neg_view(torch.tensor([1, -2, 3]))})
 module = torch.nn.Sequential(
     collections.OrderedDict(conv=torch.nn.Conv2d(1, 2, 2), norm=torch.nn.BatchNorm2d(2)))
 save("state dictionary", module.state_dict())

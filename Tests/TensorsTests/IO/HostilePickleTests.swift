@@ -54,10 +54,11 @@ struct HostilePickleTests {
   /// A tensor of `torch._utils._rebuild_tensor_v2`; shape and strides are those of `[2, 3]`.
   static func tensor(
     storage: [PicklePart] = typical, offset: [PicklePart] = ["K", 0],
-    sizes: [PicklePart] = ["K", 2, "K", 3, 0x86], strides: [PicklePart] = ["K", 3, "K", 1, 0x86]
+    sizes: [PicklePart] = ["K", 2, "K", 3, 0x86], strides: [PicklePart] = ["K", 3, "K", 1, 0x86],
+    metadata: [PicklePart] = []
   ) -> [UInt8] {
     let start: [PicklePart] = [0x80, 2, "ctorch._utils\n_rebuild_tensor_v2\n("]
-    let end: [PicklePart] = [0x89, "ccollections\nOrderedDict\n)RtR."]
+    let end: [PicklePart] = [0x89, "ccollections\nOrderedDict\n)R"] + metadata + ["tR."]
     return PicklePart.joined(start + storage + offset + sizes + strides + end)
   }
 
@@ -350,6 +351,17 @@ struct HostilePickleTests {
           sizes: ["(", .bytes((0..<13).flatMap { _ in [0x4B, 1] as [UInt8] }), "t"],
           strides: ["(", .bytes((0..<13).flatMap { _ in [0x4B, 1] as [UInt8] }), "t"]),
         "@13 axes are too many (at most 12)"),
+      row(
+        "metadata of another name", tensor(metadata: ["}X", 3, 0, 0, 0, "foo", 0x88, "s"]),
+        "@a tensor with the metadata 'foo', which are not followed (save it with .clone(), as a plain tensor)"
+      ),
+      row(
+        "a sign that is no mark", tensor(metadata: ["}X", 3, 0, 0, 0, "negK", 1, "s"]),
+        "@a tensor with the metadata 'neg', which are not followed (save it with .clone(), as a plain tensor)"
+      ),
+      row(
+        "metadata that are a number", tensor(metadata: ["K", 1]),
+        "@a tensor with other arguments than it takes%"),
     ]
   }()
 

@@ -20,7 +20,7 @@ struct PyTorchFileTests {
 
   @Test("the fixture is there")
   func present() {
-    #expect(PyTorchFixture.shared.files.count == 10)
+    #expect(PyTorchFixture.shared.files.count == 11)
     #expect(PyTorchFixture.shared.refused.count == 6)
   }
 
@@ -216,6 +216,34 @@ struct PyTorchFileTests {
       }
       #expect(
         error?.description == "cannot read '\(path)': " + reason, sourceLocation: sourceLocation)
+    }
+  }
+
+  /// A subclass may mean other numbers than those that are stored; a parameter means these.
+  @Test("a tensor of another class is refused by name when it is asked for")
+  func subclasses() throws {
+    let storage = (0..<6).flatMap { index in withUnsafeBytes(of: Float(index)) { Array($0) } }
+    let plain = HostilePickleTests.tensor()
+    let mark = Array("torch._utils\n_rebuild_tensor_v2\n(".utf8)
+    for (type, isRead) in [("mypkg\nMasked", false), ("torch.nn.parameter\nParameter", true)] {
+      let pickle = PicklePart.joined([
+        0x80, 2, "ctorch._tensor\n_rebuild_from_type_v2\n(ctorch._utils\n_rebuild_tensor_v2\nc",
+        .bytes(Array(type.utf8)), "\n(", .bytes(Array(plain[(3 + mark.count)...].dropLast(2))),
+        "}tR.",
+      ])
+      try Self.open(pytorchArchive(pickle, storages: ["0": storage])) { file in
+        let source = try file.tensors(at: file.root)
+        guard !isRead else {
+          #expect(try source.tensor("tensor").floats() == [0, 1, 2, 3, 4, 5])
+          return
+        }
+        let error = #expect(throws: KilpiError.self) { try source.tensor("tensor") }
+        #expect(
+          error?.description.contains(
+            "'tensor' is of the class 'mypkg.Masked', whose elements may mean other numbers")
+            == true,
+          "\(error?.description ?? "")")
+      }
     }
   }
 

@@ -71,6 +71,11 @@ final class PyTorchRules: PickleRules {
     "int64": .int64, "int32": .int32, "int16": .int16, "int8": .int8, "uint8": .uint8,
     "uint16": .uint16, "uint32": .uint32, "bool": .bool,
   ]
+  /// Classes of tensors whose elements are what is stored.
+  private static let plainTypes: Set<String> = [
+    "torch.Tensor", "torch._tensor.Tensor", "torch.nn.parameter.Parameter", "torch.nn.Parameter",
+    "torch.nn.parameter.Buffer", "torch.nn.Buffer",
+  ]
   /// torch's element types of storages that are not read.
   private static let unreadTypes = [
     "ComplexFloat": "complex64", "ComplexDouble": "complex128", "QInt8": "qint8",
@@ -149,7 +154,13 @@ final class PyTorchRules: PickleRules {
       guard meaning(of: function) == .known else {
         return .record(PickleRecord(type: function, arguments: inner))
       }
-      return try call(function, inner, in: reader)
+      let rebuilt = try call(function, inner, in: reader)
+      // A subclass may read its elements in another way (quantised, masked), so they are not given as
+      // if they were plain. Attributes of a plain tensor say nothing about them.
+      guard case .global(let type) = nodes[arguments[1]], !Self.plainTypes.contains(type),
+        case .object(let object) = rebuilt, let tensor = object as? PyTorchTensor
+      else { return rebuilt }
+      return .object(try tensor.unread(ofClass: type))
     case .storage, .name: throw reader.failure("a call of \(global), which is only named in files")
     }
   }
@@ -213,13 +224,44 @@ final class PyTorchRules: PickleRules {
       type = Self.elementTypes[short] ?? .uint8
       if Self.elementTypes[short] == nil { unread = short }
     }
+    let isNegated = try isNegated(nodes.dropFirst(6).last, in: reader)
     if let unread { return try PyTorchTensor(unread: unread, storage: storage, shape: shape) }
     guard let type else { throw reader.failure("a tensor of an untyped storage") }
     do {
       return try PyTorchTensor(
-        storage: storage, type: type, offset: Int(offset), shape: shape, strides: strides)
+        storage: storage, type: type, offset: Int(offset), shape: shape, strides: strides,
+        isNegated: isNegated)
     } catch let error as KilpiError {
       throw reader.failure(error.problem, advice: error.advice)
+    }
+  }
+
+  /// Whether a tensor's metadata say that its elements are those of the storage with the other sign
+  /// (`neg`, as an imaginary part of a conjugate has it).
+  ///
+  /// - Parameter node: the last argument of a tensor; an element type stands there when there are none.
+  /// - Throws: `KilpiError` naming any other mark that is set. `conj` belongs to complex numbers, whose
+  ///   values are not read.
+  private func isNegated(_ node: PickleNode?, in reader: PickleReader) throws -> Bool {
+    switch node {
+    case nil, .some(.none), .global: return false
+    case .dictionary(let pairs):
+      var isNegated = false
+      for place in stride(from: 0, to: pairs.count - 1, by: 2) {
+        guard case .string(let name) = reader.nodes[pairs[place]] else {
+          throw reader.failure("a tensor with metadata that have no name")
+        }
+        switch (name, reader.nodes[pairs[place + 1]]) {
+        case (_, .bool(false)), ("conj", .bool(true)): break
+        case ("neg", .bool(true)): isNegated = true
+        default:
+          throw reader.failure(
+            "a tensor with the metadata \(PickleReader.printable(name)), which are not followed",
+            advice: "save it with .clone(), as a plain tensor")
+        }
+      }
+      return isNegated
+    default: throw reader.failure("a tensor with other arguments than it takes")
     }
   }
 

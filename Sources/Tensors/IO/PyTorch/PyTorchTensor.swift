@@ -58,6 +58,10 @@ public final class PyTorchTensor {
   private let offset: Int
   private let strides: [Int]
   private let use: PyTorchStorage.Use
+  /// True when the elements are the storage's with the other sign.
+  private let isNegated: Bool
+  /// True when `unread` is the name of a subclass.
+  private let isSubclass: Bool
   /// What `load()` gave, as long as somebody has it: the same tensor may stand in many places.
   private weak var loaded: Tensor?
   /// True when `loadApart()` gave it before.
@@ -65,7 +69,8 @@ public final class PyTorchTensor {
 
   /// A tensor whose every element lies inside the storage.
   init(
-    storage: PyTorchStorage, type: ElementDecoding, offset: Int, shape: [Int], strides: [Int]
+    storage: PyTorchStorage, type: ElementDecoding, offset: Int, shape: [Int], strides: [Int],
+    isNegated: Bool = false
   ) throws {
     let count = try Shape.count(shape)
     let available = storage.byteCount / type.size
@@ -97,12 +102,15 @@ public final class PyTorchTensor {
     self.offset = offset
     self.shape = shape
     self.strides = strides
+    self.isNegated = isNegated
+    isSubclass = false
     use = PyTorchStorage.Use(member: storage.member, type: type)
     storage.archive.noteUse(use, count: count)
   }
 
   /// A tensor of an element type that is not read, whose elements are never looked at.
-  init(unread: String, storage: PyTorchStorage, shape: [Int]) throws {
+  init(unread: String, storage: PyTorchStorage, shape: [Int], isSubclass: Bool = false) throws {
+    self.isSubclass = isSubclass
     _ = try Shape.count(shape)
     self.unread = unread
     self.storage = storage
@@ -110,12 +118,24 @@ public final class PyTorchTensor {
     offset = 0
     self.shape = shape
     strides = Shape.contiguousStrides(shape)
+    isNegated = false
     use = PyTorchStorage.Use(member: storage.member, type: .uint8)
+  }
+
+  /// The same tensor as one of a subclass, whose elements may mean other numbers.
+  func unread(ofClass type: String) throws -> PyTorchTensor {
+    try PyTorchTensor(unread: type, storage: storage, shape: shape, isSubclass: true)
   }
 
   /// Why a tensor of this name is not read, if it is not.
   public func refusal(_ name: String) -> KilpiError? {
-    unread.map { UnreadType.refusal(name, $0, shape) }
+    unread.map { unread in
+      guard isSubclass else { return UnreadType.refusal(name, unread, shape) }
+      return KilpiError(
+        "",
+        "'\(name.prefix(60))' is of the class '\(unread.prefix(60))', whose elements may mean other numbers",
+        advice: "save it with .as_subclass(torch.Tensor)")
+    }
   }
 
   private func checkType() throws {
@@ -131,7 +151,8 @@ public final class PyTorchTensor {
   public func load() throws -> Tensor {
     if let loaded { return loaded }
     try checkType()
-    let isView = try storage.archive.isShared(use) && Shape.count(shape) > 0
+    // A negated tensor shares no memory with others: its elements are not theirs.
+    let isView = try !isNegated && storage.archive.isShared(use) && Shape.count(shape) > 0
     let result =
       isView
       ? try reading(storage.archive.path) {
@@ -155,8 +176,14 @@ public final class PyTorchTensor {
     return try read()
   }
 
-  /// Reads the elements, in order, into a new tensor.
+  /// Reads the elements, in order, into a new tensor, with their sign.
   private func read() throws -> Tensor {
+    let stored = try readStored()
+    return isNegated ? try -stored : stored
+  }
+
+  /// Reads the storage's elements, in order, into a new tensor.
+  private func readStored() throws -> Tensor {
     let result = try Tensor(uninitialized: shape, dtype)
     guard result.count > 0 else { return result }
     let archive = storage.archive
