@@ -1,8 +1,8 @@
 extension StringProtocol {
   /// The text with control characters written out: `\x1b` for the escape that terminals obey.
   ///
-  /// Line feeds and tabs stay. Marks that reverse the direction of writing are written out, too: they
-  /// make a text look like another.
+  /// Line feeds and tabs stay. Marks of the direction of writing are written out, too: they make a text
+  /// look like another; so are the separators of lines and paragraphs, which break a row of a table.
   package var withVisibleControls: String {
     guard unicodeScalars.contains(where: \.isHiddenControl) else { return String(self) }
     var text = ""
@@ -23,7 +23,8 @@ extension Unicode.Scalar {
   fileprivate var isHiddenControl: Bool {
     switch value {
     case 0x09, 0x0A: return false
-    case 0..<0x20, 0x7F..<0xA0, 0x202A...0x202E, 0x2066...0x2069: return true
+    case 0..<0x20, 0x7F..<0xA0, 0x061C, 0x200E, 0x200F, 0x2028...0x202E, 0x2066...0x2069:
+      return true
     default: return false
     }
   }

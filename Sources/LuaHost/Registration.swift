@@ -89,7 +89,7 @@ extension LuaState {
     push("__metatable", on: main)
     lua_pushboolean(main, 0)
     lua_rawset(main, -3)
-    for entry in type.metamethods {
+    for entry in type.metamethods.map(Self.withVisibleText) {
       push(entry.name, on: main)
       let name = Self.operatorName(entry.name)
       pushFunction(Callable(entry, name: name, shortName: name, isMethod: false))
@@ -104,6 +104,18 @@ extension LuaState {
     let registered = RegisteredType(type: type, metatable: slot, address: address)
     types[type.identity] = registered
     typesByAddress[address] = registered
+  }
+
+  /// What is printed of a value may hold a user's strings, such as class names and paths: a terminal
+  /// must not obey them.
+  private static func withVisibleText(_ entry: Entry) -> Entry {
+    guard ["__tostring", "__print"].contains(entry.name) else { return entry }
+    var entry = entry
+    let body = entry.body
+    entry.body = { call in
+      try body(call).map { ($0 as? String)?.withVisibleControls ?? $0 }
+    }
+    return entry
   }
 
   private func setField(_ name: String, _ value: String) {

@@ -39,5 +39,8 @@ import Testing
       error.description
         == "f: the name '\\x1b[2Jcat\\x7f' has \\u{202e}codes\\x85 (é\tü\n\\x00)")
     #expect("日本語 👍🏽".withVisibleControls == "日本語 👍🏽")
+    #expect(
+      "a\u{200E}b\u{200F}c\u{61C}d\u{2028}e\u{2029}f\u{2066}".withVisibleControls
+        == "a\\u{200e}b\\u{200f}c\\u{61c}d\\u{2028}e\\u{2029}f\\u{2066}")
   }
 }

@@ -54,6 +54,13 @@ import Testing
       "print(select(2, pcall(clip.create, {embed_dim = 8, vision_cfg = {image_sise = 32}, text_cfg = {}})))",
       "example:1: clip.create: configuration: 'vision_cfg.image_sise' is not known (did you mean 'image_size'?)\n"
     ),
+    // A name's escapes reached the terminal where a value was printed.
+    (
+      """
+      print(clip.create("tiny"):classifier{"\\27[31mred\\27[0m", "dog"})
+      """,
+      #"classifier: 2 classes, "This is a photo of a \x1b[31mred\x1b[0m" …"# + "\n"
+    ),
     // A safetensors file whose header's length looks like a pickle was refused as one.
     (
       """
