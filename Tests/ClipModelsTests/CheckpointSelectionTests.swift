@@ -200,7 +200,9 @@ import Testing
       let taken = "the file is a training checkpoint: its weights after step 4 are taken"
       let based = try ModelFilesTests.notes(path) { $0.base = model }
       try expect(based.model, later)
-      #expect(based.notes == [taken])
+      let unsealed =
+        "the training checkpoint carries no SHA-256 (an older format): changes of it would not be seen"
+      #expect(based.notes == [unsealed, taken])
       try model.save(run + "/model")
       let whole = try ModelFilesTests.notes(run)
       try expect(whole.model, model)
@@ -208,7 +210,26 @@ import Testing
       for other in [path, run + "/checkpoints"] {
         let loaded = try ModelFilesTests.notes(other)
         try expect(loaded.model, later)
-        #expect(loaded.notes == [taken])
+        #expect(loaded.notes == [unsealed, taken])
+      }
+      // Format 2 is sealed: what was changed afterwards is no checkpoint of the run.
+      let state = ["kilpi": #"{"format": 2, "step": 4}"#]
+      try Safetensors.save(tensors, metadata: state, to: path, sealed: true)
+      #expect(try ModelFilesTests.notes(path).notes == [taken])
+      var bytes = try FileReader.bytes(at: path)
+      bytes[bytes.count - 1] ^= 1
+      try AtomicFile.write(bytes, to: path)
+      let advice = " (take another checkpoint of the run, or copy the file again)"
+      #expect {
+        try ClipModel.load(path)
+      } throws: {
+        "\($0)" == "cannot load '\(path)': its SHA-256 is wrong: the file was changed" + advice
+      }
+      try Safetensors.save(tensors, metadata: state, to: path)
+      #expect {
+        try ClipModel.load(path)
+      } throws: {
+        "\($0)" == "cannot load '\(path)': it carries no SHA-256" + advice
       }
     }
   }

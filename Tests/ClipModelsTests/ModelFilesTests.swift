@@ -90,7 +90,44 @@ import Testing
     ),
     (#"{"rescale_factor": 0}"#, "'rescale_factor' is 0, no number above 0"),
     (#"{"do_normalize": "no"}"#, "'do_normalize' is not true or false"),
+    (#"{"resample": true}"#, "the resampling true is no filter (in preprocessor_config.json)"),
+    (#"{"resample": 9}"#, "the resampling 9 is no filter"),
+    (#"{"size": "8"}"#, #"the size "8" is no size of images (in preprocessor_config.json)"#),
+    (#"{"size": {"side": 8}}"#, #"the size {"side":8} is no size of images"#),
+    (#"{"size": 8, "crop_size": [8, 0]}"#, "the size [8,0] is no size of images"),
   ]
+
+  /// One number stands for all channels; 0 and an empty list are nothing to open_clip.
+  @Test func openCLIPTakesOneNumberForAllChannels() throws {
+    try withTemporaryDirectory { folder in
+      try Self.model().save(folder, layout: .openCLIP)
+      let path = folder + "/open_clip_config.json"
+      let text = try FileReader.text(at: path)
+      func loaded(_ fields: String) throws -> ClipModel {
+        try AtomicFile.write(
+          text.replacing(
+            "\"preprocess_cfg\"", with: "\"preprocess_cfg\": {\(fields)}, \"other\""), to: path)
+        let (model, notes) = try Self.notes(folder)
+        #expect(notes == [])
+        return model
+      }
+      let half = try loaded(#""mean": 0.5, "std": 0.25"#).configuration
+      #expect(half.mean == [0.5, 0.5, 0.5] && half.deviation == [0.25, 0.25, 0.25])
+      let openAI = try loaded(#""mean": 0, "std": []"#).configuration
+      #expect(openAI.mean == ClipConfiguration.openAIMean)
+      #expect(openAI.deviation == ClipConfiguration.openAIDeviation)
+      for (fields, message) in [
+        (#""mean": "16", "std": 1"#, #"'mean' is "16", three numbers are needed"#),
+        (#""mean": true, "std": 1"#, "'mean' is true, three numbers are needed"),
+        (#""mean": {}, "std": 1"#, "'mean' is {}, three numbers are needed"),
+        (#""mean": 1e308, "std": 1"#, "mean and standard deviation need three channels"),
+        (#""mean": 0.5, "std": 1, "size": true"#, "the size true is no size of images"),
+      ] {
+        let error = #expect(throws: KilpiError.self) { try loaded(fields) }
+        #expect(error?.description.contains(message) == true, "\(error?.description ?? "")")
+      }
+    }
+  }
 
   @Test(arguments: wrongProcessors.indices) func wrongProcessorsAreRefused(index: Int) throws {
     let row = Self.wrongProcessors[index]

@@ -157,6 +157,7 @@ extension CheckpointFile {
     } else {
       let file = try SafetensorsFile(path: path)
       if let step = try TrainingState.step(of: file) {
+        try TrainingState.checkSeal(of: file, options)
         options.note("the file is a training checkpoint: its weights after step \(step) are taken")
         return CheckpointFile(source: TrainingState.weights(of: file), isTrainingState: true)
       }
@@ -182,6 +183,23 @@ private enum TrainingState {
       return nil
     }
     return file.names.contains { $0.hasPrefix(prefix) } ? state["step"]?.int : nil
+  }
+
+  /// Checks that the file is what the run wrote; format 1 had no seal, which is said.
+  static func checkSeal(of file: SafetensorsFile, _ options: CheckpointOptions) throws {
+    let state = file.metadata["kilpi"].flatMap { try? JSONValue.parse($0) }
+    if file.metadata["sha256"] == nil, (state?["format"]?.int ?? 1) < 2 {
+      return options.note(
+        "the training checkpoint carries no SHA-256 (an older format): changes of it would not be seen"
+      )
+    }
+    do {
+      try file.checkSeal()
+    } catch let error as KilpiError where error.kind == .host {
+      throw KilpiError(
+        "", "cannot load '\(file.path)': \(error.problem)",
+        advice: "take another checkpoint of the run, or copy the file again")
+    }
   }
 
   static func weights(of file: SafetensorsFile) -> RenamedTensors {

@@ -20,9 +20,11 @@ enum ImageProcessing {
   ) throws {
     let isOpenCLIP = json["vision_cfg"] != nil || json["model_cfg"] != nil
     let own = isOpenCLIP ? json["preprocess_cfg"] : json["kilpi"]
-    var isTold = own?["mean"]?.array != nil && own?["std"]?.array != nil
+    // Their values were read and checked with the configuration.
+    func tells(_ key: String) -> Bool { own?[key].map { $0 != .null } ?? false }
+    var isTold = tells("mean") && tells("std")
     if isOpenCLIP, let own {
-      noteOtherResizing(
+      try noteOtherResizing(
         own, size: own["size"], ["bicubic"], own["interpolation"], configuration, options)
     }
     // open_clip reads no other file, so its own word counts first.
@@ -33,9 +35,14 @@ enum ImageProcessing {
         throw KilpiError("", "\(error.problem) (in \(name))", advice: error.advice)
       }
       let size = processor["do_center_crop"] == false ? nil : processor["crop_size"]
-      noteOtherResizing(
-        processor, size: size ?? processor["size"], ["3"], processor["resample"], configuration,
-        options)
+      do {
+        _ = try side(processor["size"])
+        try noteOtherResizing(
+          processor, size: size ?? processor["size"], ["3"], processor["resample"], configuration,
+          options)
+      } catch let error as KilpiError {
+        throw KilpiError("", "\(error.problem) (in \(name))", advice: error.advice)
+      }
     }
     if !isTold { noteAssumption(configuration, options) }
   }
@@ -77,18 +84,10 @@ enum ImageProcessing {
       }
       return !flag
     }
-    func channels(_ key: String) throws -> [Double]? {
-      guard let field = fields[key], field != .null else { return nil }
-      if let number = field.double { return [number, number, number] }
-      let numbers = field.array?.compactMap(\.double) ?? []
-      guard numbers.count == 3, field.array?.count == 3 else {
-        throw KilpiError(
-          "",
-          "configuration: '\(key)' is \(field.serialized().prefix(60)), three numbers are needed")
-      }
-      return numbers
-    }
-    var (mean, deviation) = (try channels("image_mean"), try channels("image_std"))
+    var (mean, deviation) = (
+      try ClipConfiguration.channels(fields, "image_mean"),
+      try ClipConfiguration.channels(fields, "image_std")
+    )
     // A class's own numbers, where its file leaves them out.
     let type =
       fields["image_processor_type"]?.string ?? fields["feature_extractor_type"]?.string ?? ""
@@ -123,30 +122,55 @@ enum ImageProcessing {
     return isTold
   }
 
+  /// The side of a size in pixels: a number, a list of one or two, or a record of sides; -1 for one that is
+  /// no square, nil for none.
+  ///
+  /// - Throws: `KilpiError` for what is no size.
+  private static func side(_ size: JSONValue?) throws -> Int? {
+    guard let size, size != .null else { return nil }
+    let members = size.object?.filter { $0.value != .null }
+    let sides = (size.array ?? members?.map(\.value) ?? [size]).map { $0.int ?? 0 }
+    let isSize =
+      size.array.map { (1...2).contains($0.count) }
+      ?? members.map { !$0.isEmpty && $0.allSatisfy { sideNames.contains($0.key) } } ?? true
+    guard isSize, sides.allSatisfy({ $0 > 0 }) else {
+      throw KilpiError(
+        "", "configuration: the size \(size.serialized().prefix(60)) is no size of images",
+        advice: "a number of pixels, [height, width], or {\"height\": 224, \"width\": 224}")
+    }
+    guard size.object != nil else { return sides.allSatisfy { $0 == sides[0] } ? sides[0] : -1 }
+    let height = size["height"]?.int ?? size["shortest_edge"]?.int
+    return size["width"]?.int ?? height == height ? height : -1
+  }
+
+  /// transformers' names of sides.
+  private static let sideNames = [
+    "height", "width", "shortest_edge", "longest_edge", "max_height", "max_width",
+  ]
+
   /// Says where the file's resizing is not what happens inside the model.
+  ///
+  /// - Throws: `KilpiError` for a size or a filter that is none.
   private static func noteOtherResizing(
     _ fields: JSONValue, size: JSONValue?, _ bicubic: [String], _ resample: JSONValue?,
     _ configuration: ClipConfiguration, _ options: CheckpointOptions
-  ) {
-    let side: Int?
-    switch size {
-    case .some(let value) where value.int != nil: side = value.int
-    case .some(let value) where value.array?.count == 2:
-      side = value.array?[0].int == value.array?[1].int ? value.array?[0].int : -1
-    case .some(let value):
-      let height = value["height"]?.int ?? value["shortest_edge"]?.int
-      side = value["width"]?.int ?? height == height ? height : -1
-    case nil: side = nil
-    }
-    if let side, side != configuration.imageSize {
+  ) throws {
+    if let side = try side(size), side != configuration.imageSize {
       options.note(
         "the image processor makes images of \(size?.serialized().prefix(60) ?? "") pixels, the model "
           + "takes \(configuration.imageSize): images are resized to that")
     }
+    let names = ["nearest", "lanczos", "bilinear", "bicubic", "box", "hamming"]
+    if let resample, resample != .null {
+      guard resample.string != nil || resample.int.map(names.indices.contains) == true else {
+        throw KilpiError(
+          "", "configuration: the resampling \(resample.serialized().prefix(60)) is no filter",
+          advice: "Pillow's are 0 … 5: " + names.joined(separator: ", "))
+      }
+    }
     if let resample, resample != .null,
       !bicubic.contains(resample.string ?? resample.int.map { String($0) } ?? "")
     {
-      let names = ["nearest", "lanczos", "bilinear", "bicubic", "box", "hamming"]
       let name =
         resample.int.flatMap { names.indices.contains($0) ? names[$0] : nil } ?? resample.string
         ?? resample.serialized()

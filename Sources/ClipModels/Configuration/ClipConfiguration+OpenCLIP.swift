@@ -46,7 +46,11 @@ extension ClipConfiguration {
       try result.readTransformer(vision, standard)
     }
     if top.has("init_logit_bias") { result.score = .sigmoid }
-    try result.readNormalisation(preprocessing, mean: "mean", deviation: "std")
+    // open_clip takes OpenAI's numbers in place of 0 and of an empty list, as of a field that is not there.
+    let told = (preprocessing?.object ?? []).filter {
+      $0.value.double != 0 && $0.value.array?.isEmpty != true
+    }
+    try result.readNormalisation(.object(told), mean: "mean", deviation: "std")
     return result
   }
 

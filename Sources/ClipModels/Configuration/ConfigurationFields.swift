@@ -157,15 +157,22 @@ extension ClipConfiguration {
 
   /// Mean and standard deviation, where a configuration gives them.
   mutating func readNormalisation(_ json: JSONValue?, mean: String, deviation: String) throws {
-    func channels(_ key: String) throws -> [Double]? {
-      guard let list = json?[key]?.array else { return nil }
-      let numbers = list.compactMap(\.double)
-      guard numbers.count == 3, list.count == 3 else {
-        throw KilpiError("", "configuration: '\(key)' needs three numbers")
-      }
-      return numbers
+    if let mean = try Self.channels(json, mean) { self.mean = mean }
+    if let deviation = try Self.channels(json, deviation) { self.deviation = deviation }
+  }
+
+  /// A number for each channel, or one for all; nil where the field is not there.
+  ///
+  /// - Throws: `KilpiError` naming the field that is no such number.
+  static func channels(_ json: JSONValue?, _ key: String) throws -> [Double]? {
+    guard let field = json?[key], field != .null else { return nil }
+    if let number = field.double { return [number, number, number] }
+    let numbers = field.array?.compactMap(\.double) ?? []
+    guard numbers.count == 3, field.array?.count == 3 else {
+      throw KilpiError(
+        "",
+        "configuration: '\(key)' is \(field.serialized().prefix(60)), three numbers are needed")
     }
-    if let mean = try channels(mean) { self.mean = mean }
-    if let deviation = try channels(deviation) { self.deviation = deviation }
+    return numbers
   }
 }
