@@ -237,7 +237,9 @@ import Testing
       "normalizer 'BertNormalizer'"
     ),
     (
-      #"{"type":"NFC"}"#, #"{"type":"Prepend","prepend":"x"}"#, "normalizer 'Prepend'"
+      #"{"type":"NFC"}"#,
+      #"{"type":"Replace","pattern":{"Regex":"a|b"},"content":""}"#,
+      #"normalizer '{"type":"Replace""#
     ),
     (#""type":"Split""#, #""type":"Whitespace""#, "pre-tokenizer 'Whitespace'"),
     (#""behavior":"Removed""#, #""behavior":"Isolated""#, "pre-tokenizer 'Split by"),

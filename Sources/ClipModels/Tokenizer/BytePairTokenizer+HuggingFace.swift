@@ -53,23 +53,43 @@ extension BytePairTokenizer {
         advice: "CLIPTokenizer is followed; pass token ids")
     }
     let edges = parts.edges
-    let start = edges?.start ?? settings.token("bos_token") ?? "<|startoftext|>"
-    let end = edges?.end ?? settings.token("eos_token") ?? "<|endoftext|>"
-    let padding = settings.token("pad_token") ?? end
-    let (table, padID) = try Self.using(path) {
+    let start = edges?.start.name ?? settings.token("bos_token") ?? "<|startoftext|>"
+    let end = edges?.end.name ?? settings.token("eos_token") ?? "<|endoftext|>"
+    let padding = settings.token("pad_token") ?? parts.document?.paddingToken ?? end
+    // Tokens of the settings stand beside the vocabulary, too.
+    let listed = Set(parts.added.map(\.name))
+    let added = parts.added + settings.added.filter { !listed.contains($0.name) }
+    let (table, padID, literals) = try Self.using(path) {
+      try settings.checkPadding(parts.document)
       let known: Set<String> = Set(settings.specials + [start, end, padding])
       let strange = parts.added.first { !$0.isSpecial && !known.contains($0.name) }
       if let strange { throw TokenizerDocument.refusal("added token", strange.name) }
+      let symbols = Set(parts.symbols.map(\.symbol))
+      let beside = added.filter { !symbols.contains($0.name) && known.contains($0.name) }
       let table = try BytePairVocabulary(
-        ids: parts.symbols, merges: parts.merges, start: start, end: end)
+        ids: parts.symbols + beside.map { ($0.name, $0.token.id) }, merges: parts.merges,
+        start: start, end: end)
       guard let padID = table.id(of: padding) else {
         throw KilpiError("", "the vocabulary lacks the padding token '\(padding.prefix(40))'")
       }
-      return (table, padID)
+      try edges?.start.check(is: table.id(of: start))
+      try edges?.end.check(is: table.id(of: end))
+      // Names in brackets are nobody's text; whoever writes them does not mean the token.
+      let isText = padding != start && padding != end && !padding.hasPrefix("<")
+      let roles = Set(settings.roles + [start, end] + (isText ? [] : [padding]))
+        .subtracting(isText ? [padding] : [])
+      var literals = try TokenizerDocument.literals(added, roles: roles).compactMap { token in
+        table.id(of: TextCleaner.string(token.name)).map { id in
+          var token = token
+          token.id = id
+          return token
+        }
+      }
+      if isText, !added.contains(where: { $0.name == padding }) {
+        literals.append(AddedToken(name: Array(padding.unicodeScalars), id: padID))
+      }
+      return (table, padID, literals)
     }
-    // Names in brackets are nobody's text; whoever writes them does not mean the token.
-    let isLiteral = padding != start && padding != end && !padding.hasPrefix("<")
-    let literals = isLiteral ? [(name: Array(padding.unicodeScalars), id: padID)] : []
     if let strange = settings.addedNames.first(where: {
       table.id(of: $0) == nil && !settings.specials.contains($0)
     }) {
@@ -84,7 +104,8 @@ extension BytePairTokenizer {
     self.init(
       table,
       style: Style(
-        cleaning: cleaning, steps: parts.steps, padID: padID, literals: literals, files: files))
+        cleaning: cleaning, steps: parts.steps, padID: padID, literals: literals,
+        cutsLeft: settings.cutsLeft(parts.document), files: files))
   }
 
   private static func using<Result>(_ path: String, _ body: () throws -> Result) throws -> Result {
@@ -106,9 +127,10 @@ extension BytePairTokenizer {
 private struct BytePairParts {
   var symbols: [(symbol: String, id: Int)]
   var merges: [UInt8]
-  var steps: [BytePairTokenizer.NormalizerStep] = [.composed, .lowercase]
-  var edges: (start: String, end: String)?
-  var added: [(name: String, id: Int, isSpecial: Bool)] = []
+  var steps: [NormalizerStep] = [.composed, .lowercase]
+  var edges: (start: TokenizerDocument.Edge, end: TokenizerDocument.Edge)?
+  var added: [TokenizerDocument.Added] = []
+  var document: TokenizerDocument?
 
   /// `vocab.json` and `merges.txt`, around which transformers' class puts CLIP's steps.
   init(ids: JSONValue, merges: [UInt8]) throws {
@@ -121,6 +143,7 @@ private struct BytePairParts {
   /// `tokenizer.json`.
   init(document json: JSONValue) throws {
     let document = TokenizerDocument(json: json)
+    self.document = document
     guard let model = json["model"], document.kind != nil else {
       throw KilpiError("", "it holds no byte-pair model")
     }
@@ -146,7 +169,7 @@ private struct BytePairParts {
     }
     added = document.addedTokens
     let known = Set(symbols.map(\.symbol))
-    symbols += added.filter { !known.contains($0.name) }.map { ($0.name, $0.id) }
+    symbols += added.filter { !known.contains($0.name) }.map { ($0.name, $0.token.id) }
   }
 
   private static func symbols(_ ids: JSONValue) throws -> [(symbol: String, id: Int)] {
@@ -168,6 +191,8 @@ struct TokenizerSettings {
   private let map: JSONValue
   /// Names in `added_tokens.json`.
   let addedNames: [String]
+  /// Special tokens that `added_tokens.json` and `added_tokens_decoder` put beside the vocabulary.
+  let added: [TokenizerDocument.Added]
 
   init(_ folder: String) throws {
     func json(_ name: String) throws -> JSONValue {
@@ -176,7 +201,19 @@ struct TokenizerSettings {
     }
     settings = try json("tokenizer_config.json")
     map = try json("special_tokens_map.json")
-    addedNames = try json("added_tokens.json").object?.map(\.key) ?? []
+    let beside = try json("added_tokens.json").object ?? []
+    addedNames = beside.map(\.key)
+    let decoder = (settings["added_tokens_decoder"]?.object ?? []).compactMap {
+      TokenizerDocument.Added($0.value, id: Int($0.key))
+    }
+    let named = Set(decoder.map(\.name))
+    added =
+      decoder.filter(\.isSpecial)
+      + beside.filter { !named.contains($0.key) }.compactMap { member in
+        TokenizerDocument.Added(
+          .object([.init("content", .string(member.key)), .init("special", .bool(true))]),
+          id: member.value.int)
+      }
   }
 
   /// transformers' class of the tokenizer.
@@ -192,6 +229,25 @@ struct TokenizerSettings {
       if let text = field.string ?? field["content"]?.string { return text }
     }
     return nil
+  }
+
+  /// Names of tokens that stand for a part of a row: start, end, padding, unknown.
+  var roles: [String] {
+    ["bos_token", "eos_token", "pad_token", "unk_token"].compactMap(token)
+  }
+
+  /// Checks that rows are filled up behind the text.
+  ///
+  /// - Throws: `KilpiError` for padding in front: the model would need a mask of it, and has none.
+  func checkPadding(_ document: TokenizerDocument?) throws {
+    guard let side = settings["padding_side"]?.string ?? document?.paddingSide, side != "right"
+    else { return }
+    throw TokenizerDocument.refusal("padding side", side)
+  }
+
+  /// Whether a text that is too long loses its start.
+  func cutsLeft(_ document: TokenizerDocument?) -> Bool {
+    (settings["truncation_side"]?.string ?? document?.truncationSide) == "left"
   }
 
   /// All names that are special.

@@ -25,6 +25,7 @@ public final class BytePairTokenizer: Sendable {
   public static let defaultContext = 77
 
   private let vocabulary: BytePairVocabulary
+  private let finders: (asItIs: AddedTokenFinder, normalized: AddedTokenFinder)
   /// How a model's own texts are cleaned, and what its rows are padded with.
   let style: Style
 
@@ -36,17 +37,13 @@ public final class BytePairTokenizer: Sendable {
     var steps: [NormalizerStep]?
     /// The id behind the end token.
     var padID = 0
-    /// Special tokens with the names of ordinary text, such as `!` for padding: transformers takes them
-    /// out of a text before anything else.
-    var literals: [(name: [Unicode.Scalar], id: Int)] = []
+    /// Special tokens that are looked for in texts before anything else, as transformers does: added ones,
+    /// and padding with a name of ordinary text, such as `!`.
+    var literals: [AddedToken] = []
+    /// Whether a text that is too long loses its start.
+    var cutsLeft = false
     /// The files that it was read from: names and bytes; none for the vocabulary that Kilpi ships.
     var files: [(name: String, bytes: [UInt8])] = []
-  }
-
-  /// A step of a Hugging Face normaliser that is followed; those on white space change nothing here.
-  enum NormalizerStep: Sendable {
-    case composed
-    case lowercase
   }
 
   /// The id of the start token; 49406 for CLIP.
@@ -59,6 +56,10 @@ public final class BytePairTokenizer: Sendable {
   init(_ vocabulary: BytePairVocabulary, style: Style = Style()) {
     self.vocabulary = vocabulary
     self.style = style
+    // A name that its normaliser makes absurdly long is found nowhere.
+    finders =
+      (try? AddedTokenFinder.pair(style.literals, style.steps ?? []))
+      ?? (AddedTokenFinder([]), AddedTokenFinder([]))
   }
 
   /// The same vocabulary for texts that are cleaned otherwise.
@@ -111,8 +112,8 @@ public final class BytePairTokenizer: Sendable {
     if special, cleaning == .huggingFace {
       for part in specialParts(Array(text.unicodeScalars)) {
         switch part {
-        case .token(let id): ids.append(id)
-        case .text(let text):
+        case .token(let token): ids.append(token.id)
+        case .text(let text, _):
           append(TextCleaner.clean(TextCleaner.string(text), as: cleaning), cleaning, to: &ids)
         }
       }
@@ -144,27 +145,44 @@ public final class BytePairTokenizer: Sendable {
 
   /// The ids of a text as the model's files say.
   func styledIDs(of text: String) throws -> [Int] {
-    guard let steps = style.steps else { return try ids(of: text, cleaning: style.cleaning) }
+    guard style.steps != nil else { return try ids(of: text, cleaning: style.cleaning) }
+    var ids: [Int] = []
+    try walkStyled(text) { part in
+      switch part {
+      case .token(let token): ids.append(token.id)
+      case .text(let scalars, _): append(scalars, .huggingFace, to: &ids)
+      }
+    }
+    return ids
+  }
+
+  /// The words of a text as the model's files say: what ids are made of.
+  func styledWords(of text: String) throws -> [String] {
+    var words: [String] = []
+    try walkStyled(text) { part in
+      switch part {
+      case .token(let token): words.append(TextCleaner.string(token.name))
+      case .text(let scalars, _):
+        let ignoresCase = style.steps == nil && style.cleaning != .huggingFace
+        WordScanner(ignoresCase: ignoresCase).words(of: scalars) {
+          words.append(TextCleaner.string($0))
+        }
+      }
+    }
+    return words
+  }
+
+  /// The cleaned parts of a text, in order.
+  private func walkStyled(_ text: String, _ body: (AddedTokenFinder.Part) throws -> Void) throws {
     try Self.check(text)
+    guard let steps = style.steps else {
+      return try body(.text(TextCleaner.clean(text, as: style.cleaning), isStart: true))
+    }
     // transformers alone cleans by its normaliser only.
     let whole =
       style.cleaning == .huggingFace
       ? Array(text.unicodeScalars) : TextCleaner.clean(text, as: style.cleaning)
-    var ids: [Int] = []
-    for part in Self.parts(of: whole, at: style.literals) {
-      switch part {
-      case .token(let id): ids.append(id)
-      case .text(var scalars):
-        for step in steps {
-          switch step {
-          case .composed: scalars = TextCleaner.normalized(scalars)
-          case .lowercase: scalars = TextCleaner.lowercased(scalars, finalSigma: false)
-          }
-        }
-        append(scalars, .huggingFace, to: &ids)
-      }
-    }
-    return ids
+    try AddedTokenFinder.walk(whole, finders.asItIs, finders.normalized, steps, body)
   }
 
   /// Start, ids, end and filler in a fixed length.
@@ -179,7 +197,8 @@ public final class BytePairTokenizer: Sendable {
           "the text has \(ids.count + 2) tokens, the context holds \(context): '\(excerpt(text))'",
           advice: "shorten it, or pass truncate = true to cut it")
       }
-      ids.removeLast(ids.count + 2 - context)
+      let count = ids.count + 2 - context
+      if style.cutsLeft { ids.removeFirst(count) } else { ids.removeLast(count) }
     }
     return [startID] + ids + [endID]
       + [Int](repeating: filler, count: context - ids.count - 2)
@@ -273,11 +292,6 @@ public final class BytePairTokenizer: Sendable {
     if ends { bytes.append(0x20) }
   }
 
-  private enum Part {
-    case token(Int)
-    case text([Unicode.Scalar])
-  }
-
   private func specialNames(
     _ start: String, _ end: String
   ) -> [(id: Int, name: [Unicode.Scalar])] {
@@ -285,29 +299,9 @@ public final class BytePairTokenizer: Sendable {
   }
 
   /// Cuts a text at the names of Hugging Face's special tokens, before anything else is done.
-  private func specialParts(_ text: [Unicode.Scalar]) -> [Part] {
-    Self.parts(
-      of: text, at: specialNames("<|startoftext|>", "<|endoftext|>").map { ($0.name, $0.id) })
-  }
-
-  private static func parts(
-    of text: [Unicode.Scalar], at names: [(name: [Unicode.Scalar], id: Int)]
-  ) -> [Part] {
-    var parts: [Part] = []
-    var first = 0
-    var index = 0
-    while index < text.count, !names.isEmpty {
-      guard let (name, id) = names.first(where: { text[index...].starts(with: $0.name) }) else {
-        index += 1
-        continue
-      }
-      parts.append(.text(Array(text[first..<index])))
-      parts.append(.token(id))
-      index += name.count
-      first = index
-    }
-    parts.append(.text(Array(text[first...])))
-    return parts
+  private func specialParts(_ text: [Unicode.Scalar]) -> [AddedTokenFinder.Part] {
+    let names = specialNames("<|startoftext|>", "<|endoftext|>")
+    return AddedTokenFinder(names.map { AddedToken(name: $0.name, id: $0.id) }).parts(of: text)
   }
 
   private func excerpt(_ text: String) -> String {

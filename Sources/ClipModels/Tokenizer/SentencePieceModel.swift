@@ -28,7 +28,9 @@ struct SentencePieceModel: Sendable {
 
   /// The pieces by id, as UTF-8.
   private(set) var texts: [[UInt8]] = []
-  private(set) var scores: [Float] = []
+  private(set) var scores: [Double] = []
+  /// Whether sums of scores are float32, as SentencePiece's are; tokenizers' are float64.
+  var isSinglePrecision = true
   private(set) var kinds: [Kind] = []
   /// Pieces that are found in texts.
   private(set) var trie = ByteTrie()
@@ -38,9 +40,9 @@ struct SentencePieceModel: Sendable {
   /// The ids of the 256 bytes; empty without byte fallback.
   private(set) var byteIDs: [Int] = []
   /// What an unknown character costs.
-  private(set) var unknownScore: Float = 0
+  private(set) var unknownScore: Double = 0
   /// The largest score, by which user-defined pieces are rated.
-  private(set) var largestScore: Float = .leastNormalMagnitude
+  private(set) var largestScore = Double(Float.leastNormalMagnitude)
   /// How text is normalised.
   var normalizer = SentencePieceNormalizer()
 
@@ -50,7 +52,7 @@ struct SentencePieceModel: Sendable {
   /// A piece as files give it.
   struct Piece {
     var text: [UInt8] = []
-    var score: Float = 0
+    var score: Double = 0
     var kind = Kind.normal
   }
 
@@ -59,7 +61,7 @@ struct SentencePieceModel: Sendable {
     guard pieces.count <= Limit.pieces else {
       throw KilpiError("", "it has \(pieces.count) pieces, more than \(Limit.pieces)")
     }
-    var least = Float.greatestFiniteMagnitude
+    var least = Double.greatestFiniteMagnitude
     for (id, piece) in pieces.enumerated() {
       guard !piece.text.isEmpty, piece.text.count <= Limit.pieceBytes else {
         throw KilpiError("", "piece \(id) has \(piece.text.count) bytes, outside 1 … 1024")
@@ -97,7 +99,7 @@ struct SentencePieceModel: Sendable {
     guard unknownID >= 0 else { throw KilpiError("", "there is no unknown piece") }
     guard least < .greatestFiniteMagnitude else { throw KilpiError("", "there is no normal piece") }
     // As the reference: ten below the least score.
-    unknownScore = least - 10
+    unknownScore = Double(Float(least) - 10)
     if byteFallback {
       byteIDs = try (0..<256).map { byte in
         let digits = String(byte, radix: 16, uppercase: true)
@@ -168,7 +170,7 @@ extension SentencePieceModel {
     while let field = try reader.next() {
       switch (field.number, field.value) {
       case (1, .bytes(let text)): piece.text = Array(text)
-      case (2, .fixed32(let bits)): piece.score = Float(bitPattern: bits)
+      case (2, .fixed32(let bits)): piece.score = Double(Float(bitPattern: bits))
       case (3, .integer(let type)):
         guard let kind = Int(exactly: type).flatMap(Kind.init(rawValue:)) else {
           throw KilpiError("", "a piece has the unknown type \(type)")
@@ -196,10 +198,10 @@ extension SentencePieceModel {
 extension SentencePieceModel {
   /// Reads the unigram model of a `tokenizer.json`.
   ///
-  /// Taken are pieces, byte fallback and the precompiled normaliser; special added tokens are not
-  /// found in texts.
+  /// Taken are pieces and byte fallback; special added tokens are no pieces of texts.
   init(tokenizer document: JSONValue) throws {
-    try TokenizerDocument(json: document).checkUnigram()
+    let kind = TokenizerDocument(json: document).kind
+    guard kind == "Unigram" else { throw TokenizerDocument.refusal("model", kind ?? "?") }
     guard let model = document["model"], let rows = model["vocab"]?.array else {
       throw KilpiError("", "it holds no unigram model")
     }
@@ -216,26 +218,18 @@ extension SentencePieceModel {
       let isByte = byteFallback && Self.isByteName(text)
       let kind: Kind =
         id == unknown ? .unknown : specials.contains(id) ? .control : isByte ? .byte : .normal
-      return Piece(text: Array(text.utf8), score: Float(score), kind: kind)
+      return Piece(text: Array(text.utf8), score: score, kind: kind)
     }
     try self.init(pieces, byteFallback: byteFallback)
-    var normalizer = SentencePieceNormalizer()
-    if let map = try Self.precompiled(in: document["normalizer"], depth: 0) {
-      normalizer.map = try CharacterMap(map[...])
-    }
-    self.normalizer = normalizer
   }
 
-  /// The character map of a normaliser, or of the first in a sequence that has one.
-  private static func precompiled(in value: JSONValue?, depth: Int) throws -> [UInt8]? {
-    guard let value, depth < 8 else { return nil }
-    if value["type"]?.string == "Precompiled", let text = value["precompiled_charsmap"]?.string {
-      return try Base64.decode(text)
-    }
-    for part in value["normalizers"]?.array ?? [] {
-      if let found = try precompiled(in: part, depth: depth + 1) { return found }
-    }
-    return nil
+  /// The same pieces with scores summed as tokenizers does: float64, unknown characters ten below the
+  /// least score of all pieces.
+  func summedAsTokenizers() -> SentencePieceModel {
+    var result = self
+    result.isSinglePrecision = false
+    result.unknownScore = (scores.min() ?? 0) - 10
+    return result
   }
 
   private static func isByteName(_ text: String) -> Bool {

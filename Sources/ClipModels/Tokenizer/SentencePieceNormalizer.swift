@@ -132,6 +132,15 @@ struct CharacterMap: Sendable {
 
   /// What the longest known start of a text becomes, and its length; nil when none is known.
   func replacement(of text: ArraySlice<UInt8>) -> (ArraySlice<UInt8>, Int)? {
+    find(text, shortest: false)
+  }
+
+  /// What the shortest known start of a text becomes, which is what tokenizers' `Precompiled` takes.
+  func firstReplacement(of text: ArraySlice<UInt8>) -> ArraySlice<UInt8>? {
+    find(text, shortest: true)?.0
+  }
+
+  private func find(_ text: ArraySlice<UInt8>, shortest: Bool) -> (ArraySlice<UInt8>, Int)? {
     var place = Self.step(units[0])
     var found: (start: Int, length: Int)?
     for (index, byte) in text.enumerated() {
@@ -143,6 +152,7 @@ struct CharacterMap: Sendable {
       if unit >> 8 & 1 == 1 {
         guard units.indices.contains(place) else { break }
         found = (Int(units[place] & 0x7FFF_FFFF), index + 1)
+        if shortest { break }
       }
     }
     guard let found, replacements.indices.contains(found.start) else { return nil }

@@ -1,118 +1,105 @@
 internal import Diagnostics
 internal import Files
 
-/// SigLIP's tokenizer (arXiv:2303.15343): a SentencePiece unigram model, and the rules around it.
+/// A unigram model's tokenizer, SigLIP's above all (arXiv:2303.15343): pieces, and the rules around them.
 ///
-/// The text is made small, ASCII punctuation goes, whitespace runs become one space; it is normalised
-/// by the model's own table and cut into the pieces of the largest summed score (Viterbi); `</s>`
-/// ends it. As transformers' `SiglipTokenizer`, which puts `<unk>` in front and takes its pieces away
-/// again. Literal names of special tokens are ordinary characters here.
+/// By SigLIP's rules the text is made small, ASCII punctuation goes, whitespace runs become one space; it is
+/// normalised by the model's own table and cut into the pieces of the largest summed score (Viterbi);
+/// `</s>` ends it. As transformers' `SiglipTokenizer`, which puts `<unk>` in front and takes its pieces
+/// away again. A `tokenizer.json` of another class has steps of its own, which are followed in their place.
+/// Literal names of start, end, padding and unknown tokens are ordinary characters here.
 public final class SentencePieceTokenizer: Sendable {
   /// The longest text, in bytes, that is looked at.
   public static let textLimit = 1 << 20
   /// The context length of SigLIP's models.
   public static let defaultContext = 64
 
+  /// What is done to a text before its pieces are looked up.
+  enum Rules: Sendable {
+    /// SigLIP's own, then the model's normaliser.
+    case siglip(lowercases: Bool)
+    /// The model's normaliser alone.
+    case model
+    /// Those of a `tokenizer.json`.
+    case steps(DocumentSteps)
+  }
+
   private let model: SentencePieceModel
   /// The files that it was read from: names and bytes.
   private let files: [(name: String, bytes: [UInt8])]
-  /// Whether capital letters become small: `do_lower_case` of the files.
-  private let lowercases: Bool
-  /// open_clip's cleaning, in place of SigLIP's rules.
+  private let rules: Rules
+  /// open_clip's cleaning, before the rules.
   private let cleaning: TextCleaning?
-  /// The id of `</s>`, which ends a text and fills what is left.
+  /// The id of `</s>`, which ends a text.
   public let endID: Int
+  /// The id of what fills a row behind the end: `</s>`, or the files' padding token.
+  public let padID: Int
+  /// Whether a text that is too long loses its start: `truncation_side` of the files.
+  private let cutsLeft: Bool
   /// The pieces that the reference's prefix `<unk>` has.
   private let prefixCount: Int
 
-  /// A tokenizer from a `spiece.model`, a `tokenizer.json`, or a folder with one of them.
-  ///
-  /// - Throws: `KilpiError` naming the file that is missing or damaged.
-  public convenience init(path: String) throws {
-    var file = path
-    if FileReader.isDirectory(path) {
-      let names = ["spiece.model", "tokenizer.json"]
-      guard let name = names.first(where: { FileReader.exists("\(path)/\($0)") }) else {
-        throw KilpiError(
-          "", "no tokenizer in '\(path)'", advice: "it needs spiece.model or tokenizer.json")
-      }
-      file = "\(path)/\(name)"
-    }
-    try self.init(file: file, beside: [], lowercases: true, cleaning: nil)
-  }
-
-  /// A tokenizer from a model's folder, with what `tokenizer_config.json` says.
-  convenience init(folder: String, cleaning: TextCleaning?) throws {
-    let names = ["spiece.model", "tokenizer.json"]
-    let name = names.first { FileReader.exists("\(folder)/\($0)") } ?? "tokenizer.json"
-    let settings = try TokenizerSettings(folder)
-    let config = "tokenizer_config.json"
-    let beside =
-      FileReader.exists("\(folder)/\(config)")
-      ? [(name: config, bytes: try FileReader.bytes(at: "\(folder)/\(config)", limit: 16 << 20))]
-      : []
-    try self.init(
-      file: "\(folder)/\(name)", beside: beside, lowercases: settings.lowercases ?? true,
-      cleaning: cleaning)
-  }
-
-  private convenience init(
-    file: String, beside: [(name: String, bytes: [UInt8])], lowercases: Bool,
-    cleaning: TextCleaning?
-  ) throws {
-    // A tokenizer.json of 256,000 pieces has 40 MB.
-    let isJSONFile = file.hasSuffix(".json")
-    let bytes = try FileReader.bytes(
-      at: file, limit: isJSONFile ? 64 << 20 : SentencePieceModel.Limit.bytes)
-    do {
-      let isJSON = bytes.first { $0 > 0x20 } == UInt8(ascii: "{")
-      let model =
-        isJSON && isJSONFile
-        ? try SentencePieceModel(tokenizer: JSONValue.parse(bytes))
-        : try SentencePieceModel(serialized: bytes)
-      let name = isJSONFile ? "tokenizer.json" : "spiece.model"
-      try self.init(
-        model, files: [(name, bytes)] + beside, lowercases: lowercases, cleaning: cleaning)
-    } catch let error as KilpiError {
-      throw KilpiError("", "cannot use '\(file)': \(error.problem)", advice: error.advice)
-    }
-  }
-
   init(
     _ model: SentencePieceModel, files: [(name: String, bytes: [UInt8])] = [],
-    lowercases: Bool = true, cleaning: TextCleaning? = nil
+    rules: Rules = .siglip(lowercases: true), cleaning: TextCleaning? = nil,
+    padding: String? = nil, cutsLeft: Bool = false
   ) throws {
     guard let end = model.id(of: "</s>") else {
       throw KilpiError("", "there is no piece '</s>'", advice: "is it SigLIP's?")
     }
     self.model = model
     self.files = files
-    self.lowercases = lowercases
+    self.rules = rules
     self.cleaning = cleaning
+    self.cutsLeft = cutsLeft
     endID = end
+    guard let filler = padding.map({ model.id(of: $0) }) ?? end else {
+      throw KilpiError("", "there is no piece '\((padding ?? "").prefix(40))', its padding token")
+    }
+    padID = filler
     prefixCount = try Self.ids(of: "<unk>", model).count
   }
 
   /// The number of ids.
-  public var vocabularySize: Int { model.texts.count }
+  public var vocabularySize: Int {
+    guard case .steps(let steps) = rules else { return model.texts.count }
+    return max(model.texts.count, steps.endID)
+  }
   /// The id of what no piece fits.
   public var unknownID: Int { model.unknownID }
 
   // MARK: - Ids
 
-  /// The ids of a text by SigLIP's rules, without `</s>`.
+  /// The ids of a text by the tokenizer's rules, without `</s>`.
   ///
   /// - Parameter text: at most 1 MiB of UTF-8.
   /// - Throws: `KilpiError` when the text is too long, on interrupt. Cost: linear in the text, times
   ///   the longest piece.
   public func ids(of text: String) throws -> [Int] {
     try Self.check(text)
-    if let cleaning {
-      return try Self.ids(
-        of: TextCleaner.string(TextCleaner.clean(text, as: cleaning)), model)
+    let clean = cleaned(text)
+    switch rules {
+    case .model: return try Self.ids(of: clean, model)
+    case .siglip(let lowercases):
+      let canonical = Self.canonical(clean, lowercases: lowercases)
+      return Array(try Self.ids(of: "<unk>" + canonical, model).dropFirst(prefixCount))
+    case .steps(let steps):
+      return try steps.parts(of: clean).flatMap { part in
+        switch part {
+        case .token(let token): [token.id]
+        case .piece(let piece): Self.pieceIDs(Self.bytes(piece), model)
+        }
+      }
     }
-    let clean = Self.canonical(text, lowercases: lowercases)
-    return Array(try Self.ids(of: "<unk>" + clean, model).dropFirst(prefixCount))
+  }
+
+  /// The text after open_clip's cleaning.
+  private func cleaned(_ text: String) -> String {
+    cleaning.map { TextCleaner.string(TextCleaner.clean(text, as: $0)) } ?? text
+  }
+
+  private static func bytes(_ scalars: ArraySlice<Unicode.Scalar>) -> [UInt8] {
+    scalars.flatMap { Array(UTF8.encode($0) ?? UTF8.encodedReplacementCharacter) }
   }
 
   /// The ids of a text as it is, as SentencePiece's own `encode` gives them.
@@ -121,7 +108,7 @@ public final class SentencePieceTokenizer: Sendable {
     return try Self.ids(of: text, model)
   }
 
-  /// The ids of a text in a fixed length: pieces, `</s>`, and `</s>` again as padding.
+  /// The ids of a text in a fixed length: pieces, `</s>`, and padding (`</s>` again, or the files' token).
   ///
   /// - Parameters:
   ///   - context: the length, at least 1.
@@ -141,9 +128,10 @@ public final class SentencePieceTokenizer: Sendable {
           "", "the text has \(ids.count + 1) tokens, the context holds \(context): '\(excerpt)'",
           advice: "shorten it, or pass truncate = true to cut it")
       }
-      ids.removeLast(ids.count + 1 - context)
+      let count = ids.count + 1 - context
+      if cutsLeft { ids.removeFirst(count) } else { ids.removeLast(count) }
     }
-    return ids + [Int](repeating: endID, count: context - ids.count)
+    return ids + [endID] + [Int](repeating: padID, count: context - ids.count - 1)
   }
 
   /// The text of ids: control pieces are skipped, everything from `</s>` on too.
@@ -153,6 +141,10 @@ public final class SentencePieceTokenizer: Sendable {
     var bytes: [UInt8] = []
     for id in ids {
       guard model.texts.indices.contains(id) else {
+        if case .steps(let steps) = rules, let name = steps.name(of: id) {
+          bytes += Array(name.utf8)
+          continue
+        }
         throw KilpiError(
           "", "there is no token \(id)", advice: "ids are 0 … \(vocabularySize - 1)")
       }
@@ -164,7 +156,7 @@ public final class SentencePieceTokenizer: Sendable {
       case .normal, .userDefined, .unused: append(model.texts[id], to: &bytes)
       }
     }
-    if model.normalizer.addsDummyPrefix, bytes.first == 0x20 { bytes.removeFirst() }
+    if hasSpaceInFront, bytes.first == 0x20 { bytes.removeFirst() }
     return String(decoding: bytes, as: UTF8.self)
   }
 
@@ -221,9 +213,13 @@ public final class SentencePieceTokenizer: Sendable {
     return min(length, text.count)
   }
 
-  /// The best cut of the normalised text, unknown neighbours as one.
+  /// The ids of a text after the model's normaliser.
   private static func ids(of text: String, _ model: SentencePieceModel) throws -> [Int] {
-    let normalized = try model.normalizer(Array(text.utf8))
+    pieceIDs(try model.normalizer(Array(text.utf8)), model)
+  }
+
+  /// The best cut of the normalised text, unknown neighbours as one.
+  private static func pieceIDs(_ normalized: [UInt8], _ model: SentencePieceModel) -> [Int] {
     var ids: [Int] = []
     var afterUnknown = false
     for (id, range) in bestCut(normalized, model) {
@@ -238,15 +234,18 @@ public final class SentencePieceTokenizer: Sendable {
     return ids
   }
 
-  /// The pieces of the largest summed score, summed in float32 from the left; of equal sums the one
-  /// whose last piece starts first.
+  /// The pieces of the largest summed score, summed from the left; of equal sums the one whose last piece
+  /// starts first.
   private static func bestCut(
     _ text: [UInt8], _ model: SentencePieceModel
   ) -> [(id: Int, range: Range<Int>)] {
-    var scores = [Float](repeating: 0, count: text.count + 1)
+    let isSingle = model.isSinglePrecision
+    var scores = [Double](repeating: 0, count: text.count + 1)
     var starts = [Int](repeating: -1, count: text.count + 1)
     var ids = [Int](repeating: -1, count: text.count + 1)
-    func offer(_ id: Int, _ score: Float, from start: Int, to end: Int) {
+    func offer(_ id: Int, _ sum: Double, from start: Int, to end: Int) {
+      // A sum of two float32 in float64, rounded, is their sum in float32.
+      let score = isSingle ? Double(Float(sum)) : sum
       if starts[end] >= 0, score <= scores[end] { return }
       scores[end] = score
       starts[end] = start
@@ -268,8 +267,8 @@ public final class SentencePieceTokenizer: Sendable {
         case .unused: continue
         case .userDefined:
           // Better than any other cut of the same text.
-          let bonus = Double(Float(end - start) * model.largestScore) - 0.1
-          offer(id, Float(bonus + Double(before)), from: start, to: end)
+          let bonus = Double(Float(end - start) * Float(model.largestScore)) - 0.1
+          offer(id, bonus + before, from: start, to: end)
         default: offer(id, model.scores[id] + before, from: start, to: end)
         }
         if end - start == length { hasCharacter = true }
@@ -295,12 +294,25 @@ public final class SentencePieceTokenizer: Sendable {
     return UInt8(digits, radix: 16) ?? UInt8(ascii: "?")
   }
 
+  /// What stands for a space in pieces; nil where nothing does.
+  private var spaceMark: [UInt8]? {
+    guard case .steps(let steps) = rules else { return SentencePieceModel.spaceSymbol }
+    return steps.mark.map { Self.bytes([$0]) }
+  }
+
+  /// Whether a space of nobody's stands in front of a text.
+  private var hasSpaceInFront: Bool {
+    guard case .steps(let steps) = rules else { return model.normalizer.addsDummyPrefix }
+    return steps.marksFront
+  }
+
   private func append(_ piece: [UInt8], to bytes: inout [UInt8]) {
+    let mark = spaceMark
     var rest = piece[...]
     while let byte = rest.first {
-      if rest.starts(with: SentencePieceModel.spaceSymbol) {
+      if let mark, rest.starts(with: mark) {
         bytes.append(0x20)
-        rest = rest.dropFirst(3)
+        rest = rest.dropFirst(mark.count)
       } else {
         bytes.append(byte)
         rest = rest.dropFirst()
@@ -310,16 +322,33 @@ public final class SentencePieceTokenizer: Sendable {
 }
 
 extension SentencePieceTokenizer: TextTokenizer {
-  /// The ids by SigLIP's rules, without `</s>`.
+  /// The ids without `</s>`.
   public func plainIDs(of text: String) throws -> [Int] { try ids(of: text) }
   /// The text of ids.
   public func plainText(of ids: [Int]) throws -> String { try decode(ids) }
-  /// Whitespace, once punctuation is dropped.
+  /// Whitespace; punctuation is no part of the words that attacks edit.
   public var wordRule: WordRule { .sentencePieces }
 
-  /// What the model's normaliser leaves between spaces.
+  /// What the tokenizer's rules leave between spaces.
   public func words(of text: String) throws -> [String] {
-    let normalized = try model.normalizer(Array(Self.canonical(text).utf8))
+    try Self.check(text)
+    let clean = cleaned(text)
+    let normalized: [UInt8]
+    switch rules {
+    case .model: normalized = try model.normalizer(Array(clean.utf8))
+    case .siglip(let lowercases):
+      normalized = try model.normalizer(Array(Self.canonical(clean, lowercases: lowercases).utf8))
+    case .steps(let steps):
+      return try steps.parts(of: clean).flatMap { part in
+        switch part {
+        case .token(let token): [TextCleaner.string(token.name)]
+        case .piece(let piece):
+          piece.split { $0 == steps.mark || $0.properties.isWhitespace }.map {
+            TextCleaner.string($0)
+          }
+        }
+      }
+    }
     return String(decoding: normalized, as: UTF8.self)
       .split { $0 == "\u{2581}" || $0 == " " }.map(String.init)
   }
@@ -329,10 +358,10 @@ extension SentencePieceTokenizer: TextTokenizer {
 
   /// A piece that is a word of letters by itself: U+2581, then letters alone.
   public func word(of id: Int) -> String? {
-    guard model.texts.indices.contains(id), model.kinds[id] == .normal,
-      model.texts[id].starts(with: SentencePieceModel.spaceSymbol)
+    guard model.texts.indices.contains(id), model.kinds[id] == .normal, let mark = spaceMark,
+      model.texts[id].starts(with: mark)
     else { return nil }
-    let word = String(decoding: model.texts[id].dropFirst(3), as: UTF8.self)
+    let word = String(decoding: model.texts[id].dropFirst(mark.count), as: UTF8.self)
     guard !word.isEmpty, word.unicodeScalars.allSatisfy(\.properties.isAlphabetic) else {
       return nil
     }

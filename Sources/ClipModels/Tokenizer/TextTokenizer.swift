@@ -15,7 +15,7 @@ public protocol TextTokenizer: Sendable {
   func plainText(of ids: [Int]) throws -> String
   /// The word that an id stands for alone; nil for parts of words and special tokens.
   func word(of id: Int) -> String?
-  /// The words that the model sees of a text: cleaned, small, cut where pieces never go across.
+  /// The words that the model sees of a text: cleaned as for its ids, cut where pieces never go across.
   func words(of text: String) throws -> [String]
   /// How it cuts words.
   var wordRule: WordRule { get }
@@ -43,12 +43,6 @@ public enum WordRule: Sendable {
 extension TextTokenizer {
   /// CLIP's pattern, as most tokenizers of CLIP models have it.
   public var wordRule: WordRule { .bytePairs }
-  /// CLIP's words of the text as its reference cleans it.
-  public func words(of text: String) throws -> [String] {
-    var words: [String] = []
-    WordScanner().words(of: TextCleaner.clean(text)) { words.append(TextCleaner.string($0)) }
-    return words
-  }
 }
 
 extension BytePairTokenizer: TextTokenizer {
@@ -62,6 +56,8 @@ extension BytePairTokenizer: TextTokenizer {
   }
   /// The ids of the text alone.
   public func plainIDs(of text: String) throws -> [Int] { try styledIDs(of: text) }
+  /// CLIP's words of the text, cleaned as the model's files say.
+  public func words(of text: String) throws -> [String] { try styledWords(of: text) }
   /// The text of ids.
   public func plainText(of ids: [Int]) throws -> String { try decode(ids) }
   /// A whole word of the vocabulary.
