@@ -85,12 +85,17 @@ public final class FileGate: Sendable {
   ) -> Int32 {
     let parent = below.lastIndex(of: "/").map { String(below[..<$0]) } ?? "."
     let root = "/proc/self/fd/\(folder.descriptor)"
-    let target = resolved(root + "/" + below) ?? resolved(root + "/" + parent)
+    let exact = resolved(root + "/" + below)
+    let target = exact ?? resolved(root + "/" + parent)
     guard let target, let top = resolved(root), (target + "/").hasPrefix(top + "/") else {
       errno = EXDEV
       return -1
     }
-    return kilpi_open_at(folder.descriptor, below, flags, mode)
+    // A link that leads nowhere is not followed: a file could be made at its end.
+    let descriptor = kilpi_open_at(
+      folder.descriptor, below, exact == nil ? flags | O_NOFOLLOW : flags, mode)
+    if descriptor < 0, errno == ELOOP { errno = EXDEV }
+    return descriptor
   }
 
   private static func folder(_ path: String, isWritable: Bool) -> Folder? {

@@ -52,7 +52,12 @@ package enum SystemCall {
   /// Random characters for names that nobody can guess.
   package static func randomName() -> String {
     var bytes = [UInt8](repeating: 0, count: 8)
-    kilpi_random_bytes(&bytes, bytes.count)
+    if kilpi_random_bytes(&bytes, bytes.count) != 0 {
+      // Such a name can be guessed; files are made exclusively all the same.
+      var time = timespec()
+      clock_gettime(CLOCK_MONOTONIC, &time)
+      withUnsafeBytes(of: time.tv_nsec) { bytes = Array($0.prefix(8)) }
+    }
     let digits = Array("0123456789abcdef")
     return String(bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] })
   }
