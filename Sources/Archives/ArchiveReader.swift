@@ -135,7 +135,9 @@ public final class ArchiveReader {
     guard let entry = current else { throw refusal("there is no current member") }
     current = nil
     var result: [UInt8] = []
-    result.reserveCapacity(min(entry.size, 1 << 20))
+    // A header can claim what it likes; room for it is asked first, then taken once.
+    try MemoryReservation.ask(entry.size)
+    result.reserveCapacity(entry.size)
     while true {
       var block: UnsafeRawPointer?
       var count = 0

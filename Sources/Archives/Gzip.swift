@@ -57,6 +57,8 @@ public enum Gzip {
 
   static func drain(_ source: any ByteSource, limit: Int, name: String) throws -> [UInt8] {
     var result: [UInt8] = []
+    // How much there will be is not known before.
+    let held = try MemoryReservation()
     let chunk = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 16)
     defer { chunk.deallocate() }
     while true {
@@ -66,6 +68,7 @@ public enum Gzip {
       guard result.count + count <= limit else {
         throw KilpiError("", "cannot read '\(name)': it unpacks to more than \(limit) bytes")
       }
+      try held.grow(by: count)
       result.append(contentsOf: UnsafeRawBufferPointer(rebasing: chunk[..<count]))
     }
   }

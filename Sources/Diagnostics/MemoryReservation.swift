@@ -31,7 +31,10 @@ public final class MemoryReservation: Sendable {
   /// - Throws: `KilpiError` of kind `memory` when the cap or the system does not have them.
   public func grow(by more: Int) throws {
     guard more > 0 else { return }
-    try Self.ask(more)
+    // Many small pieces are as much as a large one: whenever they have filled a block, it is asked.
+    if (bytes & (Self.block - 1)).addingClamped(more) >= Self.block {
+      try Self.ask(max(more, Self.block))
+    }
     held.add(more, ordering: .relaxed)
     Self.total.add(more, ordering: .relaxed)
   }
@@ -52,7 +55,7 @@ public final class MemoryReservation: Sendable {
   /// - Throws: `KilpiError` of kind `memory` when not.
   public static func ask(_ bytes: Int) throws {
     // What is smaller hides in what the allocator keeps.
-    guard bytes >= 1 << 16 else { return }
+    guard bytes >= block else { return }
     if !fits(bytes) {
       meter.withLock { $0 }.reclaim()
       guard fits(bytes) else {
@@ -61,6 +64,11 @@ public final class MemoryReservation: Sendable {
           advice: "make it smaller, or raise the cap with --memory", kind: .memory)
       }
     }
+  }
+
+  /// Bytes that could be had now.
+  public static var availableBytes: Int {
+    max(0, meter.withLock { $0 }.available() - totalBytes)
   }
 
   /// Bytes that living reservations hold.
@@ -84,6 +92,7 @@ public final class MemoryReservation: Sendable {
     var reclaim: () -> Void = {}
   }
 
+  private static let block = 1 << 16
   private static let meter = Mutex(Meter())
   private static let total = Atomic<Int>(0)
 

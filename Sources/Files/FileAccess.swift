@@ -18,12 +18,19 @@ package func systemReason(_ code: Int32 = errno) -> String {
 public enum FileReader {
   /// All bytes of the file at `path`.
   ///
-  /// - Throws: `KilpiError` with the path and the reason; also beyond `limit` bytes, before reading.
+  /// - Throws: `KilpiError` with the path and the reason; also beyond `limit` bytes, or where the cap has no
+  ///   room for them, before reading.
   public static func bytes(at path: String, limit: Int = 1 << 30) throws -> [UInt8] {
     let file = try MappedFile(path: path)
     guard file.count <= limit else {
       throw KilpiError(
         "", "cannot read '\(path)': it has \(file.count) bytes, the limit is \(limit)")
+    }
+    do {
+      try MemoryReservation.ask(file.count)
+    } catch let error as KilpiError where error.kind == .memory {
+      throw KilpiError(
+        "", "cannot read '\(path)': \(error.problem)", advice: error.advice, kind: .memory)
     }
     return Array(file.bytes)
   }
@@ -46,19 +53,13 @@ public enum FileReader {
 
   /// Names in a directory, sorted by bytes, without `.` and `..`.
   public static func names(in directory: String) throws -> [String] {
-    let descriptor = SystemCall.open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-    guard descriptor >= 0, let handle = fdopendir(descriptor) else {
-      throw KilpiError("", "cannot read '\(directory)': \(systemReason())")
-    }
-    defer { closedir(handle) }
     var names: [String] = []
-    while let entry = readdir(handle) {
-      let name = withUnsafePointer(to: &entry.pointee.d_name) {
-        $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-      }
-      if name != "." && name != ".." { names.append(name) }
-    }
+    try list(directory) { bytes, _ in names.append(String(decoding: bytes, as: UTF8.self)) }
     return names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+  }
+
+  static func cannotRead(_ path: String) -> KilpiError {
+    KilpiError("", "cannot read '\(path)': \(systemReason())")
   }
 
   /// Removes a file; one that is not there is fine.
@@ -270,6 +271,8 @@ public final class AppendOnlyFile {
   private let descriptor: Int32
   private let path: String
   private let identity: FileIdentity?
+  /// Bytes that are to be in the file.
+  private var written = 0
 
   /// Opens `path` for appending, making it if needed; `keeping` cuts it to that many bytes first.
   ///
@@ -282,6 +285,7 @@ public final class AppendOnlyFile {
       throw KilpiError("", "cannot write '\(path)': \(systemReason())")
     }
     identity = FileIdentity(descriptor)
+    written = self.length
     guard let length else { return }
     guard (0...self.length).contains(length) else {
       throw KilpiError("", "'\(path)' has \(self.length) bytes, \(length) were recorded")
@@ -289,6 +293,7 @@ public final class AppendOnlyFile {
     guard ftruncate(descriptor, length) == 0 else {
       throw KilpiError("", "cannot cut '\(path)' to \(length) bytes: \(systemReason())")
     }
+    written = length
   }
 
   deinit { close(descriptor) }
@@ -299,17 +304,30 @@ public final class AppendOnlyFile {
     return fstat(descriptor, &information) == 0 ? Int(information.st_size) : 0
   }
 
-  /// Appends one record.
-  ///
-  /// - Throws: `KilpiError` when it cannot be written, or when the file no longer stands under its
-  ///   name: what is written to a removed file is lost.
-  public func append(_ record: String) throws {
+  /// Throws when the file no longer stands under its name, or holds fewer or more bytes than were written.
+  public func check() throws {
     guard let identity, FileIdentity(path) == identity else {
       throw KilpiError(
         "", "cannot write '\(path)': it was removed or replaced while it was being written")
     }
+    let found = length
+    guard found == written else {
+      throw KilpiError(
+        "",
+        "cannot write '\(path)': it has \(found) bytes, \(written) were written: it was changed meanwhile"
+      )
+    }
+  }
+
+  /// Appends one record.
+  ///
+  /// - Throws: `KilpiError` when it cannot be written, or when the file is no longer what was written:
+  ///   what is written to a removed file is lost, what follows a cut one misleads.
+  public func append(_ record: String) throws {
+    try check()
     try Array(record.utf8).withUnsafeBytes {
       try AtomicFile.writeAll($0, to: descriptor, path: path)
+      written += $0.count
     }
   }
 }

@@ -6,13 +6,15 @@ internal import Tensors
 
 /// The state of a run after a step, as one safetensors file: weights, moments, and JSON metadata.
 ///
-/// Written atomically and sealed with a SHA-256 of the whole file. What is not stored is a function of
-/// seed and step.
+/// Written atomically and sealed with a SHA-256 of the whole file; through the digests in it, the rows of
+/// the metric files up to its step are sealed too. What is not stored is a function of seed and step.
 struct TrainingCheckpoint {
   var step: Int
-  var lengths: RunFolder.Lengths
+  var contents: RunFolder.Contents
   var configuration: JSONValue
-  var tensors: [String: Tensor]
+  private var tensors: [String: Tensor] = [:]
+  /// Where the tensors are; only of a checkpoint that was read.
+  private var file: SafetensorsFile?
   /// The rows of the metric files up to `step`; only of a checkpoint that was read.
   private(set) var rows: [[JSONValue.Member]] = []
 
@@ -21,13 +23,12 @@ struct TrainingCheckpoint {
 
   /// Gathers the state of a run.
   init(
-    step: Int, parameters: ParameterList, optimizer: AdamW, lengths: RunFolder.Lengths,
+    step: Int, parameters: ParameterList, optimizer: AdamW, contents: RunFolder.Contents,
     configuration: JSONValue
   ) {
     self.step = step
-    self.lengths = lengths
+    self.contents = contents
     self.configuration = configuration
-    tensors = [:]
     for (name, tensor) in parameters.entries { tensors["weight." + name] = tensor.detached() }
     for (name, tensor) in optimizer.first { tensors["first." + name] = tensor }
     for (name, tensor) in optimizer.second { tensors["second." + name] = tensor }
@@ -44,8 +45,11 @@ struct TrainingCheckpoint {
       .init("format", .integer(Int64(Self.format))), .init("step", .integer(Int64(step))),
       .init("epoch", .integer(Int64(epoch))),
       .init("position", .integer(Int64(position))),
-      .init("metrics_bytes", .integer(Int64(lengths.metrics))),
-      .init("table_bytes", .integer(Int64(lengths.table))),
+      .init("metrics_bytes", .integer(Int64(contents.metrics))),
+      .init("table_bytes", .integer(Int64(contents.table))),
+      .init("metrics_sha256", contents.metricsDigest.map { .string($0) } ?? .null),
+      .init("table_sha256", contents.tableDigest.map { .string($0) } ?? .null),
+      .init("run_sha256", contents.recordDigest.map { .string($0) } ?? .null),
       .init("configuration", configuration),
     ])
     let digits = String(step)
@@ -77,7 +81,7 @@ struct TrainingCheckpoint {
 
   /// The newest checkpoint of a run that is what was written; those passed over are named in `damaged`.
   ///
-  /// Hash, step, epoch, place and the lengths of the metric files must all be right.
+  /// Hash, step, epoch, place, and lengths and digests of the metric files must all be right.
   static func newest(
     in folder: String, schedule: BatchSchedule
   ) throws -> (checkpoint: TrainingCheckpoint?, damaged: [(name: String, reason: String)]) {
@@ -126,11 +130,12 @@ struct TrainingCheckpoint {
       throw KilpiError("", "its step is \(step), the run has \(total)")
     }
     self.step = step
-    lengths = RunFolder.Lengths(metrics: metrics, table: table)
+    contents = RunFolder.Contents(
+      metrics: metrics, table: table, metricsDigest: state["metrics_sha256"]?.string,
+      tableDigest: state["table_sha256"]?.string, recordDigest: state["run_sha256"]?.string)
     self.configuration = configuration
-    rows = try RunFolder.rows(in: folder, lengths, steps: step)
-    tensors = [:]
-    for name in file.names { tensors[name] = try file.tensor(name) }
+    rows = try RunFolder.rows(in: folder, contents, steps: step)
+    self.file = file
   }
 
   /// Checks that a run goes on as it began.
@@ -152,14 +157,18 @@ struct TrainingCheckpoint {
 
   /// Puts weights and moments back.
   func restore(parameters: ParameterList, optimizer: AdamW) throws {
-    func part(_ prefix: String) -> [String: Tensor] {
+    func saved(_ name: String) throws -> Tensor? {
+      guard let file else { return tensors[name] }
+      return file.names.contains(name) ? try file.tensor(name) : nil
+    }
+    func part(_ prefix: String) throws -> [String: Tensor] {
       var result: [String: Tensor] = [:]
-      for (name, tensor) in tensors where name.hasPrefix(prefix) {
-        result[String(name.dropFirst(prefix.count))] = tensor
+      for name in file?.names ?? Array(tensors.keys) where name.hasPrefix(prefix) {
+        result[String(name.dropFirst(prefix.count))] = try saved(name)
       }
       return result
     }
-    let weights = part("weight.")
+    let weights = try part("weight.")
     for (name, tensor) in parameters.entries {
       guard let saved = weights[name], saved.shape == tensor.shape else {
         throw KilpiError("", "the checkpoint lacks the weight '\(name)'")

@@ -30,10 +30,10 @@ extension TrainingSession {
     }
     try checkpoint.check(against: record)
     try checkpoint.restore(parameters: model.parameters, optimizer: optimizer)
-    let folder = try RunFolder(path, lock, keeping: checkpoint.lengths)
+    let folder = try RunFolder(path, lock, keeping: checkpoint.contents)
     self.folder = folder
     step = checkpoint.step
-    savedStep = step
+    hasSaved = true
     history = checkpoint.rows
     // Out of the way of the checkpoint that will have the same name, and there to be looked at.
     for (name, _) in damaged {
@@ -45,7 +45,17 @@ extension TrainingSession {
       trainer.notice?("passed over a damaged checkpoint: \(problem); goes on from step \(step)")
     }
     try folder.note("resumed at step \(step)")
-    if !FileReader.exists(path + "/run.json") { try describe(folder) }
+    if checkpoint.contents.metricsDigest == nil {
+      trainer.notice?(
+        "the checkpoint is of an earlier version, without digests: metrics.jsonl, metrics.csv and "
+          + "run.json are taken as they are")
+    }
+    let record = try RunFolder.recordDigest(path)
+    if record == nil { try describe(folder) }
+    if let record, let written = checkpoint.contents.recordDigest, record != written {
+      try describe(folder)
+      trainer.notice?("run.json was changed after it was written: it is written again")
+    }
   }
 
   /// Writes what the run is.
@@ -89,7 +99,7 @@ extension TrainingSession {
     }
     do {
       try saveState(folder)
-      savedStep = step
+      hasSaved = true
     } catch let error as KilpiError where error.kind == .host && step < schedule.total {
       try? folder.note("the checkpoint of step \(step) could not be saved: \(error)")
       trainer.notice?(
@@ -99,7 +109,7 @@ extension TrainingSession {
 
   private func saveState(_ folder: RunFolder) throws {
     let checkpoint = TrainingCheckpoint(
-      step: step, parameters: model.parameters, optimizer: optimizer, lengths: folder.lengths,
+      step: step, parameters: model.parameters, optimizer: optimizer, contents: folder.contents,
       configuration: record)
     try checkpoint.save(
       in: folder.path, keeping: configuration.keptCheckpoints, schedule: schedule)
@@ -118,21 +128,23 @@ extension TrainingSession {
 
   /// The error of a run that cannot write on.
   ///
-  /// Where the folder is gone, all that is in memory, rows and state, is written once more: to the
-  /// same place, or beside it when something else stands there.
+  /// Where `resume` would find nothing, all that is in memory, rows and state, is written once more: to the
+  /// same place, or beside it when anything stands there, which may be about to be removed as well.
   private func stopped(by error: KilpiError, _ folder: RunFolder) -> KilpiError {
     let what = "\(error.problem), after step \(step) of \(schedule.total)"
-    guard (try? folder.check()) == nil else {
-      return KilpiError(error.function, what, advice: wayOn)
+    if let step = resumableStep(folder) {
+      return KilpiError(error.function, what, advice: Self.goesOn(step, folder.path))
     }
-    for path in [folder.path, folder.path + ".rescued"] {
+    let beside = [folder.path + ".rescued"] + (2...9).map { "\(folder.path).rescued\($0)" }
+    for path in [folder.path] + beside where !FileReader.exists(path) {
       guard let new = try? RunFolder.create(path) else { continue }
       do {
         try describe(new)
-        try new.note("written again after step \(step): '\(folder.path)' was removed")
+        try new.note("written again after step \(step): '\(folder.path)' was removed or changed")
         for row in history { try new.append(row) }
         try saveState(new)
       } catch { continue }
+      guard resumableStep(new) == step else { continue }
       let name = path == folder.path ? "it was written again" : "'\(path)' was written"
       return KilpiError(
         error.function, what,
@@ -140,5 +152,31 @@ extension TrainingSession {
     }
     return KilpiError(
       error.function, what, advice: "its state could not be written anywhere else: begin again")
+  }
+
+  /// How a run that was ended goes on; nil where nothing was to be kept.
+  var wayOn: String? {
+    guard let folder else { return nil }
+    if let step = resumableStep(folder) { return Self.goesOn(step, folder.path) }
+    return hasSaved
+      ? "'\(folder.path)' was changed during the run and can no longer be gone on with: begin again "
+        + "with another out"
+      : "'\(folder.path)' holds no checkpoint yet: remove it and start again; "
+        + "checkpoint_every saves on the way"
+  }
+
+  private static func goesOn(_ step: Int, _ path: String) -> String {
+    "resume = true goes on from step \(step) in '\(path)'"
+  }
+
+  /// The step from which `resume` would go on now; nil when there is none.
+  private func resumableStep(_ folder: RunFolder) -> Int? {
+    guard (try? folder.check()) != nil else { return nil }
+    guard Interrupts.isPending else {
+      return try? TrainingCheckpoint.newest(in: folder.path, schedule: schedule).checkpoint?.step
+    }
+    // Nothing that takes time may run now: the files must be there as they were written.
+    guard (try? folder.checkFiles()) != nil else { return nil }
+    return try? TrainingCheckpoint.files(in: folder.path).last { $0.step <= step }?.step
   }
 }

@@ -22,8 +22,8 @@ final class TrainingSession {
   let record: JSONValue
   var folder: RunFolder?
   var step = 0
-  /// The step of the newest checkpoint that can be gone on from.
-  var savedStep: Int?
+  /// Whether a checkpoint of this run was written or read.
+  var hasSaved = false
   var history: [[JSONValue.Member]] = []
 
   init(_ trainer: Trainer, model: ClipModel, data: Dataset) throws {
@@ -133,16 +133,6 @@ final class TrainingSession {
   private var ended: KilpiError {
     KilpiError(
       "", "terminated after step \(step) of \(schedule.total)", advice: wayOn, kind: .interrupted)
-  }
-
-  /// How a run that was ended goes on; nil where nothing was to be kept.
-  var wayOn: String? {
-    guard let folder else { return nil }
-    guard let savedStep else {
-      return "'\(folder.path)' holds no checkpoint yet: remove it and start again; "
-        + "checkpoint_every saves on the way"
-    }
-    return "resume = true goes on from step \(savedStep) in '\(folder.path)'"
   }
 
   // MARK: One step

@@ -1,5 +1,6 @@
 import Diagnostics
 import Files
+import Foundation
 import TestSupport
 import Testing
 
@@ -99,6 +100,22 @@ import Testing
       try AppendOnlyFile(path: path).append("other\n")
       #expect(problem { try file.append("three\n") } == gone)
       #expect(try FileReader.text(at: path) == "other\n")
+    }
+  }
+
+  /// What follows a file that someone cut would be a file that begins in the middle.
+  @Test func growingFilesNoticeThatTheyWereChanged() throws {
+    try withTemporaryDirectory { folder in
+      let path = folder + "/log"
+      let file = try AppendOnlyFile(path: path)
+      try file.append("one\n")
+      try file.append("two\n")
+      try file.check()
+      #expect(truncate(path, 0) == 0)
+      #expect(
+        problem { try file.append("three\n") }
+          == "cannot write '\(path)': it has 0 bytes, 8 were written: it was changed meanwhile")
+      #expect(try FileReader.text(at: path) == "")
     }
   }
 }
