@@ -62,7 +62,7 @@ public final class Dataset {
     self.rows = rows
     self.classNames = classNames
     self.templates = templates
-    self.notes = notes
+    self.notes = notes.map(\.withVisibleControls)
   }
 
   /// The same set over other rows or another source of the same samples.
@@ -111,6 +111,17 @@ public final class Dataset {
     var counts = [Int](repeating: 0, count: classNames.count)
     for row in rows { if let label = source.label(at: row) { counts[label] += 1 } }
     return counts
+  }
+
+  /// What is to be said of classes of one name: the prompts of both are the same.
+  var repeatedNames: [String] {
+    var first: [String: Int] = [:]
+    var repeated: [String] = []
+    for (label, name) in classNames.enumerated() {
+      guard let other = first.updateValue(first[name] ?? label, forKey: name) else { continue }
+      repeated.append("classes \(other + 1) and \(label + 1) are both called '\(name)'")
+    }
+    return Array(repeated.prefix(8))
   }
 
   /// A number that stands for the ids and their order, as 16 hexadecimal digits.

@@ -24,9 +24,32 @@ public struct DatasetFormat: Sendable {
   public let name: String
   /// What the files look like, in one line.
   public let summary: String
-  /// True when a folder looks like this format.
-  let matches: @Sendable (_ folder: String, _ split: String) -> Bool
+  /// What opens a folder that looks like this format; nil for others.
+  let recognised: @Sendable (_ folder: String, _ split: String) throws -> (() throws -> Dataset)?
   let open: @Sendable (_ folder: String, _ split: String) throws -> Dataset
+
+  init(
+    name: String, summary: String,
+    recognised: @escaping @Sendable (String, String) throws -> (() throws -> Dataset)?,
+    open: @escaping @Sendable (String, String) throws -> Dataset
+  ) {
+    self.name = name
+    self.summary = summary
+    self.recognised = recognised
+    self.open = open
+  }
+
+  /// A format that is known without reading its files.
+  init(
+    name: String, summary: String, matches: @escaping @Sendable (String, String) -> Bool,
+    open: @escaping @Sendable (String, String) throws -> Dataset
+  ) {
+    self.init(
+      name: name, summary: summary,
+      recognised: { folder, split in
+        matches(folder, split) ? { try open(folder, split) } : nil
+      }, open: open)
+  }
 }
 
 /// The layouts that `data.open` knows, in the order in which it tries them.
@@ -46,8 +69,10 @@ public enum DatasetFormats {
       matches: { CIFARBinary.matches($0, split: $1) },
       open: { try CIFARBinary.open(folder: $0, split: $1) }),
     DatasetFormat(
-      name: "captions", summary: "images/ and SPLIT.json, captions.json or metadata.jsonl",
-      matches: { CaptionFolder.matches($0, split: $1) },
+      name: "captions",
+      summary:
+        "images/ and SPLIT.json, captions.json, captions.csv, captions.tsv or metadata.jsonl",
+      recognised: { try CaptionFolder.recognised($0, split: $1) },
       open: { try CaptionFolder.open(folder: $0, split: $1) }),
     DatasetFormat(
       name: "imagefolder", summary: "SPLIT/CLASS/*.png, jpg, jpeg, webp, ppm or pgm",
@@ -80,6 +105,7 @@ public enum DatasetFormats {
     } else if dataset.classCounts.filter({ $0 > 0 }).count == 1 {
       onNote("\(dataset.name): all samples are of one class")
     }
+    for note in dataset.repeatedNames { onNote("\(dataset.name): \(note)") }
     guard options.preset != nil || options.size != nil else { return dataset }
     return dataset.preprocessed(options.preset ?? .openai, size: options.size ?? 224)
   }
@@ -103,12 +129,12 @@ public enum DatasetFormats {
       }
       return try format.open(folder, options.split)
     }
-    if let format = all.first(where: { $0.matches(folder, options.split) }) {
-      return try format.open(folder, options.split)
+    for format in all {
+      if let open = try format.recognised(folder, options.split) { return try open() }
     }
     // Another split may be there: its reader then says which.
     for other in ["train", "test", "val"] where other != options.split {
-      if let format = all.first(where: { $0.matches(folder, other) }) {
+      if let format = try all.first(where: { try $0.recognised(folder, other) != nil }) {
         _ = try format.open(folder, options.split)
       }
     }

@@ -108,22 +108,32 @@ extension SampleSource {
 }
 
 /// Decoded pictures kept while they fit a number of bytes; what comes later is decoded each time.
+///
+/// What is kept counts against the memory cap, and takes a quarter at most of what is free below it.
 struct PixelCache {
   private var images: [PixelImage?]
   private var room: Int
+  private let held: MemoryReservation?
 
   init(count: Int, bytes: Int = 512 << 20) {
     images = Array(repeating: nil, count: count)
-    room = bytes
+    room = min(bytes, MemoryReservation.availableBytes / 4)
+    held = try? MemoryReservation()
   }
 
   /// The picture at `index`, from the cache or from `decode`.
   mutating func image(at index: Int, decode: () throws -> PixelImage) rethrows -> PixelImage {
     if let image = images[index] { return image }
     let image = try decode()
-    if image.pixels.count <= room {
-      room -= image.pixels.count
+    let size = image.pixels.count
+    guard size <= room else { return image }
+    do {
+      try held?.grow(by: size)
+      room -= size
       images[index] = image
+    } catch {
+      // Tensors have taken the rest meanwhile: pictures are no reason to fail.
+      room = 0
     }
     return image
   }

@@ -257,7 +257,7 @@ import Testing
       var said: [String] = []
       let set = try DatasetFormats.open(folder, onNote: { said.append($0) })
       #expect(set.count == 1)
-      #expect(said.count == 2 && said[0].contains("2 of 3 images that"))
+      #expect(said.count == 2 && said[0].contains("1 of 3 images that"))
       #expect(said.last?.hasSuffix("2 images without a caption are passed over") == true)
     }
   }
@@ -277,8 +277,7 @@ import Testing
       options.format = "captions"
       #expect(
         problem(in: folder) { _ = try DatasetFormats.open(folder, options: options) }
-          == "there is no file of captions for the split 'test' in 'D' "
-          + "(such as test.json, captions.json or metadata.jsonl)")
+          == "there is no split 'test' in 'D' (splits: train)")
     }
   }
 

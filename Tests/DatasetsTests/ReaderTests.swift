@@ -197,17 +197,67 @@ import Testing
     }
   }
 
-  /// A link inside the set is followed, one that leads out of it is refused.
-  @Test func linksOutside() throws {
+  /// Links are followed, as torchvision follows them, to images and to classes, within the set and out of it.
+  @Test func linksAreFollowed() throws {
     try withTemporaryDirectory { folder in
       try write(
-        [("set/test/a/x.png", Self.png(0)), ("secret.png", Self.png(1))], in: folder)
-      #expect(symlink("x.png", folder + "/set/test/a/y.png") == 0)
-      #expect(try ImageFolder.open(folder: folder + "/set", split: "test").count == 2)
-      #expect(symlink("../../../secret.png", folder + "/set/test/a/z.png") == 0)
+        [
+          ("set/test/a/x.png", Self.png(0)), ("far/1.png", Self.png(1)), ("far/2.png", Self.png(2)),
+        ],
+        in: folder)
+      for (target, link) in [
+        ("x.png", "a/y.png"), ("../../../far/1.png", "a/z.png"), (folder + "/far", "b"),
+        ("nowhere", "a/gone.png"),
+      ] { #expect(symlink(target, folder + "/set/test/" + link) == 0) }
+      let set = try ImageFolder.open(folder: folder + "/set", split: "test")
+      #expect(
+        set.ids == ["a/x.png", "a/y.png", "a/z.png", "b/1.png", "b/2.png"].map { "test/" + $0 })
+      #expect(set.classNames == ["a", "b"] && set.classCounts == [3, 2])
+      #expect(
+        set.notes == [
+          "set: entries that cannot be opened (there is no such file) are passed over: 1, such as "
+            + "'a/gone.png'"
+        ])
+      // In the sandbox the gate decides, and what it refuses is said.
+      let gate = FileGate(writable: [folder + "/set"], readable: [])
+      let inside = try gate.during { try ImageFolder.open(folder: folder + "/set", split: "test") }
+      #expect(inside.ids == ["test/a/x.png", "test/a/y.png"])
+      #expect(
+        inside.notes.first
+          == "set: entries that cannot be opened (the sandbox does not allow it) are passed over: "
+          + "2, such as 'b'")
+      let only = folder + "/links"
+      try FileReader.makeDirectory(only)
+      #expect(symlink("../far", only + "/c") == 0)
+      let other = FileGate(writable: [only], readable: [])
+      #expect(
+        problem(in: folder) { _ = try other.during { try DatasetFormats.open(only) } }
+          == "there is no image in 'D/links'")
+    }
+  }
+
+  /// A class whose name cannot be said is not left out.
+  @Test func namesThatAreNotUTF8() throws {
+    try withTemporaryDirectory { folder in
+      try write([("set/a/x.png", Self.png(0)), ("set/b/x.png", Self.png(0))], in: folder)
+      let odd = Array((folder + "/set/a/gr").utf8) + [0xFC, 0x6E] + Array(".png".utf8) + [0]
+      #expect(
+        odd.withUnsafeBytes {
+          symlink("x.png", $0.baseAddress!.assumingMemoryBound(to: CChar.self))
+        } == 0)
+      let set = try ImageFolder.open(folder: folder + "/set", split: "test")
+      #expect(set.count == 2)
+      #expect(
+        set.notes.map { $0.hasPrefix("set: names that are not UTF-8 are passed over: 1") } == [true]
+      )
+      let name = Array((folder + "/set/gr").utf8) + [0xFC, 0x6E, 0]
+      #expect(
+        name.withUnsafeBytes {
+          mkdir($0.baseAddress!.assumingMemoryBound(to: CChar.self), 0o777)
+        } == 0)
       #expect(
         problem(in: folder) { _ = try ImageFolder.open(folder: folder + "/set", split: "test") }
-          == "'D/set/test/a/z.png' is a link that leads out of the data set")
+          == "the class folder 'D/set/gr\u{FFFD}n' has a name that is not UTF-8 (rename it)")
     }
   }
 

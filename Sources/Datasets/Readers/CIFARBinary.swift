@@ -51,15 +51,19 @@ private final class RecordSource: SampleSource {
   private let places: [(block: Int, offset: Int, record: Int)]
   private let labelBytes: Int
   private let labelAt: Int
+  /// The records count against the cap as long as the set lives.
+  private let held: MemoryReservation
 
   init(_ files: [String], labelBytes: Int, labelAt: Int) throws {
     self.labelBytes = labelBytes
     self.labelAt = labelAt
+    held = try MemoryReservation()
     let length = labelBytes + 3 * Self.plane
     var blocks: [(name: String, bytes: [UInt8])] = []
     var places: [(block: Int, offset: Int, record: Int)] = []
     for file in files {
       let bytes = try FileReader.bytes(at: file)
+      try held.grow(by: bytes.count)
       guard !bytes.isEmpty, bytes.count % length == 0 else {
         throw KilpiError(
           "",

@@ -2,101 +2,223 @@ internal import Diagnostics
 internal import Files
 internal import Images
 
-/// Images in a folder, and their captions as JSON beside it.
+/// Images in a folder, and their captions as JSON or as a table beside it.
 ///
 /// Images lie in `SPLIT/images`, `images/SPLIT`, `images`, `SPLIT` or the root itself, captions in
-/// `SPLIT.json`, `captions_SPLIT….json` (also in `annotations/`), `captions.json`, `metadata.jsonl` or
-/// whatever one JSON file is there. Four forms of it are read: COCO's (`images` and `annotations`),
-/// Karpathy's (`images` with `sentences` and `split`), a list of objects with a file's name and its
-/// captions (also one object a line), and one object from names to captions.
+/// `SPLIT.json`, `captions_SPLIT….json` (also in `annotations/`), `captions.json`, `metadata.jsonl`, the
+/// same as `.csv` or `.tsv`, `captions.txt`, or whatever one such file is there. `CaptionList` has the
+/// forms of these files.
 public enum CaptionFolder {
   /// Opens a set; images are decoded on demand and kept in memory up to 512 MiB.
   ///
-  /// - Throws: `KilpiError` when the captions cannot be read, a name leads outside, or no image has a
-  ///   caption.
+  /// - Throws: `KilpiError` when there is no such split, the captions cannot be read, a name leads
+  ///   outside, or no image has a caption.
   public static func open(folder: String, split: String) throws -> Dataset {
-    guard let file = captionFile(folder, split: split) else {
-      throw KilpiError(
-        "", "there is no file of captions for the split '\(split)' in '\(folder)'",
-        advice: "such as \(split).json, captions.json or metadata.jsonl")
+    if let open = try recognised(folder, split: split, insists: true) { return try open() }
+    let others = splits(of: folder).filter { $0 != split }
+    guard others.isEmpty else { throw noSplit(split, in: folder, among: others) }
+    throw KilpiError(
+      "", "there is no file of captions for the split '\(split)' in '\(folder)'",
+      advice: "such as \(split).json, captions.json or metadata.jsonl")
+  }
+
+  /// What opens `folder`; nil when it holds no captions of images.
+  ///
+  /// Class folders may have any such file beside them, and `metadata.jsonl` may hold labels: only what
+  /// gives captions to images is a file of captions.
+  ///
+  /// - Parameter insists: a file without captions is an error too.
+  /// - Throws: `KilpiError` when there are captions, but not as they should be.
+  static func recognised(
+    _ folder: String, split: String, insists: Bool = false
+  ) throws -> (() throws -> Dataset)? {
+    let places = imageFolders(folder, split: split)
+    for file in candidates(folder, split: split) where FileReader.kind(of: file.path) == .file {
+      let list: CaptionList
+      do {
+        list = try CaptionList(file.path, split: split)
+      } catch let error as KilpiError where error.kind == .host && file.isGuessed && !insists {
+        continue
+      }
+      let found = Found(
+        folder: folder, split: split, file: file, list: list,
+        places: places + [String(file.path[..<lastSlash(file.path)])])
+      if list.holdsCaptions {
+        if file.isGuessed, !insists, !found.hasImages { continue }
+        return { try dataset(found) }
+      }
+      // A file that says what it is, beside images that lie in no class folder.
+      if insists || isCaptions(folderName(file.path)) && places.contains(where: holdsImages) {
+        throw CaptionList.nothing(in: file.path)
+      }
     }
-    let captions = try CaptionList(file, split: split)
-    let places = imageFolders(folder, split: split) + [String(file[..<lastSlash(file)])]
-    let guardian = try LinkGuard(folder)
+    // Captions of other splits: without this split, their folders of images are no classes.
+    let others = knownSplits.filter { other in
+      candidates(folder, split: other).contains {
+        $0.isOfSplit && isCaptions(folderName($0.path)) && FileReader.exists($0.path)
+      }
+    }
+    guard others.isEmpty else { throw noSplit(split, in: folder, among: others) }
+    return nil
+  }
+
+  /// True for names that promise captions: `captions.csv`, `metadata.jsonl`, `results.token`.
+  static func isNamed(_ name: String) -> Bool {
+    isCaptions(name) && isTable(name) || name.hasPrefix("metadata.") && isTable(name)
+      || name.hasSuffix(".token")
+  }
+
+  private static func isCaptions(_ name: String) -> Bool { name.lowercased().contains("caption") }
+  private static func isTable(_ name: String) -> Bool {
+    endings.contains { name.hasSuffix("." + $0) }
+  }
+
+  /// A file that may hold captions.
+  private struct File {
+    var path: String
+    /// Whether it is one split's.
+    var isOfSplit = false
+    /// Whether it is only the one file that is there.
+    var isGuessed = false
+  }
+
+  /// A set that was found.
+  private struct Found {
+    let folder: String
+    let split: String
+    let file: File
+    let list: CaptionList
+    let places: [String]
+
+    func path(of name: String) -> String? {
+      places.lazy.map { $0 + "/" + name }.first { FileReader.exists($0) }
+    }
+    var hasImages: Bool {
+      list.entries.lazy.filter { !$0.captions.isEmpty }.prefix(64).contains {
+        path(of: $0.name) != nil
+      }
+    }
+  }
+
+  private static func dataset(_ found: Found) throws -> Dataset {
+    let (folder, list, file) = (found.folder, found.list, found.file.path)
+    let split = try splitName(found)
     var files: [FileSource.File] = []
-    var absent = 0
-    for (name, texts) in captions.entries {
+    var (absent, bare) = (0, Set<String>())
+    var passedOver = PassedOver()
+    for (name, texts) in list.entries {
       try Interrupts.poll()
       guard !name.hasPrefix("/"), !name.split(separator: "/").contains("..") else {
         throw KilpiError("", "'\(file)' names '\(name.prefix(80))', which may lie outside the set")
       }
-      let path = places.lazy.map { $0 + "/" + name }.first { FileReader.exists($0) }
-      guard let path, !texts.isEmpty else {
+      guard let path = found.path(of: name) else {
         absent += 1
         continue
       }
-      try guardian.check(path)
-      files.append(.init(path: path, captions: texts))
+      if texts.isEmpty {
+        bare.insert(path)
+      } else {
+        files.append(.init(path: path, captions: texts))
+      }
     }
     guard !files.isEmpty else {
       throw KilpiError(
-        "", "none of the \(captions.entries.count) images that '\(file)' names is in the folder",
-        advice: "images lie in images/, \(split)/ or beside the file")
+        "", "none of the \(list.entries.count) images that '\(file)' names is in the folder",
+        advice: "images lie in images/, \(found.split)/ or beside the file")
     }
-    let name = folderName(folder)
-    var notes: [String] = []
+    var notes = list.notes
     if absent > 0 {
-      notes.append(
-        "\(absent) of \(captions.entries.count) images that '\(file)' names are not there")
+      notes.append("\(absent) of \(list.entries.count) images that '\(file)' names are not there")
     }
     let known = Set(files.map(\.path))
-    let others = try places.first { FileReader.isDirectory($0) }.map {
-      try ImageFileWalk($0, guardian).paths.filter { !known.contains($0) }.count
+    if let place = found.places.first(where: FileReader.isDirectory) {
+      let walk = try ImageFileWalk(place, in: place, list.held)
+      passedOver.add(walk.passedOver)
+      bare.formUnion(
+        walk.paths.filter {
+          let name = String($0.utf8.dropFirst(place.utf8.count + 1)) ?? ""
+          return !known.contains($0) && !list.isOfOtherSplit(name)
+        })
     }
-    if let others, others > 0 {
-      notes.append("\(others) images without a caption are passed over")
-    }
+    if !bare.isEmpty { notes.append("\(bare.count) images without a caption are passed over") }
+    let title = folderName(folder)
     return try Dataset(
-      name: name, split: split, source: FileSource(files, under: folder), classNames: [],
-      notes: notes.map { "\(name): \($0)" })
+      name: title, split: split, source: FileSource(files, under: folder, holding: list.held),
+      classNames: [], notes: (notes + passedOver.notes).map { "\(title): \($0)" })
   }
 
-  /// True when `folder` holds images and a file of captions.
-  static func matches(_ folder: String, split: String) -> Bool {
-    guard let file = captionFile(folder, split: split) else { return false }
-    // Class folders may have any JSON beside them.
-    let holds = imageFolders(folder, split: split).contains { place in
-      FileReader.isDirectory(place)
-        && ((try? FileReader.names(in: place)) ?? []).contains { ImageFormat(path: $0) != nil }
+  /// The split that was found; empty where the set has none.
+  private static func splitName(_ found: Found) throws -> String {
+    let (folder, split, list) = (found.folder, found.split, found.list)
+    if found.file.isOfSplit { return split }
+    if !list.splits.isEmpty {
+      guard list.splits.contains(split) else {
+        throw noSplit(split, in: folder, among: list.splits.sorted())
+      }
+      return split
     }
-    return holds || file.hasSuffix("/metadata.jsonl")
+    if splits(of: folder, among: [split]) == [split] { return split }
+    let others = splits(of: folder)
+    guard split == defaultSplit, others.isEmpty else {
+      throw noSplit(split, in: folder, among: others)
+    }
+    return ""
+  }
+
+  /// The splits that have a file or a folder of their own.
+  private static func splits(of folder: String, among names: [String] = knownSplits) -> [String] {
+    names.filter { split in
+      candidates(folder, split: split).contains { $0.isOfSplit && FileReader.exists($0.path) }
+        || splitFolders(folder, split).contains(where: FileReader.isDirectory)
+    }
+  }
+
+  private static func splitFolders(_ folder: String, _ split: String) -> [String] {
+    ["/\(split)/images", "/images/\(split)", "/\(split)", "/\(split)2017", "/\(split)2014"].map {
+      folder + $0
+    }
   }
 
   private static func imageFolders(_ folder: String, split: String) -> [String] {
-    [
-      "\(folder)/\(split)/images", "\(folder)/images/\(split)", "\(folder)/images",
-      "\(folder)/\(split)", "\(folder)/\(split)2017", "\(folder)/\(split)2014", folder,
-    ].filter(FileReader.isDirectory)
+    let own = splitFolders(folder, split)
+    return (Array(own[..<2]) + ["\(folder)/images", "\(folder)/Images"] + own[2...] + [folder])
+      .filter(FileReader.isDirectory)
   }
 
-  private static func captionFile(_ folder: String, split: String) -> String? {
-    let named = [
-      "\(split)/metadata.jsonl", "\(split)/captions.json", "\(split)/captions.jsonl",
-      "\(split).json",
-      "\(split).jsonl", "captions_\(split).json", "\(split)_captions.json",
-      "annotations/captions_\(split)2017.json", "annotations/captions_\(split)2014.json",
-      "annotations/captions_\(split).json", "captions.json", "captions.jsonl", "metadata.jsonl",
-      "dataset.json",
-    ].map { folder + "/" + $0 }
-    if let path = named.first(where: FileReader.exists) { return path }
-    guard imageFolders(folder, split: split).contains(where: { $0.contains("/images") }) else {
-      return nil
+  private static func holdsImages(_ place: String) -> Bool {
+    ((try? FileReader.names(in: place)) ?? []).contains { ImageFormat(path: $0) != nil }
+  }
+
+  private static let endings = ["json", "jsonl", "csv", "tsv", "txt", "token"]
+
+  /// Files that may hold the captions of a split, the likeliest first.
+  private static func candidates(_ folder: String, split: String) -> [File] {
+    func named(_ stems: [String], _ endings: [String]) -> [String] {
+      stems.flatMap { stem in endings.map { "\(folder)/\(stem).\($0)" } }
     }
-    let files = ((try? FileReader.names(in: folder)) ?? []).filter {
-      !$0.hasPrefix(".") && ($0.hasSuffix(".json") || $0.hasSuffix(".jsonl"))
-        && !namesOtherSplit($0, than: split)
+    let structured = ["json", "jsonl", "csv", "tsv"]
+    let own =
+      named(["\(split)/metadata"], ["jsonl", "csv"])
+      + named(
+        [
+          "\(split)/captions", split, "captions_\(split)", "\(split)_captions",
+          "annotations/captions_\(split)2017", "annotations/captions_\(split)2014",
+          "annotations/captions_\(split)",
+        ], structured)
+    let shared =
+      named(["captions"], structured + ["txt"]) + named(["metadata"], ["jsonl", "csv"])
+      + named(["dataset"], ["json"])
+    var files = own.map { File(path: $0, isOfSplit: true) } + shared.map { File(path: $0) }
+    guard
+      imageFolders(folder, split: split).contains(where: { $0.lowercased().contains("/images") })
+    else { return files }
+    let others = ((try? FileReader.names(in: folder)) ?? []).filter { name in
+      !name.hasPrefix(".") && name != templatesFile && name != "classnames.txt"
+        && (isTable(name) && !name.hasSuffix(".txt") || name.hasSuffix(".token.txt"))
+        && !namesOtherSplit(name, than: split)
     }
-    return files.count == 1 ? folder + "/" + files[0] : nil
+    if others.count == 1 { files.append(File(path: folder + "/" + others[0], isGuessed: true)) }
+    return files
   }
 
   /// Captions of the training split are not those of another.
@@ -107,99 +229,5 @@ public enum CaptionFolder {
 
   private static func lastSlash(_ path: String) -> String.Index {
     path.lastIndex(of: "/") ?? path.startIndex
-  }
-}
-
-/// Names of images with their captions, in the order of the file.
-struct CaptionList {
-  private(set) var entries: [(name: String, captions: [String])] = []
-  private var places: [String: Int] = [:]
-
-  private static let names = [
-    "file_name", "filename", "image", "file", "image_path", "path", "img",
-  ]
-  private static let texts = [
-    "caption", "captions", "text", "texts", "sentences", "raw", "sentence",
-  ]
-
-  /// Reads a file of captions.
-  ///
-  /// - Parameter split: of a file with several splits, the one that is taken.
-  /// - Throws: `KilpiError` when its form is none of those that are known.
-  init(_ path: String, split: String) throws {
-    let limits = JSONLimits(bytes: 1 << 30)
-    let text = try FileReader.text(at: path, limit: 1 << 30)
-    let value: JSONValue
-    do {
-      value =
-        path.hasSuffix(".jsonl")
-        ? .array(try lines(text).filter { !$0.isEmpty }.map { try JSONValue.parse($0) })
-        : try JSONValue.parse(text, limits: limits)
-    } catch let error as KilpiError where error.kind == .host {
-      throw KilpiError("", "cannot read '\(path)': \(error.problem)")
-    }
-    if let images = value["images"]?.array, let annotations = value["annotations"]?.array {
-      joinCOCO(images, annotations)
-    } else if let images = value["images"]?.array {
-      readList(images.filter { Self.isOf(split, $0["split"]?.string) })
-    } else if let list = value.array {
-      readList(list.filter { Self.isOf(split, $0["split"]?.string) })
-    } else {
-      for member in value.object ?? [] { add(member.key, Self.captions(member.value)) }
-    }
-    guard entries.contains(where: { !$0.captions.isEmpty }) else {
-      throw KilpiError(
-        "", "'\(path)' holds no captions of images in a form that is read",
-        advice: "such as [{\"image\": \"a.jpg\", \"caption\": \"a cat\"}] or "
-          + "{\"a.jpg\": [\"a cat\", \"a kitten\"]}")
-    }
-  }
-
-  /// Karpathy's `restval` belongs to the training images.
-  private static func isOf(_ split: String, _ name: String?) -> Bool {
-    guard let name else { return true }
-    return name == split || split == "train" && name == "restval"
-  }
-
-  private mutating func joinCOCO(_ images: [JSONValue], _ annotations: [JSONValue]) {
-    var names: [Int: String] = [:]
-    for image in images {
-      guard let id = image["id"]?.int, let name = image["file_name"]?.string else { continue }
-      names[id] = name
-      add(name, [])
-    }
-    for annotation in annotations {
-      guard let id = annotation["image_id"]?.int, let name = names[id],
-        let text = annotation["caption"]?.string
-      else { continue }
-      add(name, [text])
-    }
-  }
-
-  private mutating func readList(_ list: [JSONValue]) {
-    for item in list {
-      guard let name = Self.names.lazy.compactMap({ item[$0]?.string }).first else { continue }
-      // Karpathy's COCO has the folder beside the name.
-      let folder = item["filepath"]?.string
-      let path = folder.map { name.contains("/") ? name : $0 + "/" + name } ?? name
-      let captions = Self.texts.lazy.compactMap { item[$0] }.map(Self.captions).first ?? []
-      add(path, captions)
-    }
-  }
-
-  /// The texts of a string, a list of strings, or a list of objects that hold one.
-  private static func captions(_ value: JSONValue) -> [String] {
-    if let text = value.string { return text.trimmed.isEmpty ? [] : [text.trimmed] }
-    if let list = value.array { return list.flatMap(captions) }
-    return texts.lazy.compactMap { value[$0] }.map(captions).first ?? []
-  }
-
-  private mutating func add(_ name: String, _ captions: [String]) {
-    if let place = places[name] {
-      entries[place].captions += captions
-    } else {
-      places[name] = entries.count
-      entries.append((name, captions))
-    }
   }
 }

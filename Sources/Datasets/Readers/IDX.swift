@@ -8,6 +8,8 @@ struct IDXFile {
   let shape: [Int]
   let bytes: [UInt8]
   let offset: Int
+  /// The bytes count against the cap as long as the file is kept.
+  private let held: MemoryReservation
 
   /// Reads `magic (0, 0, 8, rank)`, the big-endian sizes, then the bytes; gzip is recognised.
   ///
@@ -40,6 +42,7 @@ struct IDXFile {
         "it holds \(data.count - offset) bytes where its sizes \(shape) need \(expected)",
         advice: "copy or download it again")
     }
+    held = try MemoryReservation(bytes: data.count)
     bytes = data
   }
 }

@@ -1,15 +1,12 @@
 internal import Diagnostics
 internal import Files
-internal import Glibc
 internal import Images
-
-/// Splits that sets call by these names.
-let knownSplits = ["train", "val", "validation", "test"]
 
 /// The image files of a folder and all below it, in torchvision's order: by the folder's path, then by
 /// the file's name, both by bytes.
 ///
-/// Hidden entries and images of kinds that are not read are counted; links must stay inside.
+/// Links are followed, as torchvision follows them; in the sandbox the gate decides. What cannot be
+/// used is counted.
 struct ImageFileWalk {
   /// Paths of the images that can be read.
   private(set) var paths: [String] = []
@@ -17,6 +14,8 @@ struct ImageFileWalk {
   private(set) var foreign: [String: Int] = [:]
   /// Hidden files that are called images, such as macOS writes, and hidden folders.
   private(set) var hidden = 0
+  /// What else cannot be used.
+  private(set) var passedOver = PassedOver()
 
   /// Endings that people give to images which are not read.
   private static let foreignEndings: Set<String> = [
@@ -24,53 +23,57 @@ struct ImageFileWalk {
   ]
   private static let depth = 32
 
-  /// Walks through `root`, which the guard covers.
-  init(_ root: String, _ guardian: LinkGuard) throws {
-    var folders = [root]
-    try collect(root, guardian, depth: 0, into: &folders)
-    for folder in folders.sorted(by: { $0.utf8.lexicographicallyPrecedes($1.utf8) }) {
-      try Interrupts.poll()
-      for name in try FileReader.names(in: folder) {
-        let path = folder + "/" + name
-        let ending = Self.ending(name)
-        let isImage = ImageFormat(path: name) != nil
-        guard isImage || Self.foreignEndings.contains(ending), !FileReader.isDirectory(path) else {
-          continue
-        }
-        if name.hasPrefix(".") {
-          hidden += 1
-        } else if isImage {
-          try guardian.check(path)
-          paths.append(path)
-        } else {
-          foreign[ending, default: 0] += 1
-        }
-      }
-    }
+  /// Walks through `root`.
+  ///
+  /// - Parameters:
+  ///   - base: the folder above it from which messages name what lies there.
+  ///   - held: grows by what the paths take.
+  init(_ root: String, in base: String, _ held: MemoryReservation) throws {
+    var folders: [(path: String, images: [String])] = []
+    try collect(root, held, under: base.utf8.count + 1, depth: 0, into: &folders)
+    folders.sort { $0.path.utf8.lexicographicallyPrecedes($1.path.utf8) }
+    paths = folders.flatMap { folder in folder.images.map { folder.path + "/" + $0 } }
   }
 
-  /// Adds the folders below `folder`.
+  /// Adds a folder and those below it.
   private mutating func collect(
-    _ folder: String, _ guardian: LinkGuard, depth: Int, into folders: inout [String]
+    _ folder: String, _ held: MemoryReservation, under prefix: Int, depth: Int,
+    into folders: inout [(path: String, images: [String])]
   ) throws {
     guard depth < Self.depth else {
       throw KilpiError(
         "", "folders below '\(folder)' are nested deeper than \(Self.depth)",
         advice: "does a link lead back to a folder above?")
     }
-    for name in try FileReader.names(in: folder) {
-      let path = folder + "/" + name
-      guard FileReader.isDirectory(path) else { continue }
-      if name.hasPrefix(".") {
-        hidden += 1
+    guard folders.count < 1_000_000 else {
+      throw KilpiError("", "'\(folder)' is one of more than 1000000 folders")
+    }
+    try Interrupts.poll()
+    let place = folders.count
+    folders.append((folder, []))
+    for entry in try FileReader.entries(in: folder) {
+      let ending = Self.ending(entry.name)
+      let isImage = ImageFormat(path: entry.name) != nil
+      let isForeign = Self.foreignEndings.contains(ending)
+      if entry.name.hasPrefix(".") {
+        hidden += entry.kind == .folder || isImage || isForeign ? 1 : 0
         continue
       }
-      try guardian.check(path)
-      folders.append(path)
-      guard folders.count <= 1_000_000 else {
-        throw KilpiError("", "'\(folder)' is one of more than 1000000 folders")
+      let path = folder + "/" + entry.name
+      let name = String(path.utf8.dropFirst(prefix)) ?? entry.name
+      if passedOver.add(entry, at: name) { continue }
+      switch entry.kind {
+      case .folder:
+        try collect(path, held, under: prefix, depth: depth + 1, into: &folders)
+      case .file where isImage:
+        // The path here, in the list of files, and their places.
+        try held.grow(by: 2 * path.utf8.count + 256)
+        folders[place].images.append(entry.name)
+      case .file where isForeign: foreign[ending, default: 0] += 1
+      case .other where isImage || isForeign:
+        passedOver.add("images that are no regular files", name)
+      default: break
       }
-      try collect(path, guardian, depth: depth + 1, into: &folders)
     }
   }
 
@@ -100,35 +103,6 @@ struct ImageFileWalk {
   }
 }
 
-/// Refuses links that lead out of a folder.
-struct LinkGuard {
-  private let root: String
-
-  init(_ root: String) throws {
-    guard let real = Self.resolved(root) else {
-      throw KilpiError("", "cannot read '\(root)': \(String(cString: strerror(errno)))")
-    }
-    self.root = real
-  }
-
-  func check(_ path: String) throws {
-    var status = stat()
-    guard lstat(path, &status) == 0 else {
-      throw KilpiError("", "cannot read '\(path)': \(String(cString: strerror(errno)))")
-    }
-    guard status.st_mode & S_IFMT == S_IFLNK else { return }
-    guard let real = Self.resolved(path), real.hasPrefix(root + "/") else {
-      throw KilpiError("", "'\(path)' is a link that leads out of the data set")
-    }
-  }
-
-  private static func resolved(_ path: String) -> String? {
-    guard let real = realpath(path, nil) else { return nil }
-    defer { free(real) }
-    return String(cString: real)
-  }
-}
-
 /// Image files on disk.
 final class FileSource: SampleSource, DecodingSource {
   struct File {
@@ -140,10 +114,13 @@ final class FileSource: SampleSource, DecodingSource {
   private let files: [File]
   private let prefix: Int
   private var cache: PixelCache
+  /// Names and captions count against the cap as long as the set lives.
+  private let held: MemoryReservation
   var warnings = DecodingWarnings()
 
-  init(_ files: [File], under folder: String) {
+  init(_ files: [File], under folder: String, holding held: MemoryReservation) {
     self.files = files
+    self.held = held
     prefix = folder.utf8.count + 1
     cache = PixelCache(count: files.count)
   }

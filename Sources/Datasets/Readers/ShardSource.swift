@@ -33,14 +33,20 @@ final class ShardSource: SampleSource, DecodingSource {
   private var entries: [Entry] = []
   private var keys = Set<String>()
   private var bytes = 0
+  /// Encoded images and captions count against the cap as long as the set lives.
+  private let held: MemoryReservation
   private var cache = PixelCache(count: 0)
   private var passedOver: (count: Int, first: String) = (0, "")
   private var several = 0
+  private var labelsInJSON = 0
   private var isRetrieval = false
   private(set) var hasJPEG = false
   var warnings = DecodingWarnings()
 
-  init(split: String) { self.split = split }
+  init(split: String) throws {
+    self.split = split
+    held = try MemoryReservation()
+  }
 
   var hasCaptions: Bool { isRetrieval }
   var count: Int { entries.count }
@@ -61,6 +67,10 @@ final class ShardSource: SampleSource, DecodingSource {
       notes.append(
         "\(several) samples hold several images: the first of "
           + "\(Self.kinds.joined(separator: ", ")) is taken")
+    }
+    if labelsInJSON > 0 {
+      notes.append(
+        "\(labelsInJSON) samples have a label in .json and no .cls: such labels are not read")
     }
     if !isRetrieval, entries.contains(where: { !$0.captions.isEmpty }) {
       notes.append(
@@ -96,15 +106,17 @@ final class ShardSource: SampleSource, DecodingSource {
       if let rank = Self.kinds.firstIndex(of: kind) {
         sample.images += 1
         if rank < sample.rank {
-          bytes -= sample.image?.count ?? 0
+          let before = sample.image?.count ?? 0
+          sample.image = nil
+          try held.grow(by: max(0, member.size - before))
+          bytes += member.size - before
+          guard bytes <= limit else {
+            throw KilpiError(
+              "", "the images up to '\(path)' take more than \(limit) bytes in memory",
+              advice: "use fewer shards")
+          }
           sample.image = try reader.contents()
           sample.rank = rank
-          bytes += sample.image?.count ?? 0
-        }
-        guard bytes <= limit else {
-          throw KilpiError(
-            "", "the images up to '\(path)' take more than \(limit) bytes in memory",
-            advice: "use fewer shards")
         }
       }
       switch kind {
@@ -168,7 +180,9 @@ final class ShardSource: SampleSource, DecodingSource {
     }
     var texts = lines(sample.captions ?? "").filter { !$0.trimmed.isEmpty }
     if number == nil, sample.captions == nil {
-      texts = sample.json.flatMap(Self.captions(inJSON:)) ?? []
+      let object = sample.json.flatMap { try? JSONValue.parse($0) }
+      texts = object.flatMap(Self.captions(in:)) ?? []
+      if let object, object["label"] != nil || object["cls"] != nil { labelsInJSON += 1 }
       guard !texts.isEmpty else {
         let others = sample.names.filter { !Self.kinds.contains($0) }
         throw KilpiError(
@@ -182,12 +196,12 @@ final class ShardSource: SampleSource, DecodingSource {
     }
     if sample.images > 1 { several += 1 }
     if sample.rank == 2 || sample.rank == 3 { hasJPEG = true }
+    try held.grow(by: texts.reduce(256 + 2 * key.utf8.count) { $0 + $1.utf8.count + 32 })
     entries.append(Entry(key: key, image: image, label: number, captions: texts))
   }
 
   /// The captions in a JSON member, as img2dataset and others write them.
-  private static func captions(inJSON bytes: [UInt8]) -> [String]? {
-    guard let object = try? JSONValue.parse(bytes) else { return nil }
+  private static func captions(in object: JSONValue) -> [String]? {
     for name in ["caption", "captions", "text"] {
       if let text = object[name]?.string { return lines(text).filter { !$0.trimmed.isEmpty } }
       if let texts = object[name]?.array { return texts.compactMap(\.string) }

@@ -23,11 +23,21 @@ public enum WebDataset {
   public static func open(folder: String, split: String, limit: Int = 8 << 30) throws -> Dataset {
     let hasSplits = FileReader.isDirectory(folder + "/" + split) || !holdsShards(folder)
     let directory = hasSplits ? folder + "/" + split : folder
-    let shards = try shards(in: directory, folder: folder, split: split)
+    guard hasSplits || split == defaultSplit else { throw noSplit(split, in: folder, among: []) }
+    let (shards, further) = try shards(in: directory, folder: folder, split: split)
     let classNames = try lines(ofFile: folder + "/classnames.txt")
     let type = try lines(ofFile: folder + "/dataset_type.txt")?.first
-    let source = ShardSource(split: hasSplits ? split : "")
-    for shard in shards { try source.read(shard, limit: limit) }
+    let source = try ShardSource(split: hasSplits ? split : "")
+    for shard in shards {
+      do {
+        try source.read(shard, limit: limit)
+      } catch let error as KilpiError where error.kind == .memory {
+        throw KilpiError(
+          "",
+          "cannot read '\(shard)': its images are kept in memory, and there is \(error.problem)",
+          advice: "use fewer shards, or raise the cap with --memory", kind: .memory)
+      }
+    }
     try source.finish(retrieval: type == "retrieval", in: directory)
     let captions = source.hasCaptions
     if let type, (type == "retrieval") != captions {
@@ -44,6 +54,10 @@ public enum WebDataset {
     var notes: [String] = []
     if source.hasJPEG, name.lowercased().contains("cifar") {
       notes.append("\(name): a JPEG copy, slightly lossy, so accuracies differ from the original's")
+    }
+    if further > 0 {
+      notes.append(
+        "\(name): nshards.txt says \(shards.count): \(further) further shards are passed over")
     }
     return try Dataset(
       name: name, split: hasSplits ? split : "", source: source,
@@ -78,18 +92,17 @@ public enum WebDataset {
 
   private static func holdsShards(_ directory: String) -> Bool { !numbered(directory).isEmpty }
 
+  /// The shards of a split, and how many lie there that `nshards.txt` does not count.
   private static func shards(
     in directory: String, folder: String, split: String
-  ) throws -> [String] {
+  ) throws -> (paths: [String], further: Int) {
     guard FileReader.isDirectory(directory) else {
-      let splits = knownSplits.filter { FileReader.isDirectory("\(folder)/\($0)") }
-      throw KilpiError(
-        "", "there is no split '\(split)' in '\(folder)'",
-        advice: splits.isEmpty ? nil : "splits: \(splits.joined(separator: ", "))")
+      throw noSplit(
+        split, in: folder, among: knownSplits.filter { FileReader.isDirectory("\(folder)/\($0)") })
     }
     let found = numbered(directory)
     guard let text = try lines(ofFile: directory + "/nshards.txt")?.first else {
-      return found.map(\.path)
+      return (found.map(\.path), 0)
     }
     let digits = text.trimmed
     guard let count = Int(digits), (1...1_000_000).contains(count) else {
@@ -98,12 +111,13 @@ public enum WebDataset {
     }
     let paths = Dictionary(
       found.map { ($0.number, $0.path) }, uniquingKeysWith: { first, _ in first })
-    return try (0..<count).map { number in
+    let chosen = try (0..<count).map { number in
       guard let path = paths[number] else {
         throw KilpiError("", "shard \(number) of \(count) is not in '\(directory)'")
       }
       return path
     }
+    return (chosen, found.count - chosen.count)
   }
 }
 

@@ -18,10 +18,12 @@ enum DataLibrary {
         doc: """
           Opens a data set: a folder, or the name of a folder in KILPI_DATA, or "fashion-mnist". Formats: \
           \(DatasetFormats.all.map { "\($0.name) (\($0.summary))" }.joined(separator: "; ")). Images of mixed \
-          sizes need a preset to be batched.
+          sizes need a preset to be batched. Captions are COCO's, Karpathy's, a list, an object or a table \
+          with a header such as `image,caption`. Links are followed, in the sandbox as far as it allows. \
+          What is passed over is said, and stands in `notes`.
           """,
         options: [
-          .string("split", default: "test", "train, test, or a name that the set uses"),
+          .string("split", default: "test", "one that the set has; without splits, leave it out"),
           .string("format", default: "auto", "a format's name; auto recognises it by its files"),
           .preset, .integer("size", range: 1...8192, "the side that the preset makes"),
         ],

@@ -37,7 +37,7 @@ enum DatasetType {
         let set = try call.handle(1, as: Dataset.self)
         let kind = set.hasCaptions ? "captions" : "\(set.classNames.count) classes"
         let split = set.split.isEmpty ? "" : " (\(set.split))"
-        return ["dataset \(set.name)\(split): \(set.count) samples, \(kind)"]
+        return ["dataset \(set.name)\(split): \(set.count) samples, \(kind)".withVisibleControls]
       },
     ])
 
