@@ -2,6 +2,7 @@
    of a block for us (so its own ed-newline is pressed through a private key); and its default reader
    takes a second interrupted read for the end of the input (so the reader here is our own). */
 #include "CEditLine.h"
+#include "Resize.h"
 #include <errno.h>
 #include <histedit.h>
 #include <poll.h>
@@ -29,6 +30,7 @@ struct kilpi_editor {
   kilpi_signal_handler on_signal;
   void *context;
   char *prompt;
+  int columns; /* of the window when the text was drawn */
 };
 
 static volatile sig_atomic_t window_changed = 0;
@@ -142,6 +144,8 @@ static const char *const bindings[][2] = {
     {"\\e^H", "ed-delete-prev-word"},
     {"\\e^?", "ed-delete-prev-word"},
     {"\\e[200~", "kilpi-paste"},
+    {"\\ex", "ed-ignore"}, /* libedit's own command line */
+    {"\\eX", "ed-ignore"},
     {"\\e[201~", "ed-ignore"}, /* the end of a paste that did not begin */
     {"\\e[9901~", "ed-newline"},
     {"\\e[9902~", "kilpi-list"},
@@ -169,14 +173,14 @@ static int read_byte(kilpi_editor *editor, unsigned char *byte) {
     return 1;
   }
   for (;;) {
+    if (window_changed) {
+      window_changed = 0;
+      kilpi_editor_fit(editor->line, &editor->prompt, &editor->columns);
+    }
     ssize_t count = read(STDIN_FILENO, byte, 1);
     if (count == 1) return 1;
     if (count == 0) return 0;
     if (errno == EINTR) {
-      if (window_changed) {
-        window_changed = 0;
-        el_resize(editor->line);
-      }
       if (editor->on_signal(editor->context)) return -1;
     } else if (errno == EAGAIN) {
       struct pollfd wait = {STDIN_FILENO, POLLIN, 0};
@@ -252,6 +256,8 @@ static void read_escape(kilpi_editor *editor) {
     sequence[length] = 0;
     if (length == 2 && byte == '[') continue; /* F1 to F5 of the Linux console */
     if (byte >= 64) break;
+    /* rxvt's keys with Shift; in answers, which begin with a mark, more follows. */
+    if (byte == '$' && length > 2 && strchr("0123456789", sequence[1])) break;
   }
   if (strcmp(sequence, "[M") == 0) { /* a mouse, in the oldest form */
     for (int i = 0; i < 3; i++)
@@ -344,6 +350,8 @@ bool kilpi_editor_read(kilpi_editor *editor) {
   fwrite(begin_paste, 1, sizeof begin_paste - 1, stdout);
   fflush(stdout);
   int count = 0;
+  window_changed = 0;
+  editor->columns = kilpi_editor_columns();
   notice_window(true);
   const char *text = el_gets(editor->line, &count);
   notice_window(false);

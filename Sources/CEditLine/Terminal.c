@@ -1,10 +1,12 @@
 /* Size, character widths, and the terminal's modes, which must be right however Kilpi ends. */
 #define _GNU_SOURCE /* wcwidth */
 #include "CEditLine.h"
+#include <errno.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <termios.h>
 #include <unistd.h>
 #include <wchar.h>
@@ -50,6 +52,26 @@ bool kilpi_standard_line_is_open(void) { return line_is_open; }
 long kilpi_standard_writes(void) { return writes; }
 
 void kilpi_standard_interrupt(void) { writes++; }
+
+bool kilpi_standard_children_ended(void) {
+  static long known = 0;
+  struct rusage usage;
+  if (getrusage(RUSAGE_CHILDREN, &usage) != 0) return false;
+  /* No child ends without having touched a page. */
+  long now = usage.ru_minflt + usage.ru_majflt;
+  bool ended = now != known;
+  known = now;
+  return ended;
+}
+
+int kilpi_standard_read_byte(void) {
+  errno = 0;
+  int byte = getc(stdin);
+  if (byte != EOF) return byte;
+  bool interrupted = ferror(stdin) && errno == EINTR;
+  clearerr(stdin); /* Ctrl-D ends one read, not all later ones */
+  return interrupted ? KILPI_READ_INTERRUPTED : KILPI_READ_END;
+}
 
 bool kilpi_standard_flush(int descriptor) {
   FILE *stream = descriptor == STDOUT_FILENO ? stdout : stderr;

@@ -277,6 +277,14 @@ import Testing
     #expect(result.status == 143)
   }
 
+  @Test func aScriptAtAPipedPromptReadsTheNextLine() throws {
+    let input = "io.read(), io.read('n')\nfirst\n42 is left\n1 + 1\n"
+    let result = try Executable.run(["-i", "--quiet"], input: input)
+    #expect(result.output.hasPrefix("> \"first\"\t42\n> "))
+    #expect(result.error == "error: cell[2]:1: syntax error near 'left'\n")
+    #expect(result.output.hasSuffix("> 2\n> \n"))
+  }
+
   @Test func aPipedPromptEchoesAndGoesOnAfterErrors() throws {
     let input = "1 + 1\nx = 5\nfor i = 1, 2 do\nprint(i * x)\nend\nnosuch()\n:who\n?print\n"
     let result = try Executable.run(["-i", "--quiet"], input: input)

@@ -70,6 +70,10 @@ public final class EditLineSource: LineSource {
     setPrompt(editor, prompt, palette.prompt)
     startLine()
     defer { StandardStream.othersWrite() }
+    // A fault in here happens in no call of Lua's.
+    let place = "the line editor"
+    kilpi_interrupt_enter(place, place.utf8.count)
+    defer { kilpi_interrupt_leave() }
     guard kilpi_editor_read(editor) else {
       StandardStream.output.write("\n")
       return .end
@@ -78,13 +82,10 @@ public final class EditLineSource: LineSource {
     return .block(accepted)
   }
 
-  /// Puts the cursor at the start of a line, whoever wrote what is there.
-  ///
-  /// A row of spaces ends exactly at the right edge of an empty line, where the cursor waits; in a
-  /// begun line it runs over into the next one. Either way the return leads to an empty line.
   private func startLine() {
     StandardStream.output.startLine()
-    StandardStream.output.draw(String(repeating: " ", count: columns()) + "\r\u{1B}[K")
+    StandardStream.output.startLineWhateverIsThere()
+    StandardStream.output.draw("\u{1B}[K")
     StandardStream.output.flush()
   }
 

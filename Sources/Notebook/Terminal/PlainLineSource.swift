@@ -1,5 +1,5 @@
+internal import CEditLine
 internal import CInterrupt
-internal import Glibc
 
 /// Blocks read line by line, without escapes and without an editor: for dumb terminals and pipes.
 public final class PlainLineSource: LineSource {
@@ -22,7 +22,7 @@ public final class PlainLineSource: LineSource {
     prompt: String = "> ", continuation: String = ".. ", history: HistoryFile?,
     isIncomplete: @escaping (String) -> Bool
   ) {
-    let reader = LineReader(descriptor: STDIN_FILENO)
+    let reader = LineReader()
     self.init(
       prompt: prompt, continuation: continuation, history: history, isIncomplete: isIncomplete,
       read: { reader.next() },
@@ -73,42 +73,39 @@ public final class PlainLineSource: LineSource {
   public func close() {}
 }
 
-/// Lines of a descriptor, with signals noticed while waiting.
+/// Lines of standard input, with signals noticed while waiting.
+///
+/// They come through C's stream, so that a script that reads gets the line behind its own.
 final class LineReader {
-  private let descriptor: Int32
   private var buffer: [UInt8] = []
-  private var isAtEnd = false
+  private let read: () -> Int32
 
-  init(descriptor: Int32) {
-    self.descriptor = descriptor
+  init(read: @escaping () -> Int32 = { kilpi_standard_read_byte() }) {
+    self.read = read
   }
 
   func next() -> PlainLineSource.LineRead {
     while true {
-      if let newline = buffer.firstIndex(of: UInt8(ascii: "\n")) {
-        var line = Array(buffer[..<newline])
-        if line.last == UInt8(ascii: "\r") { line.removeLast() }
-        buffer.removeSubrange(...newline)
-        return .line(String(decoding: line, as: UTF8.self))
-      }
-      if isAtEnd {
-        guard !buffer.isEmpty else { return .end }
-        defer { buffer = [] }
-        return .line(String(decoding: buffer, as: UTF8.self))
-      }
-      var chunk = [UInt8](repeating: 0, count: 4096)
-      let count = Glibc.read(descriptor, &chunk, chunk.count)
-      if count > 0 {
-        buffer += chunk[..<count]
-      } else if count == 0 {
-        isAtEnd = true
-      } else if errno == EINTR, kilpi_interrupt_pending() {
+      let byte = read()
+      switch Int(byte) {
+      case KILPI_READ_INTERRUPTED:
+        guard kilpi_interrupt_pending() else { continue }
         kilpi_interrupt_clear()
         buffer = []
         return .interrupted
-      } else if errno != EINTR {
-        isAtEnd = true
+      case KILPI_READ_END:
+        return buffer.isEmpty ? .end : line()
+      case 10:
+        if buffer.last == UInt8(ascii: "\r") { buffer.removeLast() }
+        return line()
+      default:
+        buffer.append(UInt8(truncatingIfNeeded: byte))
       }
     }
+  }
+
+  private func line() -> PlainLineSource.LineRead {
+    defer { buffer = [] }
+    return .line(String(decoding: buffer, as: UTF8.self))
   }
 }

@@ -45,9 +45,26 @@ public final class StandardStream: Sendable {
   /// Says that somebody else writes to the terminal: the editor, or a child.
   public static func othersWrite() { kilpi_standard_interrupt() }
 
-  /// Ends a line that was begun on the terminal, so that what follows starts one.
+  /// Ends a line that was begun on the terminal, by us or by a child, so that what follows starts one.
   public func startLine() {
-    if Self.lineIsOpen { write("\n") }
+    let mayBeBegun = kilpi_standard_children_ended()
+    if Self.lineIsOpen {
+      write("\n")
+    } else if mayBeBegun, isatty(descriptor) == 1 {
+      startLineWhateverIsThere()
+    }
+  }
+
+  /// Puts the cursor of the terminal at the start of a line, whoever wrote what is there.
+  ///
+  /// A row of spaces ends exactly at the right edge of an empty line, where the cursor waits; in a
+  /// begun line it runs over into the next one. Either way the return leads to an empty line.
+  func startLineWhateverIsThere() {
+    var (columns, rows): (Int32, Int32) = (80, 24)
+    _ = kilpi_terminal_size(descriptor, &columns, &rows)
+    draw(String(repeating: " ", count: max(1, Int(columns))) + "\r")
+    flush()
+    Self.othersWrite()
   }
 
   /// Hands everything on to the reader; false when that failed.
