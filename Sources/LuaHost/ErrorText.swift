@@ -16,7 +16,8 @@ public enum ErrorText {
 
   /// Names of options elsewhere, and the ones here.
   static let synonyms = [
-    "alpha": "step", "batch_size": "batch", "epsilon": "eps", "iterations": "steps",
+    "alpha": "step", "batch_size": "batch", "budget": "eps", "epsilon": "eps",
+    "iterations": "steps",
     "iters": "steps",
     "learning_rate": "lr", "max_iter": "steps", "n_epochs": "epochs", "num_epochs": "epochs",
     "num_steps": "steps", "output_dir": "out", "save_every": "checkpoint_every",

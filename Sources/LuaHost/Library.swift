@@ -8,13 +8,19 @@ public struct Library: Sendable {
   public var entries: [Entry]
   /// The other values.
   public var constants: [Constant]
+  /// Names that people bring from elsewhere, with the form that does it here, for messages.
+  public var elsewhere: [String: String]
 
   /// Creates a library; see the properties.
-  public init(_ name: String, doc: String, entries: [Entry], constants: [Constant] = []) {
+  public init(
+    _ name: String, doc: String, entries: [Entry], constants: [Constant] = [],
+    elsewhere: [String: String] = [:]
+  ) {
     self.name = name
     self.doc = doc
     self.entries = entries
     self.constants = constants
+    self.elsewhere = elsewhere
   }
 }
 

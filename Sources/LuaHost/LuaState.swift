@@ -100,6 +100,7 @@ public final class LuaState {
     kilpi_set_warnings(lua, configuration.showsWarnings)
     try register()
     if configuration.isSandboxed { try enterSandbox() }
+    try offerModules()
   }
 
   /// What the bridge calls back; a box, since `self` does not exist yet when the state opens.

@@ -118,12 +118,7 @@ public struct Options {
     case .string: _ = try stringIfGiven(spec.name)
     case .choice(let choices):
       guard let text = value.string, choices.contains(text) else {
-        // A short name that is two edits away is another name, not a slip.
-        let near = value.string.flatMap { text in
-          NearestName.suggestion(for: text, among: choices).flatMap {
-            text.count > 5 || NearestName.distance(text, $0) < 2 ? $0 : nil
-          }
-        }
+        let near = value.string.flatMap { NearestName.suggestion(for: $0, among: choices) }
         let list = choices.map { "\"\($0)\"" }.joined(separator: ", ")
         let error = mismatch(spec.name, "one of \(list)", value)
         guard let near, var host = error as? KilpiError else { throw error }

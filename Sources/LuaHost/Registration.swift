@@ -77,6 +77,20 @@ extension LuaState {
     kilpi_lua_pop(main, 2)
   }
 
+  /// Lets `require` find the modules of the catalogue, after all files: a script's own module of the
+  /// same name comes first.
+  func offerModules() throws {
+    try run(
+      """
+      local loaded, searchers = package.loaded, package.searchers
+      searchers[#searchers + 1] = function(name)
+        local module = loaded["kilpi." .. name]
+        if module == nil then return "no module '" .. name .. "' is built in" end
+        return function() return module end, ":built in:"
+      end
+      """, chunkName: "=require")
+  }
+
   /// Pushes `package.loaded`, which the registry holds under a string.
   private func pushLoadedModules() {
     push("_LOADED", on: main)

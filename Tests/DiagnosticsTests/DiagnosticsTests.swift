@@ -5,6 +5,12 @@ import Testing
   static let rows: [(String, [String], String?)] = [
     ("step_size", ["step", "steps", "eps"], "step"), ("epss", ["eps", "steps"], "eps"),
     ("setps", ["steps", "eps"], "steps"), ("zzz", ["eps"], nil), ("kep", ["keep"], "keep"),
+    ("PGD", ["cw", "pgd"], "pgd"), ("Zeros", ["zeros", "zeroes"], "zeros"),
+    ("FGSM", ["Fgsm", "fgsm", "fgmd"], "Fgsm"), ("l3", ["l1", "l2", "linf"], nil),
+    ("float16", ["float32", "float64", "int64"], nil),
+    ("flot64", ["float32", "float64"], "float64"),
+    ("Kilpi-tny", ["kilpi-tiny"], "kilpi-tiny"), ("strng", ["string"], "string"),
+    ("LIN", ["l2", "linf"], "linf"),
   ]
 
   @Test(arguments: rows.indices) func suggests(index: Int) {
@@ -22,6 +28,8 @@ import Testing
     #expect(NearestName.distance("kitten", "sitting") == 3)
     #expect(NearestName.distance("ab", "ba") == 1)
     #expect(NearestName.distance("", "abc") == 3)
+    #expect(NearestName.distance("l1", "l2") == 3)
+    #expect(NearestName.distance("vit", "vit1") == 2)
   }
 }
 

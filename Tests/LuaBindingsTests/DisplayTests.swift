@@ -15,6 +15,12 @@ import Testing
       display(tensor.from{1, 2})
       """, "lazy\nown\n42\n1  2\nfloat32 [2]\n"),
     OutputCase(
+      "a bundle without a text says what it holds",
+      """
+      display{["text/html"] = "<b>", ["application/json"] = {}}
+      display(setmetatable({}, {__display = function() return {["image/svg+xml"] = "<svg/>"} end}))
+      """, "<application/json, text/html>\n<image/svg+xml>\n"),
+    OutputCase(
       "images are announced where nothing shows them",
       """
       image.show(tensor.zeros{1, 9, 12})

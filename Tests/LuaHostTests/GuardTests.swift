@@ -219,7 +219,7 @@ import Testing
       "file system", "return os.remove, os.rename, os.tmpname, os.setlocale, os.exit",
       "nil nil nil nil nil"),
     ScriptCase(
-      "C modules", "return package.loadlib, package.cpath, #package.searchers", "nil nil 2"),
+      "C modules", "return package.loadlib, package.cpath, #package.searchers", "nil nil 3"),
     ScriptCase("debug", "return debug, package.loaded.debug", "nil nil"),
     ScriptCase("debug by require", "return (pcall(require, 'debug'))", "false"),
     ScriptCase("dump", "return string.dump, ('').dump", "nil nil"),

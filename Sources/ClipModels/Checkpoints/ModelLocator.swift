@@ -28,10 +28,11 @@ public enum ModelLocator {
         return folder + "/" + pathOrName
       }
     }
+    let near = NearestName.suggestion(for: pathOrName, among: available().map(\.name))
     throw KilpiError(
       "", "there is no model '\(pathOrName)'",
-      advice:
-        "give a path, or the name of a folder in KILPI_MODELS; clip.create makes random weights")
+      advice: near.map { "did you mean '\($0)'?" }
+        ?? "give a path, or the name of a folder in KILPI_MODELS; clip.create makes random weights")
   }
 
   /// Models found in the folders: name and path.

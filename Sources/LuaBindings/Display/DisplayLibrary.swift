@@ -62,6 +62,9 @@ enum DisplayLibrary {
       }
     ])
 
+  /// What MIME types begin with.
+  private static let kinds = ["application", "image", "text"]
+
   private static func displayed(_ value: LuaValue, _ state: LuaState) throws -> Displayed {
     var bundle = value.table
     if let function = state.metafield(value, "__display")?.function {
@@ -71,10 +74,15 @@ enum DisplayLibrary {
       }
       bundle = table
     }
-    guard let bundle, try !bundle.get("text/plain").isNil else { return .value(value) }
-    return .bundle(
-      try bundle.pairs().compactMap { key, content in key.string.map { ($0, content) } }
-        .sorted { $0.0 < $1.0 })
+    guard let bundle else { return .value(value) }
+    let parts = try bundle.pairs().compactMap { key, content in key.string.map { ($0, content) } }
+      .sorted { $0.0 < $1.0 }
+    if try !bundle.get("text/plain").isNil { return .bundle(parts) }
+    // Any other type makes a bundle, too; its text is the list of what there is.
+    let types = parts.map(\.0).filter { type in kinds.contains { type.hasPrefix($0 + "/") } }
+    guard !types.isEmpty else { return .value(value) }
+    let text = "<" + types.joined(separator: ", ") + ">"
+    return .bundle(parts + [("text/plain", .string(LuaString(text)))])
   }
 
   /// The built-in way: a PNG as a picture where one can be shown, else text.

@@ -96,7 +96,8 @@ enum EvaluationHints {
   /// How the option is written inside `attacks`; nil where it is no attack's.
   private static func form(_ given: String, _ value: LuaValue) -> String? {
     let other = [
-      "epsilon": "eps", "iterations": "steps", "num_steps": "steps", "step_size": "step",
+      "budget": "eps", "epsilon": "eps", "iterations": "steps", "num_steps": "steps",
+      "step_size": "step",
     ]
     let name = other[given] ?? given
     if let alias = methods.first(where: { $0.name == name.lowercased() }) {

@@ -11,7 +11,12 @@ enum ImageLibrary {
       Reading, writing, resizing and showing images. An image is a float32 tensor `[3, H, W]`, RGB, with \
       values in 0 … 1, at its own resolution; nothing here normalises pixels.
       """,
-    entries: files + shapes + pictures)
+    entries: files + shapes + pictures,
+    elsewhere: [
+      "open": "image.load(path)", "read": "image.load(path)", "imread": "image.load(path)",
+      "write": "image.save(path, picture)", "imwrite": "image.save(path, picture)",
+      "imshow": "image.show(picture)", "display": "image.show(picture)",
+    ])
 
   static let files: [Entry] = [
     Entry(

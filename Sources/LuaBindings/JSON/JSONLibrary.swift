@@ -43,6 +43,11 @@ enum JSONLibrary {
       { _ in
         JSONNull()
       }
+    ],
+    elsewhere: [
+      "loads": "json.decode(text)", "load": "json.decode(text)", "parse": "json.decode(text)",
+      "dumps": "json.encode(value)", "dump": "json.encode(value)",
+      "stringify": "json.encode(value)",
     ])
 
   static let nullType = HandleType(

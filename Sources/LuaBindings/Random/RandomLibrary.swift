@@ -46,6 +46,11 @@ enum RandomLibrary {
           print(#g:permutation(5):to_table())  --> 5
           """
       ) { call in [RandomGenerator(seed: try call.integer(1))] },
+    ],
+    elsewhere: [
+      "manual_seed": "random.seed(n)", "randomseed": "random.seed(n)",
+      "default_rng": "random.generator(n)", "rand": "tensor.rand(shape)",
+      "randn": "tensor.randn(shape)",
     ])
 
   static let generatorType = HandleType(

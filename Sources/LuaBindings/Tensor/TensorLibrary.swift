@@ -10,7 +10,12 @@ enum TensorLibrary {
       Tensors with automatic gradients. Axes and indices count from 1, -1 is the last; `*` multiplies \
       elementwise, `a:matmul(b)` is the matrix product.
       """,
-    entries: creation + joining + losses + gradients + files)
+    entries: creation + joining + losses + gradients + files,
+    elsewhere: [
+      "array": "tensor.from{1, 2}", "tensor": "tensor.from{1, 2}", "new": "tensor.from{1, 2}",
+      "from_numpy": "tensor.load(path)", "concat": "tensor.cat", "concatenate": "tensor.cat",
+      "manual_seed": "random.seed(n)",
+    ])
 
   static let creation: [Entry] = [
     Entry(
