@@ -188,15 +188,6 @@ struct OptionalPart {
     OptionalPart(
       name: "Open MPI", package: "openmpi-bin libopenmpi-dev", purpose: "several processes",
       sign: .library("libmpi.so.40"), version: { MessagePassing.version }),
-    OptionalPart(
-      name: "chafa", package: "libchafa-dev libglib2.0-dev", purpose: "sixel pictures",
-      sign: .library("libchafa.so.0")),
-    OptionalPart(
-      name: "HDF5", package: "libhdf5-dev", purpose: "PCAM files",
-      sign: .library("libhdf5_serial.so.103")),
-    OptionalPart(
-      name: "MAT files", package: "libmatio-dev", purpose: "Flowers102 and Cars files",
-      sign: .library("libmatio.so.11")),
   ]
 
   func isThere(_ environment: [String: String]) -> Bool {

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Diagnostics
+internal import Glibc
 internal import Notebook
 
 /// What a command line asks for.
@@ -34,8 +35,10 @@ enum Invocation {
   private static func read(
     _ options: MainOptions, arguments: [String], environment: [String: String], ranBefore: Bool
   ) -> Invocation {
-    if options.version { return .version }
     var words = options.words
+    if options.version {
+      return words.first.map { .wrong("--version takes nothing, not '\($0)'") } ?? .version
+    }
     if words.first == "--" {
       words.removeFirst()
     } else if let first = words.first {
@@ -55,6 +58,9 @@ enum Invocation {
         default: break
         }
       }
+    }
+    if !ranBefore, let first = words.first, let near = missedSubcommand(first) {
+      return .wrong("there is no script '\(first)' (did you mean 'kilpi \(near)'?)")
     }
     if ranBefore, words.isEmpty { return .wrong("run needs a script (kilpi run script.lua)") }
     do {
@@ -80,6 +86,7 @@ enum Invocation {
   }
 
   private static func help(_ words: [String]) -> Invocation {
+    if words.count > 1 { return .wrong("help takes one subcommand, not also '\(words[1])'") }
     switch words.first {
     case nil: return .help(MainOptions.helpMessage())
     case "run"?: return .help(RunOptions.helpMessage())
@@ -103,6 +110,12 @@ enum Invocation {
     }
   }
 
+  /// The subcommand that was meant by the name of a script that is not there.
+  private static func missedSubcommand(_ word: String) -> String? {
+    guard !word.contains("/"), !word.contains("."), access(word, F_OK) != 0 else { return nil }
+    return NearestName.suggestion(for: word, among: subcommands)
+  }
+
   /// All options in the forms that a user types.
   static let optionNames = [
     "--color", "--graphics", "--traceback", "--no-rc", "--quiet", "--threads", "--memory",
@@ -120,7 +133,11 @@ enum Invocation {
 extension String {
   /// The parser's sentences in the form of Kilpi's own messages.
   fileprivate var firstLetterLowered: String {
-    let line = split(separator: "\n", maxSplits: 1).first.map(String.init) ?? self
+    let lines = split(separator: "\n").map(String.init)
+    // Values to choose from stand below the sentence that announces them.
+    let choices = lines.dropFirst().prefix { $0.hasPrefix("  - ") }.map { String($0.dropFirst(4)) }
+    let line = ([lines.first ?? self] + [choices.joined(separator: ", ")]).filter { !$0.isEmpty }
+      .joined(separator: " ")
     let text = line.hasSuffix(".") ? String(line.dropLast()) : line
     return text.prefix(1).lowercased() + text.dropFirst()
   }

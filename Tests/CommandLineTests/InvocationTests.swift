@@ -91,6 +91,17 @@ struct Row: CustomTestStringConvertible, Sendable {
           "kilpi: the value 'pink' is invalid for '--color <color>'. Please provide one of 'auto', 'always' or 'never'\n",
         status: 64),
       Row(
+        arguments: ["--graphics", "foo"],
+        error:
+          "kilpi: the value 'foo' is invalid for '--graphics <graphics>'. Please provide one of the following: auto, kitty, iterm, sixel, blocks, none\n",
+        status: 64),
+      Row(
+        arguments: ["--version", "extra"],
+        error: "kilpi: --version takes nothing, not 'extra'\n", status: 64),
+      Row(
+        arguments: ["docter"],
+        error: "kilpi: there is no script 'docter' (did you mean 'kilpi doctor'?)\n", status: 64),
+      Row(
         arguments: ["--threads", "0"], error: "kilpi: threads is 0, outside 1 ... 1024\n",
         status: 64),
       Row(
@@ -114,6 +125,9 @@ struct Row: CustomTestStringConvertible, Sendable {
       Row(
         arguments: ["help", "rnu"],
         error: "kilpi: there is no subcommand 'rnu' (did you mean 'run'?)\n", status: 64),
+      Row(
+        arguments: ["help", "run", "it"],
+        error: "kilpi: help takes one subcommand, not also 'it'\n", status: 64),
       Row(
         arguments: ["doctor", "--jsn"],
         error: "kilpi: doctor: unknown option '--jsn'. Did you mean '--json'?\n", status: 64),
