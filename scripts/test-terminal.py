@@ -500,6 +500,36 @@ def resize(start):
 
 
 @test
+def resize_while_typing(start):
+    typed = ["x = {1,2,3}", "for i = 1, 2 do\r\tprint(i)\rend", "s = '\u65e5\u672c\u8a9e' .. 'abc'"]
+    for text in typed:
+        for sizes in [(12, 100), (1, 80), (2, 3, 60), (5, 7, 4, 90), (200, 30, 100)]:
+            k = start(columns=100).ready()
+            k.send(PASTE_START + text + PASTE_END)
+            k.contains(text[-3:])
+            for columns in sizes:
+                k.child.setwinsize(24, columns)
+                k.screen.resize(24, columns)
+                k.send("-" + "\x7f")
+                k.feed(0.1)
+            k.send("\x15" * 3 + "\x03")
+            k.last(">>")
+            k.line("6 * 7")
+            k.shows("42", ">>")
+            k.close()
+    k = start(columns=60).ready()
+    k.line("'stays'")
+    k.shows('"stays"', ">>")
+    k.send("y = 1234567890123456789")
+    k.last(">> y = 1234567890123456789")
+    k.child.setwinsize(24, 40)
+    k.screen.resize(24, 40)
+    k.feed(0.3)
+    k.send("0")
+    k.shows('"stays"', ">> y = 12345678901234567890")
+
+
+@test
 def help_and_commands(start):
     k = start(rows=50).ready()
     k.line("?string.rep")
@@ -558,6 +588,16 @@ def output_without_newline(start):
     k.shows("wrong", ">>")
     k.line("io.write('abc') error('x')")
     k.shows("abc", "error: cell[5]:1: x", ">>")
+    for code in ["os.execute('printf osx')", "local p = io.popen('cat', 'w') p:write('osx') return p:close()"]:
+        k.line(code)
+        k.contains("\nosx\n")
+        k.shows("true\t\"exit\"\t0".expandtabs(8), ">>")
+    k.line("io.popen('printf zz >&2'):close() error('x')")
+    k.shows("zz", "error: cell[8]:1: x", ">>")
+    dumb = start(TERM="dumb")
+    dumb.last(">")
+    dumb.line("!printf hi")
+    dumb.shows("> !printf hi", "hi", ">")
     k.line("!printf %080d 7")            # exactly one row
     k.shows("0" * 79 + "7", ">>")
 
@@ -578,10 +618,10 @@ def progress_keeps_a_begun_line(start):
 @test
 def keys_do_what_they_say(start):
     k = start().ready()
-    for key in ["\x1b[15~", "\x1b[[A", "\x1bOP", "\x1b[2~", "\x1b[Z", "\x1b[24;5~", "\x1b[<0;3;4M",
+    for key in ["\x1b[23$", "\x1bx", "\x1b[15~", "\x1b[[A", "\x1bOP", "\x1b[2~", "\x1b[Z", "\x1b[24;5~", "\x1b[<0;3;4M",
                 "\x1b[I", "\x1b[?62;4c", "\x1b]11;rgb:0/0/0\x07", "\x1b_Gi=1;OK\x1b\\", "\x1b[M !!"]:
         k.send("a" + key)
-    k.last(">> " + "a" * 12)
+    k.last(">> " + "a" * 14)
     k.send("\x03")
     k.last(">>")
     k.send("one two three" + "\x1b[1;3D" + "\x1b[1;5D" + "\x1b[3;5~")   # words left, word deleted
@@ -638,6 +678,52 @@ def a_copied_session_runs(start):
     k.contains(">> a\n23\n>> a * 2\n46\n>>")
     k.send(UP)
     k.last(">> a * 2")
+
+
+@test
+def sessions_of_all_kinds_run(start):
+    sessions = [
+        "    $ .build/release/kilpi\n    >> a = 20\n    >> a\n    20\n    >> a * 2\n    40",
+        "Kilpi 0.1.0 \u00b7 Lua 5.4.4\n?NAME for help, :help for commands, Ctrl-D to leave\n"
+        ">> a = 20\n>> a\n20\n>> a * 2",
+        "me@host:~/kilpi$ TERM=dumb kilpi --quiet\n> a = 19\n> for i = 1, 1 do\n.. a = a + i\n.. end\n"
+        "> a * 2\n40\n>",
+        "Lua 5.4.4  Copyright (C) 1994-2022 Lua.org, PUC-Rio\n> a = 19\n> for i = 1, 1 do\n>> a = a + i\n"
+        ">> end\n> a * 2\n40\n> ",
+    ]
+    for session in sessions:
+        k = start().ready()
+        k.send(PASTE_START + session + PASTE_END)
+        k.feed(0.2)
+        k.line("")
+        k.shows(">> a * 2", "40", ">>")
+        k.close()
+    k = start().ready()
+    k.send(PASTE_START + ">> a = 1\n>> nosuch()\nerror: cell[2]:1: as before\n>> a = 2\n>> b.c = 1\n>> a = 3\n>> a"
+           + PASTE_END)
+    k.feed(0.2)
+    k.line("")
+    k.contains("2 inputs were not run")
+    k.last(">>")
+    k.line("a")
+    k.shows(">> a", "2", ">>")
+
+
+@test
+def pasted_commands_are_inputs(start):
+    k = start().ready()
+    k.send(PASTE_START + ":who\nxyz = 1\n  xyz = xyz + 1\n:who\n!echo shell\nxyz" + PASTE_END)
+    k.feed(0.2)
+    k.line("")
+    k.shows(">> :who", "no variables yet", ">> xyz = 1", "  xyz = xyz + 1", ">> :who", "xyz  number  2",
+            ">> !echo shell", "shell", ">> xyz", "2", ">>")
+    k.send(PASTE_START + "('a')\n:upper()" + PASTE_END)
+    k.line("")
+    k.shows('"A"', ">>")
+    k.line(" :who x")
+    k.shows("xyz  number  2", ">>")
+    k.line(" !echo hi")
+    k.shows("hi", ">>")
 
 
 @test

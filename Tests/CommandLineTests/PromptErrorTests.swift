@@ -20,6 +20,34 @@ import Testing
       "option", "tensor.zeros{2, 3}:sum{axs = 1}",
       "sum: unknown option 'axs' (did you mean 'axis'?)"
     ),
+    (
+      "elsewhere", "tensor.array{1}",
+      "attempt to call a nil value (field 'array') (tensor.from{1, 2})"
+    ),
+    (
+      "elsewhere", "image.open('x')",
+      "attempt to call a nil value (field 'open') (image.load(path))"
+    ),
+    (
+      "elsewhere", "json.loads('1')",
+      "attempt to call a nil value (field 'loads') (json.decode(text))"
+    ),
+    (
+      "elsewhere", "random.manual_seed(1)",
+      "attempt to call a nil value (field 'manual_seed') (random.seed(n))"
+    ),
+    (
+      "another number", "tensor.zeros({2}, {dtype = 'float16'})",
+      #"tensor.zeros: option 'dtype' must be one of "float32", "float64", "int64", got "float16""#
+    ),
+    (
+      "capitals", "clip.load('Kilpi-tny')",
+      "clip.load: there is no model 'Kilpi-tny' (did you mean 'kilpi-tiny'?)"
+    ),
+    (
+      "an attack's", "eval.robustness{budget = 1}",
+      "eval.robustness: unknown option 'budget' (it belongs to an attack: attacks = {image = {eps = …}})"
+    ),
     ("range", "tensor.zeros{-1}", "tensor.zeros: a size is negative: [-1]"),
     (
       "file", "image.load(\"nosuch.png\")",

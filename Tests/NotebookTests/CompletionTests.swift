@@ -45,7 +45,11 @@ let sampleCatalog: Catalog = {
     fields: [Field("size", type: "integer", doc: "How big.") { _, _ in 3 }],
     metamethods: [Entry("__tostring", "(box) -> string", doc: "") { _ in ["box of 3"] }])
   return Catalog(
-    libraries: [Library("attack", doc: "Attacks. All of them.", entries: entries)], types: [type])
+    libraries: [
+      Library(
+        "attack", doc: "Attacks. All of them.", entries: entries,
+        elsewhere: ["attack": "attack.pgd"])
+    ], types: [type])
 }()
 
 @Suite struct CompletionContextTests {

@@ -45,6 +45,10 @@ import Testing
       ("x", "x = 5", "x: number\n\n  5"),
       ("walks", "", "'walks' is found in:\n\n  attack.pgd  Projected gradient descent."),
       ("prnt", "", "nothing is known about 'prnt' (did you mean 'print'?)"),
+      ("attak", "", "nothing is known about 'attak' (did you mean 'attack'?)"),
+      ("strng", "", "nothing is known about 'strng' (did you mean 'string'?)"),
+      ("jsx", "", "nothing is known about 'jsx'"),
+      (" print", "", "print(...)"),
       ("", "", "?NAME shows help: ?print, ?string.format, ?string\n\n  attack  Attacks."),
     ])
   func about(name: String, setup: String, beginning: String) throws {

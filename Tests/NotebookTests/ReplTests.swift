@@ -36,8 +36,51 @@ import Testing
       (["x = 1", ":reset", "x"], ["nil"]),
       ([":set"], ["locals keep  timing on  bell off  traceback short  width auto"]),
       ([":set locals strict", "local x = 1", "x"], ["nil"]),
-      ([":set colr on"], ["#error: there is no setting 'colr'"]),
-      ([":set timing maybe"], ["#error: 'maybe' is no value of timing (:help shows them)"]),
+      ([":set colr on"], ["#error: there is no setting 'colr' (:set lists them)"]),
+      ([":set widht 40"], ["#error: there is no setting 'widht' (did you mean 'width'?)"]),
+      ([":set timing maybe"], ["#error: timing is on or off, not 'maybe'"]),
+      ([":set width 3"], ["#error: width is a number of columns from 20, or auto, not '3'"]),
+      ([":set bell on", ":set bell"], ["bell on"]),
+      ([":mem x"], ["#error: :mem takes nothing, not 'x'"]),
+      ([":quit now", "1"], ["#error: :quit takes nothing, not 'now'", "1"]),
+      (
+        [":history 0", ":history -1"],
+        Array(
+          repeating: "#error: :history takes a number from 1, or a part of the inputs looked for",
+          count: 2)
+      ),
+      ([" :who"], ["#no variables yet"]),
+      (["exit"], ["nil", "#:quit or Ctrl-D leaves Kilpi"]), (["exit = 1", "exit"], ["1"]),
+      (
+        ["help()"],
+        [
+          "#error: cell[1]:1: attempt to call a nil value (global 'help') "
+            + "(:help lists the commands, ?NAME explains a name)"
+        ]
+      ),
+      (
+        ["attack.PGD()"],
+        ["#error: cell[1]:1: attempt to call a nil value (field 'PGD') (did you mean 'pgd'?)"]
+      ),
+      (
+        ["attack.attack()"],
+        ["#error: cell[1]:1: attempt to call a nil value (field 'attack') (attack.pgd)"]
+      ),
+      ([":reload attack"], ["#'attack' is built in: there is nothing to reload"]),
+      (["require('attack') == attack"], ["true"]),
+      (
+        [">> x = 1\n>> nosuch()\nerror: as before\n>> x = 2\n>> nosuch()\n>> x = 3\n>> x", "x"],
+        [
+          ">> x = 1", ">> nosuch()",
+          "#error: cell[2]:1: attempt to call a nil value (global 'nosuch')", ">> x = 2",
+          ">> nosuch()", "#error: cell[4]:1: attempt to call a nil value (global 'nosuch')",
+          "#2 inputs were not run", "2",
+        ]
+      ),
+      (
+        [":who\nx = 1\n:who"],
+        [">> :who", "#no variables yet", ">> x = 1", ">> :who", "x  number  1"]
+      ),
       (["nosuch()"], ["#error: cell[1]:1: attempt to call a nil value (global 'nosuch')"]),
       (
         ["local x = 1"],
@@ -101,7 +144,7 @@ import Testing
         ]
       ),
       (["    >> x = 4\n    note: output\n    >> x"], [">> x = 4", ">> x", "4"]),
-      ([">> error('stop')\n>> 1"], [">> error('stop')", "#error: cell[1]:1: stop"]),
+      ([">> error('stop')\n>> 1"], [">> error('stop')", "#error: cell[1]:1: stop", "#1 input was not run"]),
       ([":timeit x ="], ["#error: cell[1]:1: unexpected symbol near <eof>"]),
     ])
   func lines(inputs: [String], expected: [String]) throws {

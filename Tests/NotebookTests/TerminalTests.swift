@@ -87,12 +87,42 @@ import Testing
     arguments: [
       ("x = 1", nil), ("1 >> 2", nil), (">> 1", ["1"]), ("\n  >> 1\n  1\n  >> 2\n", ["1", "2"]),
       (">> f(\n1)\nout\n>>\n>> 2", ["f(\n1)", "2"]), (">>1", nil),
+      // What stands in front of the first prompt.
+      ("    $ .build/release/kilpi\n    >> 1\n    1", ["1"]), ("$ ls", nil), ("$ ls\nx = 1", nil),
+      ("me@host:~$ kilpi -i\n\n>> 1", ["1"]), ("cost$ per unit\n>> 1", nil),
+      ("Kilpi 0.1.0 · Lua 5.4.4\n?NAME for help, :help\n>> 1", ["1"]), ("Kilpi is\n>> 1", nil),
+      // The plain prompt, and that of the program lua.
+      ("> f(\n.. 1,\n..\n.. 2)\n3\n> 2\n.. no", ["f(\n1,\n\n2)", "2"]),
+      ("Lua 5.4.4  Copyright (C) 1994\n> f(\n>> 1)\n> ", ["f(\n1)"]), ("x\n> y", nil),
     ] as [(String, [String]?)])
   func sessions(text: String, expected: [String]?) {
     let inputs = PastedText.session(text) {
       $0.filter { $0 == "(" }.count > $0.filter { $0 == ")" }.count
     }
-    #expect(inputs == expected)
+    #expect(inputs?.map(\.text) == expected)
+  }
+
+  @Test func errorsOfASessionAreSeen() {
+    let text = ">> a()\nerror: no\n>> b\n1\n>> c()\nstdin:1: no"
+    #expect(PastedText.session(text) { _ in false }?.map(\.showedError) == [true, false, true])
+  }
+
+  @Test(
+    arguments: [
+      ("x = 1\ny = 2", ["x = 1\ny = 2"]),
+      (":who\nx = 1\n y = 2\n:who", [":who", "x = 1\n y = 2", ":who"]),
+      ("x\n:upper()", ["x\n:upper()"]), ("x\n:who", ["x", ":who"]),
+      ("!ls\n\n?x\n??x", ["!ls", "?x", "??x"]),
+      ("f(\n:who", ["f(\n:who"]), (":time f(\n1)\n:mem", [":time f(\n1)", ":mem"]),
+      (" :who\nx", [" :who", "x"]), ("::a::\n!b", ["::a::", "!b"]),
+      (":nosuch\nx", [":nosuch", "x"]),
+    ])
+  func commandsAreInputs(text: String, expected: [String]) {
+    let inputs = PastedText.inputs(
+      text,
+      isIncomplete: { $0.filter { $0 == "(" }.count > $0.filter { $0 == ")" }.count },
+      compiles: { !$0.contains("who") && !$0.contains("!") })
+    #expect(inputs.map(\.text) == expected)
   }
 }
 

@@ -6,7 +6,8 @@ extension ScenarioResult {
   var survivorsNote: String {
     let wrong = samples.count { $0.wasNotAttacked && !$0.wasBrokenBefore }
     let broken = samples.count(where: \.wasBrokenBefore)
-    return "image attacks (+) run cheapest first on what those before left within the same budget or a "
+    return
+      "image attacks (+) run cheapest first on what those before left within the same budget or a "
       + "smaller one (\(label): on \(attackedCount) of \(samples.count) samples; "
       + (wrong > 0 ? "\(wrong) were wrong when clean, " : "")
       + "\(broken) broken before); each = true runs all on all"
@@ -16,7 +17,8 @@ extension ScenarioResult {
   var leftOutNote: String? {
     let count = samples.count(where: \.isLeftOut)
     guard count > 0, kind != .worst else { return nil }
-    return "\(label): \(count) of \(samples.count) samples are left out, whose target is their own class"
+    return
+      "\(label): \(count) of \(samples.count) samples are left out, whose target is their own class"
   }
 
   /// The attack's flags, what the saved file lost of it, and its broken promises.

@@ -1,4 +1,5 @@
 internal import Diagnostics
+internal import Glibc
 internal import LuaHost
 
 /// One command of the prompt, `:name`.
@@ -10,6 +11,35 @@ struct Command: Sendable {
   var text: String
   var run: @Sendable (Repl, String) -> Void
 
+  /// What may follow the name.
+  enum Argument {
+    case nothing, code, name, setting, text
+    /// A path up to the end of the line.
+    case path
+    /// Words as a shell has them, a path first.
+    case words
+  }
+
+  /// What may follow the name, as the usage says it.
+  var takes: Argument {
+    switch usage {
+    case "": return .nothing
+    case "CODE": return .code
+    case "NAME": return .name
+    case "NAME VALUE": return .setting
+    case "FILE", "[DIR]": return .path
+    case "FILE [ARGS]": return .words
+    default: return .text
+    }
+  }
+
+  /// The command of a name or of its beginning, when that is unique.
+  static func named(_ name: String) -> Command? {
+    if let command = all.first(where: { $0.name == name }) { return command }
+    let starting = all.filter { $0.name.hasPrefix(name) }
+    return starting.count == 1 ? starting[0] : nil
+  }
+
   /// All commands, in the order of the list.
   static let all: [Command] = sessionCommands + measuringCommands + fileCommands
 }
@@ -19,15 +49,26 @@ extension Repl {
   public static var commandNames: [String] { Command.all.map(\.name) }
 
   func runCommand(_ name: String, _ argument: String) {
-    if let command = Command.all.first(where: { $0.name == name }) {
-      return command.run(self, argument)
+    if let command = Command.named(name) {
+      if command.takes == .nothing, !argument.isEmpty {
+        return complain(":\(command.name) takes nothing, not '\(argument)'")
+      }
+      let isFile = command.takes == .path || command.takes == .words
+      return command.run(self, isFile ? Self.withHome(argument) : argument)
     }
-    // A unique beginning is enough.
-    let starting = Command.all.filter { $0.name.hasPrefix(name) }
-    if starting.count == 1 { return starting[0].run(self, argument) }
     let near = NearestName.suggestion(for: name, among: Command.all.map(\.name))
     complain(
       "there is no command ':\(name)'" + (near.map { " (did you mean ':\($0)'?)" } ?? " (:help)"))
+  }
+}
+
+extension Repl {
+  /// A path with the home folder in place of a `~` in front, as shells have it.
+  static func withHome(_ path: String) -> String {
+    guard path.first == "~", path.count == 1 || path.dropFirst().first == "/",
+      let home = getenv("HOME").map({ String(cString: $0) }), !home.isEmpty
+    else { return path }
+    return home + path.dropFirst()
   }
 }
 
@@ -86,7 +127,10 @@ extension Repl {
     let entries = history?.entries ?? []
     var shown = Array(entries.enumerated())
     if let count = Int(argument) {
-      shown = shown.suffix(max(0, count))
+      guard count > 0 else {
+        return complain(":history takes a number from 1, or a part of the inputs looked for")
+      }
+      shown = shown.suffix(count)
     } else if argument.isEmpty {
       shown = shown.suffix(20)
     } else {
@@ -100,6 +144,11 @@ extension Repl {
 
   func reload(_ name: String) {
     guard !name.isEmpty else { return complain(":reload needs the name of a module") }
+    if session.state.catalog.libraries.contains(where: { $0.name == name })
+      || StandardLibrary.all.contains(where: { $0.name.hasPrefix(name + ".") })
+    {
+      return remark("'\(name)' is built in: there is nothing to reload")
+    }
     attempt {
       let source = """
         local name = ...
@@ -118,38 +167,79 @@ extension Repl {
 
   func set(_ argument: String) {
     let words = argument.split(separator: " ").map(String.init)
-    guard words.count == 2 else {
-      let locals = session.promotesLocals ? "keep" : "strict"
-      let timing = settings.timeAbove == nil ? "off" : "on"
-      let width = settings.width.map(String.init) ?? "auto"
-      return result(
-        "locals \(locals)  timing \(timing)  bell \(settings.ringsBell ? "on" : "off")  "
-          + "traceback \(settings.traceback.rawValue)  width \(width)")
+    guard let name = words.first else {
+      return result(Setting.all.map { $0.name + " " + $0.value(self) }.joined(separator: "  "))
     }
-    switch (words[0], words[1]) {
-    case ("locals", "strict"): session.promotesLocals = false
-    case ("locals", "keep"): session.promotesLocals = true
-    case ("timing", "on"): settings.timeAbove = 1
-    case ("timing", "off"): settings.timeAbove = nil
-    case ("bell", "on"): settings.ringsBell = true
-    case ("bell", "off"): settings.ringsBell = false
-    case ("traceback", let value) where ErrorReport.Traceback(rawValue: value) != nil:
-      settings.traceback = ErrorReport.Traceback(rawValue: value) ?? .short
-    case ("width", "auto"): settings.width = nil
-    case ("width", let value):
-      guard let columns = Int(value), columns >= 20 else {
-        return complain("width is a number of columns from 20, or auto")
-      }
-      settings.width = columns
-    default:
-      let names = ["locals", "timing", "bell", "traceback", "width"]
-      if names.contains(words[0]) {
-        complain("'\(words[1])' is no value of \(words[0]) (:help shows them)")
-      } else {
-        let near = NearestName.suggestion(for: words[0], among: names)
-        complain(
-          "there is no setting '\(words[0])'" + (near.map { " (did you mean '\($0)'?)" } ?? ""))
-      }
+    guard let setting = Setting.all.first(where: { $0.name == name }) else {
+      let near = NearestName.suggestion(for: name, among: Setting.all.map(\.name))
+      return complain(
+        "there is no setting '\(name)' "
+          + (near.map { "(did you mean '\($0)'?)" } ?? "(:set lists them)"))
+    }
+    guard words.count > 1 else { return result(name + " " + setting.value(self)) }
+    let value = words.dropFirst().joined(separator: " ")
+    if !setting.set(self, value) {
+      complain("\(name) is \(setting.usage), not '\(value)'")
     }
   }
+}
+
+/// Something that `:set` changes.
+struct Setting: Sendable {
+  var name: String
+  /// Its values, as a message says them.
+  var usage: String
+  /// The values that can be completed.
+  var choices: [String]
+  /// The present value.
+  var value: @Sendable (Repl) -> String
+  /// Sets a value; false when it is none.
+  var set: @Sendable (Repl, String) -> Bool
+
+  /// One of several words.
+  static func choice(
+    _ name: String, _ choices: [String], value: @escaping @Sendable (Repl) -> String,
+    set: @escaping @Sendable (Repl, String) -> Void
+  ) -> Setting {
+    Setting(
+      name: name, usage: choices.joined(separator: " or "), choices: choices, value: value
+    ) { repl, text in
+      guard choices.contains(text) else { return false }
+      set(repl, text)
+      return true
+    }
+  }
+
+  /// All of them, in the order of the list.
+  static let all = [
+    choice("locals", ["keep", "strict"]) {
+      $0.session.promotesLocals ? "keep" : "strict"
+    } set: {
+      $0.session.promotesLocals = $1 == "keep"
+    },
+    choice("timing", ["on", "off"]) {
+      $0.settings.timeAbove == nil ? "off" : "on"
+    } set: {
+      $0.settings.timeAbove = $1 == "on" ? 1 : nil
+    },
+    choice("bell", ["on", "off"]) {
+      $0.settings.ringsBell ? "on" : "off"
+    } set: {
+      $0.settings.ringsBell = $1 == "on"
+    },
+    choice("traceback", ErrorReport.Traceback.allCases.map(\.rawValue)) {
+      $0.settings.traceback.rawValue
+    } set: {
+      $0.settings.traceback = ErrorReport.Traceback(rawValue: $1) ?? .short
+    },
+    Setting(
+      name: "width", usage: "a number of columns from 20, or auto", choices: ["auto"],
+      value: { $0.settings.width.map(String.init) ?? "auto" },
+      set: { repl, text in
+        let columns = Int(text)
+        guard text == "auto" || columns ?? 0 >= 20 else { return false }
+        repl.settings.width = columns
+        return true
+      }),
+  ]
 }

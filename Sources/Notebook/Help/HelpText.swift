@@ -124,7 +124,12 @@ public struct HelpText {
   }
 
   private func libraryOfLua(_ name: String) -> String? {
-    let rows = StandardLibrary.all.filter { $0.name.hasPrefix(name + ".") }
+    let completer = Completer(session: session, commands: [])
+    // In the sandbox some are missing.
+    let rows = StandardLibrary.all.filter {
+      $0.name.hasPrefix(name + ".")
+        && completer.resolve($0.name.split(separator: ".").map(String.init)) != nil
+    }
     guard !rows.isEmpty else { return nil }
     return palette.strong(name) + ": a library of Lua\n"
       + rows.map { "\n  " + $0.signature }.joined()
@@ -174,9 +179,7 @@ public struct HelpText {
       found.append((known.name, firstSentence(known.text)))
     }
     guard !found.isEmpty else {
-      let names = rows().map(\.name) + StandardLibrary.all.map(\.name)
-      let near = NearestName.suggestion(for: word, among: names + names.compactMap(lastPart))
-        .flatMap { word.count > 5 || NearestName.distance(word, $0) < 2 ? $0 : nil }
+      let near = nearest(word)
       return "nothing is known about '\(word)'" + (near.map { " (did you mean '\($0)'?)" } ?? "")
     }
     let longest = min(32, found.map(\.name.count).max() ?? 0)
@@ -186,6 +189,18 @@ public struct HelpText {
         return "\n  " + row.name + padding + "  " + palette.faint(clipped(row.summary, longest + 4))
       }.joined()
       + (found.count > 30 ? "\n  ... \(found.count - 30) more" : "")
+  }
+
+  /// The module, else the function that was meant.
+  private func nearest(_ word: String) -> String? {
+    let functions = rows().map(\.name) + StandardLibrary.all.map(\.name)
+    let modules =
+      catalog.libraries.map(\.name) + catalog.types.map(\.name)
+      + StandardLibrary.all.compactMap { $0.name.split(separator: ".").first.map(String.init) }
+    // What begins alike is nearer among functions: `tensor.zero` is no slip for `tensor`.
+    let isModule = !word.contains(".") && !word.contains(":")
+    return (isModule ? NearestName.suggestion(for: word, among: modules) : nil)
+      ?? NearestName.suggestion(for: word, among: functions + functions.compactMap(lastPart))
   }
 
   private func lastPart(_ name: String) -> String? {

@@ -38,7 +38,11 @@ public struct ErrorReport {
   public func cell(_ error: LuaError, in session: Session) -> String {
     if error.kind == .interrupted { return interrupted(error, in: session) }
     var message = error.message
-    if let hint = session.hint(for: error) { message += " (\(hint))" }
+    let missing = MissingName(error.message)
+    let word = missing?.kind == "global" ? missing?.name : nil
+    if let hint = word.flatMap(session.promptHint) ?? session.hint(for: error) {
+      message += " (\(hint))"
+    }
     var text = palette.error("error:") + " " + message + "\n"
     text += line(error, in: session)
     if case .syntax = error.kind { return text }

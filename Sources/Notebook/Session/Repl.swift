@@ -54,7 +54,9 @@ public final class Repl {
   /// Set by `:quit`.
   var isLeaving = false
   /// Set when an error ended the running input.
-  private var hasFailed = false
+  var hasFailed = false
+  /// Set when Ctrl-C did.
+  private var wasInterrupted = false
 
   /// Makes a loop; see the properties.
   public init(
@@ -93,15 +95,18 @@ public final class Repl {
     }
   }
 
-  /// Runs a block; of a session that was copied with its prompts each input, shown anew.
+  /// Runs the inputs of a block one after another; several are shown anew, each above its output.
   private func enter(_ text: String) {
-    guard let inputs = PastedText.session(text, isIncomplete: { needsMoreLines($0) }) else {
-      run(text)
-      return
-    }
-    for input in inputs where !isLeaving {
-      if inputs.count > 1 { result(resultPalette.prompt(">>") + " " + input) }
-      guard run(input) else { return }
+    let inputs = PastedText.inputs(
+      text, isIncomplete: { needsMoreLines($0) },
+      compiles: { session.completeness($0) == .complete })
+    for (index, input) in inputs.enumerated() where !isLeaving {
+      if inputs.count > 1 { result(resultPalette.prompt(">>") + " " + input.text) }
+      let isInterrupted = !run(input.text) && wasInterrupted
+      let left = inputs.count - index - 1
+      if hasFailed, left > 0, isInterrupted || !input.showedError {
+        return remark(left == 1 ? "1 input was not run" : "\(left) inputs were not run")
+      }
     }
   }
 
@@ -110,18 +115,30 @@ public final class Repl {
   private func run(_ text: String) -> Bool {
     source.addHistory(text)
     if let problem = history?.takeProblem() { remark(problem) }
-    hasFailed = false
+    (hasFailed, wasInterrupted) = (false, false)
     handle(text)
     return !hasFailed
   }
 
   private func needsMoreLines(_ text: String) -> Bool { Self.needsMoreLines(text, in: session) }
 
-  /// Whether an input needs more lines; commands and questions are one line.
+  /// Whether an input needs more lines: unfinished Lua, also behind a command that takes it.
   public static func needsMoreLines(_ text: String, in session: Session) -> Bool {
-    guard case .lua(let source) = InputKind(text) else { return false }
+    let source: String
+    switch InputKind(text) {
+    case .lua(let text): source = text
+    case .command(let name, let argument) where Command.named(name)?.takes == .code:
+      source = argument
+    default: return false
+    }
     if PastedText.session(text, isIncomplete: { _ in false }) != nil { return false }
-    if case .incomplete = session.completeness(source) { return true }
+    if case .incomplete = session.completeness(source) {
+      // `x` and `:who` in the next line could become the call of a method, but are two inputs.
+      guard let end = text.lastIndex(of: "\n"),
+        InputKind(String(text[text.index(after: end)...])).isKnownCommand
+      else { return true }
+      return needsMoreLines(String(text[..<end]), in: session)
+    }
     return false
   }
 
@@ -151,6 +168,9 @@ public final class Repl {
     let outcome = session.evaluate(text)
     afterEach()
     show(outcome)
+    if let hint = session.promptHint(text.trimmedEnd), case .nil? = outcome.values.first {
+      remark(hint)
+    }
     return outcome.error == nil
   }
 
@@ -158,6 +178,7 @@ public final class Repl {
     for note in outcome.notes { remark(note) }
     if let error = outcome.error {
       hasFailed = true
+      wasInterrupted = error.kind == .interrupted
       output.remark(report.cell(error, in: session))
     } else if !outcome.values.isEmpty {
       let printer = ValuePrinter(state: session.state, width: width, palette: resultPalette)
@@ -184,7 +205,10 @@ public final class Repl {
 
   func result(_ text: String) { output.result(text + "\n") }
   func remark(_ text: String) { output.remark(remarkPalette.faint(text) + "\n") }
-  func complain(_ text: String) { output.remark(remarkPalette.error("error:") + " " + text + "\n") }
+  func complain(_ text: String) {
+    hasFailed = true
+    output.remark(remarkPalette.error("error:") + " " + text + "\n")
+  }
 
   private func shell(_ line: String) {
     guard !session.state.configuration.isSandboxed else {
@@ -206,24 +230,47 @@ enum InputKind: Equatable {
   case location(String)
   case shell(String)
 
-  init(_ text: String) {
+  init(_ typed: String) {
+    // A space in front keeps an input out of the history, whatever it is.
+    let text = typed.drop { $0 == " " || $0 == "\t" }
     let rest = text.dropFirst()
     switch text.first {
     case ":":
       guard let letter = rest.first, letter.isASCII, letter.isLetter else {
-        self = .lua(text)
+        self = .lua(typed)
         return
       }
       let name = rest.prefix { !$0.isWhitespace }
       let argument = rest.dropFirst(name.count).drop { $0.isWhitespace }
-      self = .command(name: String(name), argument: String(argument))
+      self = .command(name: String(name), argument: argument.trimmedEnd)
     case "=" where rest.first != "=":
       // As the program lua has it: the value of an expression.
       self = .lua("return " + rest)
     case "?":
       self = rest.first == "?" ? .location(String(rest.dropFirst())) : .help(String(rest))
     case "!": self = .shell(String(rest))
-    default: self = .lua(text)
+    default: self = .lua(typed)
     }
+  }
+
+  /// Whether it is no Lua: `:command`, `?name`, `!line`.
+  var isCommand: Bool {
+    if case .lua = self { return false }
+    return true
+  }
+
+  /// The same, but for names that are no command's: in Lua they may be a method's.
+  var isKnownCommand: Bool {
+    if case .command(let name, _) = self { return Command.named(name) != nil }
+    return isCommand
+  }
+}
+
+extension StringProtocol {
+  /// Without the white space at the end.
+  fileprivate var trimmedEnd: String {
+    var end = endIndex
+    while end > startIndex, self[index(before: end)].isWhitespace { end = index(before: end) }
+    return String(self[..<end])
   }
 }

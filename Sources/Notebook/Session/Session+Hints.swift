@@ -17,10 +17,30 @@ extension Session {
       candidates = keys(of: .table(variables)) + keys(of: (try? state.globals).map { .table($0) })
     } else {
       guard let line = line(of: error.message, in: source) else { return nil }
+      if let form = form(of: missing, in: line) { return form }
       candidates = members(of: missing, in: line)
     }
     return NearestName.suggestion(for: missing.name, among: candidates)
       .map { "did you mean '\($0)'?" }
+  }
+
+  /// A word that leaves or explains other prompts, and what does it here; nil for a variable.
+  func promptHint(_ word: String) -> String? {
+    switch word {
+    case "exit", "quit": return ":quit or Ctrl-D leaves Kilpi"
+    case "help": return ":help lists the commands, ?NAME explains a name"
+    default: return nil
+    }
+  }
+
+  /// The form that does here what a module's function of that name does elsewhere.
+  private func form(of missing: MissingName, in line: String) -> String? {
+    guard missing.kind == "field" else { return nil }
+    for chain in CompletionContext.owners(of: missing.name, link: ".", in: line) {
+      let library = state.catalog.libraries.first { $0.name == chain.joined(separator: ".") }
+      if let form = library?.elsewhere[missing.name] { return form }
+    }
+    return nil
   }
 
   private func line(of message: String, in source: String?) -> String? {
