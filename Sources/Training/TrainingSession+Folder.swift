@@ -26,7 +26,9 @@ extension TrainingSession {
           ? "the run in '\(path)' has no checkpoint to resume from"
           : "no checkpoint of the run in '\(path)' can be resumed from: "
             + problems.prefix(4).joined(separator: "; "),
-        advice: "remove the folder, or choose another out")
+        advice: damaged.isEmpty
+          ? "remove the folder, or choose another out"
+          : "bring its files back as they were written, or choose another out")
     }
     try checkpoint.check(against: record)
     try checkpoint.restore(parameters: model.parameters, optimizer: optimizer)

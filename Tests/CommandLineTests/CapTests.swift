@@ -35,7 +35,37 @@ import Testing
     ("edits", "try(text.edits, ('x'):rep(20000))"),
     ("rep", "try(string.rep, 'x', 1 << 30)"),
     ("concat", "try(table.concat, setmetatable({}, {__index = type}), '', 1, 1 << 40)"),
+    ("shards", shards),
   ]
+
+  /// A shard whose two images take 400 MB, with holes in place of their pixels.
+  private static let shards = #"""
+    local folder = arg[0]:match("^(.*)/") .. "/shards"
+    os.execute("mkdir -p '" .. folder .. "/test'")
+    local function header(name, size)
+      local zero = "\0"
+      local text = name .. zero:rep(100 - #name) .. "0000644\0" .. ("0000000\0"):rep(2)
+        .. ("%011o\0"):format(size) .. "00000000000\0" .. (" "):rep(8) .. "0" .. zero:rep(100)
+        .. "ustar\0" .. "00"
+      text = text .. zero:rep(512 - #text)
+      local sum = 0
+      for i = 1, 512 do sum = sum + text:byte(i) end
+      return text:sub(1, 148) .. ("%06o\0 "):format(sum) .. text:sub(157)
+    end
+    local file = io.open(folder .. "/test/0.tar", "wb")
+    for _, name in ipairs{"a", "b"} do
+      file:write(header(name .. ".png", 200 << 20))
+      file:seek("cur", 200 << 20)
+      file:write(header(name .. ".cls", 1), "0", ("\0"):rep(511))
+    end
+    file:write(("\0"):rep(1024))
+    file:close()
+    local list = io.open(folder .. "/classnames.txt", "w")
+    list:write("only")
+    list:close()
+    try(data.open, folder)
+    os.execute("rm -r '" .. folder .. "'")
+    """#
 
   @Test(arguments: refused.indices) func theCapHolds(index: Int) throws {
     let row = Self.refused[index]

@@ -107,15 +107,16 @@ final class ShardSource: SampleSource, DecodingSource {
         sample.images += 1
         if rank < sample.rank {
           let before = sample.image?.count ?? 0
-          sample.image = nil
-          try held.grow(by: max(0, member.size - before))
           bytes += member.size - before
           guard bytes <= limit else {
             throw KilpiError(
               "", "the images up to '\(path)' take more than \(limit) bytes in memory",
               advice: "use fewer shards")
           }
+          sample.image = nil
+          // Asks the cap itself, before it reads.
           sample.image = try reader.contents()
+          try held.grow(by: max(0, member.size - before))
           sample.rank = rank
         }
       }

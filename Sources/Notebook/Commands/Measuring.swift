@@ -114,6 +114,9 @@ extension Repl {
     if let bytes = meters.pooledBytes() {
       rows.append(("kept for reuse", ProgressLine.bytes(bytes)))
     }
+    // Encoded and decoded pictures, names and captions.
+    let held = MemoryReservation.totalBytes
+    if held > 0 { rows.append(("data sets", ProgressLine.bytes(held))) }
     rows.append(
       (
         "Lua",
