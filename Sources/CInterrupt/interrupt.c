@@ -11,7 +11,13 @@ static atomic_int presses = 0;
 /* Times of the last two presses in milliseconds, for the "third within two seconds" rule. */
 static atomic_llong previous_press = 0, press_before_previous = 0;
 static void (*farewell)(void) = NULL;
+static void (*listener)(void) = NULL;
 static atomic_int finishing = 0;
+/* Seconds that a press may go unheeded before it ends the process; 0: for ever. */
+static atomic_int patience = 0;
+static atomic_int heeded = 0;
+/* The last press was answered by the promise that a third one leaves. */
+static atomic_int explained = 0;
 
 bool kilpi_interrupt_pending(void) {
   int count = atomic_load_explicit(&presses, memory_order_relaxed);
@@ -25,8 +31,12 @@ void kilpi_interrupt_raise_at_look(int looks) { atomic_store(&presses, -looks); 
 
 int kilpi_interrupt_raise(void) { return atomic_fetch_add(&presses, 1) + 1; }
 
+void kilpi_interrupt_heed(void) { atomic_store(&heeded, 1); }
+
 void kilpi_interrupt_clear(void) {
+  if (atomic_load(&patience) > 0) alarm(0);
   atomic_store(&presses, 0);
+  atomic_store(&explained, 0);
   atomic_store(&previous_press, 0);
   atomic_store(&press_before_previous, 0);
 }
@@ -115,7 +125,25 @@ static void explain(long long now) {
   static const char rest[] = " s; a third Ctrl-C leaves Kilpi\n";
   memcpy(text + length, rest, sizeof rest - 1);
   length += sizeof rest - 1;
+  atomic_store(&explained, 1);
   if (write(STDERR_FILENO, text, length) < 0) return;
+}
+
+static void leave(void) {
+  if (farewell) farewell();
+  _exit(130);
+}
+
+/* A program is not a session: what takes no notice of a press may not keep it alive. Work that saves
+   itself is waited for, and so is what has heard the press and is on its way out. */
+static void on_alarm(int signal_number) {
+  (void)signal_number;
+  if (atomic_load(&presses) <= 0 || atomic_load(&heeded)) return;
+  if (kilpi_termination_held()) {
+    alarm(1);
+    return;
+  }
+  leave();
 }
 
 static void on_interrupt(int signal_number) {
@@ -123,14 +151,29 @@ static void on_interrupt(int signal_number) {
   long long now = now_milliseconds();
   long long before = atomic_load(&previous_press);
   long long two_before = atomic_load(&press_before_previous);
-  if (atomic_load(&finishing) || (two_before != 0 && now - two_before <= 2000)) {
-    if (farewell) farewell();
-    _exit(130);
-  }
+  if (atomic_load(&finishing) || atomic_load(&explained) || (two_before != 0 && now - two_before <= 2000))
+    leave();
   atomic_store(&press_before_previous, before);
   atomic_store(&previous_press, now);
-  if (before != 0 && now - before <= 1000) explain(now);
-  kilpi_interrupt_raise();
+  bool again = kilpi_interrupt_raise() > 1;
+  if (again) explain(now);
+  if (listener) listener();
+  int seconds = atomic_load(&patience);
+  if (seconds > 0 && !again) {
+    atomic_store(&heeded, 0);
+    alarm((unsigned)seconds);
+  }
+}
+
+void kilpi_interrupt_listen(void (*on_press)(void)) { listener = on_press; }
+
+void kilpi_interrupt_limit(int seconds) {
+  atomic_store(&patience, seconds);
+  struct sigaction action = {0};
+  action.sa_handler = seconds > 0 ? on_alarm : SIG_DFL;
+  sigemptyset(&action.sa_mask);
+  action.sa_flags = SA_RESTART;
+  sigaction(SIGALRM, &action, NULL);
 }
 
 void kilpi_interrupt_install(void (*last_words)(void)) {
@@ -165,5 +208,7 @@ bool kilpi_termination_request(int signal_number) {
   bool is_first = atomic_compare_exchange_strong(&requested, &none, signal_number);
   return !is_first || atomic_load(&holds) == 0;
 }
+
+bool kilpi_termination_held(void) { return atomic_load(&holds) > 0; }
 
 int kilpi_termination_requested(void) { return atomic_load(&requested); }

@@ -10,6 +10,7 @@
 #include <CInterrupt.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
@@ -88,6 +89,14 @@ void kilpi_push_drop_function(lua_State *L) { lua_pushcfunction(L, drop_handle);
 
 /* Protected calls from Swift */
 
+/* The thread of Lua that runs, and the system's thread that runs it. A coroutine that `coroutine.wrap`
+   made counts as the one that called it. */
+static lua_State *volatile running = NULL;
+static pthread_t running_on;
+
+static void divert_read(void);
+static void end_read(void);
+
 /* Keeps the error value as it is and lays the traceback aside. */
 static int keep_traceback(lua_State *L) {
   luaL_traceback(L, L, NULL, 1);
@@ -96,6 +105,14 @@ static int keep_traceback(lua_State *L) {
 }
 
 void kilpi_push_traceback(lua_State *L) { lua_rawgetp(L, LUA_REGISTRYINDEX, &traceback_key); }
+
+/* The status of a protected call, with the interrupt in the place of the error that it was raised as. */
+static int with_interrupt(lua_State *L, int status, int64_t raised) {
+  if (status == LUA_OK || !kilpi_interrupted_since(kilpi_host_of(L), raised)) return status;
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &interrupt_key);
+  lua_replace(L, -2);
+  return LUA_ERRRUN;
+}
 
 int kilpi_protected_call(lua_State *L, int arguments, int results) {
   kilpi_host *host = kilpi_host_of(L);
@@ -107,14 +124,15 @@ int kilpi_protected_call(lua_State *L, int arguments, int results) {
   bool outer = host->swift_live;
   int64_t raised = host->raised;
   host->swift_live = false;
+  lua_State *below = running;
+  running_on = pthread_self();
+  running = L;
   int status = lua_pcall(L, arguments, results, function);
+  running = below;
+  if (status != LUA_OK) end_read();
   host->swift_live = outer;
   lua_remove(L, function);
-  if (status != LUA_OK && kilpi_interrupted_since(host, raised)) {
-    lua_rawgetp(L, LUA_REGISTRYINDEX, &interrupt_key);
-    lua_replace(L, -2);
-  }
-  return status;
+  return with_interrupt(L, status, raised);
 }
 
 /* Runs `function` on the `arguments` values on top; an error stays on top. */
@@ -123,10 +141,11 @@ static int guarded(lua_State *L, lua_CFunction function, int arguments, int resu
   lua_pushcfunction(L, function);
   lua_insert(L, -arguments - 1);
   bool outer = host->swift_live;
+  int64_t raised = host->raised;
   host->swift_live = false;
   int status = lua_pcall(L, arguments, results, 0);
   host->swift_live = outer;
-  return status;
+  return with_interrupt(L, status, raised);
 }
 
 static int to_string(lua_State *L) {

@@ -185,6 +185,10 @@ void kilpi_warn(void *context, const char *text, int to_be_continued) {
   if (host->warning != NULL && (finalizer || host->warnings_on)) {
     if (host->abandoned) {
       fprintf(stderr, "Lua warning: %s\n", host->warning);
+    } else if (!finalizer) { /* a script said it: as `print` it is seen at once */
+      kilpi_write(host, 2, "Lua warning: ", 13);
+      kilpi_write(host, 2, host->warning, host->warning_size);
+      kilpi_write(host, 2, "\n", 1);
     } else {
       bool outer = host->swift_live;
       host->swift_live = true;
@@ -224,6 +228,7 @@ void kilpi_note_interrupt(lua_State *L) {
   host->raises++;
   host->raised++;
   host->last_raise = kilpi_milliseconds();
+  kilpi_interrupt_heed();
   kilpi_processes_hurry();
 }
 

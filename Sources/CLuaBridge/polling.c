@@ -1,6 +1,6 @@
 /* Functions of Lua's library that can run long in C, with looks at the interrupt flag. They run as Lua's
-   own do, with no Swift frame alive, and may raise; each keeps Lua's function as upvalue 1 for what it
-   leaves to it. */
+   own do, with no Swift frame alive, and may raise. What one leaves to Lua's runs in its frame, so that
+   messages name the function that the script called, and the line. */
 #define _GNU_SOURCE /* memmem */
 #include "host.h"
 #include <limits.h>
@@ -8,12 +8,9 @@
 
 enum { look_every = 4096, piece = 16 << 20 };
 
-static int call_original(lua_State *L) {
-  lua_pushvalue(L, lua_upvalueindex(1));
-  lua_insert(L, 1);
-  lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
-  return lua_gettop(L);
-}
+/* Lua's own functions, the same in every state. */
+static lua_CFunction lua_find, lua_insert_element, lua_remove_element, lua_concat_elements, lua_sort,
+    lua_length;
 
 static void look(lua_State *L, lua_Unsigned step) {
   if (step % look_every == look_every - 1) kilpi_raise_interrupt(L);
@@ -64,7 +61,7 @@ static int polling_find(lua_State *L) {
   const char *text = luaL_checklstring(L, 1, &size), *wanted = luaL_checklstring(L, 2, &count);
   bool plain = lua_toboolean(L, 4);
   for (size_t i = 0; !plain && i < count; i++)
-    if (memchr("^$*+?.([%-", wanted[i], 10)) return call_original(L);
+    if (memchr("^$*+?.([%-", wanted[i], 10)) return lua_find(L);
   lua_Integer first = luaL_optinteger(L, 3, 1);
   size_t start = first > 0 ? (size_t)first - 1 : 0;
   if (first < 0 && first >= -(lua_Integer)size) start = size - (size_t)-first;
@@ -92,7 +89,7 @@ static bool is_list(lua_State *L, lua_Integer *length) {
 /* `__len` may promise any length. */
 static int polling_insert(lua_State *L) {
   lua_Integer length;
-  if (!is_list(L, &length)) return call_original(L);
+  if (!is_list(L, &length)) return lua_insert_element(L);
   lua_Integer end = (lua_Integer)((lua_Unsigned)length + 1u), position = end;
   if (lua_gettop(L) == 3) {
     position = luaL_checkinteger(L, 2);
@@ -111,7 +108,7 @@ static int polling_insert(lua_State *L) {
 
 static int polling_remove(lua_State *L) {
   lua_Integer size;
-  if (!is_list(L, &size)) return call_original(L);
+  if (!is_list(L, &size)) return lua_remove_element(L);
   lua_Integer position = luaL_optinteger(L, 2, size);
   if (position != size)
     luaL_argcheck(L, (lua_Unsigned)position - 1u <= (lua_Unsigned)size, 2, "position out of bounds");
@@ -137,7 +134,7 @@ static void add_element(lua_State *L, luaL_Buffer *buffer, lua_Integer index) {
 static int polling_concat(lua_State *L) {
   size_t gap;
   lua_Integer last;
-  if (!is_list(L, &last)) return call_original(L);
+  if (!is_list(L, &last)) return lua_concat_elements(L);
   const char *between = luaL_optlstring(L, 2, "", &gap);
   lua_Integer index = luaL_optinteger(L, 3, 1);
   last = luaL_optinteger(L, 4, last);
@@ -176,7 +173,7 @@ static int polling_sort(lua_State *L) {
     lua_settop(L, 2);
     lua_pushcclosure(L, polling_less, 1);
   }
-  return call_original(L);
+  return lua_sort(L);
 }
 
 /* A place in a text of `size` bytes, counted from 1; from the end when negative. */
@@ -199,7 +196,7 @@ static int polling_length(lua_State *L) {
     lua_Integer next = last - first < piece ? last + 1 : first + piece; /* begins the piece after this */
     while (next <= last && next > first && ((unsigned char)text[next - 1] & 0xC0) == 0x80) next--;
     if (next == first) next = last + 1; /* no text at all: Lua says where it goes wrong */
-    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_pushcfunction(L, lua_length);
     lua_pushvalue(L, 1);
     lua_pushinteger(L, first);
     lua_pushinteger(L, next - 1);
@@ -232,18 +229,27 @@ int kilpi_load_polling(lua_State *L, const char *text, size_t count, const char 
   return lua_load(L, next_piece, &source, name, mode);
 }
 
-typedef struct { const char *library, *name; lua_CFunction function; } polling;
+typedef struct {
+  const char *library, *name;
+  lua_CFunction function, *original;
+} polling;
 
 void kilpi_poll_libraries(lua_State *L) {
   static const polling list[] = {
-      {"string", "rep", polling_rep},       {"string", "find", polling_find},
-      {"table", "insert", polling_insert},  {"table", "remove", polling_remove},
-      {"table", "concat", polling_concat},  {"table", "sort", polling_sort},
-      {"utf8", "len", polling_length},      {NULL, NULL, NULL}};
+      {"string", "rep", polling_rep, NULL},
+      {"string", "find", polling_find, &lua_find},
+      {"table", "insert", polling_insert, &lua_insert_element},
+      {"table", "remove", polling_remove, &lua_remove_element},
+      {"table", "concat", polling_concat, &lua_concat_elements},
+      {"table", "sort", polling_sort, &lua_sort},
+      {"utf8", "len", polling_length, &lua_length},
+      {NULL, NULL, NULL, NULL}};
   for (const polling *one = list; one->library != NULL; one++) {
     lua_getglobal(L, one->library);
     lua_getfield(L, -1, one->name);
-    lua_pushcclosure(L, one->function, 1);
+    if (one->original != NULL) *one->original = lua_tocfunction(L, -1);
+    lua_pop(L, 1);
+    lua_pushcfunction(L, one->function);
     lua_setfield(L, -2, one->name);
     lua_pop(L, 1);
   }

@@ -41,6 +41,9 @@ public final class FileGate: Sendable {
   }
 
   /// True when a file may be used; a file that is not there may be made, if its folder is allowed.
+  ///
+  /// The kernel finds the same file under the path itself, so that a reader that knows no gate may open
+  /// it: `..` is no text to be struck out, since what stands before it may be a link.
   public func allows(_ path: String, writing: Bool) -> Bool {
     let descriptor = open(
       path, kilpi_path_flag() | O_CLOEXEC, 0, writing: writing, givenOnly: true)
@@ -64,8 +67,8 @@ public final class FileGate: Sendable {
   ) -> Int32 {
     let parts = Self.parts(path)
     for folder in folders where folder.isWritable || !(writing || givenOnly) {
-      guard let name = folder.names.first(where: { parts.starts(with: $0) }) else { continue }
-      let rest = parts.dropFirst(name.count).joined(separator: "/")
+      guard let start = Self.start(of: parts, in: folder) else { continue }
+      let rest = parts[start...].joined(separator: "/")
       let below = rest.isEmpty ? "." : rest
       let descriptor = kilpi_open_beneath(folder.descriptor, below, flags, mode)
       if descriptor < 0, errno == ENOSYS {
@@ -106,14 +109,23 @@ public final class FileGate: Sendable {
     return Folder(names: names, descriptor: descriptor, isWritable: isWritable)
   }
 
-  /// The parts of the absolute path without `.` and `..`.
-  private static func parts(_ path: String) -> [Substring] {
-    var parts: [Substring] = []
-    let absolute = path.hasPrefix("/") ? path : workingDirectory() + "/" + path
-    for part in absolute.split(separator: "/") where part != "." {
-      if part != ".." { parts.append(part) } else if !parts.isEmpty { parts.removeLast() }
+  /// How many parts lead to the folder; nil when they lead elsewhere.
+  ///
+  /// With `..` among them, the system says where they lead.
+  private static func start(of parts: [Substring], in folder: Folder) -> Int? {
+    guard parts.contains("..") else {
+      return folder.names.first { parts.starts(with: $0) }?.count
     }
-    return parts
+    return (0...parts.count).last { count in
+      let path = resolved("/" + parts[..<count].joined(separator: "/"))
+      return path.map { folder.names.contains(Self.parts($0)) } ?? false
+    }
+  }
+
+  /// The parts of the absolute path without `.`.
+  private static func parts(_ path: String) -> [Substring] {
+    let absolute = path.hasPrefix("/") ? path : workingDirectory() + "/" + path
+    return absolute.split(separator: "/").filter { $0 != "." }
   }
 
   private static func workingDirectory() -> String {

@@ -107,6 +107,7 @@ final class Runner {
     if isPrompt, !team.isAlone {
       return fail("the prompt runs in one process (give mpirun a script)", status: 64)
     }
+    if !isPrompt { ProcessSetup.limitInterrupt(seconds: 3) }
     do {
       try setArguments(state)
       try state.runInitialisation()

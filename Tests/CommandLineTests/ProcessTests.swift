@@ -187,6 +187,49 @@ import Testing
     #expect(result.status == 130)
   }
 
+  /// Long operations in a loop, reads that never lack data, and places where Lua looks at no interrupt.
+  @Test(
+    arguments: [
+      "local s = (\"x\"):rep(1e8) while true do s:upper() end",
+      "local s = (\"x\"):rep(1e8) while true do local t = s .. \"y\" end",
+      "io.open(\"/dev/zero\"):read(\"l\")", "for l in io.lines(\"/dev/zero\") do end",
+      "pcall(function() io.popen(\"yes\"):read(\"a\") end)",
+      "warn(\"@on\") while true do warn(\"x\") end",
+      "setmetatable({}, {__gc = function() while true do end end}) collectgarbage()",
+      "setmetatable({}, {__gc = function() while true do end end}) os.exit(0, true)",
+      "debug.sethook(function() while true do end end, \"c\") print(2)",
+    ])
+  func oneInterruptEndsWhateverRuns(work: String) throws {
+    let name = "work-\(work.utf8.reduce(0) { ($0 &* 31 &+ Int($1)) & 0xFFFF_FFFF })"
+    let result = try Executable.shell(
+      """
+      exec 3< <(exec $KILPI --memory 1G -e 'print(1) io.stdout:flush() \(work) print("swallowed")' 2> \(name).txt); pid=$!
+      read -u 3 line; sleep 0.3; kill -INT $pid
+      ( sleep 20; kill -KILL $pid 2> /dev/null ) & guard=$!
+      cat <&3; wait $pid; status=$?; kill $guard; exit $status
+      """)
+    #expect(!result.output.contains("swallowed"))
+    #expect(result.status == 130)
+  }
+
+  /// A press during a read costs the file nothing.
+  @Test func aReadThatWasInterruptedGoesOnElsewhere() throws {
+    let source = """
+      local f = io.open("/dev/zero")
+      local ends <close> = setmetatable({}, {__close = function() print(#f:read(3), #io.read()) end})
+      print(1) io.stdout:flush()
+      f:read("l")
+      """
+    _ = try Executable.file("zero.lua", Array(source.utf8))
+    let result = try Executable.shell(
+      """
+      exec 3< <(exec $KILPI zero.lua <<< abcd 2> /dev/null); pid=$!
+      read -u 3 line; sleep 0.3; kill -INT $pid; cat <&3; wait $pid
+      """)
+    #expect(result.output == "3\t4\n")
+    #expect(result.status == 130)
+  }
+
   /// A child that Ctrl-C ends takes the script with it, as a shell's script.
   @Test func aChildThatIsInterruptedEndsTheScript() throws {
     let result = try Executable.run([

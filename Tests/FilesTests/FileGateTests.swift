@@ -27,13 +27,21 @@ import Testing
   @Test func readsBelowItsFoldersAlone() throws {
     try withFolders { inside, outside in
       let gate = FileGate(writable: [inside], readable: [])
-      for path in ["file", "sub/file", "near", "./sub/../file", "sub/../near"] {
+      let spellings = [
+        "file", "sub/file", "near", "./sub/../file", "sub/../near", "../inside/file",
+        "../outside/../inside/sub/../file",
+      ]
+      for path in spellings {
         let text = try gate.during { try FileReader.text(at: inside + "/" + path) }
         #expect(text == "text", "\(path)")
         #expect(gate.allows(inside + "/" + path, writing: true), "\(path)")
       }
       let refused =
-        ["out", "up", "folder/file", "loop", "null", "../outside/file", "../inside-twin/file"]
+        [
+          "out", "up", "folder/file", "loop", "null", "../outside/file", "../inside-twin/file",
+          // What stands before `..` may be a link.
+          "folder/../inside-twin/file", "sub/../folder/../outside/file",
+        ]
         .map { inside + "/" + $0 } + [outside + "/file", "/etc/passwd", "/proc/self/status"]
       for path in refused {
         let error = #expect(throws: KilpiError.self, "\(path)") {

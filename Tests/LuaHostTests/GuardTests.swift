@@ -75,6 +75,23 @@ import Testing
       "hostile pattern error has a place",
       "return select(2, pcall(function() return ('x'):rep(1e5):find('.-.-.-[') end))",
       "t:1: malformed pattern (missing ']')"),
+    ScriptCase(
+      "short pattern error has a place", "return select(2, pcall(function() return ('x'):find('[') end))",
+      "t:1: malformed pattern (missing ']')"),
+    ScriptCase(
+      "an order that is none has a place",
+      "return select(2, pcall(function() table.sort({3, 1, 2, 5, 4}, function() return true end) end))",
+      "t:1: invalid order function for sorting"),
+    ScriptCase(
+      "sort of a string", "return pcall(function() table.sort('a') end)",
+      "false t:1: bad argument #1 to 'sort' (table expected, got string)"),
+    ScriptCase(
+      "upvalues of C functions stay",
+      "return pcall(debug.setupvalue, io.open, 1, {})",
+      "false bad argument #1 to 'setupvalue' (Lua function expected)"),
+    ScriptCase(
+      "upvalues of Lua functions change",
+      "local a = 1 local f = function() return a end debug.setupvalue(f, 1, 2) return f()", "2"),
     ScriptCase("registry is absent", "return debug.getregistry", "nil"),
     ScriptCase("print", "print(1, 'a', nil, 2.5)", ""),
     ScriptCase(

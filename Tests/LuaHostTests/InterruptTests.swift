@@ -63,6 +63,13 @@ import Testing
       "pcall that would go on", "pcall(function() while true do end end) swallowed = true",
       "t:1: interrupted"),
     ScriptCase(
+      "xpcall with a handler that does not end",
+      "xpcall(error, function() while true do end end) swallowed = true", "t:1: interrupted"),
+    ScriptCase(
+      "xpcall whose handler of the interrupt does not end",
+      "xpcall(function() while true do end end, function() while true do end end) swallowed = true",
+      "t:1: interrupted"),
+    ScriptCase(
       "xpcall with a handler that makes another error",
       "xpcall(function() while true do end end, function() return 'other' end) swallowed = true",
       "t:1: interrupted"),

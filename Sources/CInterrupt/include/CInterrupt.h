@@ -19,9 +19,21 @@ void kilpi_interrupt_clear(void);
 /* Presses since the last clear. */
 int kilpi_interrupt_presses(void);
 
-/* Installs the SIGINT handler: it counts presses; the third within two seconds runs `last_words`
-   (async-signal-safe, may be NULL) and ends the process with status 130. */
+/* Installs the SIGINT handler: it counts presses; the third within two seconds, and the one after a
+   message that promises so, runs `last_words` (async-signal-safe, may be NULL) and ends the process
+   with status 130. */
 void kilpi_interrupt_install(void (*last_words)(void));
+
+/* Calls `on_press` in the handler, at each press (async-signal-safe; NULL for nothing). */
+void kilpi_interrupt_listen(void (*on_press)(void));
+
+/* A press that nothing has heeded for so many seconds ends the process with status 130: there are
+   places in which Lua looks at no interrupt (finalizers, hooks of scripts). 0, the default, waits for
+   ever, as a session must. Work that holds termination back is waited for. */
+void kilpi_interrupt_limit(int seconds);
+
+/* The press was heard: what runs is on its way out. */
+void kilpi_interrupt_heed(void);
 
 /* Names what the calling thread is in, until the matching leave: for the message of a second press.
    Names are cut to 47 bytes, and nesting beyond 8 is only counted. */
@@ -35,8 +47,8 @@ void kilpi_interrupt_name_main_thread(void);
    without a zero at the end, and returns the length; a helper thread tells what the main one is in. Async-signal-safe. */
 size_t kilpi_interrupt_describe(char *text, size_t room);
 
-/* While work of the prompt runs (`on`), a second press within one second says what it is stuck in
-   and for how long, on standard error. */
+/* While work of the prompt runs (`on`), a second press says what it is stuck in and for how long, on
+   standard error. */
 void kilpi_interrupt_explain(bool on);
 
 /* From now on a press ends the process at once with status 130, after `last_words`: the work is done and
@@ -64,6 +76,9 @@ void kilpi_fault_unblock(void);
    last release raises the interrupt flag when one was noted, so that no script goes on. */
 void kilpi_termination_hold(void);
 void kilpi_termination_release(void);
+
+/* True while something holds termination back. */
+bool kilpi_termination_held(void);
 
 /* For handlers: notes a request to end; true when the process has to end at once, since nothing
    holds it back or it is not the first request. Async-signal-safe. */

@@ -20,6 +20,9 @@ public enum ProcessSetup {
   /// Forgets presses of Ctrl-C.
   public static func clearInterrupt() { kilpi_interrupt_clear() }
 
+  /// Ends the process when a press of Ctrl-C goes unheeded for so many seconds; 0 waits for ever.
+  public static func limitInterrupt(seconds: Int32) { kilpi_interrupt_limit(seconds) }
+
   /// Lets a press of Ctrl-C end the process at once: everything is done but for scripts' finalizers, in
   /// which Lua looks at no interrupt.
   public static func finish() { kilpi_interrupt_finish() }

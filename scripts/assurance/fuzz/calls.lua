@@ -62,7 +62,7 @@ return function(tree, values, scenes, catalogue)
       "\"model\"", "\"tiny\"" },
     config = number{ "\"tiny\"" }, dataset = scenes.dataset, scenario = number{ "\"image/fgsm\"",
       "\"clean\"" },
-    direction = number{ "\"text\"", "\"image\"" },
+    direction = number{ "\"tr\"", "\"ir\"", "\"text\"" },
   }
 
   -- A value of a type in the words of signatures.

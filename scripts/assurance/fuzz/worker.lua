@@ -81,11 +81,18 @@ local function used(value, depth, is_verdict, key)
   elseif kind == "userdata" then
     local text = tostring(value)
     if text:find("^tensor") and depth < 2 then pcall(display, value) end
+    if is_verdict and depth < 2 then
+      local fine, rows = pcall(function() return value:to_table() end)
+      if fine then return used(rows, depth, is_verdict, key) end
+    end
   end
 end
 
 local foreign <const> = { ["error"] = true, ["next"] = true, ["string.rep"] = true,
   ["print"] = true }
+-- Where Lua's library compares, indexes, calls or joins, its errors have no place.
+local raises_plainly <const> = { "table%.", "string%.", "math%.", "utf8%.", "coroutine%.", "setmetatable",
+  "tostring", "pcall", "%f[%w_]s:" }
 -- An error must say where; what scripts raise themselves, and what Lua's own functions say when
 -- they
 -- compare or call, has no place in plain Lua either.
@@ -94,8 +101,10 @@ local function has_place(err, text)
     return true end
   local fine, message = pcall(tostring, err)
   if not fine or type(message) ~= "string" then return true end
-  if message:find("^[^\n]-:%d+:") or message == "not enough memory"
-    or message:find("^attempt to ") and text:find("%f[%w_](%l+)%.") then return true end
+  if message:find("^[^\n]-:%d+:") or message == "not enough memory" then return true end
+  if message:find("^attempt to ") then
+    for _, name in ipairs(raises_plainly) do if text:find(name) then return true end end
+  end
   for name in pairs(foreign) do
     if text:find("%f[%w_.]" .. name:gsub("%.", "%%.") .. "%f[^%w_.]") then return true end
   end
