@@ -177,7 +177,7 @@ import Testing
 
   @Test(
     "no stage tells of vanished gradients or flat losses on ordinary models",
-    arguments: FlagTests.ordinary.prefix(6))
+    arguments: FlagTests.ordinary.prefix(2))
   func silent(_ model: ToyModel) throws {
     let (images, labels) = try model.samples(16)
     for (norm, epsilon) in [(Norm.linf, 0.02), (.l2, 0.1), (.l1, 0.3)] {
