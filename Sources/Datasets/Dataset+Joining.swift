@@ -1,4 +1,5 @@
 internal import Diagnostics
+internal import Files
 public import Tensors
 
 extension Dataset {
@@ -116,6 +117,9 @@ private final class JoinedSource: SampleSource {
   }
   func size(at index: Int) throws -> (width: Int, height: Int) {
     try samples[index].source.size(at: samples[index].row)
+  }
+  func addContents(at index: Int, to digest: inout SHA256) {
+    samples[index].source.addContents(at: samples[index].row, to: &digest)
   }
   func writePlanes(at index: Int, into buffer: UnsafeMutableBufferPointer<Float>) throws {
     try samples[index].source.writePlanes(at: samples[index].row, into: buffer)

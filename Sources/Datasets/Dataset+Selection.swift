@@ -125,6 +125,29 @@ extension Dataset {
     return ids.filter { others.contains($0) }
   }
 
+  /// Refuses a classifier that has a class of this set at another place: its answers would be read as
+  /// other classes.
+  ///
+  /// Names that only one of the two has are other words for a class, as in prompts of another language.
+  ///
+  /// - Throws: `KilpiError` that names the first such class.
+  public func requireOrder(ofClasses names: [String]) throws {
+    guard names != classNames else { return }
+    func places(_ list: [String]) -> [String: [Int]] {
+      Dictionary(grouping: list.indices, by: { list[$0] })
+    }
+    let own = places(classNames)
+    let others = places(names)
+    for (index, name) in classNames.enumerated() {
+      guard own[name]?.count == 1, let found = others[name], found.count == 1, found[0] != index
+      else { continue }
+      throw KilpiError(
+        "",
+        "class '\(name)' is number \(index + 1) in \(self.name), number \(found[0] + 1) in the classifier",
+        advice: "make the classifier from the set's class_names, which give the order")
+    }
+  }
+
   /// Refuses to go on when two sets share samples.
   ///
   /// - Throws: `KilpiError` with the number of shared samples and one of them.
@@ -159,6 +182,12 @@ private final class PreprocessedSource: SampleSource {
   func captions(at index: Int) -> [String] { base.captions(at: index) }
   func size(at index: Int) throws -> (width: Int, height: Int) { (side, side) }
 
+  func addContents(at index: Int, to digest: inout SHA256) {
+    digest.update("\(preset) \(crop)")
+    digest.update(side)
+    base.addContents(at: index, to: &digest)
+  }
+
   func image(at index: Int) throws -> SampleImage {
     let image = try cache.image(at: index) {
       switch try base.image(at: index) {
@@ -187,6 +216,10 @@ private final class MappedSource: SampleSource {
   func id(at index: Int) -> String { base.id(at: index) }
   func label(at index: Int) -> Int? { base.label(at: index) }
   func captions(at index: Int) -> [String] { base.captions(at: index) }
+
+  func addContents(at index: Int, to digest: inout SHA256) {
+    base.addContents(at: index, to: &digest)
+  }
 
   /// The size of a changed picture is known once it is made; it is kept for the read that follows,
   /// so that a batch calls the closure once for each sample.

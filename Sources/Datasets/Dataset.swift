@@ -18,6 +18,8 @@ public final class Dataset {
 
   let source: any SampleSource
   let rows: [Int]
+  /// See `digests()`.
+  var knownDigests: DatasetDigests?
 
   /// The template used where a set brings none.
   public static let defaultTemplate = "This is a photo of a {c}"
@@ -122,13 +124,6 @@ public final class Dataset {
       repeated.append("classes \(other + 1) and \(label + 1) are both called '\(name)'")
     }
     return Array(repeated.prefix(8))
-  }
-
-  /// A number that stands for the ids and their order, as 16 hexadecimal digits.
-  public var fingerprint: String {
-    let value = SampleID.number(of: name + "\n" + ids.joined(separator: "\n"))
-    let text = String(value, radix: 16)
-    return String(repeating: "0", count: 16 - text.count) + text
   }
 
   /// The size of the images, nil when they differ or there are none.

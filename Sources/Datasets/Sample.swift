@@ -1,4 +1,5 @@
 internal import Diagnostics
+public import Files
 public import Images
 
 /// The picture of a sample.
@@ -87,6 +88,8 @@ public protocol SampleSource: AnyObject {
   func size(at index: Int) throws -> (width: Int, height: Int)
   /// Writes the three planes of a sample to a buffer of `3 · width · height` values.
   func writePlanes(at index: Int, into buffer: UnsafeMutableBufferPointer<Float>) throws
+  /// Adds to a digest what cheaply tells the sample's picture from others, without decoding it.
+  func addContents(at index: Int, to digest: inout SHA256)
 }
 
 extension SampleSource {

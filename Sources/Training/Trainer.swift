@@ -91,10 +91,12 @@ public struct Trainer {
   }
 
   /// What all processes must have in common, as a few digits.
-  private func fingerprint(_ model: ClipModel, _ data: Dataset) -> String {
-    let settings = configuration.record(total: configuration.steps ?? 0).serialized()
+  private func fingerprint(_ model: ClipModel, _ data: Dataset) throws -> String {
+    let settings = configuration.record(
+      total: configuration.steps ?? 0, truncates: model.truncatesTexts
+    ).serialized()
     let parts = [
-      settings, String(configuration.epochs), String(configuration.accumulate), data.fingerprint,
+      settings, String(configuration.epochs), try data.fingerprint,
       String(model.parameters.elementCount),
     ]
     return "train " + String(SampleID.number(of: parts.joined(separator: "\n")), radix: 16)

@@ -18,8 +18,8 @@ struct TrainingCheckpoint {
   /// The rows of the metric files up to `step`; only of a checkpoint that was read.
   private(set) var rows: [[JSONValue.Member]] = []
 
-  /// Format of the metadata: 2 has the seal, and the data's fingerprint in the configuration.
-  private static let format = 2
+  /// Format of the metadata: 2 has the seal; 3 the data's digests in the configuration.
+  private static let format = 3
 
   /// Gathers the state of a run.
   init(
@@ -111,9 +111,9 @@ struct TrainingCheckpoint {
       let table = state["table_bytes"]?.int
     else { throw KilpiError("", "it has another format than \(Self.format)") }
     // Of a run with other settings, `check` says more.
+    let digests = try schedule.data.digests().record
     let isThisRun =
-      total == schedule.total
-      && configuration["data_fingerprint"]?.string == schedule.data.fingerprint
+      total == schedule.total && configuration["data_digests"] == digests
       && configuration["batch"]?.int == schedule.configuration.batch
     for (key, right) in [
       ("step", step), ("epoch", step / schedule.stepsPerEpoch),
@@ -142,12 +142,9 @@ struct TrainingCheckpoint {
   ///
   /// - Throws: `KilpiError` listing the fields that differ.
   func check(against other: JSONValue) throws {
-    let differences = (other.object ?? []).compactMap { member -> String? in
-      let before = configuration[member.key] ?? .null
-      if before == member.value { return nil }
-      return
-        "\(member.key) was \(before.serialized().prefix(60)), is \(member.value.serialized().prefix(60))"
-    }
+    // What was written is compared, with numbers as text gives them back.
+    let differences = configuration.differences(to: try JSONValue.parse(other.serialized()))
+      .map(\.description)
     guard differences.isEmpty else {
       throw KilpiError(
         "", "the run was started with other settings: " + differences.joined(separator: "; "),

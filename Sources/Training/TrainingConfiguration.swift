@@ -168,12 +168,14 @@ public struct TrainingConfiguration: Sendable {
   }
 
   /// The fields that a resumed run must share, in the form of `run.json`.
-  /// - Parameter truncates: whether long texts are cut; recorded where they are.
+  ///
+  /// - Parameter truncates: whether long texts are cut.
   func record(total: Int, truncates: Bool = false) -> JSONValue {
     .object(
       [
         .init("method", .string(method.rawValue)), .init("steps", .integer(Int64(total))),
         .init("batch", .integer(Int64(batch))),
+        .init("accumulate", .integer(Int64(accumulate))),
         .init(
           "optimizer",
           .object([
@@ -196,7 +198,8 @@ public struct TrainingConfiguration: Sendable {
         .init("clip_norm", clipNorm.map { .number($0) } ?? .null),
         .init("clamp_scale", .bool(clampsScale)),
         .init("templates", .array(templates.map { .string($0) })),
+        .init("truncate", .bool(truncates)),
         .init("seed", .integer(Int64(bitPattern: seed))), .init("attacks", .object(attackRecords)),
-      ] + (truncates ? [.init("truncate", .bool(true))] : []))
+      ])
   }
 }

@@ -60,18 +60,30 @@ extension TrainingSession {
     }
   }
 
+  /// Settings and data: what fixes the run beside its model, as checkpoints and `run.json` hold it.
+  static func settings(
+    _ configuration: TrainingConfiguration, _ schedule: BatchSchedule, _ model: ClipModel
+  ) throws -> JSONValue {
+    var configuration = configuration
+    configuration.templates = schedule.data.hasCaptions ? [] : schedule.templates
+    return .object(
+      (configuration.record(total: schedule.total, truncates: model.truncatesTexts).object ?? [])
+        + [
+          .init("precision", .string("\(model.precision)")),
+          .init("data", .string("\(schedule.data.name)/\(schedule.data.split)")),
+          .init("data_digests", try schedule.data.digests().record),
+        ])
+  }
+
   /// Writes what the run is.
   private func describe(_ folder: RunFolder) throws {
     let count = optimizer.parameters.reduce(0) { $0 + $1.tensor.count }
     try folder.record(
       .object([
         .init("kind", "training"),
-        .init("configuration", configuration.record(total: schedule.total)),
-        .init("accumulate", .integer(Int64(configuration.accumulate))),
+        .init("configuration", try Self.settings(configuration, schedule, model)),
         .init("checkpoint_activations", .bool(configuration.recomputesActivations)),
         .init("model", .string(model.origin)),
-        .init("data", .string("\(schedule.data.name)/\(schedule.data.split)")),
-        .init("data_fingerprint", .string(schedule.data.fingerprint)),
         .init("trained_tensors", .integer(Int64(optimizer.parameters.count))),
         .init("trained_weights", .integer(Int64(count))),
         .init("weights", .integer(Int64(model.parameters.elementCount))),

@@ -59,13 +59,14 @@ final class TrainingSession {
     let build = SampleID.number(
       of: (model.configuration.fitsHuggingFace
         ? model.configuration.huggingFaceJSON : model.configuration.openCLIPJSON).serialized())
+    // A run without a folder cannot be gone on from.
+    guard configuration.output != nil else {
+      record = .null
+      return
+    }
     record = .object(
-      (configuration.record(total: schedule.total, truncates: model.truncatesTexts).object ?? [])
-        + [
-          .init("data", .string("\(data.name)/\(data.split)")),
-          .init("data_fingerprint", .string(data.fingerprint)),
-          .init("model_build", .string(String(build, radix: 16))),
-        ])
+      (try Self.settings(configuration, schedule, model).object ?? [])
+        + [.init("model_build", .string(String(build, radix: 16)))])
   }
 
   func run() throws -> TrainingResult {
@@ -117,8 +118,9 @@ final class TrainingSession {
     for (_, tensor) in model.parameters.entries { try tensor.setRequiresGradient(false) }
     try shareWeights()
     model.recomputesActivations = false
-    model.origin =
-      configuration.output.map { $0 + "/model" } ?? "trained (\(configuration.method.rawValue))"
+    // Not those of the model that the run began with.
+    model.folder = configuration.output.map { $0 + "/model" }
+    model.origin = model.folder ?? "trained (\(configuration.method.rawValue))"
     if processes.isRoot { try saveModel() }
     return TrainingResult(
       model: model, history: history, steps: step, resumedFrom: resumedFrom)

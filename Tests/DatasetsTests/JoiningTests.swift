@@ -22,7 +22,7 @@ import Testing
     #expect(both.name == "a+b" && both.count == 5 && both.classNames == ["cat", "dog"])
     #expect(try both.batch([4, 0]).images.shape == [2, 3, 2, 2])
     #expect(try both.subset([3]).ids == ["b#2"])
-    #expect(both.fingerprint != a.fingerprint)
+    #expect(try both.fingerprint != a.fingerprint)
   }
 
   @Test func idsStayDifferent() throws {

@@ -91,12 +91,67 @@ import Testing
       let other = #expect(throws: KilpiError.self) {
         try trainer.run(TinyTraining.model(), data: data.subset([1, 0, 2, 3, 4, 5, 6, 7]))
       }
-      #expect(other?.problem.contains("data_fingerprint was ") == true)
+      #expect(other?.problem.contains("data_digests.ids was ") == true)
       // Another number of samples moves the epochs, too: still the data are named.
       let fewer = #expect(throws: KilpiError.self) {
         try trainer.run(TinyTraining.model(), data: data.subset([0, 1, 2, 3, 4, 5]))
       }
-      #expect(fewer?.problem.contains("data_fingerprint was ") == true)
+      #expect(fewer?.problem.contains("data_digests.ids was ") == true)
+    }
+  }
+
+  struct Change: CustomTestStringConvertible, @unchecked Sendable {
+    let expected: String
+    var data: (Dataset) throws -> Dataset = { $0 }
+    var model: (ClipModel) throws -> ClipModel = { $0 }
+    var settings: (inout TrainingConfiguration) -> Void = { _ in }
+    var testDescription: String { expected }
+  }
+
+  /// The same images with other labels or names.
+  private static func relabelled(
+    _ data: Dataset, labels: ([Int]) -> [Int] = { $0 }, names: ([String]) -> [String] = { $0 }
+  ) throws -> Dataset {
+    let batch = try data.batch(Array(0..<data.count))
+    let own = try (0..<data.count).map { try data.label(at: $0) ?? 0 }
+    return try MemoryDataset.make(
+      images: batch.images, labels: labels(own), classNames: names(data.classNames),
+      templates: data.templates, ids: data.ids, name: data.name)
+  }
+
+  static let changes = [
+    Change(expected: "accumulate was 1, is 2", settings: { $0.accumulate = 2 }),
+    Change(expected: "truncate was false, is true", model: { try $0.truncatingTexts(true) }),
+    Change(expected: "templates.1 was ", settings: { $0.templates = ["one {c}"] }),
+    Change(
+      expected: "data_digests.labels was ",
+      data: { try relabelled($0, labels: { $0.reversed() }) }),
+    Change(
+      expected: "data_digests.classes was ",
+      data: { try relabelled($0, names: { $0.map { $0 + "s" } }) }),
+  ]
+
+  @Test("what changes the result is held against the checkpoint", arguments: changes)
+  func refusesOtherSettings(_ row: Change) throws {
+    try withTemporaryDirectory { folder in
+      func trainer() throws -> Trainer {
+        var trainer = try TinyTraining.trainer(.contrastive)
+        trainer.configuration.steps = 1
+        trainer.configuration.output = folder + "/run"
+        return trainer
+      }
+      let data = try Self.relabelled(TinyTraining.data())
+      _ = try trainer().run(TinyTraining.model(), data: data)
+      var other = try trainer()
+      other.configuration.resumes = true
+      row.settings(&other.configuration)
+      let error = #expect(throws: KilpiError.self) {
+        try other.run(row.model(TinyTraining.model()), data: row.data(data))
+      }
+      #expect(
+        error?.problem.hasPrefix("the run was started with other settings: \(row.expected)")
+          == true,
+        "\(error?.problem ?? "nothing")")
     }
   }
 
@@ -136,12 +191,12 @@ import Testing
     ("\"step\":4", "\"step\":1e300", "its metadata say step 1e+300, by its name it is 4"),
     ("\"epoch\":2", "\"epoch\":7", "its metadata say epoch 7, by its name it is 2"),
     ("\"position\":0", "\"position\":1", "its metadata say position 1, by its name it is 0"),
-    ("\"format\":2", "\"format\":1", "it has another format than 2"),
+    ("\"format\":3", "\"format\":1", "it has another format than 3"),
     ("\"metrics_bytes\":", "\"metrics_bytes\":1099511627776,\"x\":", "metrics.jsonl has "),
     ("\"metrics_bytes\":", "\"metrics_bytes\":-1,\"x\":", "metrics.jsonl has "),
     ("\"metrics_bytes\":", "\"metrics_bytes\":0,\"x\":", "metrics.jsonl holds 0 lines in 0 bytes"),
     ("\"table_bytes\":", "\"table_bytes\":40,\"x\":", "metrics.csv holds 1 lines in 40 bytes"),
-    ("\"configuration\":", "\"settings\":", "it has another format than 2"),
+    ("\"configuration\":", "\"settings\":", "it has another format than 3"),
   ]
 
   @Test(arguments: lies.indices) func refusesMetadataThatLie(index: Int) throws {

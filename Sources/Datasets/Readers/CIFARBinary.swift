@@ -97,6 +97,11 @@ private final class RecordSource: SampleSource {
     return .pixels(try PixelImage(width: Self.side, height: Self.side, pixels: pixels))
   }
 
+  func addContents(at index: Int, to digest: inout SHA256) {
+    let start = places[index].offset + labelBytes
+    digest.update(blocks[places[index].block].bytes, start..<start + 3 * Self.plane)
+  }
+
   func writePlanes(at index: Int, into buffer: UnsafeMutableBufferPointer<Float>) throws {
     let place = places[index]
     let start = place.offset + labelBytes

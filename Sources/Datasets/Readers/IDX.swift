@@ -86,6 +86,12 @@ final class GrayBlockSource: SampleSource {
         gray: Array(images.bytes[start..<(start + width * height)])))
   }
 
+  func addContents(at index: Int, to digest: inout SHA256) {
+    digest.update(height)
+    let start = images.offset + index * width * height
+    digest.update(images.bytes, start..<start + width * height)
+  }
+
   func writePlanes(at index: Int, into buffer: UnsafeMutableBufferPointer<Float>) throws {
     let plane = width * height
     let start = images.offset + index * plane

@@ -1,4 +1,5 @@
 internal import Diagnostics
+internal import Files
 public import Tensors
 
 /// Data sets from images and labels that are already in memory.
@@ -102,6 +103,16 @@ private final class FloatSource: SampleSource {
   func label(at index: Int) -> Int? { labels?[index] }
   func captions(at index: Int) -> [String] { texts?[index] ?? [] }
   func size(at index: Int) throws -> (width: Int, height: Int) { (width, height) }
+
+  func addContents(at index: Int, to digest: inout SHA256) {
+    for size in [channels, height, width] { digest.update(size) }
+    let size = channels * width * height
+    values.withUnsafeBufferPointer {
+      digest.update(
+        UnsafeRawBufferPointer(
+          UnsafeBufferPointer(rebasing: $0[(index * size)..<((index + 1) * size)])))
+    }
+  }
 
   func image(at index: Int) throws -> SampleImage {
     let size = channels * width * height

@@ -88,6 +88,10 @@ final class ShardSource: SampleSource, DecodingSource {
       })
   }
 
+  func addContents(at index: Int, to digest: inout SHA256) {
+    digest.update(entries[index].image, entries[index].image.indices)
+  }
+
   /// Adds a shard's samples.
   func read(_ path: String, limit: Int) throws {
     let reader = try ArchiveReader(tarAt: path)
