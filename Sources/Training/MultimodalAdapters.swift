@@ -138,6 +138,8 @@ public final class MultimodalSession {
   private var candidates: EncodedPrompts?
   private var blind: (texts: [String], report: TextReport)?
   private var guided: TextAttack?
+  /// Of the searches of the run under way.
+  private var limits = TextLimits()
 
   /// What the text attack without images did, once it ran.
   public var textReport: TextReport? { blind?.report }
@@ -181,7 +183,11 @@ public final class MultimodalSession {
     guard let classifier else { throw KilpiError("", "this attack was made for captions") }
     var attack = specification.attack(steps)
     settings(&attack.image.settings)
-    return try attack.run(encoder, images: images, labels: labels, prompts: classifier.prompts)
+    limits = TextLimits()
+    var result = try attack.run(
+      encoder, images: images, labels: labels, prompts: classifier.prompts)
+    result.report.limits = limits
+    return result
   }
 
   /// Attacks images and their captions.
@@ -190,7 +196,10 @@ public final class MultimodalSession {
   ) throws -> CaptionAttackResult {
     var attack = specification.attack(steps)
     settings(&attack.image.settings)
-    return try attack.run(encoder, images: images, captions: captions)
+    limits = TextLimits()
+    var result = try attack.run(encoder, images: images, captions: captions)
+    result.limits = limits
+    return result
   }
 
   // MARK: Text side
@@ -237,6 +246,7 @@ public final class MultimodalSession {
     if let blind, blind.texts == texts { return blind.report.texts }
     let report = try textAttack(texts).perturb(
       prompts(texts), encoder: TextAttackSpecification.encoder(model))
+    limits = limits + TextLimits(report)
     blind = (texts, report)
     return report.texts
   }
@@ -248,8 +258,10 @@ public final class MultimodalSession {
     var attack = textAttack(texts, guided)
     attack.objective = .images(features)
     attack.importanceObjective = .kl
-    return try attack.perturb(prompts(texts), encoder: TextAttackSpecification.encoder(model))
-      .texts
+    let report = try attack.perturb(
+      prompts(texts), encoder: TextAttackSpecification.encoder(model))
+    limits = limits + TextLimits(report)
+    return report.texts
   }
 
   private func perImage(_ features: Tensor, _ labels: [Int]) throws -> [[String]] {
@@ -261,10 +273,12 @@ public final class MultimodalSession {
       encoded = candidates
     } else {
       guard let classifier else { throw KilpiError("", "captions have no classes") }
-      encoded = try choice.encoded(
-        specification.text.candidates(of: classifier),
-        encoder: TextAttackSpecification.encoder(model))
+      let (texts, cut) = try specification.text.candidateSets(of: classifier)
+      encoded = try choice.encoded(texts, encoder: TextAttackSpecification.encoder(model))
       candidates = encoded
+      var own = TextLimits()
+      (own.searches, own.maxQueries, own.maxSeconds) = (texts.count, cut, encoded.stopped)
+      limits = limits + own
     }
     let report = try choice.perturb(images: features, labels: labels, candidates: encoded)
     return labels.indices.map { report.prompts(image: $0, specification.threat) }
@@ -273,14 +287,9 @@ public final class MultimodalSession {
 
 extension TextAttackSpecification {
   /// The candidate prompts of each class, the unedited one first: what the exact per-image attack
-  /// chooses from.
+  /// chooses from, and how many prompts have more than the attack's `maxQueries` lets through.
   ///
   /// A character search becomes the list of all single edits.
-  public func candidates(of classifier: ZeroShotClassifier) throws -> [[String]] {
-    try candidateSets(of: classifier).texts
-  }
-
-  /// The same, and how many prompts have more than the attack's `maxQueries` lets through.
   public func candidateSets(
     of classifier: ZeroShotClassifier
   ) throws -> (texts: [[String]], stopped: Int) {

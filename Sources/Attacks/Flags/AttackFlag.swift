@@ -24,6 +24,8 @@ public struct AttackFlag: Equatable, Sendable {
     case lossFlat = "loss_flat"
     /// There are too few classes for the attack as it is defined.
     case fewClasses = "few_classes"
+    /// A limit of queries or of time ended the search of texts before its end.
+    case limitReached = "limit_reached"
   }
 
   /// What was noticed.

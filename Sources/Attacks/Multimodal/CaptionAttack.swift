@@ -10,6 +10,8 @@ public struct CaptionAttackResult {
   public var captions: [[String]]
   /// What the image attack did.
   public var image: AttackReport
+  /// Searches of texts that were made.
+  public var limits = TextLimits()
   /// `⟨I, T⟩` of each caption and its image, both clean, in the order of the captions.
   public var similarityBefore: [Double]
   /// The same with both attacked.

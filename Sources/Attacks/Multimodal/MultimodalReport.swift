@@ -43,6 +43,8 @@ public struct MultimodalReport: Sendable {
   public var targetHit: [Bool] = []
   /// What the image attack reported, against what it saw; of `worst` the sums over its members.
   public var image: AttackReport
+  /// Searches of texts that were made for this report, those whose results were at hand left out.
+  public var limits = TextLimits()
   /// `alternating`: the round whose pair was kept, from 1.
   public var rounds: [Int] = []
   /// `worst`: what was tried, `clean` first.

@@ -46,7 +46,7 @@ extension RetrievalReport {
           isFirst ? row.kind.rawValue + (row.problems.isEmpty ? "" : " (invalid)") : "",
           isFirst ? (row.attack.isEmpty ? "-" : row.attack) : "",
         ]
-        if showsBudgets { cells.append(isFirst ? row.threat?.description ?? "-" : "") }
+        if showsBudgets { cells.append(isFirst ? row.kind == .clean ? "-" : row.threatText : "") }
         cells += [
           direction == .imageToText ? "captions" : "images",
           String(row.ranks?.ranks(direction).count ?? 0),
@@ -102,6 +102,7 @@ extension RetrievalReport {
       if let share = row.synonymShare {
         line += ", \(NumberText.percent(share)) of edits are synonyms"
       }
+      if let limits = row.totals.limits.text { line += "; \(limits)" }
       if let example = zip(flat, row.texts).first(where: { $0 != $1 }) {
         line += "; for example '\(example.0)' → '\(example.1)'"
       }
@@ -112,7 +113,7 @@ extension RetrievalReport {
   /// The result in Markdown.
   public var markdown: String {
     var text = "**\(name)**: \(dataTitle); \(threatTitle)\n\n" + rowTable().markdown()
-    for note in textNotes() + notes { text += "\n- " + note.replacing("\n", with: " ") }
+    for note in textNotes() + notes { text += "\n- " + note.onOneLine }
     return text + "\n"
   }
 
@@ -199,6 +200,10 @@ extension RetrievalReport {
       members.append(.init("synonym_share", optional(row.synonymShare)))
       members.append(.init("dropped_shares", row.droppedJSON))
       members.append(.init("encoded_texts", .integer(Int64(row.encodedTexts))))
+      members.append(
+        .init(
+          "stopped",
+          .object(row.totals.limits.counts.map { .init($0.limit, .integer(Int64($0.count))) })))
     }
     members += [
       .init("forwards", .integer(Int64(row.forwards))),
@@ -240,7 +245,7 @@ extension RetrievalReport {
   /// Writes `report.json`, `items.jsonl`, `table.txt`, `table.md` and `table.csv` to a folder, which
   /// is made when it is not there.
   public func save(_ folder: String) throws {
-    try FileReader.makeDirectory(folder)
+    try ResultFolder.claim(folder, for: .retrieval)
     try AtomicFile.write(itemLines, to: folder + "/items.jsonl")
     try AtomicFile.write(table(), to: folder + "/table.txt")
     try AtomicFile.write(markdown, to: folder + "/table.md")

@@ -94,7 +94,8 @@ public struct RetrievalScenario {
   mutating func take(_ report: TextReport) {
     texts = report.texts
     changedTexts = report.results.count { !$0.edits.isEmpty }
-    synonymShare = report.synonymShare
+    totals.limits = TextLimits(report)
+    synonymShare = changedTexts > 0 ? report.synonymShare : nil
     droppedShares = report.droppedShares
     encodedTexts = report.queries.encoded
   }

@@ -46,7 +46,10 @@ extension RetrievalRun {
   func fromRoot(_ key: String, _ body: () throws -> JSONValue) throws -> JSONValue {
     let processes = evaluation.processes
     func own() throws -> JSONValue {
-      if let known = record?.text(key) { return known }
+      if let known = record?.text(key) {
+        restoredSeconds += known["totals"]?["seconds"]?.anyDouble ?? 0
+        return known
+      }
       let text = try body()
       try record?.append(key, text: text)
       return text
@@ -93,7 +96,10 @@ extension RetrievalRun {
     if let record {
       pixels = Checksum.digits(
         Checksum.crc32(try batch.images.rowChecksums().joined(separator: " ")))
-      if let known = try record.part(key, first: first, pixels: pixels) { return known }
+      if let known = try record.part(key, first: first, pixels: pixels) {
+        restoredSeconds += known.totals.seconds
+        return known
+      }
     }
     let begin = ContinuousClock.now
     var part = try named(label) { try body(batch) }

@@ -31,6 +31,8 @@ final class RetrievalRun {
   /// that are alike in all that fixes them.
   private var galleries: [String: RetrievalScenario] = [:]
   private var planned: [RetrievalScenario]?
+  /// Time that earlier sessions spent on what the record held.
+  var restoredSeconds = 0.0
   /// Images of all rows, finished and planned.
   var visits = (done: 0, planned: 1)
 
@@ -81,7 +83,7 @@ final class RetrievalRun {
       "data": .record([
         "name": .string(data.name), "split": .string(data.split),
         "n": .integer(Int64(data.count)), "of": .integer(Int64(data.splitCount)),
-        "captions": .integer(Int64(captions.count)), "ids_hash": .string(data.fingerprint),
+        "captions": .integer(Int64(captions.count)), "digests": try data.digests().record,
         "notes": .array(data.notes.map { .string($0) }),
       ]),
       "threat": .record([
@@ -132,7 +134,7 @@ final class RetrievalRun {
     return RetrievalReport(
       name: name.isEmpty ? model.origin : name, data: data, captions: grouped, owners: owners,
       resolution: resolution, scenarios: rows, record: try about(), notes: record?.notes ?? [],
-      seconds: start.seconds)
+      seconds: start.seconds + restoredSeconds)
   }
 
   private func differentGalleries() throws -> Int {
@@ -278,6 +280,7 @@ final class RetrievalRun {
       var part = RetrievalPart(first: 0, features: try self.features(result.images))
       part.texts = result.captions.flatMap { $0 }
       part.totals.take(result.image, result.images)
+      part.totals.limits = result.limits
       return part
     }
     for part in parts { row.totals.add(part.totals) }

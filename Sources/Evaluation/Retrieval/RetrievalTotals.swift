@@ -14,6 +14,8 @@ struct RetrievalTotals {
   var seconds = 0.0
   /// Reasons why the row must not be believed.
   var problems: [String] = []
+  /// Searches of captions, and those that a limit ended.
+  var limits = TextLimits()
 
   mutating func take(_ report: AttackReport, _ images: Tensor) {
     let distance = report.distance
@@ -35,6 +37,7 @@ struct RetrievalTotals {
     forwards += other.forwards
     backwards += other.backwards
     seconds += other.seconds
+    limits = limits + other.limits
     problems += other.problems.map { problem in label.map { "\($0): \(problem)" } ?? problem }
   }
 
@@ -51,6 +54,8 @@ struct RetrievalTotals {
         ?? .null,
       "forwards": .integer(Int64(forwards)), "backwards": .integer(Int64(backwards)),
       "seconds": .number(seconds), "problems": .array(problems.map { .string($0) }),
+      "searches": .array(
+        [limits.searches, limits.maxQueries, limits.maxSeconds].map { .integer(Int64($0)) }),
     ])
   }
 }
@@ -65,6 +70,9 @@ extension RetrievalTotals {
     self.backwards = backwards
     self.seconds = seconds
     self.problems = problems.compactMap(\.string)
+    if let counts = json["searches"]?.array?.compactMap(\.int), counts.count == 3 {
+      (limits.searches, limits.maxQueries, limits.maxSeconds) = (counts[0], counts[1], counts[2])
+    }
     if let change = json["largest"]?.array?.compactMap(\.anyDouble), change.count == 3 {
       largest = (change[0], change[1], change[2])
     }

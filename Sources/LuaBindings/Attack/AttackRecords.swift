@@ -75,11 +75,13 @@ enum AttackRecords {
       "levenshtein": report.meanLevenshtein,
     ]
     if let cosine = report.meanCosine { record["cosine"] = cosine }
-    let stopped = [TextFlag.maxQueries, .maxSeconds].map { ($0, report.stopped(by: $0)) }
-    if stopped.contains(where: { $0.1 > 0 }) {
-      record["stopped"] = LuaRecord(
-        stopped.map { (key: $0.0.rawValue, value: $0.1 as any LuaConvertible) })
-    }
+    let limits = TextLimits(report)
+    if limits.isReached { record["stopped"] = self.record(limits) }
     return record
+  }
+
+  /// Searches of texts that a limit ended.
+  static func record(_ limits: TextLimits) -> LuaRecord {
+    ["max_queries": limits.maxQueries, "max_seconds": limits.maxSeconds]
   }
 }

@@ -198,6 +198,7 @@ extension AttackLibrary {
       record["target_hit"] = report.targetHit
     }
     if let text = session.textReport { record["text"] = AttackRecords.record(text) }
+    if report.limits.isReached { record["stopped"] = AttackRecords.record(report.limits) }
     if !report.rounds.isEmpty { record["rounds"] = report.rounds }
     if !report.members.isEmpty {
       record["members"] = report.members
@@ -217,6 +218,7 @@ extension AttackLibrary {
       "similarity_after": result.similarityAfter, "image": AttackRecords.record(result.image),
     ]
     if let text = session.textReport { record["text"] = AttackRecords.record(text) }
+    if result.limits.isReached { record["stopped"] = AttackRecords.record(result.limits) }
     if !result.members.isEmpty {
       record["members"] = result.members
       record["chosen"] = result.chosen
