@@ -17,6 +17,8 @@ public final class ClipModel {
   public let parameters: ParameterList
   /// Where the weights came from, for records; "random" for a fresh model.
   public var origin: String
+  /// The folder that its files lie in; nil for a model that came from none.
+  public var folder: String?
   /// Text to ids; nil when the model's vocabulary has no tokenizer at hand.
   public var tokenizer: (any TextTokenizer)?
   /// True: texts longer than the context are cut, keeping the end token; else they are an error.
@@ -235,6 +237,7 @@ public final class ClipModel {
     let other = try ClipModel(
       configuration, parameters: parameters.mapped { try transform($1) }, origin: origin,
       precision: precision ?? self.precision)
+    other.folder = folder
     other.tokenizer = tokenizer
     other.truncatesTexts = truncatesTexts
     other.tokenizerAbsence = tokenizerAbsence

@@ -15,11 +15,9 @@ import Testing
     var evaluation = RobustnessEvaluation()
     evaluation.texts = [HandMade.text()]
     evaluation.images = images
-    let samples = (0..<20).map {
-      HandMade.Sample(
-        label: $0 % 4, isWrong: wrong.contains($0), isTurnedByText: turned.contains($0))
-    }
-    return try evaluation.run(HandMade.subject(), data: HandMade.data(samples))
+    let samples = (0..<20).map { HandMade.Sample(label: $0 % 4) }
+    return try evaluation.run(
+      HandMade.subject(.init(wrong: wrong, turned: turned)), data: HandMade.data(samples))
   }
 
   @Test("prompts that put wrong images right are no robustness")

@@ -28,10 +28,11 @@ enum HandMade {
     func quarters(_ number: Int) -> Float {
       onLevels ? (Float(number) / 4 * 255).rounded() / 255 : Float(number) / 4
     }
-    for sample in samples {
+    for (number, sample) in samples.enumerated() {
       values += [quarters(sample.label), sample.isWrong ? 1 : 0, quarters(sample.group)]
       values += [sample.isTurnedByText ? 1 : 0]
-      values += [Float](repeating: 0, count: 8)
+      // The first blue pixel is the sample's number.
+      values += [0, 0, 0, 0, Float(number) / 255, 0, 0, 0]
     }
     return try MemoryDataset.make(
       images: Tensor(values, shape: [samples.count, 3, 2, 2]), labels: samples.map(\.label),
@@ -39,17 +40,29 @@ enum HandMade {
       ids: samples.indices.map { "sample-\($0)" }, name: "handmade")
   }
 
+  /// A model that takes some samples, by their numbers, otherwise than the pixels say.
+  struct Variant {
+    var wrong: Set<Int>?
+    var turned: Set<Int>?
+    /// Marks do not break these.
+    var hardened: Set<Int> = []
+  }
+
   /// Logits that follow the pixels' instructions.
-  static func classifier(adversarialText: Bool = false) -> Classifier {
+  static func classifier(
+    adversarialText: Bool = false, _ variant: Variant = Variant()
+  ) -> Classifier {
     { images in
       let values = try images.detached().floats()
       var logits: [Float] = []
       for row in 0..<images.shape[0] {
         let pixels = values[row * 12..<(row + 1) * 12].map { $0 }
         let label = Int((pixels[0] * 4).rounded())
-        var isWrong = pixels[1] > 0.5
-        if adversarialText, pixels[3] > 0.5 { isWrong.toggle() }
-        if pixels[4] > 0.02 { isWrong = true }
+        let number = Int((pixels[8] * 255).rounded())
+        var isWrong = variant.wrong?.contains(number) ?? (pixels[1] > 0.5)
+        let isTurned = variant.turned?.contains(number) ?? (pixels[3] > 0.5)
+        if adversarialText, isTurned { isWrong.toggle() }
+        if pixels[4] > 0.02, !variant.hardened.contains(number) { isWrong = true }
         let top = isWrong ? (label + 1) % 4 : label
         logits += (0..<4).map { $0 == top ? 2 : $0 == label ? 1 : -1 }
       }
@@ -122,12 +135,12 @@ enum HandMade {
   }
 
   /// The hand-made classifier as a subject with prompts.
-  static func subject() throws -> EvaluationSubject {
+  static func subject(_ variant: Variant = Variant()) throws -> EvaluationSubject {
     let zeroShot = try ZeroShotClassifier(
       clip(), classNames: ["red", "green", "blue", "grey"], templates: ["a {c} dot"])
     var subject = try EvaluationSubject(zeroShot, name: "handmade")
-    subject.classifier = classifier()
-    subject.reprompted = { _ in classifier(adversarialText: true) }
+    subject.classifier = classifier(variant)
+    subject.reprompted = { _ in classifier(adversarialText: true, variant) }
     return subject
   }
 

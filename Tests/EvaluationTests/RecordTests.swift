@@ -1,4 +1,5 @@
 import Attacks
+import Datasets
 import Diagnostics
 import Files
 import Tensors
@@ -97,6 +98,19 @@ import Testing
     }
   }
 
+  /// The set with one sample's image changed by a closure.
+  private static func changed(_ data: Dataset) -> Dataset {
+    data.map { (sample: Sample) -> Sample in
+      guard sample.id == "sample-4",
+        case .values(var values, width: let width, height: let height) = sample.image
+      else { return sample }
+      values[2] = 0.5
+      var other = sample
+      other.image = .values(values, width: width, height: height)
+      return other
+    }
+  }
+
   struct Change: CustomTestStringConvertible, @unchecked Sendable {
     let expected: String
     let change: (inout RobustnessEvaluation) throws -> Void
@@ -151,8 +165,15 @@ import Testing
       var samples = RobustnessTests.samples()
       samples[4].group = 2
       let others = try HandMade.data(samples)
+      func resumed(_ data: Dataset) -> String {
+        message { _ = try Self.evaluation(folder, resumes: true).run(subject, data: data) }
+      }
+      let refusal = resumed(others)
       #expect(
-        message { _ = try Self.evaluation(folder, resumes: true).run(subject, data: others) }
+        refusal.hasPrefix("the record was begun with other settings: data.digests.contents was "))
+      // A closure is not looked into: its images tell.
+      #expect(
+        resumed(Self.changed(data))
           == "sample 'sample-4' has other pixels than when the record was begun (use the same "
           + "data, or another out)")
       let path = folder + "/record.jsonl"
@@ -178,9 +199,10 @@ import Testing
 
   @Test("other machines are told, not refused")
   func machines() {
-    let differences = OpenedRecord.differences(
-      .record(["machine": .record(["blas_core": "Haswell"]), "a": [1, 2]]),
-      .record(["machine": .record(["blas_core": "Zen"]), "a": [1, 3], "b": 4]), path: "")
+    let before = JSONValue.record(["machine": .record(["blas_core": "Haswell"]), "a": [1, 2]])
+    let differences = before.differences(
+      to: .record(["machine": .record(["blas_core": "Zen"]), "a": [1, 3], "b": 4])
+    ).map(\.description)
     #expect(
       differences == [
         "machine.blas_core was \"Haswell\", is \"Zen\"", "a.2 was 2, is 3", "b was null, is 4",

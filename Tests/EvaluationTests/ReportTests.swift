@@ -11,11 +11,9 @@ import Testing
 @testable import Evaluation
 
 @Suite("reports") struct ReportTests {
-  static func report(_ turned: Set<Int> = []) throws -> RobustnessReport {
-    var samples = RobustnessTests.samples()
-    for index in turned { samples[index].group = 3 }
-    return try RobustnessTests.evaluation().run(
-      HandMade.subject(), data: HandMade.data(samples))
+  static func report(hardened: Set<Int> = []) throws -> RobustnessReport {
+    try RobustnessTests.evaluation().run(
+      HandMade.subject(.init(hardened: hardened)), data: HandMade.data(RobustnessTests.samples()))
   }
 
   @Test func table() throws {
@@ -85,7 +83,7 @@ import Testing
   }
 
   @Test func comparison() throws {
-    let (before, after) = (try Self.report(), try Self.report([3, 4, 5, 6]))
+    let (before, after) = (try Self.report(), try Self.report(hardened: [3, 4, 5, 6]))
     let comparison = try RobustnessComparison([("before", before), ("after", after)])
     let paired = try #require(comparison.difference("after", row: "image/a"))
     #expect(paired.gained == 4 && paired.lost == 0 && paired.value == 0.4)
@@ -150,15 +148,15 @@ import Testing
       return "no error"
     }
     #expect(
-      try RobustnessComparison([("a", before), ("b", part)]).difference("b", row: "clean")?.total
-        == 2, "only the shared samples count")
+      message([("a", before), ("b", part)])
+        == "'b' and 'a' are about 2 and 10 samples (evaluate both on the same samples)")
     #expect(message([("a", before)]) == "a comparison needs at least two reports, not 1")
     #expect(message([("a", before), ("a", part)]) == "two reports have the name 'a'")
     evaluation.samples = .ids(["sample-8"])
     let other = try evaluation.run(HandMade.subject(), data: data)
     #expect(
       message([("a", part), ("b", other)])
-        == "'b' and 'a' share no sample (evaluate both on the same samples)")
+        == "'b' and 'a' are about 1 and 2 samples (evaluate both on the same samples)")
     evaluation.images[0].settings.budget = try Budget(.linf, 0.5)
     evaluation.multimodal = []
     let far = try evaluation.run(HandMade.subject(), data: data)

@@ -171,7 +171,9 @@ import Testing
     let json = try JSONValue.parse(report.json.serialized(indent: 2))
     #expect(json["model"]?["origin"]?.string == "random, seed 1")
     #expect(json["model"]?["weights"]?.string?.count == 16)
-    #expect(json["data"]?["ids_hash"]?.string?.count == 16)
+    let digests = json["data"]?["digests"]?.object ?? []
+    #expect(digests.map(\.key) == ["ids", "labels", "classes", "contents"])
+    #expect(digests.allSatisfy { $0.value.string?.count == 16 })
     #expect(json["threat"]?["perturb_at"]?.string == "native")
     #expect(json["threat"]?["width"]?.int == 2)
     #expect(json["machine"]?["precision"]?.string == "float32")

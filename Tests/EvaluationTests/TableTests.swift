@@ -42,6 +42,23 @@ import Testing
     #expect(shown == expected)
   }
 
+  @Test("columns of one rank stay together where they fit") func ranks() {
+    var table = TextTable(columns: [
+      .init("k", isNumber: false, isKey: true), .init("aaa", isNumber: true),
+      .init("bbb", isNumber: true, rank: 2), .init("ccc", isNumber: true, rank: 2),
+      .init("d", isNumber: true, rank: 3),
+    ])
+    table.rows = [["x", "1", "2", "3", "4"]]
+    func titles(_ width: Int) -> [String] {
+      table.lines(width: width).enumerated().filter { $0.offset % 4 == 0 }.map(\.element)
+    }
+    #expect(titles(19) == ["k  aaa  bbb  ccc  d"])
+    #expect(titles(18) == ["k  aaa  bbb  ccc", "k  d"])
+    // Thirteen columns hold one of the two beside the others, but not both.
+    #expect(titles(13) == ["k  aaa  d", "k  bbb  ccc"])
+    #expect(titles(8) == ["k  aaa", "k  bbb", "k  ccc", "k  d"])
+  }
+
   /// Names of classes come from files.
   @Test func controlCharactersAreShown() {
     var table = Self.table

@@ -47,7 +47,39 @@ extension ErrorTests {
         + #"attacks.image.eps = "8/255")"#),
     ErrorCase(
       robust + #"attacks = {image = {steps = 1, eps = {"1/255", 1/255}}}}"#,
-      "eval.robustness: two attacks have the name 'pgd@1/255' (give one of them another name)"),
+      "eval.robustness: option 'attacks.image.eps' holds 0.00392157 twice (each budget gives one row: "
+        + "leave one out)"),
+    ErrorCase(
+      robust + #"attacks = {image = {{method = "pgd"}, {method = "fgsm"}, steps = 2}}}"#,
+      #"eval.robustness: option 'attacks.image[2].steps' is none of method "fgsm" (did you mean 'eps'?)"#
+    ),
+    ErrorCase(
+      robust + #"attacks = {text = {{method = "char"}, {method = "synonym"}, name = "t"}}}"#,
+      "eval.robustness: option 'attacks.text' has one name for 2 attacks (name its members: {{name = …}, "
+        + "…})"),
+    ErrorCase(
+      robust + "attacks = {image = {{steps = 1}, [3] = {steps = 2}}}}",
+      "eval.robustness: option 'attacks.image' has an element [3], its list ends at [1] (number its tables "
+        + "without gaps)"),
+    ErrorCase(
+      robust + "attacks = {image = {{steps = 1}, {steps = 2}, [true] = 1}}}",
+      "eval.robustness: option 'attacks.image' has a boolean key (options have names)"),
+    ErrorCase(
+      robust + #"attacks = {image = {name = ""}}}"#,
+      "eval.robustness: an attack has an empty name (leave name out, or give one)"),
+    ErrorCase(
+      set + #"eval.robustness{model = m:classifier{"dog", "cat"}, data = ds}"#,
+      "eval.robustness: class 'cat' is number 1 in memory, number 2 in the classifier (make the classifier "
+        + "from the set's class_names, which give the order)"),
+    ErrorCase(
+      set + #"m:classifier{"dog", "cat"}:accuracy(ds)"#,
+      "accuracy: class 'cat' is number 1 in memory, number 2 in the classifier (make the classifier from "
+        + "the set's class_names, which give the order)"),
+    ErrorCase(
+      report
+        + #"}; local f = os.tmpname() .. "-loaded"; r:save(f); eval.load(f):images("/nowhere/x.png")"#,
+      "images: a report that was loaded has no pictures (draw them with the report that eval.robustness "
+        + "gives; save_images keeps the images)"),
     ErrorCase(
       robust + "attacks = {image = {{steps = 1}, {steps = 2}}}}",
       "eval.robustness: two attacks have the name 'pgd' (give one of them another name)"),

@@ -67,6 +67,68 @@ import Testing
 
       """),
     OutputCase(
+      "options beside a list hold for its members, in image and text part by part; own ones come first",
+      """
+      local function threats(attacks)
+        local r = eval.robustness{model = model, data = ds, probes = false, attacks = attacks}
+        for _, row in ipairs(r:accuracy()) do
+          if row.row ~= "clean" then print(row.row, row.threat) end
+        end
+        return r:to_table()
+      end
+      threats{image = {{method = "pgd", steps = 1}, {method = "fgsm", eps = "2/255"}, eps = "8/255"}}
+      local t = threats{multimodal = {{method = "adaptive", name = "both"},
+        {method = "image-first", image = {eps = "3/255"}, text = {name = "own"}},
+        image = {eps = "4/255", steps = 2}, text = {method = "char", edits = 0}}}
+      print(t.scenarios[3].parameters.image.parameters.steps, t.texts[1].parameters.edits)
+      local c = eval.compare{{name = "a", model = model}, {name = "b", model = model}, data = ds, probes = false,
+        attacks = {text = {{name = "x"}, {name = "y", edits = 1}, method = "char", edits = 0}}}
+      print(c:to_table().reports[1].report.texts[1].parameters.edits)
+      """,
+      """
+      image/fgsm\tlinf 2/255
+      image/pgd\tlinf 8/255
+      worst/linf 8/255\tlinf 8/255
+      mm_t2i/both\tlinf 4/255 and prompts
+      mm_i2t/pgd + own\tlinf 3/255 and prompts
+      worst/linf 4/255\tlinf 4/255 and prompts
+      2\t0
+      0
+
+      """),
+    OutputCase(
+      "a training record goes with the folder of the model alone",
+      """
+      local place = folder()
+      train.contrastive{model = model, data = ds, steps = 1, batch = 2, out = place}
+      local function trained(m)
+        local t = eval.robustness{model = m, data = ds, probes = false}:to_table()
+        return t.model.training ~= json.null and t.model.training ~= nil and t.model.training.kind
+      end
+      print(trained(clip.load(place .. "/model")), trained(model))
+      model:save(place .. "/beside")
+      print(trained(clip.load(place .. "/beside")))
+      """,
+      "training\tfalse\nfalse\n"),
+    OutputCase(
+      "rows on survivors say which rows they follow, prompts stand in the budgets",
+      """
+      local r = eval.robustness{model = model, data = ds, probes = false, attacks = {
+        image = {{method = "pgd", steps = 1}, {method = "fgsm"}, eps = {"1/255", "2/255"}},
+        text = {method = "char", edits = 0}}}
+      for _, row in ipairs(r:accuracy()) do
+        if row.on_survivors_of then print(row.row, table.concat(row.on_survivors_of, ", ")) end
+      end
+      print(r:table():find("char *prompts") ~= nil, r:table("csv"):find("on_survivors_of", 1, true) ~= nil)
+      """,
+      """
+      image/pgd@1/255\timage/fgsm@1/255
+      image/fgsm@2/255\timage/fgsm@1/255, image/pgd@1/255
+      image/pgd@2/255\timage/fgsm@1/255, image/pgd@1/255, image/fgsm@2/255
+      true\ttrue
+
+      """),
+    OutputCase(
       "targets: hits and accuracy apart, own classes left out",
       """
       local r = eval.robustness{model = model, data = ds, probes = false, attacks = {image = {
@@ -87,13 +149,13 @@ import Testing
       local mask = tensor.cat({tensor.ones{4, 16}, tensor.zeros{12, 16}}, 1)
       local r = eval.robustness{model = model, data = ds, probes = false, attacks = {image = {
         {name = "all", eps = 0.5, steps = 3, init = x}, {name = "part", eps = 0.5, steps = 3, mask = mask}}}}
-      for _, row in ipairs(r:accuracy()) do print(row.row, row.threat) end
+      for _, row in ipairs(r:accuracy()) do print(row.row, (row.threat:gsub("mask %x+", "mask X"))) end
       local row = r:to_table().scenarios[2]
       print(row.label, row.ssim < 1 and row.psnr > 0)
       """,
       """
       clean\tnothing
-      image/part\tlinf 0.5, masked
+      image/part\tlinf 0.5, mask X (64 of 256 free)
       image/all\tlinf 0.5
       worst/linf 0.5\tlinf 0.5
       image/part\ttrue

@@ -78,6 +78,8 @@ extension ClipModel {
     try complete(&weights, configuration, options)
     let model = try ClipModel(
       configuration, parameters: weights, origin: path, precision: options.precision)
+    let parts = place.weights.split(separator: "/", omittingEmptySubsequences: false).dropLast()
+    model.folder = parts.isEmpty ? "." : parts == [""] ? "/" : parts.joined(separator: "/")
     try TokenizerSearch(configuration, place, isTower: kind.isImageTowerOnly, options)
       .equip(model)
     try model.noteDoubtfulWeights(options)

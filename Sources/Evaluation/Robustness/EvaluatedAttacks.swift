@@ -38,14 +38,28 @@ public struct EvaluatedImageAttack {
   public var threat: ThreatModel {
     ThreatModel(
       settings.budget, isOnEightBitLevels: settings.isOnEightBitLevels,
-      mask: mask.map { Self.digest($0) })
+      mask: mask.map { Self.maskText($0) })
   }
 
-  /// A few digits that tell tensors apart.
+  /// Some digits that tell tensors apart: of the shape and every bit of the values.
   private static func digest(_ tensor: Tensor) -> String {
-    let values = (try? tensor.detached().converted(to: .float32).floats()) ?? []
-    return values.withUnsafeBytes { Checksum.digits(Checksum.crc32($0)) }
-      + " \(tensor.shape.prefix(8))"
+    let values = (try? tensor.detached().doubles()) ?? []
+    var digest = SHA256()
+    tensor.shape.withUnsafeBytes { digest.update($0) }
+    values.withUnsafeBytes { digest.update($0) }
+    return String(digest.hexadecimal().prefix(16))
+  }
+
+  /// What rows say of a mask: some digits, and how many of its values are free.
+  private static func maskText(_ mask: Tensor) -> String {
+    let values = (try? mask.detached().doubles()) ?? []
+    return "\(digest(mask).prefix(8)) (\(values.count { $0 != 0 }) of \(values.count) free)"
+  }
+
+  /// Something is given for each image of the data set.
+  var goesByPlace: Bool {
+    if case .classes? = targets { return true }
+    return start != nil || (mask.map { $0.rank == 4 && $0.shape[0] > 1 } ?? false)
   }
 
   /// Refuses masks and starts that are not those of the data set's images.
@@ -215,6 +229,9 @@ public struct EvaluatedMultimodalAttack {
     }
   }
 
+  /// A name of its own; nil for those of both attacks.
+  public var title: String?
+
   /// The name in tables.
-  public var name: String { image.name + " + " + text.name }
+  public var name: String { title ?? image.name + " + " + text.name }
 }

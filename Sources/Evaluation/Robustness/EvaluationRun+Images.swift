@@ -185,6 +185,14 @@ extension EvaluationRun {
 
   // MARK: Files
 
+  /// The folder of a row's images: its label as a name of files, with a number where an earlier row has
+  /// the same.
+  private func imageFolder(_ index: Int) -> String {
+    let name = FileNames.plain(rows[index].label)
+    let earlier = rows[..<index].count { FileNames.plain($0.label) == name }
+    return earlier == 0 ? name : "\(name)-\(earlier + 1)"
+  }
+
   /// Writes the attacked images, reads them back, and judges what the files hold.
   func save(
     _ kind: SavedImages, _ index: Int, _ images: Tensor, _ part: BatchPart, _ positions: [Int],
@@ -192,7 +200,7 @@ extension EvaluationRun {
   ) throws {
     guard let output = evaluation.output, let attack = plan.rows[index].image else { return }
     let (budget, label) = (attack.settings.budget, rows[index].label)
-    let folder = "\(output)/images/\(FileNames.plain(label))"
+    let folder = "\(output)/images/\(imageFolder(index))"
     try FileReader.makeDirectory(folder)
     for place in records.indices where !records[place].flags.contains(SampleRecord.notAttacked) {
       try Interrupts.poll()

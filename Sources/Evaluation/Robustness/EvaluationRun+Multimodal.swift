@@ -62,7 +62,7 @@ extension EvaluationRun {
         records[position] = record
       }
       try checkBounds(result.images, report.image, image.settings.budget, &unit)
-      unit.flags = report.image.flags
+      unit.flags = report.image.flags + (report.limits.flag.map { [$0] } ?? [])
       try keepPictures(whole, index, result.images, positions.map { records[$0] })
     }
     unit.samples = records

@@ -101,9 +101,9 @@ struct FinishedPart {
 
 extension EvaluationRun {
   /// What all processes must have in common, as a few digits.
-  var fingerprint: String {
+  func fingerprint() throws -> String {
     let parts =
-      plan.rows.flatMap { [$0.label, $0.record.serialized()] }
+      try plan.rows.flatMap { [$0.label, $0.record.serialized()] }
       + [
         data.fingerprint, String(evaluation.batch), String(evaluation.pictures),
         subject.weights ?? "",

@@ -6,7 +6,7 @@ internal import Files
 extension EvaluationRun {
   func family(_ row: PlannedRow) -> String {
     guard let image = row.image, !image.family.isEmpty else { return "" }
-    return row.name.replacing(image.name, with: image.family)
+    return row.name.replacing(String(image.name.dropFirst(image.family.count)), with: "")
   }
 
   /// The worst over rows of one threat model, for each threat model with two attacks or more within it:

@@ -20,11 +20,13 @@ final class EvaluationRun {
   private let start = ContinuousClock.now
   var record: EvaluationRecord?
   let processes: ProcessGroup
+  /// What a function answers for a few samples; see `functionAnswers`.
+  private var answers = JSONValue.null
   /// What this process finished since the processes last told each other.
   var finished: [FinishedPart] = []
   /// Prompts attacked so far, by the attack's name.
-  private var texts: [String: (record: TextAttackRecord, classifier: Classifier)] = [:]
-  private var textOrder: [String] = []
+  var texts: [String: (record: TextAttackRecord, classifier: Classifier)] = [:]
+  var textOrder: [String] = []
   /// Multimodal methods made so far, by row.
   var joint: [Int: EvaluatedMultimodalAttack.Joint.Perturb] = [:]
   /// Pictures by their place in `pictured`; nil as long as the sample is not evaluated.
@@ -32,13 +34,15 @@ final class EvaluationRun {
   /// Which samples' pictures are kept, spread evenly: sets are often sorted by class.
   let pictured: [Int]
   private var resolution: (width: Int, height: Int) = (0, 0)
-  /// Where each evaluated sample stands in the whole set; made where targets are asked by it.
-  private var wholePlaces: [Int] = []
+  /// Where each evaluated sample stands in the whole set, which targets, masks and starts go by.
+  private let wholePlaces: [Int]
+  /// Time that earlier sessions spent on what the record held.
+  var restoredSeconds = 0.0
 
   init(
     _ evaluation: RobustnessEvaluation, _ subject: EvaluationSubject, _ data: Dataset,
     whole: Dataset
-  ) {
+  ) throws {
     self.evaluation = evaluation
     self.subject = subject
     self.data = data
@@ -53,12 +57,7 @@ final class EvaluationRun {
       row.samples = [SampleRecord](repeating: blank, count: data.count)
       return row
     }
-    if data.count == whole.count {
-      wholePlaces = Array(0..<data.count)
-    } else {
-      let known = Dictionary(zip(whole.ids, 0...), uniquingKeysWith: { first, _ in first })
-      wholePlaces = data.ids.map { known[$0] ?? 0 }
-    }
+    wholePlaces = try evaluation.places(data, in: whole)
     let kept = min(evaluation.pictures, data.count)
     pictured = (0..<kept).map { $0 * data.count / kept }
     pictures = [PictureRow?](repeating: nil, count: kept)
@@ -68,6 +67,7 @@ final class EvaluationRun {
     let images = try placed(data.batch([0]).images)
     resolution = (images.shape[3], images.shape[2])
     try prepareJointRows()
+    if evaluation.output != nil { answers = try functionAnswers() }
     try openRecord()
     meter.announce(plan.cost(samples: data.count), evaluation.progress)
     try attackTexts()
@@ -91,17 +91,17 @@ final class EvaluationRun {
     let (flags, note) = try probedFlags()
     var scenarios = rows
     scenarios += worstRows(rows)
-    return RobustnessReport(
+    return try RobustnessReport(
       subject: subject, evaluation: evaluation, data: data, of: whole.count,
       resolution: resolution, scenarios: scenarios,
       texts: textOrder.compactMap { texts[$0]?.record }, pictures: pictures.compactMap { $0 },
-      seconds: start.seconds, cost: plan.cost(samples: data.count), flags: flags,
+      seconds: start.seconds + restoredSeconds, cost: plan.cost(samples: data.count), flags: flags,
       notes: (note.map { [$0] } ?? []) + (record?.finalNotes() ?? []))
   }
 
   /// Everything that fixes the result, as the record's first line holds it.
-  func header() -> JSONValue {
-    let about = RobustnessReport.record(
+  func header() throws -> JSONValue {
+    let about = try RobustnessReport.record(
       subject, evaluation, data, of: whole.count, resolution: resolution,
       classNames: subject.classNames.isEmpty ? data.classNames : subject.classNames)
     return .object(
@@ -109,58 +109,13 @@ final class EvaluationRun {
         .init(
           "rows",
           .array(plan.rows.map { .record(["label": .string($0.label), "attack": $0.record]) })),
+        .init("answers", answers),
         .init("conventions", RecordConventions.samples),
         .init("batch", .integer(Int64(evaluation.batch))),
         .init("pictures", .integer(Int64(evaluation.pictures))),
         .init("probes", .bool(evaluation.probesGradients)),
         .init("save_images", evaluation.savedImages.map { .string($0.rawValue) } ?? .null),
       ])
-  }
-
-  // MARK: Texts
-
-  private func attackTexts() throws {
-    guard let zeroShot = subject.zeroShot, let reprompted = subject.reprompted else { return }
-    for row in plan.rows {
-      guard var attack = row.text, texts[row.textKey] == nil else { continue }
-      attack.name = row.textKey
-      let text = try fromRoot {
-        if let known = record?.text(attack.name) { return known }
-        let text = try perturbed(attack, zeroShot)
-        try record?.append(text)
-        return text
-      }
-      texts[attack.name] = (text, try reprompted(text.prompts.map(\.adversarial)))
-      textOrder.append(attack.name)
-    }
-    for index in rows.indices where rows[index].kind == .text {
-      rows[index].seconds = texts[rows[index].attack]?.record.seconds ?? 0
-    }
-  }
-
-  private func perturbed(
-    _ attack: EvaluatedTextAttack, _ zeroShot: ZeroShotClassifier
-  ) throws -> TextAttackRecord {
-    let begin = ContinuousClock.now
-    let report = try named("text/" + attack.name) {
-      try attack.perturb(zeroShot, EvaluationMeter.own("text/" + attack.name, evaluation.progress))
-    }
-    let prompts = zeroShot.prompts
-    guard report.texts.count == prompts.count else {
-      throw KilpiError(
-        "",
-        "text/\(attack.name): the attack gave \(report.texts.count) prompts for "
-          + "\(prompts.count)")
-    }
-    return TextAttackRecord(
-      name: attack.name, record: attack.record,
-      prompts: report.results.map { result in
-        .init(
-          original: result.original, adversarial: result.adversarial,
-          edits: result.edits.map { $0.old + " → " + $0.new })
-      },
-      changedShare: report.changedShare, synonymShare: report.synonymShare,
-      classShare: report.classShare, encoded: report.queries.encoded, seconds: begin.seconds)
   }
 
   // MARK: One batch
@@ -318,6 +273,7 @@ final class EvaluationRun {
       unit.samples.map(\.id) == part.ids
     else { return false }
     append(index, part.first, unit)
+    restoredSeconds += unit.seconds
     if processes.size > 1 {
       finished.append(FinishedPart(row: index, first: part.first, unit: unit, isRestored: true))
     }

@@ -21,6 +21,8 @@ public struct EvaluationSubject {
   public var origin = ""
   /// A hash of all weights, 16 hexadecimal digits; nil for a plain function.
   public var weights: String?
+  /// A hash of the weights that texts are searched on, where verdicts are a function's.
+  public var textWeights: String?
   /// Number of weights.
   public var parameterCount: Int?
   /// Side of the model's input; nil when unknown.

@@ -45,8 +45,8 @@ public struct RobustnessComparison {
   ///   - reports: names and reports, the one that others are compared with first.
   ///   - correction: for the number of tests.
   ///   - seed: root of the bootstrap.
-  /// - Throws: `KilpiError` when there are fewer than two, names are not different, the data or the
-  ///   threat models differ, or two reports share no sample.
+  /// - Throws: `KilpiError` when there are fewer than two, names are not different, or the samples, their
+  ///   classes or the threat models differ. Attacks that differ in strength alone are noted.
   public init(
     _ reports: [(name: String, report: RobustnessReport)], correction: Correction = .none,
     seed: UInt64 = 0
@@ -60,6 +60,7 @@ public struct RobustnessComparison {
       guard seen.insert(name).inserted else {
         throw KilpiError("", "two reports have the name '\(name)'")
       }
+      try Self.requireSameData((name, report), first)
       for (what, own, other) in [
         (
           "data", report.dataName + " " + report.split,
@@ -96,16 +97,24 @@ public struct RobustnessComparison {
             "\(label) of '\(name)' is over other rows than that of '\(first.name)': not compared")
           continue
         }
+        let changes = AttackDifferences(before, after)
+        if let change = changes.ofThreat.first {
+          throw KilpiError(
+            "", "'\(name)' and '\(first.name)' differ in what \(label) may do: \(change)",
+            advice: "evaluate both alike")
+        }
+        if let text = changes.text {
+          notes.append(
+            "\(label) of '\(name)' is another attack than that of '\(first.name)', which may be the "
+              + "difference: \(text)")
+        }
         let known = Dictionary(
           before.counted.map { ($0.id, $0.isStrictlyCorrect) }, uniquingKeysWith: { a, _ in a })
         let shared = after.counted.compactMap { sample in
           known[sample.id].map { (before: $0, after: sample.isStrictlyCorrect) }
         }
-        guard !shared.isEmpty else {
-          throw KilpiError(
-            "", "'\(name)' and '\(first.name)' share no sample",
-            advice: "evaluate both on the same samples")
-        }
+        // A row of targeted attacks may leave all samples out.
+        if shared.isEmpty { continue }
         differences.append(
           .init(
             name: name, row: label,
@@ -201,7 +210,7 @@ public struct RobustnessComparison {
       var cells = [label]
       if showsBudgets {
         let row = reports.lazy.compactMap { Self.row($0.report, label) }.first
-        cells.append(row?.threat?.description ?? "-")
+        cells.append(row.map { $0.kind == .clean ? "-" : $0.threatText } ?? "-")
       }
       for (index, one) in reports.enumerated() {
         let row = Self.row(one.report, label)

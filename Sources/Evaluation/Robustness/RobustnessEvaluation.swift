@@ -100,8 +100,8 @@ public struct RobustnessEvaluation {
     guard chosen.count > 0 else {
       throw KilpiError("", "there is no sample to evaluate in \(data.name)")
     }
-    let run = EvaluationRun(self, subject, chosen, whole: data)
-    return try processes.together(processes.size > 1 ? run.fingerprint : "") {
+    let run = try EvaluationRun(self, subject, chosen, whole: data)
+    return try processes.together(processes.size > 1 ? run.fingerprint() : "") {
       try run.report()
     }
   }
@@ -137,6 +137,8 @@ public struct RobustnessEvaluation {
         "the classifier has \(subject.classNames.count) classes, \(data.name) has "
           + "\(data.classNames.count)", advice: "make the classifier from the set's class_names")
     }
+    try data.requireOrder(
+      ofClasses: subject.classNames.isEmpty ? data.classNames : subject.classNames)
     if !texts.isEmpty || !multimodal.isEmpty, subject.zeroShot == nil || subject.reprompted == nil {
       throw Self.noPrompts
     }
@@ -198,6 +200,9 @@ public struct RobustnessEvaluation {
       images.map(\.name), texts.map(\.name),
       multimodal.map { ScenarioKind($0.method).rawValue + "/" + $0.name },
     ] {
+      if names.contains("") {
+        throw KilpiError("", "an attack has an empty name", advice: "leave name out, or give one")
+      }
       var seen = Set<String>()
       if let twice = names.first(where: { !seen.insert($0).inserted }) {
         throw KilpiError(
@@ -225,6 +230,29 @@ public struct RobustnessEvaluation {
           }
           return place
         })
+    }
+  }
+
+  /// Where each sample of a choice stands in the whole set.
+  ///
+  /// - Throws: `KilpiError` where two samples have one id, and something is given for each of them.
+  func places(_ chosen: Dataset, in whole: Dataset) throws -> [Int] {
+    let attacks = images + multimodal.map(\.image)
+    let isWhole = chosen.count == whole.count && chosen.ids == whole.ids
+    if isWhole || !attacks.contains(where: \.goesByPlace) { return Array(0..<chosen.count) }
+    var known: [String: Int] = [:]
+    for (place, id) in whole.ids.enumerated() {
+      guard known.updateValue(place, forKey: id) == nil else {
+        throw KilpiError(
+          "", "two samples of \(whole.name) have the id '\(id.prefix(40))'",
+          advice: "evaluate all of them, or a subset that was made before")
+      }
+    }
+    return try chosen.ids.map { id in
+      guard let place = known[id] else {
+        throw KilpiError("", "\(whole.name) has no sample '\(id.prefix(40))'")
+      }
+      return place
     }
   }
 }

@@ -72,6 +72,7 @@ extension RobustnessReport {
         "linf": optional(row.largest(.linf)), "l2": optional(row.largest(.l2)),
         "l1": optional(row.largest(.l1)),
       ]),
+      "text_attack": .string(row.textAttack),
       "ssim": optional(row.quality?.ssim), "psnr": optional(row.quality?.psnr),
       "forwards": .integer(Int64(row.forwards)), "backwards": .integer(Int64(row.backwards)),
       "seconds": .number(row.seconds), "parameters": row.record,
@@ -106,7 +107,7 @@ extension RobustnessReport {
   /// The folder is made when it is not there. Classes in the files count from 0, as the first line of
   /// `samples.jsonl` says.
   public func save(_ folder: String) throws {
-    try FileReader.makeDirectory(folder)
+    try ResultFolder.claim(folder, for: .robustness)
     try AtomicFile.write(sampleLines, to: folder + "/samples.jsonl")
     try AtomicFile.write(table(), to: folder + "/table.txt")
     try AtomicFile.write(markdown, to: folder + "/table.md")

@@ -15,8 +15,11 @@ extension RobustnessReport {
         "", "'\(folder)' holds no report",
         advice: "name a folder that r:save or eval.robustness{out = …} has written")
     }
-    let json = try JSONValue.parse(
-      FileReader.text(at: path), limits: JSONLimits(bytes: 1 << 30))
+    if let kind = ResultFolder.kind(of: folder), kind != .robustness {
+      throw KilpiError(
+        "", "'\(folder)' holds \(kind.text)", advice: "reports of robustness can be loaded")
+    }
+    let json = try ResultFolder.parsed(FileReader.text(at: path, limit: 1 << 30), path)
     func damaged(_ what: String) -> KilpiError {
       KilpiError("", "'\(path)' has no \(what)", advice: "it is damaged, or no robustness report")
     }
@@ -62,7 +65,8 @@ extension RobustnessReport {
       perturbationPlace: place, seconds: json["seconds"]?.anyDouble ?? 0,
       flags: EvaluationUnit.flags(json["flags"]?.array ?? []),
       cost: EvaluationCost(rows: planned, samples: scenarios[0].samples.count),
-      record: .object(about), notes: (json["notes"]?.array ?? []).compactMap(\.string))
+      record: .object(about), notes: (json["notes"]?.array ?? []).compactMap(\.string),
+      isLoaded: true)
   }
 
   /// Members of a report's file that are no part of its record.
@@ -74,7 +78,7 @@ extension RobustnessReport {
   private static func samples(_ path: String) throws -> [String: [SampleRecord]] {
     var samples: [String: [SampleRecord]] = [:]
     for (index, line) in try FileReader.text(at: path).split(separator: "\n").enumerated() {
-      let json = try JSONValue.parse(String(line))
+      let json = try ResultFolder.parsed(String(line), path, line: index + 1)
       if index == 0, json["conventions"] != nil { continue }
       guard let row = json["row"]?.string, let sample = SampleRecord(json) else {
         throw KilpiError("", "'\(path)' has another format in line \(index + 1)")
@@ -98,6 +102,7 @@ extension ScenarioResult {
     family = json["family"]?.string ?? ""
     follows = strings("on_survivors_of")
     members = strings("members")
+    textAttack = json["text_attack"]?.string ?? ""
     seconds = json["seconds"]?.anyDouble ?? 0
     problems = strings("problems")
     for flag in json["flags"]?.array ?? [] {
@@ -113,8 +118,7 @@ extension RobustnessComparison {
   /// - Throws: `KilpiError` when a file is missing or damaged, or the folder holds no reports of its own.
   public init(saved folder: String) throws {
     let path = folder + "/comparison.json"
-    let json = try JSONValue.parse(
-      FileReader.text(at: path), limits: JSONLimits(bytes: 1 << 30))
+    let json = try ResultFolder.parsed(FileReader.text(at: path, limit: 1 << 30), path)
     guard let names = json["reports"]?.array?.compactMap({ $0["name"]?.string }), names.count > 1
     else { throw KilpiError("", "'\(path)' is no comparison", advice: "it is damaged") }
     let reports = try names.enumerated().map { index, name in

@@ -131,6 +131,12 @@ struct PictureSheet {
   /// The row to show: the one that was asked for, else the first with pictures.
   static func row(_ row: String?, of report: RobustnessReport) throws -> String {
     let labels = report.pictures.first?.attacked.map(\.row) ?? []
+    guard !report.isLoaded else {
+      throw KilpiError(
+        "", "a report that was loaded has no pictures",
+        advice: "draw them with the report that eval.robustness gives; save_images keeps the images"
+      )
+    }
     guard let first = labels.first else {
       throw KilpiError(
         "", report.pictures.isEmpty ? "no pictures were kept" : "no images were attacked",

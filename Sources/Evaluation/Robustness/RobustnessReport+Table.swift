@@ -72,7 +72,7 @@ extension RobustnessReport {
       var cells = [
         row.kind.rawValue + (row.problems.isEmpty ? "" : " (invalid)"), attackName(row),
       ]
-      if showsBudgets { cells.append(row.threat?.description ?? "-") }
+      if showsBudgets { cells.append(isClean ? "-" : row.threatText) }
       let drop = row.successDrop.map { NumberText.fixed(100 * $0, 1) } ?? "-"
       cells += [
         String(row.accuracy.total), NumberText.percent(row.accuracy.value), interval ?? "-",
@@ -138,6 +138,10 @@ extension RobustnessReport {
         "text/\(text.name): \(changed.count) of \(text.prompts.count) prompts changed, "
         + "\(NumberText.percent(text.classShare)) of edits in class names, "
         + "\(NumberText.percent(text.synonymShare)) synonyms"
+      if let distance = text.meanLevenshtein {
+        line += ", mean Levenshtein distance \(NumberText.fixed(distance, 1))"
+      }
+      if let cosine = text.meanCosine { line += ", mean cosine \(NumberText.fixed(cosine, 3))" }
       if let first = changed.first {
         line += "; for example '\(first.original)' → '\(first.adversarial)'"
       }
@@ -145,10 +149,15 @@ extension RobustnessReport {
     }
   }
 
+  /// What became of the prompts that a row was scored with; nil where they are the clean ones.
+  private func text(of row: ScenarioResult) -> TextAttackRecord? {
+    row.textAttack.isEmpty ? nil : texts.first { $0.name == row.textAttack }
+  }
+
   /// The result in Markdown.
   public var markdown: String {
     var text = "**\(name)**: \(dataTitle); \(threatTitle)\n\n" + rowTable().markdown()
-    for note in textNotes() + notes { text += "\n- " + note.replacing("\n", with: " ") }
+    for note in textNotes() + notes { text += "\n- " + note.onOneLine }
     return text + (texts.isEmpty && notes.isEmpty ? "" : "\n")
   }
 
@@ -160,7 +169,7 @@ extension RobustnessReport {
         "model", "data", "split", "width", "height", "perturb_at", "scenario", "attack", "norm",
         "eps", "threat", "n", "correct", "accuracy", "low", "high", "strict", "asr_drop",
         "asr_lost", "target_hit", "left_out", "max_linf", "max_l2", "max_l1", "ssim",
-        "psnr", "attacked",
+        "psnr", "levenshtein", "cosine", "on_survivors_of", "attacked",
         "forwards", "backwards", "seconds", "flags", "problems",
       ]
     ]
@@ -176,6 +185,8 @@ extension RobustnessReport {
         number(row.targetHits?.value), String(row.samples.count(where: \.isLeftOut)),
         number(row.largest(.linf)), number(row.largest(.l2)), number(row.largest(.l1)),
         number(row.quality?.ssim), number(row.quality?.psnr),
+        number(text(of: row)?.meanLevenshtein), number(text(of: row)?.meanCosine),
+        row.follows.joined(separator: "; "),
         String(row.attackedCount), String(row.forwards), String(row.backwards),
         number(row.seconds), row.flags.map(\.flag.kind.rawValue).joined(separator: " "),
         row.problems.joined(separator: "; "),

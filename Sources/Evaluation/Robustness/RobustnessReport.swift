@@ -53,6 +53,8 @@ public struct RobustnessReport {
   public let record: JSONValue
   /// What a reader of the table must know: about the data, flags, problems.
   public let notes: [String]
+  /// It was read from files, which hold no pictures.
+  var isLoaded = false
 
   /// The version that records name.
   public static let version = "0.1.0"
@@ -83,7 +85,7 @@ extension RobustnessReport {
     resolution: (width: Int, height: Int), scenarios: [ScenarioResult], texts: [TextAttackRecord],
     pictures: [PictureRow], seconds: Double, cost: EvaluationCost, flags: [AttackFlag],
     notes extra: [String]
-  ) {
+  ) throws {
     name = subject.name
     classNames = subject.classNames.isEmpty ? data.classNames : subject.classNames
     self.scenarios = scenarios
@@ -99,14 +101,15 @@ extension RobustnessReport {
     self.cost = cost
     self.flags = flags
     notes =
-      Self.notes(data, classNames, scenarios)
+      Self.notes(data, classNames, scenarios, texts)
       + flags.map { "masked gradients? \($0.kind.rawValue): \($0.detail)" } + extra
-    record = Self.record(
+    record = try Self.record(
       subject, evaluation, data, of: splitCount, resolution: resolution, classNames: classNames)
   }
 
   private static func notes(
-    _ data: Dataset, _ classNames: [String], _ scenarios: [ScenarioResult]
+    _ data: Dataset, _ classNames: [String], _ scenarios: [ScenarioResult],
+    _ texts: [TextAttackRecord]
   ) -> [String] {
     var notes = data.notes
     var seen = Set<String>()
@@ -115,12 +118,24 @@ extension RobustnessReport {
       notes.append(
         "classes share a name (\(twice.joined(separator: ", "))): ties go to the lower index")
     }
+    if classNames.count == 1 {
+      notes.append("there is one class: every answer is right, whatever is attacked")
+    }
     if let last = scenarios.last(where: \.isOnSurvivors) { notes.append(last.survivorsNote) }
     if let clean = scenarios.first, let note = clean.chanceNote(classes: classNames.count) {
       notes.append(note)
     }
     notes += scenarios.compactMap(\.leftOutNote)
     for row in scenarios { notes += row.attackNotes }
+    let changed = Set(texts.filter { $0.changedShare > 0 }.map(\.name))
+    if let clean = scenarios.first,
+      let row = scenarios.first(where: { $0.kind == .text && changed.contains($0.textAttack) }),
+      row.samples.map(\.margin) == clean.samples.map(\.margin)
+    {
+      notes.append(
+        "\(row.label): no answer changed with the prompts in any digit: the model does not look at them, "
+          + "and rows with prompts say nothing about texts")
+    }
     return notes
   }
 
@@ -135,30 +150,35 @@ extension RobustnessReport {
   static func record(
     _ subject: EvaluationSubject, _ evaluation: RobustnessEvaluation, _ data: Dataset,
     of splitCount: Int, resolution: (width: Int, height: Int), classNames: [String]
-  ) -> JSONValue {
+  ) throws -> JSONValue {
     func strings(_ list: [String]) -> JSONValue { .array(list.map { .string($0) }) }
     func number(_ value: Int?) -> JSONValue { value.map { .integer(Int64($0)) } ?? .null }
     let prompts = subject.zeroShot?.prompts
     let hash = prompts.map { prompts in
       String(SampleID.number(of: prompts.joined(separator: "\n")), radix: 16)
     }
+    let digests = try data.digests().record
+    let model: JSONValue = .record([
+      "name": .string(subject.name), "origin": .string(subject.origin),
+      "weights": subject.weights.map { .string($0) } ?? .null,
+      "parameters": number(subject.parameterCount), "input_side": number(subject.inputSide),
+      "text_weights": subject.textWeights.map { .string($0) } ?? .null,
+      "training": subject.training,
+    ])
+    let truncates: JSONValue =
+      subject.zeroShot.map { .bool($0.model.truncatesTexts) } ?? .null
     return .record([
-      "kilpi": .string(version),
-      "model": .record([
-        "name": .string(subject.name), "origin": .string(subject.origin),
-        "weights": subject.weights.map { .string($0) } ?? .null,
-        "parameters": number(subject.parameterCount), "input_side": number(subject.inputSide),
-        "training": subject.training,
-      ]),
+      "kilpi": .string(version), "model": model,
       "data": .record([
         "name": .string(data.name), "split": .string(data.split), "n": number(data.count),
-        "of": number(splitCount), "ids_hash": .string(data.fingerprint),
+        "of": number(splitCount), "digests": digests,
         "classes": number(classNames.count), "notes": strings(data.notes),
       ]),
       "prompts": .record([
         "class_names": strings(classNames),
         "templates": subject.zeroShot.map { strings($0.templates) } ?? .null,
         "prompts": prompts.map(strings) ?? .null, "hash": hash.map { .string($0) } ?? .null,
+        "truncate": truncates,
       ]),
       "threat": .record([
         "perturb_at": .string(evaluation.perturbationPlace.rawValue),

@@ -1,3 +1,4 @@
+internal import Attacks
 internal import Files
 
 extension SampleRecord {
@@ -50,16 +51,22 @@ extension SampleRecord {
 extension TextAttackRecord {
   /// The whole record.
   var json: JSONValue {
-    .record([
+    func optional(_ value: Double?) -> JSONValue { value.map { .number($0) } ?? .null }
+    return .record([
       "name": .string(name), "parameters": record,
-      "changed_share": .number(changedShare), "synonym_share": .number(synonymShare),
-      "class_share": .number(classShare), "encoded": .integer(Int64(encoded)),
+      "changed_share": .number(changedShare), "synonym_share": optional(synonymShare),
+      "class_share": optional(classShare), "levenshtein": optional(meanLevenshtein),
+      "cosine": optional(meanCosine),
+      "stopped": .object(limits.counts.map { .init($0.limit, .integer(Int64($0.count))) }),
+      "encoded": .integer(Int64(encoded)),
       "seconds": .number(seconds),
       "prompts": .array(
         prompts.map { prompt in
           .record([
             "original": .string(prompt.original), "adversarial": .string(prompt.adversarial),
             "edits": .array(prompt.edits.map { .string($0) }),
+            "levenshtein": .integer(Int64(prompt.levenshtein)), "cosine": optional(prompt.cosine),
+            "stopped": prompt.stopped.map { .string($0) } ?? .null,
           ])
         }),
     ])
@@ -76,11 +83,13 @@ extension TextAttackRecord {
         Prompt(
           original: prompt["original"]?.string ?? "",
           adversarial: prompt["adversarial"]?.string ?? "",
-          edits: prompt["edits"]?.array?.compactMap(\.string) ?? [])
+          edits: prompt["edits"]?.array?.compactMap(\.string) ?? [],
+          levenshtein: prompt["levenshtein"]?.int ?? 0, cosine: prompt["cosine"]?.anyDouble,
+          stopped: prompt["stopped"]?.string)
       },
       changedShare: json["changed_share"]?.anyDouble ?? .nan,
-      synonymShare: json["synonym_share"]?.anyDouble ?? .nan,
-      classShare: json["class_share"]?.anyDouble ?? .nan, encoded: encoded,
+      synonymShare: json["synonym_share"]?.anyDouble,
+      classShare: json["class_share"]?.anyDouble, encoded: encoded,
       seconds: json["seconds"]?.anyDouble ?? 0)
   }
 }

@@ -24,7 +24,8 @@ extension ScenarioResult {
   /// The attack's flags, what the saved file lost of it, and its broken promises.
   var attackNotes: [String] {
     var notes = flags.map { flag, batches in
-      "\(label): \(flag.kind.rawValue) in \(batches) batches: \(flag.detail)"
+      "\(label): \(flag.kind.rawValue)"
+        + (flag.kind == .limitReached ? "" : " in \(batches) batches") + ": \(flag.detail)"
     }
     guard kind != .worst else { return notes }
     if let lost = lostInFileNote { notes.append(lost) }

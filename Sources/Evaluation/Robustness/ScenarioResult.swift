@@ -139,6 +139,8 @@ public struct ScenarioResult {
   public var follows: [String] = []
   /// `worst`: the labels of the rows it is taken over.
   public var members: [String] = []
+  /// The text attack whose prompts it was scored with, by its name in the report; empty for none.
+  public var textAttack = ""
   /// One record a sample, in the order of the evaluation.
   public var samples: [SampleRecord] = []
   /// Wall-clock time spent on this row beyond what it shares with others.
@@ -266,6 +268,12 @@ public struct TextAttackRecord: Equatable, Sendable {
     public var adversarial: String
     /// Edits as `old → new`.
     public var edits: [String]
+    /// Levenshtein distance of the adversarial prompt from the original, in Unicode scalars.
+    public var levenshtein = 0
+    /// The cosine of the two sentences by the attack's `encoder`; nil without one.
+    public var cosine: Double?
+    /// The limit that ended its search, `max_queries` or `max_seconds`; nil for none.
+    public var stopped: String?
   }
 
   /// The attack's name.
@@ -276,12 +284,31 @@ public struct TextAttackRecord: Equatable, Sendable {
   public var prompts: [Prompt]
   /// Share of prompts that changed.
   public var changedShare: Double
-  /// Share of edits that are synonyms of what they replaced.
-  public var synonymShare: Double
-  /// Share of edits that hit a word of a class name.
-  public var classShare: Double
+  /// Share of edits that are synonyms of what they replaced; nil without edits.
+  public var synonymShare: Double?
+  /// Share of edits that hit a word of a class name; nil without edits.
+  public var classShare: Double?
   /// Texts encoded.
   public var encoded: Int
   /// Wall-clock time of the attack.
   public var seconds: Double
+
+  /// The mean Levenshtein distance over the prompts, unchanged ones counting 0; nil without prompts.
+  public var meanLevenshtein: Double? {
+    prompts.isEmpty
+      ? nil : Double(prompts.reduce(0) { $0.addingClamped($1.levenshtein) }) / Double(prompts.count)
+  }
+  /// The mean cosine of the sentences before and after; nil where none was measured.
+  public var meanCosine: Double? {
+    let cosines = prompts.compactMap(\.cosine)
+    return cosines.isEmpty ? nil : cosines.reduce(0, +) / Double(cosines.count)
+  }
+  /// How many prompts' searches a limit ended.
+  public var limits: TextLimits {
+    var limits = TextLimits()
+    limits.searches = prompts.count
+    limits.maxQueries = prompts.count { $0.stopped == TextFlag.maxQueries.rawValue }
+    limits.maxSeconds = prompts.count { $0.stopped == TextFlag.maxSeconds.rawValue }
+    return limits
+  }
 }

@@ -10,7 +10,7 @@ public struct ThreatModel: Equatable, Sendable {
   public var budget: Budget
   /// Results lie on 8-bit levels.
   public var isOnEightBitLevels = false
-  /// What tells masks of pixels apart; nil when every pixel may change.
+  /// What tells masks of pixels apart, as it is printed; nil when every pixel may change.
   public var mask: String?
 
   /// A ball; everything in it is allowed.
@@ -28,10 +28,10 @@ public struct ThreatModel: Equatable, Sendable {
       && (other.mask == nil || mask == other.mask)
   }
 
-  /// As rows print it: `linf 8/255`, `linf 8/255 on 8-bit levels, masked`.
+  /// As rows print it: `linf 8/255`, `linf 8/255 on 8-bit levels, mask 5f0c21aa (64 of 256 free)`.
   public var description: String {
     budget.description + (isOnEightBitLevels ? " on 8-bit levels" : "")
-      + (mask == nil ? "" : ", masked")
+      + (mask.map { ", mask " + $0 } ?? "")
   }
 
   /// The order of rows: by norm and restriction, small budgets before those that hold them.

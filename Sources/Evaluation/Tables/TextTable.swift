@@ -64,22 +64,44 @@ struct TextTable {
     }
   }
 
-  /// The columns of each block: no column is left out, and key columns stand in all of them.
+  /// The columns of each block: no column is left out, key columns stand in all of them, and columns of
+  /// one rank in one where they fit.
   private func blocks(width: Int, _ widths: [Int]) -> [[Int]] {
     let keys = columns.indices.filter { columns[$0].isKey }
-    var rest = columns.indices.filter { !columns[$0].isKey }
-    rest.sort { (columns[$0].rank, $0) < (columns[$1].rank, $1) }
+    let others = columns.indices.filter { !columns[$0].isKey }
+    let ranks = Set(others.map { columns[$0].rank }).sorted()
+    var groups = ranks.map { rank in others.filter { columns[$0].rank == rank } }
     var blocks: [[Int]] = []
     repeat {
       var block = keys
       var used = keys.reduce(0) { $0 + widths[$1] + 2 }
-      for index in rest where used + widths[index] <= width || block.count == keys.count {
-        block.append(index)
-        used += widths[index] + 2
+      var later: [[Int]] = []
+      for group in groups {
+        let total = group.reduce(-2) { $0 + widths[$1] + 2 }
+        if used + total <= width {
+          block += group
+          used += total + 2
+          continue
+        }
+        guard block.count == keys.count else {
+          later.append(group)
+          continue
+        }
+        // A group that no block holds is cut; a column that none holds stands alone.
+        var left: [Int] = []
+        for index in group {
+          guard block.count == keys.count || used + widths[index] <= width else {
+            left.append(index)
+            continue
+          }
+          block.append(index)
+          used += widths[index] + 2
+        }
+        if !left.isEmpty { later.append(left) }
       }
-      rest.removeAll(where: block.contains)
       blocks.append(block.sorted())
-    } while !rest.isEmpty
+      groups = later
+    } while !groups.isEmpty
     return blocks
   }
 
@@ -108,7 +130,7 @@ struct TextTable {
       cells.map(Self.latex).joined(separator: " & ") + " \\\\"
     }
     let form = columns.map { $0.isNumber ? "r" : "l" }.joined()
-    let comments = remarks.map { "% " + $0.replacing("\n", with: " ") }
+    let comments = remarks.map { "% " + $0.onOneLine }
     return
       (comments + [
         "\\begin{tabular}{\(form)}", "\\toprule", line(columns.map(\.title)), "\\midrule",
@@ -118,27 +140,31 @@ struct TextTable {
 
   /// A cell's text as LaTeX shows it.
   static func latex(_ text: String) -> String {
-    text.reduce(into: "") { result, character in
-      switch character {
-      case "&", "%", "$", "#", "_", "{", "}": result += "\\" + String(character)
+    // By scalars: a mark behind a sign would hide it, and CR LF is one character.
+    text.onOneLine.unicodeScalars.reduce(into: "") { result, scalar in
+      switch scalar {
+      case "&", "%", "$", "#", "_", "{", "}": result += "\\\(scalar)"
       case "\\": result += "\\textbackslash{}"
       case "~": result += "\\textasciitilde{}"
       case "^": result += "\\textasciicircum{}"
-      case "<", ">": result += "$\(character)$"
+      case "<", ">": result += "$\(scalar)$"
       case "…": result += "\\ldots{}"
       case "→": result += "$\\to$"
-      case "\n": result += " "
-      default: result.append(character)
+      default: result.unicodeScalars.append(scalar)
       }
     }
   }
 
   /// The table in Markdown.
   func markdown() -> String {
+    func cell(_ text: String) -> String {
+      text.onOneLine.unicodeScalars.reduce(into: "") { result, scalar in
+        if scalar == "|" { result += "\\" }
+        result.unicodeScalars.append(scalar)
+      }
+    }
     func line(_ cells: [String]) -> String {
-      "| "
-        + cells.map { $0.replacing("|", with: "\\|").replacing("\n", with: " ") }
-        .joined(separator: " | ") + " |"
+      "| " + cells.map(cell).joined(separator: " | ") + " |"
     }
     let rule = columns.map { $0.isNumber ? "---:" : "---" }
     return ([line(columns.map(\.title)), "|" + rule.joined(separator: "|") + "|"] + rows.map(line))
@@ -147,13 +173,24 @@ struct TextTable {
 
   /// Comma-separated values as RFC 4180 wants them, lines ending in CRLF.
   static func csv(_ rows: [[String]]) -> String {
-    rows.map { row in
+    func doubled(_ cell: String) -> String {
+      cell.unicodeScalars.reduce(into: "") { result, scalar in
+        if scalar == "\"" { result += "\"" }
+        result.unicodeScalars.append(scalar)
+      }
+    }
+    return rows.map { row in
       row.map { cell in
         cell.unicodeScalars.contains { ["\"", ",", "\r", "\n"].contains($0) }
-          ? "\"" + cell.replacing("\"", with: "\"\"") + "\"" : cell
+          ? "\"" + doubled(cell) + "\"" : cell
       }.joined(separator: ",") + "\r\n"
     }.joined()
   }
+}
+
+extension String {
+  /// The text with each end of a line, CR LF among them, as a space: it stays in its row or comment.
+  var onOneLine: String { String(map { $0.isNewline ? " " : $0 }) }
 }
 
 /// Numbers as tables show them, without a locale.

@@ -202,7 +202,11 @@ enum ImageAttackOptions {
       other != "method" && other != "name" && options.has(other)
         && !specs.contains { $0.name == other }
     }
-    if let foreign { throw ErrorText.unknownOption(foreign, known: specs.map(\.name)) }
+    if let foreign {
+      let advice = ErrorText.unknownOption(foreign, known: specs.map(\.name)).advice
+      throw options.problem(
+        foreign, "is none of method \"\(name)\"", advice: advice ?? "leave it out")
+    }
     let title = try options.stringIfGiven("name")
     let options = try options.narrowed(to: specs)
     var (settings, common) = try settings(

@@ -68,7 +68,7 @@ extension ClipLibrary {
       "accuracy", "(dataset: dataset [, options]) -> number",
       doc: """
         Share of a data set's images whose best class is their label, in 0 … 1. The set must have as \
-        many classes as the classifier.
+        many classes as the classifier, and those that both name at the same places.
         """,
       options: [.integer("batch", default: 128, range: 1...65536, "images at once")],
       example: create + """
@@ -89,6 +89,7 @@ extension ClipLibrary {
           advice: "make the classifier from the set's class_names, or name all classes in data.from"
         )
       }
+      try dataset.requireOrder(ofClasses: classifier.classNames)
       let options = try BatchOptions(size: call.options(2).integer("batch"))
       let batches = try dataset.batches(options)
       var (correct, seen) = (0, 0)

@@ -23,7 +23,8 @@ enum ComparisonEntries {
       which is no robustness. A * marks p < 0.05 (McNemar's exact test, which decides) with a bootstrap \
       interval that excludes 0; correction = "holm" corrects p for the number of tests. The list part holds \
       {name = …, model = …} entries, or {name = …, report = …} with reports that eval.robustness has made \
-      on the same samples, or that eval.load has read. With out, every model has a folder of its own in it \
+      on the same samples, or that eval.load has read: other samples, labels, images, class names or \
+      threat models are refused, attacks of another strength (steps, restarts, loss, seed) noted. With out, every model has a folder of its own in it \
       (1-NAME, 2-NAME, …), where its record grows and its report is written: after a crash or Ctrl-C the \
       same call with resume = true goes on.
       """,

@@ -29,13 +29,15 @@ enum EvalLibrary {
     .boolean("clean", default: true, "show the clean accuracy"),
     .any(
       "image", type: "table",
-      "an image attack {method = \"pgd\", eps = …, …}, or a list of such; eps = {\"1/255\", \"2/255\"} gives "
-        + "one row each, pgd@1/255 and pgd@2/255"),
-    .any("text", type: "table", "a text attack {method = \"synonym\", …}, or a list of such"),
+      "an image attack {method = \"pgd\", eps = …, …}, or a list of such; options beside a list hold for all "
+        + "its members, whose own come first; eps = {\"1/255\", \"2/255\"} gives one row each, pgd@1/255 and "
+        + "pgd@2/255"),
+    .any(
+      "text", type: "table", "a text attack {method = \"synonym\", …}, or a list of such, as image"),
     .any(
       "multimodal", type: "table",
       "{} for independent and adaptive, or {method = …, image = {…}, text = {…}} with the methods and "
-        + "options of attack.multimodal, or a list of such"
+        + "options of attack.multimodal, or a list of such, as image"
     ),
   ]
 
@@ -91,7 +93,8 @@ enum EvalLibrary {
       multimodal rows (independent, adaptive) give {logits = function(images, prompts), text = clip model, \
       name =}: prompts are all class prompts, clean or adversarial, searched on text and judged by logits. \
       With out, a record grows as samples are finished: after a crash or Ctrl-C the same \
-      call with resume = true goes on and gives the same result. Print r:table(), draw r:plot(path) and \
+      call with resume = true goes on and gives the same result; other data, labels, class names or answers of \
+      a function are refused. Print r:table(), draw r:plot(path) and \
       r:images(path).
       """,
     options: whole,
@@ -206,6 +209,11 @@ enum EvalLibrary {
             var both = EvaluatedMultimodalAttack(
               try MultimodalOptions.specification(
                 method, image: image.specification, text: text, options))
+            both.title = try options.stringIfGiven("name").map { name in
+              // Several pairs of one table, and several budgets, are told apart.
+              if ownImages.count * ownTexts.count > 1 { return "\(name): \(both.name)" }
+              return name + (table.isPoint ? image.name.dropFirst(image.family.count) : "")
+            }
             both.image.targets = image.targets
             both.image.mask = image.mask
             both.image.start = image.start

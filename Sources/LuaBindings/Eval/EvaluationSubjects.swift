@@ -21,7 +21,8 @@ extension EvalLibrary {
     _ value: LuaValue, _ data: Dataset, _ options: Options, _ call: Call, name: String? = nil
   ) throws -> EvaluationSubject {
     var subject = try bareSubject(value, data, options, call, name: name)
-    subject.training = training(subject.origin, call)
+    let model = value.object(as: ClipModel.self) ?? value.object(as: ZeroShotClassifier.self)?.model
+    subject.training = training(model?.folder, call)
     return subject
   }
 
@@ -101,18 +102,24 @@ extension EvalLibrary {
     if let model = try parts.handleIfGiven("text", as: ClipModel.self) {
       subject.zeroShot = try zeroShot(model.frozen(), data, options)
       subject.reprompted = { judge($0) }
+      subject.textWeights = try WeightsHash.of(model)
       subject.origin = "function; text attacks searched on " + model.origin
     }
     return subject
   }
 
-  /// What `run.json` says about how the model was trained: beside the folder `model` of a run.
-  private static func training(_ origin: String, _ call: Call) -> JSONValue {
-    guard !origin.isEmpty else { return .null }
-    let parent = origin.split(separator: "/", omittingEmptySubsequences: false).dropLast()
-      .joined(separator: "/")
-    for folder in [parent.isEmpty ? "." : parent, origin] {
-      let path = folder + "/run.json"
+  /// What `run.json` says about how a model was trained: of the run whose folder `model` it was loaded
+  /// from, or that lies in the same folder as its weights.
+  private static func training(_ folder: String?, _ call: Call) -> JSONValue {
+    guard let folder else { return .null }
+    var places = [folder]
+    let parts = folder.split(separator: "/")
+    if parts.last == "model" {
+      let above = parts.dropLast().joined(separator: "/")
+      places.append(folder.hasPrefix("/") ? "/" + above : above.isEmpty ? "." : above)
+    }
+    for place in places {
+      let path = place + "/run.json"
       // A sandbox that hides the file hides what it says.
       guard FileReader.exists(path), (try? call.state.checkFile(path, writing: false)) != nil,
         let text = try? FileReader.text(at: path), text.utf8.count < 1 << 20,

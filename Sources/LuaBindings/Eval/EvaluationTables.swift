@@ -41,12 +41,14 @@ enum EvaluationTables {
   static let own: Set<String> = ["targeted", "mask", "init"]
 
   /// What a multimodal attack of an evaluation takes.
-  static let multimodal: [OptionSpec] = MultimodalOptions.table.map { spec in
-    spec.name == "image" ? .table("image", image, spec.doc) : spec
-  }
+  static let multimodal: [OptionSpec] =
+    MultimodalOptions.table.map { spec in
+      spec.name == "image" ? .table("image", image, spec.doc) : spec
+    } + [.string("name", "what tables and files call it; the names of both attacks when not given")]
 
   /// The tables of an option that is one table or a list of such ({} is one with all defaults), each
-  /// budget of a list on its own.
+  /// budget of a list on its own. Options beside a list hold for all its members, in `image` and `text`
+  /// part by part; a member's own come first.
   ///
   /// - Parameters:
   ///   - specs: what a table takes.
@@ -65,11 +67,12 @@ enum EvaluationTables {
     let list = try table.array()
     var entries: [(table: LuaTable, path: String)] = [(table, "\(path)\(name).")]
     if !list.isEmpty {
+      let shared = try beside(table, list.count, attacks, name)
       entries = try list.enumerated().map { index, entry in
-        guard let inner = entry.table else {
+        guard let member = entry.table else {
           throw attacks.problem(name, "holds a \(entry.typeName), tables are needed")
         }
-        return (inner, "\(path)\(name)[\(index + 1)].")
+        return (try joined(member, shared, call), "\(path)\(name)[\(index + 1)].")
       }
     }
     return try entries.flatMap { entry in
@@ -80,6 +83,53 @@ enum EvaluationTables {
       }
     }
   }
+
+  /// The named options beside a list of tables.
+  private static func beside(
+    _ table: LuaTable, _ count: Int, _ attacks: Options, _ name: String
+  ) throws -> [(name: String, value: LuaValue)] {
+    try table.pairs(limit: 10_000).compactMap { key, value in
+      if let place = key.int {
+        guard (1...count).contains(place) else {
+          throw attacks.problem(
+            name, "has an element [\(place)], its list ends at [\(count)]",
+            advice: "number its tables without gaps")
+        }
+        return nil
+      }
+      guard let option = key.string else {
+        throw attacks.problem(name, "has a \(key.typeName) key", advice: "options have names")
+      }
+      guard option != "name" else {
+        throw attacks.problem(
+          name, "has one name for \(count) attacks", advice: "name its members: {{name = …}, …}")
+      }
+      return (option, value)
+    }
+  }
+
+  /// A member of a list with the options beside it.
+  private static func joined(
+    _ member: LuaTable, _ shared: [(name: String, value: LuaValue)], _ call: Call
+  ) throws -> LuaTable {
+    guard !shared.isEmpty else { return member }
+    let whole = try copied(member, call)
+    for (name, value) in shared {
+      let own = try member.get(name)
+      if own.isNil {
+        try whole.set(name, value)
+      } else if nested.contains(name), let own = own.table, let value = value.table {
+        let parts = try value.pairs(limit: 10_000).compactMap { key, value in
+          key.string.map { (name: $0, value: value) }
+        }
+        try whole.set(name, joined(own, parts, call))
+      }
+    }
+    return whole
+  }
+
+  /// Options that are attack tables themselves.
+  private static let nested: Set<String> = ["image", "text"]
 
   /// One table for each budget of `eps`, where that is a list.
   private static func points(
@@ -94,9 +144,18 @@ enum EvaluationTables {
         "", "option '\(place)' is an empty list",
         advice: "write a budget, or a list such as {\"1/255\", \"2/255\"}")
     }
+    var seen: [Double] = []
     return try budgets.map { budget in
       guard budget.string != nil || budget.double != nil else {
         throw KilpiError("", "option '\(place)' holds a \(budget.typeName), budgets are needed")
+      }
+      if let value = budget.double ?? budget.string.flatMap(Options.fraction) {
+        guard !seen.contains(value) else {
+          throw KilpiError(
+            "", "option '\(place)' holds \(budget.string ?? ErrorText.number(value)) twice",
+            advice: "each budget gives one row: leave one out")
+        }
+        seen.append(value)
       }
       let copy = try copied(owner, call)
       try copy.set("eps", budget)

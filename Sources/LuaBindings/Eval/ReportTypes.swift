@@ -60,6 +60,7 @@ extension EvalLibrary {
       record["norm"] = budget.norm.rawValue
       record["eps"] = budget.epsilon
     }
+    if row.isOnSurvivors { record["on_survivors_of"] = LuaList(row.follows) }
     if let hits = row.targetHits {
       record["target_hit"] = hits.value
       record["left_out"] = row.samples.count(where: \.isLeftOut)
@@ -88,7 +89,8 @@ extension EvalLibrary {
           The accuracy of a row in 0 … 1 and what may be changed in it ("linf 8/255", "prompts"; nil when \
           clean): "clean", "image/pgd", "image/pgd@2/255", "mm_t2i/pgd + char", "worst". A name that stands for \
           rows of different budgets is refused. Without a name a list of all rows {row =, accuracy =, strict =, \
-          n =, low =, high =, norm =, eps =, threat =}.
+          n =, low =, high =, norm =, eps =, threat =, on_survivors_of =}, the last the rows whose survivors alone \
+          were attacked.
           """,
         example: reportExample + "print(r:accuracy(\"clean\") <= 1, #r:accuracy())  --> true\t1"
       ) { handle, call in

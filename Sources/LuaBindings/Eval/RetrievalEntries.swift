@@ -51,7 +51,7 @@ enum RetrievalEntries {
   private static let attack: [OptionSpec] = [
     .any(
       "image", type: "table",
-      "an attack on all images {method = \"pgd\", objective = \"kl\"|\"cosine\"|\"captions\", …}, or a list of such"
+      "an attack on all images {method = \"pgd\", objective = \"kl\"|\"cosine\"|\"captions\", …}, or a list of such; options beside a list hold for all its members, whose own come first"
     ),
     .any(
       "text", type: "table",

@@ -1,0 +1,64 @@
+internal import Attacks
+internal import ClipModels
+internal import Diagnostics
+
+// Text attacks of an evaluation: once a prompt, before the first batch.
+
+extension EvaluationRun {
+  /// Attacks the prompts of all rows, or takes what the record holds of them.
+  func attackTexts() throws {
+    guard let zeroShot = subject.zeroShot, let reprompted = subject.reprompted else { return }
+    for row in plan.rows {
+      guard var attack = row.text, texts[row.textKey] == nil else { continue }
+      attack.name = row.textKey
+      let text = try fromRoot {
+        if let known = record?.text(attack.name) {
+          restoredSeconds += known.seconds
+          return known
+        }
+        let text = try perturbed(attack, zeroShot)
+        try record?.append(text)
+        return text
+      }
+      texts[attack.name] = (text, try reprompted(text.prompts.map(\.adversarial)))
+      textOrder.append(attack.name)
+    }
+    for index in rows.indices where rows[index].kind == .text {
+      rows[index].seconds = texts[rows[index].attack]?.record.seconds ?? 0
+    }
+    for index in rows.indices {
+      guard let text = texts[plan.rows[index].textKey]?.record else { continue }
+      rows[index].textAttack = text.name
+      if let flag = text.limits.flag { rows[index].flags.append((flag, 1)) }
+    }
+  }
+
+  private func perturbed(
+    _ attack: EvaluatedTextAttack, _ zeroShot: ZeroShotClassifier
+  ) throws -> TextAttackRecord {
+    let begin = ContinuousClock.now
+    let report = try named("text/" + attack.name) {
+      try attack.perturb(zeroShot, EvaluationMeter.own("text/" + attack.name, evaluation.progress))
+    }
+    let prompts = zeroShot.prompts
+    guard report.texts.count == prompts.count else {
+      throw KilpiError(
+        "",
+        "text/\(attack.name): the attack gave \(report.texts.count) prompts for "
+          + "\(prompts.count)")
+    }
+    let hasEdits = report.results.contains { !$0.edits.isEmpty }
+    return TextAttackRecord(
+      name: attack.name, record: attack.record,
+      prompts: report.results.map { result in
+        .init(
+          original: result.original, adversarial: result.adversarial,
+          edits: result.edits.map { $0.old + " → " + $0.new }, levenshtein: result.levenshtein,
+          cosine: result.cosine,
+          stopped: [TextFlag.maxQueries, .maxSeconds].first { result.flags.contains($0) }?.rawValue)
+      },
+      changedShare: report.changedShare, synonymShare: hasEdits ? report.synonymShare : nil,
+      classShare: hasEdits ? report.classShare : nil, encoded: report.queries.encoded,
+      seconds: begin.seconds)
+  }
+}
