@@ -161,6 +161,34 @@ import Testing
     #expect(found.isEmpty != row.isNamed)
   }
 
+  /// A long name is found like a short one, and not looked for again and again.
+  @Test(.timeLimit(.minutes(1))) func longNames() throws {
+    let filler = (1...40).map { "word\(Unicode.Scalar(UInt8(97 + $0 % 26)))s in the" }
+    let list = (1...20).map { "children \(filler.joined(separator: " ")) wolves \($0)" }
+    let names = try ClassNames(
+      list, prompts: [], singulars: nil, words: { TextWords($0).cores },
+      key: { .text(Array($0.utf8)) })
+    func letters(_ text: String) -> [String] { ClassNames.letters(TextWords(text).cores) }
+    let original = letters("a picture of " + list[6])
+    let own = letters(list[6])
+    let cases: [(String, Set<Int>)] = [
+      (list[3], [3]), (list[6].replacing("children", with: "Child"), [6]),
+      (list[6].replacing("wolves", with: "wolf-"), [6]),
+      (list[6].replacing("in the wordf", with: "inthe word-f"), [6]),
+      (list[6].replacing("wolves", with: "foxes"), []),
+    ]
+    for (text, found) in cases {
+      let formed = names.formed(original, letters("a picture of " + text))
+      #expect(formed == found, "\(text)")
+      #expect(names.others(formed, than: own) == (found == [3]))
+    }
+    for place in original.indices {
+      var edited = original
+      edited[place] = "q\(place)q"
+      #expect(names.formed(original, edited).isEmpty)
+    }
+  }
+
   /// A substitute is one word to the tokenizer, and stays one beside what it is glued to.
   @Test func substitutesAreSingleWords() throws {
     var attack = TextAttack()

@@ -2,13 +2,24 @@
 /// class's own.
 ///
 /// Names are compared letter by letter: neither case and number, nor what joins the words (`ice-cream`,
-/// `ice cream`, `icecream`) makes another name.
+/// `ice cream`, `icecream`) makes another name. Their forms are one tree of letters, which a text's
+/// words are followed through: a stretch of words that begins no name ends at its first word.
 final class ClassNames {
-  /// The forms of each name, and the names that have a form.
-  private var owners: [String: Set<Int>] = [:]
-  private let longest: Int
+  /// A place in the tree: the beginnings of names that share their letters so far.
+  private struct Place {
+    var next: [Int: Int] = [:]
+    /// The names that end here.
+    var owners: Set<Int> = []
+  }
+
+  private var places = [Place()]
+  /// The letters of all names, numbered; equal ones are one letter however they are encoded.
+  private var alphabet: [Character: Int] = [:]
+  /// Letters in the longest form.
+  private var longest = 0
   private let singulars: ((String) -> [String])?
-  private let forms: [Set<String>]
+  /// The forms of words that were met, in letters; those with letters of no name are left out.
+  private var known: [String: [[Int]]] = [:]
   /// The classes whose unedited prompt a text is.
   private var classes: [TextKey: Set<Int>] = [:]
 
@@ -22,14 +33,7 @@ final class ClassNames {
     words: (String) throws -> [String], key: (String) throws -> TextKey
   ) throws {
     self.singulars = singulars
-    let forms = try names.map { name in
-      Self.forms(Self.letters(try words(name))[...], singulars)
-    }
-    self.forms = forms
-    for (index, own) in forms.enumerated() {
-      for form in own { owners[form, default: []].insert(index) }
-    }
-    longest = owners.keys.reduce(0) { max($0, $1.unicodeScalars.count) }
+    for (index, name) in names.enumerated() { try add(Self.letters(words(name)), owner: index) }
     for (index, texts) in prompts.enumerated() {
       for text in texts {
         let place = try key(text)
@@ -38,8 +42,42 @@ final class ClassNames {
     }
   }
 
+  /// Puts the words of a name into the tree, each as it is and in its possible singulars.
+  private func add(_ words: [String], owner: Int) {
+    if words.isEmpty { return }
+    var ends: [Int: Int] = [0: 0]
+    for word in words {
+      let own = FoldedWord(word, singulars: singulars).forms
+      // A bound on the product; a name of so many plurals is compared as it is written.
+      let choices = ends.count * own.count > 64 ? [word] : own
+      var next: [Int: Int] = [:]
+      for (end, length) in ends {
+        for form in choices {
+          var place = end
+          for letter in form {
+            let number = alphabet[letter] ?? alphabet.count
+            alphabet[letter] = number
+            if let following = places[place].next[number] {
+              place = following
+            } else {
+              places[place].next[number] = places.count
+              place = places.count
+              places.append(Place())
+            }
+          }
+          next[place] = length + form.count
+        }
+      }
+      ends = next
+    }
+    for (end, length) in ends {
+      places[end].owners.insert(owner)
+      longest = max(longest, length)
+    }
+  }
+
   /// Whether there is nothing to look for.
-  var isEmpty: Bool { owners.isEmpty && classes.count < 2 }
+  var isEmpty: Bool { longest == 0 && classes.count < 2 }
 
   /// Whether a text is the unedited prompt of a class that `original` is no prompt of.
   func isAnothersPrompt(_ text: TextKey, original: TextKey) -> Bool {
@@ -53,26 +91,25 @@ final class ClassNames {
   ///   - old: the words of the original as `letters` gives them.
   ///   - new: those of the edited text.
   func formed(_ old: [String], _ new: [String]) -> Set<Int> {
-    if owners.isEmpty { return [] }
+    if longest == 0 { return [] }
     var found: Set<Int> = []
     for change in WordAlignment(old, new).changes {
       // Stretches that touch the changed words; where words were lost, those across the gap.
-      let isGap = change.new.isEmpty
-      var start = max(0, change.new.lowerBound - longest)
-      while start < (isGap ? change.new.lowerBound : change.new.upperBound) {
-        var end = start
-        var length = 0
-        while end < new.count {
-          length += new[end].unicodeScalars.count
-          end += 1
-          // A plural may be longer than the name.
-          if length > longest + 3 { break }
-          if end <= change.new.lowerBound { continue }
-          for form in Self.forms(new[start..<end], singulars) {
-            found.formUnion(owners[form] ?? [])
-          }
+      let touched = change.new.lowerBound
+      var start = touched
+      var room = longest
+      while start > 0, let shortest = forms(new[start - 1]).map(\.count).min(), shortest < room {
+        room -= shortest
+        start -= 1
+      }
+      for first in start..<max(change.new.upperBound, touched) {
+        var reached: Set<Int> = [0]
+        for index in first..<new.count {
+          reached = followed(reached, new[index])
+          if reached.isEmpty { break }
+          if index < touched { continue }
+          for place in reached { found.formUnion(places[place].owners) }
         }
-        start += 1
       }
     }
     return found
@@ -81,8 +118,41 @@ final class ClassNames {
   /// The names among `found` that some words are not.
   func others(_ found: Set<Int>, than own: [String]) -> Bool {
     if found.isEmpty { return false }
-    let forms = Self.forms(own[...], singulars)
-    return found.contains { self.forms[$0].isDisjoint(with: forms) }
+    var reached: Set<Int> = own.isEmpty ? [] : [0]
+    for word in own { reached = followed(reached, word) }
+    return !found.isSubset(of: reached.reduce(into: []) { $0.formUnion(places[$1].owners) })
+  }
+
+  /// Where a word, as it is or as a singular, leads from some places.
+  private func followed(_ reached: Set<Int>, _ word: String) -> Set<Int> {
+    var ends: Set<Int> = []
+    for form in forms(word) {
+      for start in reached {
+        var place: Int? = start
+        for letter in form {
+          guard let from = place else { break }
+          place = places[from].next[letter]
+        }
+        if let place { ends.insert(place) }
+      }
+    }
+    return ends
+  }
+
+  private func forms(_ word: String) -> [[Int]] {
+    if let forms = known[word] { return forms }
+    let forms = FoldedWord(word, singulars: singulars).forms.compactMap { form -> [Int]? in
+      var letters: [Int] = []
+      for letter in form {
+        guard let number = alphabet[letter] else { return nil }
+        letters.append(number)
+      }
+      return letters
+    }
+    // Candidates bring new words without end.
+    if known.count >= 10_000 { known.removeAll() }
+    known[word] = forms
+    return forms
   }
 
   /// Words with letters or digits, small and without apostrophes.
@@ -96,21 +166,6 @@ final class ClassNames {
       let isWord = view.contains { WordCutter.isLetter($0) || WordCutter.isNumber($0) }
       return isWord ? String(view) : nil
     }
-  }
-
-  /// The words joined, each as it is and in its possible singulars.
-  private static func forms(
-    _ words: ArraySlice<String>, _ singulars: ((String) -> [String])?
-  ) -> Set<String> {
-    if words.isEmpty { return [] }
-    var joined: Set = [""]
-    for word in words {
-      let own = FoldedWord(word, singulars: singulars).forms
-      // A bound on the product; a name of so many plurals is compared as it is written.
-      let choices = joined.count * own.count > 64 ? [word] : own
-      joined = Set(joined.flatMap { start in choices.map { start + $0 } })
-    }
-    return joined
   }
 }
 
