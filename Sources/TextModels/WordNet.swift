@@ -55,8 +55,9 @@ public final class WordNet {
   /// usual senses first.
   ///
   /// Single words only; neither the word, nor its base forms, nor its antonyms are among them. A
-  /// plural, a form of a verb, a comparative come back as such (`dogs`: `hounds`), and with a genitive's
-  /// ending; a lemma without such a form of one word is left out. Senses are ordered by how often they
+  /// plural, a form of a verb, a comparative come back as such (`dogs`: `hounds`), of a genitive the nouns
+  /// with its ending, and in capitals what is in capitals; a lemma without such a form of one word is left
+  /// out. A single character is a sign, not a word, and has none. Senses are ordered by how often they
   /// stand in WordNet's tagged texts, equal ones nouns first and as WordNet orders them.
   ///
   /// - Parameters:
@@ -69,7 +70,9 @@ public final class WordNet {
   public func synonyms(
     of word: String, senses: SenseChoice = .all, within phrase: String? = nil, limit: Int? = nil
   ) throws -> [String] {
-    let (stem, ending) = Self.genitive(word)
+    let genitive = Self.genitive(word)
+    let stem = genitive?.stem ?? word
+    guard stem.unicodeScalars.count > 1 else { return [] }
     let lower = stem.lowercased()
     var barred = Set(try baseForms(of: stem).map(\.form))
     barred.insert(lower)
@@ -77,13 +80,16 @@ public final class WordNet {
     var result: [String] = []
     var seen: Set<String> = []
     for sense in try chosen(senses, of: stem, within: phrase) {
+      if genitive != nil, sense.base.part != .noun { continue }
+      let form = forms.form(of: Self.key(stem), base: sense.base.form, sense.base.part)
       for lemma in sense.synset.lemmas where !lemma.contains("_") {
         if let limit, result.count >= limit { return result }
         guard !barred.contains(lemma.lowercased()),
-          let form = try inflected(lemma, as: lower, sense.base),
-          !barred.contains(form.lowercased()), seen.insert(form.lowercased()).inserted
+          let word = try inflected(lemma, form, sense.base),
+          !barred.contains(word.lowercased()), seen.insert(word.lowercased()).inserted
         else { continue }
-        result.append(form + ending(form))
+        let ending = genitive?.ending(of: word, isPlural: form == .plural) ?? ""
+        result.append(Self.cased(word + ending, like: stem))
       }
     }
     return result
@@ -176,7 +182,7 @@ public final class WordNet {
   }
 
   private func bases(of word: String) throws -> [Base] {
-    let key = word.lowercased().split(whereSeparator: \.isWhitespace).joined(separator: "_")
+    let key = Self.key(word)
     guard !key.isEmpty, key.utf8.count <= 100 else { return [] }
     var result: [Base] = []
     for part in Part.allCases {
@@ -257,10 +263,21 @@ public final class WordNet {
     return found
   }
 
-  /// A lemma in the form that `word` has of its base form; nil where it has none.
-  private func inflected(_ lemma: String, as word: String, _ base: Base) throws -> String? {
-    guard let form = forms.form(of: word, base: base.form, base.part) else { return lemma }
+  /// A word or phrase as the files have it.
+  private static func key(_ word: String) -> String {
+    word.lowercased().split(whereSeparator: \.isWhitespace).joined(separator: "_")
+  }
+
+  /// A lemma in a form of its base form, nil for that itself; nil where it has none.
+  private func inflected(_ lemma: String, _ form: WordForm?, _ base: Base) throws -> String? {
+    guard let form else { return lemma }
     if form == .plural, try isPlural(lemma) { return lemma }
+    // `grown` and `flying` are not compared by endings.
+    if form == .comparative || form == .superlative,
+      try bases(of: lemma).contains(where: { $0.part == .verb && $0.form != lemma.lowercased() })
+    {
+      return nil
+    }
     guard let result = forms.inflected(lemma, base.part, form) else { return nil }
     // What the rules make must lead back.
     let isForm = try bases(of: result).contains {
@@ -276,17 +293,38 @@ public final class WordNet {
     return try bases(of: lower).contains { $0.part == .noun && $0.form != lower }
   }
 
-  /// A word without its genitive's ending, and the ending of other words.
-  private static func genitive(_ word: String) -> (stem: String, ending: (String) -> String) {
+  /// A word in the genitive.
+  private struct Genitive {
+    let stem: String
+    let mark: String
+    /// The mark alone ends it, as in `dogs'`.
+    let isBare: Bool
+
+    /// The ending of another word: plurals in `s` take the mark alone (`children's`: `kids'`).
+    func ending(of word: String, isPlural: Bool) -> String {
+      (isBare || isPlural) && word.hasSuffix("s") ? mark : mark + "s"
+    }
+  }
+
+  /// The genitive that a word is; nil for others.
+  private static func genitive(_ word: String) -> Genitive? {
     for mark in ["'", "\u{2019}"] {
       if word.lowercased().hasSuffix(mark + "s") {
-        return (String(word.dropLast(2)), { _ in mark + "s" })
+        return Genitive(stem: String(word.dropLast(2)), mark: mark, isBare: false)
       }
       if word.lowercased().hasSuffix("s" + mark) {
-        return (String(word.dropLast()), { $0.hasSuffix("s") ? mark : mark + "s" })
+        return Genitive(stem: String(word.dropLast()), mark: mark, isBare: true)
       }
     }
-    return (word, { _ in "" })
+    return nil
+  }
+
+  /// A word in capitals where another is, or with the other's capital in front.
+  private static func cased(_ word: String, like other: String) -> String {
+    let letters = other.filter(\.isLetter)
+    guard let first = letters.first, first.isUppercase else { return word }
+    if letters.count > 1, letters.allSatisfy(\.isUppercase) { return word.uppercased() }
+    return word.prefix(1).uppercased() + word.dropFirst()
   }
 
   private func senses(of base: (form: String, part: String)) throws -> [WordNetFiles.Synset] {
