@@ -34,10 +34,12 @@ public struct SentenceEncoder {
 
 /// How alike two sentences are: the cosine of their features.
 ///
-/// Sentences are encoded once and kept.
+/// Sentences are encoded once and kept, as long as their features are few: a search shows millions.
 final class SentenceLikeness {
   private let encoder: SentenceEncoder
   private var known: [[UInt8]: [Double]] = [:]
+  /// Numbers that are kept, at most some 32 MB.
+  private static let kept = 1 << 22
 
   init(_ encoder: SentenceEncoder) { self.encoder = encoder }
 
@@ -76,6 +78,7 @@ final class SentenceLikeness {
         "", "encoder gave \(features.shape) for 1 text", advice: "it must give [N, D] for N texts")
     }
     let row = try features.doubles()
+    if known.count.multipliedClamped(by: row.count) >= Self.kept { known.removeAll() }
     known[key] = row
     return row
   }

@@ -1,4 +1,5 @@
-/// How the words of two texts correspond, by the fewest changed words.
+/// How the words of two texts correspond, by the fewest changed words, and of these ways by the one that
+/// keeps the most letters.
 ///
 /// A word replaced, split, lost or gained counts one, and so does a pair of words merged into one;
 /// a split or a merger keeps at least half of the letters, else it is several other words.
@@ -35,32 +36,33 @@ struct WordAlignment {
     if a.isEmpty, b.isEmpty { return [] }
     let rows = a.count + 1
     let columns = b.count + 1
-    var cost = [Int](repeating: Int.max, count: rows * columns)
+    // Changed words, and letters that they do not keep.
+    var cost = [(words: Int, letters: Int)](repeating: (.max, 0), count: rows * columns)
     var step = [(Int, Int)](repeating: (0, 0), count: rows * columns)
-    cost[0] = 0
+    cost[0] = (0, 0)
     for i in 0..<rows {
       for j in 0..<columns where i + j > 0 {
-        func offer(_ di: Int, _ dj: Int, _ price: Int) {
+        func offer(_ di: Int, _ dj: Int) {
           guard di <= i, dj <= j else { return }
+          let (same, all) = keptLetters(
+            a.dropFirst(i - di).prefix(di), b.dropFirst(j - dj).prefix(dj))
+          // A split or a merger that keeps less is several other words.
+          if di + dj > 2, 2 * same < all { return }
           let before = cost[(i - di) * columns + j - dj]
-          if before < Int.max, before + price < cost[i * columns + j] {
-            cost[i * columns + j] = before + price
+          let isSame = di == 1 && dj == 1 && a[a.startIndex + i - 1] == b[b.startIndex + j - 1]
+          let now = (before.words + (isSame ? 0 : 1), before.letters + all - same)
+          if now < cost[i * columns + j] {
+            cost[i * columns + j] = now
             step[i * columns + j] = (di, dj)
           }
         }
-        if i > 0, j > 0, a[a.startIndex + i - 1] == b[b.startIndex + j - 1] { offer(1, 1, 0) }
-        offer(1, 1, 1)
-        offer(1, 0, 1)
-        offer(0, 1, 1)
-        if i > 1, j > 0, keepsLetters(a.dropFirst(i - 2).prefix(2), b.dropFirst(j - 1).prefix(1)) {
-          offer(2, 1, 1)
-        }
+        offer(1, 1)
+        offer(1, 0)
+        offer(0, 1)
+        offer(2, 1)
         // A word split into any number of words is one changed word.
         guard i > 0, j > 1 else { continue }
-        for width in 2...j
-        where keepsLetters(a.dropFirst(i - 1).prefix(1), b.dropFirst(j - width).prefix(width)) {
-          offer(1, width, 1)
-        }
+        for width in 2...j { offer(1, width) }
       }
     }
     var changes: [Change] = []
@@ -78,8 +80,10 @@ struct WordAlignment {
     return changes.reversed()
   }
 
-  /// Whether two runs of words agree from both ends in half of their letters or more.
-  private static func keepsLetters(_ a: ArraySlice<String>, _ b: ArraySlice<String>) -> Bool {
+  /// How many letters two runs of words agree in from both ends, and how many the longer one has.
+  private static func keptLetters(
+    _ a: ArraySlice<String>, _ b: ArraySlice<String>
+  ) -> (same: Int, all: Int) {
     let first = Array(a.joined().unicodeScalars)
     let second = Array(b.joined().unicodeScalars)
     let shorter = min(first.count, second.count)
@@ -89,6 +93,6 @@ struct WordAlignment {
     while tail < shorter - same, first[first.count - 1 - tail] == second[second.count - 1 - tail] {
       tail += 1
     }
-    return 2 * (same + tail) >= max(first.count, second.count)
+    return (same + tail, max(first.count, second.count))
   }
 }
