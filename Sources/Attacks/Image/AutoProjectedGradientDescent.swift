@@ -59,7 +59,8 @@ public struct AutoProjectedGradientDescent: FixedBudgetAttack {
   public var defaultKeep: Keep { keepsLargestLoss ? .largestLoss : .best }
   /// The steps of all walks, and their starts.
   public var plannedVisits: Int {
-    (steps + 3) * (aimsAtClasses ? classes ?? Self.usualClasses : 1)
+    steps.addingClamped(3).multipliedClamped(
+      by: aimsAtClasses ? classes ?? Self.usualClasses : 1)
   }
 
   /// Checks steps, rho and the number of classes.
@@ -211,7 +212,7 @@ private struct Climb {
   private static func entries(_ share: Double, of width: Int, isCompatible: Bool) -> Int {
     let exact = share * Double(width)
     if !isCompatible || width == 0 { return max(1, Int(exact)) }
-    return width - min(max(Int((1 - share) * Double(width)), 0), width - 1)
+    return width - min(max(Int(clamped: (1 - share) * Double(width)), 0), width - 1)
   }
 
   /// The next point.

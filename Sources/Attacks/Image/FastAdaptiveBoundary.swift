@@ -56,8 +56,8 @@ public struct FastAdaptiveBoundary: MinimumNormAttack {
   /// Two for each step, towards each class.
   public var plannedVisits: Int {
     steps.addingClamped(1).multipliedClamped(by: 2).multipliedClamped(
-      by: max(1, classes ?? AutoProjectedGradientDescent.usualClasses))
-      + Self.bisections
+      by: max(1, classes ?? AutoProjectedGradientDescent.usualClasses)
+    ).addingClamped(Self.bisections)
   }
 
   /// Two forwards and one backward a step; with 0 classes one backward for each of them, nine at a

@@ -55,9 +55,11 @@ struct RandomResize {
   init(_ diversity: InputDiversity, shape: [Int], _ streams: inout [RandomStream]) {
     let (height, width) = (shape[2], shape[3])
     let longer = max(height, width)
-    let smallest = max(1, Int((diversity.ratio * Double(longer)).rounded(.down)))
+    let smallest = max(1, Int(clamped: (diversity.ratio * Double(longer)).rounded(.down)))
     func inProportion(_ side: Int, _ new: Int) -> Int {
-      max(1, min(side, Int((Double(side) * Double(new) / Double(max(longer, 1))).rounded())))
+      max(
+        1,
+        min(side, Int(clamped: (Double(side) * Double(new) / Double(max(longer, 1))).rounded())))
     }
     axes = streams.indices.map { row in
       let isChosen = streams[row].uniform() < diversity.probability

@@ -101,7 +101,7 @@ private struct LevelMoves {
   ) throws -> [[Int]] {
     let width = point.width
     return try T.read([point, gradient, ball.lower, ball.upper]) { read in
-      (0..<point.shape[0]).map { row in
+      try (0..<point.shape[0]).mapped { row in
         (row * width..<(row + 1) * width).filter { index in
           let slope = read[1][index]
           guard slope != 0 else { return false }

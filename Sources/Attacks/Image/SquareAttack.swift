@@ -90,7 +90,7 @@ public struct SquareAttack: FixedBudgetAttack {
 
   /// The share of pixels in a window of step `i`, counted from 0.
   private func share(at step: Int) -> Double {
-    let step = rescales ? Int(Double(step) / Double(queries) * 10_000) : step
+    let step = rescales ? Int(clamped: Double(step) / Double(queries) * 10_000) : step
     let changes = [10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000]
     return changes.reduce(share) { step > $1 ? $0 / 2 : $0 }
   }

@@ -138,7 +138,7 @@ extension MultimodalAttack {
   ) throws -> AttackResult {
     try check()
     let images = try images.detached().contiguous()
-    let ids = image.settings.sampleIDs ?? (0..<images.shape[0]).map { UInt64($0) + 1 }
+    let ids = try image.settings.sampleIDs ?? (0..<images.shape[0]).mapped { UInt64($0) + 1 }
     return try FeatureStage(self, encoder, images, ids).away(objective, captions: captions)
   }
 

@@ -185,7 +185,7 @@ private struct UncutStart {
 
   private static func rows(_ images: Tensor) throws -> [[Double]] {
     let (values, width) = (try images.detached().doubles(), images.width)
-    return (0..<images.shape[0]).map { Array(values[$0 * width..<($0 + 1) * width]) }
+    return try (0..<images.shape[0]).mapped { Array(values[$0 * width..<($0 + 1) * width]) }
   }
 
   func shown(_ images: Tensor, _ rows: [Int]) throws -> Tensor {

@@ -38,7 +38,9 @@ public struct ScaledViews: Equatable, Sendable {
       }
       x = try x + Tensor(values, shape: images.shape).converted(to: images.dtype)
     }
-    let small = (height: Int(scale * Double(height)), width: Int(scale * Double(width)))
+    let small = (
+      height: Int(clamped: scale * Double(height)), width: Int(clamped: scale * Double(width))
+    )
     guard small.height > 0, small.width > 0 else {
       throw KilpiError(
         "", "scale \(scale) leaves no pixel of images of \(height) x \(width)",
@@ -61,7 +63,7 @@ public struct ScaledViews: Equatable, Sendable {
     let ratio = Double(n) / Double(m)
     for row in 0..<m {
       let centre = (Double(row) + 0.5) * ratio - 0.5
-      let first = Int(centre.rounded(.down))
+      let first = Int(clamped: centre.rounded(.down))
       for tap in -1...2 {
         let index = min(max(first + tap, 0), n - 1)
         values[row * n + index] += cubic(centre - Double(first + tap))

@@ -66,24 +66,28 @@ struct TextSubject {
       case .test(let sites):
         let open = editable.reduce(0) { $0 + words.words[$1].core.unicodeScalars.count }
         let all = CharacterEditing.siteCount(characters.wholeString ? length : open)
-        round = all + min(sites, all) * 96
-      case .training(let draws): round = 2 * draws
+        round = min(sites, all).multipliedClamped(by: 96).addingClamped(all)
+      case .training(let draws): round = draws.multipliedClamped(by: 2)
       }
-      return sum(round * min(attack.constraints.edits, 100))
+      return sum(round.multipliedClamped(by: min(attack.constraints.edits, 100)))
     }
     // Before the lists are there, as if every source gave `k` candidates for every word.
     let isListed = !lists.isEmpty
     let listing = attack.sources.contains { $0.prepare != nil } ? 1 + editable.count : 0
-    let count = isListed ? candidateCount : attack.k * attack.sources.count * editable.count
+    let count =
+      isListed
+      ? candidateCount : attack.k.multipliedClamped(by: attack.sources.count * editable.count)
     let places = isListed ? attackable.count : editable.count
     let depth = min(checker.constraints.words ?? Int.max, places)
     let greedy =
-      (attack.importance == .none ? 0 : editable.count) + count / max(places, 1) * depth
+      (count / max(places, 1)).multipliedClamped(by: depth).addingClamped(
+        attack.importance == .none ? 0 : editable.count)
     switch attack.search {
     case .greedy: return sum(listing, greedy)
     case .beam(let width):
-      let later = min(width, 1 << 20) * count
-      return sum(listing, greedy, count, later * max(0, min(depth, 64) - 1))
+      let later = count.multipliedClamped(by: min(width, 1 << 20))
+      return sum(
+        listing, greedy, count, later.multipliedClamped(by: max(0, min(depth, 64) - 1)))
     case .genetic(let population, let generations):
       return sum(listing, greedy, min(population, 1 << 20) * (min(generations, 1 << 9) + 1))
     case .exhaustive: return sum(listing, stateCount() ?? 1 << 30)

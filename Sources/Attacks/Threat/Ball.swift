@@ -1,3 +1,4 @@
+internal import Diagnostics
 public import Tensors
 
 /// All images within a budget of the clean ones and within `[0, 1]`, sample by sample.
@@ -181,7 +182,7 @@ public struct Ball {
 
   /// Entries of a sparse step, a twentieth of the pixels that may change.
   private func usualEntries() throws -> [Int] {
-    try freeCounts().map { max(1, Int((Ball.sparseShare * Double($0)).rounded(.up))) }
+    try freeCounts().map { max(1, Int(clamped: (Ball.sparseShare * Double($0)).rounded(.up))) }
   }
 
   /// One number a sample, ready to be broadcast; rounded up to the element type, so that a step of the

@@ -132,7 +132,7 @@ final class EvaluationMeter {
     return { [self] event in
       let count = min(batch, samples - (finished[label] ?? 0))
       let share = Double(event.completed) / Double(max(event.total, 1))
-      let own = Int(share * Double(count * (weights[label] ?? 0)))
+      let own = Int(clamped: share * Double(count * (weights[label] ?? 0)))
       progress(
         ProgressEvent(
           name: "evaluate", completed: min(done + own, total), total: total,

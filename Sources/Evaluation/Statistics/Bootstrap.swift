@@ -68,7 +68,7 @@ public enum Bootstrap {
     values.sort()
     func quantile(_ q: Double) -> Double {
       let place = q * Double(values.count - 1)
-      let low = Int(place.rounded(.down))
+      let low = Int(clamped: place.rounded(.down))
       let rest = place - Double(low)
       return values[low] * (1 - rest) + values[min(low + 1, values.count - 1)] * rest
     }

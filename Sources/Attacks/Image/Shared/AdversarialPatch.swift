@@ -70,9 +70,9 @@ public struct AdversarialPatch {
   /// Rows and columns of a patch on images of that size.
   static func size(_ height: Int, _ width: Int, _ area: Double) -> (rows: Int, columns: Int) {
     let pixels = area * Double(height) * Double(width)
-    let side = max(1, Int(pixels.squareRoot().rounded()))
+    let side = max(1, Int(clamped: pixels.squareRoot().rounded()))
     func other(_ limit: Int, beside edge: Int) -> Int {
-      min(limit, max(1, Int((pixels / Double(max(edge, 1))).rounded())))
+      min(limit, max(1, Int(clamped: (pixels / Double(max(edge, 1))).rounded())))
     }
     if height == width { return (min(side, height), min(side, height)) }
     if side >= min(height, width) {

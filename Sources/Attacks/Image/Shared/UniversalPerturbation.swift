@@ -39,7 +39,7 @@ public struct UniversalPerturbation {
     let run = try SharedRun("universal", classifier, source, budget, settings)
     let length = step ?? budget.epsilon / 4
     var change: Tensor?
-    let total = run.isIdle ? 0 : epochs * run.batches
+    let total = run.isIdle ? 0 : epochs.multipliedClamped(by: run.batches)
     for done in 0..<total {
       let rows = try run.next()
       let images = try run.images(rows)
