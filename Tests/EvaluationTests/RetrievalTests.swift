@@ -90,7 +90,10 @@ import Training
     }
     #expect(message([1, 1], [0, 0]) == "image 2 has no caption")
     #expect(message([1, 1], [0, 2]) == "caption 2 belongs to image 3 of 2")
-    #expect(message([1, .nan], [0, 1]) == "the scores of item 2 are not finite")
+    #expect(
+      message([1, .nan], [0, 1])
+        == "the scores of image 2 are not finite (check the model's features of it, and of what it is "
+        + "compared with)")
     #expect(message([1, 1], [0]) == "features are [2, 1] and [2, 1] for 1 captions")
   }
 }

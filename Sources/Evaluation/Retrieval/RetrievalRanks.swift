@@ -45,8 +45,9 @@ public struct RetrievalRanks: Equatable, Sendable {
     if let empty = own.firstIndex(where: \.isEmpty) {
       throw KilpiError("", "image \(empty + 1) has no caption")
     }
-    imageToText = try Self.ranks(of: images, among: texts, own: own)
-    textToImage = try Self.ranks(of: texts, among: images, own: owners.map { [$0] })
+    imageToText = try Self.ranks(of: images, "image", among: texts, own: own)
+    textToImage = try Self.ranks(
+      of: texts, "caption", among: images, own: owners.map { [$0] })
   }
 
   /// Of each query the worse of its ranks in two galleries of the same items.
@@ -78,7 +79,7 @@ public struct RetrievalRanks: Equatable, Sendable {
 
   /// Of each query the number of foreign answers that score at least as high as the best own one.
   private static func ranks(
-    of queries: Tensor, among answers: Tensor, own: [[Int]]
+    of queries: Tensor, _ what: String, among answers: Tensor, own: [[Int]]
   ) throws -> [Int] {
     var ranks: [Int] = []
     let answers = answers.detached()
@@ -90,21 +91,17 @@ public struct RetrievalRanks: Equatable, Sendable {
         let part = try queries.detached().narrowed(0, start: first, length: count)
         let scores = try part.matmul(answers, transposeB: true).converted(to: .float32)
           .contiguous()
+        // NaN is neither below nor above: it must not pass for a hit.
+        try scores.checkFiniteScores(
+          "scores", advice: "check the model's features of it, and of what it is compared with"
+        ) { "\(what) \(first + $0 + 1)" }
         try scores.withFloats { values in
           for row in 0..<count {
             let line = UnsafeBufferPointer(rebasing: values[row * width..<(row + 1) * width])
             var best = -Float.infinity
             for answer in own[first + row] { best = max(best, line[answer]) }
-            // NaN is neither below nor above: it must not pass for a hit.
             var above = 0
-            var isFinite = true
-            for value in line {
-              isFinite = isFinite && value.isFinite
-              if value >= best { above += 1 }
-            }
-            guard isFinite else {
-              throw KilpiError("", "the scores of item \(first + row + 1) are not finite")
-            }
+            for value in line where value >= best { above += 1 }
             ranks.append(above - own[first + row].count { line[$0] >= best })
           }
         }

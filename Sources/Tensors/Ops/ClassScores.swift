@@ -13,11 +13,22 @@ extension Tensor {
   public func finiteScores(
     _ name: String = "logits", when: String = "", item: (_ row: Int) -> String
   ) throws -> [Double] {
-    guard let place = try firstNotFinite() else { return try doubles() }
+    try checkFiniteScores(name, when: when, item: item)
+    return try doubles()
+  }
+
+  /// Refuses scores like `finiteScores`, for rankings of many that are read where they lie.
+  ///
+  /// - Parameter advice: what to look at.
+  /// - Throws: `KilpiError` that names the first row with a score that is not finite.
+  public func checkFiniteScores(
+    _ name: String, when: String = "",
+    advice: String = "check the classifier's output on this image", item: (_ row: Int) -> String
+  ) throws {
+    guard let place = try firstNotFinite() else { return }
     let width = Swift.max(shape.dropFirst().reduce(1, *), 1)
     throw KilpiError(
-      "", "the \(name) of \(item(place / width)) are not finite\(when)",
-      advice: "check the classifier's output on this image")
+      "", "the \(name) of \(item(place / width)) are not finite\(when)", advice: advice)
   }
 
   /// The class with the largest score in each row of `[N, classes]`, 0-based; of equal ones the first.
