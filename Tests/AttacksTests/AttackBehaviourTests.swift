@@ -38,7 +38,8 @@ import Testing
       #expect(report.cleanCorrect == [true, true, false, true])
       #expect(report.success == [false, true, true, true])
       #expect(report.cleanAccuracy == 0.75 && report.robustAccuracy == 0.25)
-      #expect(report.successRateDrop == 0.5 && abs(report.successRateLost - 2.0 / 3) < 1e-15)
+      #expect(report.successRateDrop == 0.5 && report.strictAccuracy == 0.25)
+      #expect(try abs(#require(report.successRateLost) - 2.0 / 3) < 1e-15)
       let isUnchanged = try result.images.floats()[2] == images.floats()[2]
       #expect(isUnchanged == !attacksAll)
     }
@@ -108,6 +109,32 @@ import Testing
     }
     #expect(result.report.success.contains(true))
     #expect(result.report.targets == targets)
+  }
+
+  @Test("accuracy is counted from predictions and labels, strict accuracy from what is right twice")
+  func accuracies() throws {
+    // The source turns brightness round, so that what is wrong when clean is put right.
+    let images = try Self.pixels([0.9, 0.55, 0.45])
+    var settings = try Self.settings(0.1)
+    settings.sources = [{ try Self.brightness(1 - $0) }]
+    let labels = try Self.brightness(images).argmax(axis: 1).integers().map { Int($0) }
+    let given = [labels[0], labels[1], 1 - labels[2]]
+    let report = try ProjectedGradientDescent().run(
+      Self.brightness, images: images, criterion: .misclassified(given), settings: settings
+    ).report
+    #expect(report.cleanCorrect == [true, true, false])
+    let right = zip(report.prediction, given).map { $0 == $1 }
+    #expect(report.correct == right && right[2] && report.broken[2])
+    #expect(report.robustAccuracy == Double(right.count { $0 }) / 3)
+    #expect(report.strictAccuracy == Double(right.prefix(2).count { $0 }) / 3)
+    // An image beyond the budget stands for its clean one.
+    settings.sources = []
+    settings.budget = try Budget(.l2, 0.01)
+    let nearest = try DecoupledDirectionNorm().run(
+      Self.brightness, images: Self.pixels([0.9, 0.49]), criterion: .misclassified([labels[0], 1]),
+      settings: settings
+    ).report
+    #expect(nearest.success[0] && nearest.correct[0] && !nearest.broken[0])
   }
 
   @Test("targets by choice: the least likely class, or any but the label")

@@ -73,9 +73,11 @@ extension Conformance {
       lost += isRight && report.success[index] ? 1 : 0
     }
     let n = Double(labels.count)
-    if abs(report.successRateDrop - Double(lost) / n) > 1e-12 { found.append("I7: asr_drop") }
-    let share = right == 0 ? 0 : Double(lost) / Double(right)
-    if abs(report.successRateLost - share) > 1e-12 { found.append("I7: asr_lost") }
+    if abs((report.successRateDrop ?? .nan) - Double(lost) / n) > 1e-12 {
+      found.append("I7: asr_drop")
+    }
+    let share = right == 0 ? nil : Double(lost) / Double(right)
+    if report.successRateLost != share { found.append("I7: asr_lost") }
     return found
   }
 

@@ -78,7 +78,7 @@ import Testing
     }
     let broken = report.stages.reduce(0) { $0 + $1.broken }
     let clean = report.cleanCorrect.filter { $0 }.count
-    #expect(abs(report.robustAccuracy - Double(clean - broken) / Double(count)) < 1e-12)
+    #expect(abs((report.robustAccuracy ?? .nan) - Double(clean - broken) / Double(count)) < 1e-12)
     #expect(broken > 2 && broken < clean)
     #expect(report.distance[norm].allSatisfy { $0 <= epsilon })
     let tops = try model.classifier()(whole.images).argmax(axis: 1).integers()

@@ -128,9 +128,10 @@ import Testing
       {
         var settings = AttackSettings(budget: try Budget(norm, epsilon), seed: 1)
         settings.probes = false
-        return try attack.run(
+        let report = try attack.run(
           model.classifier(), images: images, criterion: .misclassified(labels), settings: settings
-        ).report.robustAccuracy
+        ).report
+        return try #require(report.robustAccuracy)
       }
       let allowed = model.kind == .linear ? 0 : 1.0 / 60 + 1e-12
       for (norm, sizes) in [(Norm.linf, [0.01, 0.03, 0.1]), (.l2, [0.05, 0.15, 0.5])] {

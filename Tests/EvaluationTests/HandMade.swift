@@ -102,6 +102,7 @@ enum HandMade {
       var report = AttackReport(
         budget: settings.budget, distance: try Distances(from: images, to: moved))
       report.isJudged = true
+      report.labels = criterion.labels
       report.prediction = try top(moved)
       report.cleanPrediction = clean
       report.cleanCorrect = zip(clean, criterion.labels).map { $0 == $1 }

@@ -41,7 +41,7 @@ import Testing
         print(r.clean_accuracy, r.robust_accuracy, #r.left_out, r.target_hit[1])
         local _, r = attack.universal(cls, x, y, {eps = 0, targeted = y[1]:item(), holdout = 0})
         print(r.fitted.n, r.fitted.robust_accuracy, r.success[1])
-        """, expected: "1.0\t1.0\t4\tfalse\t0.0\n1.0\t1.0\t0\tfalse\n4\t1.0\tfalse\n"),
+        """, expected: "1.0\t1.0\t4\tfalse\tnil\n1.0\t1.0\t0\tfalse\n4\t1.0\tfalse\n"),
     Case(
       source: """
         local mask = tensor.zeros{16, 16}

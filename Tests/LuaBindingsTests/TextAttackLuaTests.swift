@@ -197,7 +197,10 @@ import Testing
         end
         print(method, good, r.clean_accuracy)
       end
-      for _, method in ipairs{"image-first", "alternating", "co-attack", "sga"} do
+      local _, _, r = attack.multimodal(model, x, y, names,
+        {text = {method = "char", words = 0}, image = {targeted = y, eps = 0}})
+      print(#r.left_out, r.target_hit[1], r.target_hit_rate, r.strict_accuracy, r.image.target_hit_rate)
+      for _, method in ipairs{"image-first", "alternating", "co-attack", "sga", "worst"} do
         try(attack.multimodal, model, x, y, names,
           {method = method, text = {method = "char"}, image = {targeted = targets}})
       end
@@ -205,10 +208,12 @@ import Testing
       """
       independent\ttrue\t1.0
       adaptive\ttrue\t1.0
+      6\tfalse\tnil\t1.0\tnil
       attack.multimodal: method "image-first" has no targeted form (independent and adaptive take targeted)
       attack.multimodal: method "alternating" has no targeted form (independent and adaptive take targeted)
       attack.multimodal: method "co-attack" has no targeted form (independent and adaptive take targeted)
       attack.multimodal: method "sga" has no targeted form (independent and adaptive take targeted)
+      attack.multimodal: method "worst" has no targeted form (independent and adaptive take targeted)
 
       """),
   ]

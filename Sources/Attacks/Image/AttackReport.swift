@@ -38,6 +38,8 @@ public struct AttackReport: Sendable {
   public var success: [Bool] = []
   /// The clean image is classified as its label.
   public var cleanCorrect: [Bool] = []
+  /// True classes, 0-based.
+  public var labels: [Int] = []
   /// Top class of the clean image, 0-based.
   public var cleanPrediction: [Int] = []
   /// Top class of the returned image, 0-based.
@@ -73,31 +75,30 @@ public struct AttackReport: Sendable {
 
   /// The returned image is classified as the target of a targeted attack; nil for other attacks.
   public var targetHit: [Bool]? { targets == nil ? nil : success }
-  /// Share of hits among the samples that were attacked for a target; 0 when there are none.
-  public var targetHitRate: Double {
-    guard targets != nil, success.count > leftOut.count else { return 0 }
-    return Double(success.filter { $0 }.count) / Double(success.count - leftOut.count)
+  /// Share of hits among the samples that were attacked for a target; nil when there are none.
+  public var targetHitRate: Double? {
+    targetHit.flatMap { Self.share($0, leavingOut: leftOut) }
+  }
+
+  /// The class of the returned image is the label, whatever the attack was for.
+  ///
+  /// For a minimum-norm attack the clean image counts in place of one beyond the budget.
+  public var correct: [Bool] {
+    labels.indices.map { index in
+      let isWithin = nearest == nil || distance[budget.norm][index] <= budget.epsilon
+      return (isWithin ? prediction : cleanPrediction)[index] == labels[index]
+    }
   }
 
   /// A sample that was wrong when clean counts as broken, whatever the attack did; so does one that the
   /// returned image makes wrong, whichever class a targeted attack aimed at.
   ///
   /// For a minimum-norm attack an image beyond the budget breaks nothing.
-  public var broken: [Bool] {
-    success.indices.map { index in
-      if !cleanCorrect[index] { return true }
-      guard targets != nil else {
-        return success[index] && (nearest.map { $0[index] <= budget.epsilon } ?? true)
-      }
-      // A clean image that is right tells its label.
-      let isWithin = nearest == nil || distance[budget.norm][index] <= budget.epsilon
-      return prediction[index] != cleanPrediction[index] && isWithin
-    }
-  }
+  public var broken: [Bool] { zip(correct, cleanCorrect).map { !$0 || !$1 } }
 
   /// Minimum-norm attacks: share of samples whose nearest adversarial image lies within the budget.
   public var shareWithinBudget: Double? {
-    nearest.map { Self.share(zip(success, $0).map { $0 && $1 <= budget.epsilon }) }
+    nearest.flatMap { Self.share(zip(success, $0).map { $0 && $1 <= budget.epsilon }) }
   }
 
   /// Derives `nearest` from verdicts and distances.
@@ -105,19 +106,28 @@ public struct AttackReport: Sendable {
     nearest = zip(success, distance[budget.norm]).map { $0 ? $1 : .infinity }
   }
 
+  // Shares of nothing are nil.
+
   /// Share of samples that are right when clean.
-  public var cleanAccuracy: Double { Self.share(cleanCorrect) }
-  /// Share of samples that are right when clean and withstand the attack.
-  public var robustAccuracy: Double { Self.share(broken.map { !$0 }) }
+  public var cleanAccuracy: Double? { Self.share(cleanCorrect) }
+  /// Accuracy on the returned images, from predictions and labels: a sample that the attack puts right
+  /// counts as right.
+  public var robustAccuracy: Double? { Self.share(correct) }
+  /// Strict accuracy: the share of samples that are right when clean and withstand the attack.
+  public var strictAccuracy: Double? { Self.share(broken.map { !$0 }) }
   /// Clean accuracy minus robust accuracy.
-  public var successRateDrop: Double { cleanAccuracy - robustAccuracy }
-  /// Share of the initially correct samples that the attack breaks; 0 when none was correct.
-  public var successRateLost: Double {
-    cleanAccuracy == 0 ? 0 : (cleanAccuracy - robustAccuracy) / cleanAccuracy
+  public var successRateDrop: Double? {
+    cleanAccuracy.flatMap { clean in robustAccuracy.map { clean - $0 } }
+  }
+  /// Share of the initially correct samples that the attack breaks; nil when none was correct.
+  public var successRateLost: Double? {
+    Self.share(zip(broken, cleanCorrect).filter(\.1).map(\.0))
   }
 
-  private static func share(_ flags: [Bool]) -> Double {
-    flags.isEmpty ? 0 : Double(flags.filter { $0 }.count) / Double(flags.count)
+  /// - Parameter leftOut: positions that do not count; nothing is true of them.
+  static func share(_ flags: [Bool], leavingOut leftOut: [Int] = []) -> Double? {
+    let count = flags.count - leftOut.count
+    return count > 0 ? Double(flags.count { $0 }) / Double(count) : nil
   }
 }
 

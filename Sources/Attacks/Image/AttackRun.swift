@@ -190,6 +190,7 @@ final class AttackRun {
       report.isJudged = true
       report.success = [Bool](repeating: false, count: samples)
       report.cleanCorrect = report.success
+      report.labels = objective?.criterion.labels ?? []
       report.cleanPrediction = report.forwards
       report.prediction = report.forwards
       report.margin = report.loss

@@ -120,12 +120,12 @@ public struct MultimodalAttack {
   ///   carry out.
   public func checkForClasses() throws {
     try check()
+    if targets != nil, method != .independent, method != .adaptive {
+      throw KilpiError(
+        "", "method \"\(method.rawValue)\" has no targeted form",
+        advice: "independent and adaptive take targeted")
+    }
     for method in method == .worst ? methods : [method] {
-      if targets != nil, method != .independent, method != .adaptive {
-        throw KilpiError(
-          "", "method \"\(method.rawValue)\" has no targeted form",
-          advice: "independent and adaptive take targeted")
-      }
       switch method {
       case .independent, .adaptive, .worst: break
       case .imageFirst: _ = try perImage(method)

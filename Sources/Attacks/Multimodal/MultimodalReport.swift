@@ -41,6 +41,9 @@ public struct MultimodalReport: Sendable {
   public var targets: [Int]?
   /// Whether the top class with both attacked is the target; empty for an untargeted attack.
   public var targetHit: [Bool] = []
+  /// Positions of samples whose target is their own label: their images were not attacked, they hit
+  /// nothing, and the rate of hits does not count them.
+  public var leftOut: [Int] = []
   /// What the image attack reported, against what it saw; of `worst` the sums over its members.
   public var image: AttackReport
   /// Searches of texts that were made for this report, those whose results were at hand left out.
@@ -54,13 +57,17 @@ public struct MultimodalReport: Sendable {
 
   /// A sample that was wrong when clean counts as broken.
   public var broken: [Bool] { zip(success, cleanCorrect).map { $0 || !$1 } }
-  /// Share of samples that are right when clean.
-  public var cleanAccuracy: Double { Self.share(cleanCorrect) }
-  /// Share of samples that are right when clean and withstand both attacks.
-  public var robustAccuracy: Double { Self.share(broken.map { !$0 }) }
+  // Shares of nothing are nil.
 
-  private static func share(_ flags: [Bool]) -> Double {
-    flags.isEmpty ? 0 : Double(flags.filter { $0 }.count) / Double(flags.count)
+  /// Share of samples that are right when clean.
+  public var cleanAccuracy: Double? { AttackReport.share(cleanCorrect) }
+  /// Accuracy with both attacked, from predictions and labels.
+  public var robustAccuracy: Double? { AttackReport.share(success.map { !$0 }) }
+  /// Strict accuracy: the share of samples that are right when clean and withstand both attacks.
+  public var strictAccuracy: Double? { AttackReport.share(broken.map { !$0 }) }
+  /// Share of hits among the samples that were attacked for a target; nil when there are none.
+  public var targetHitRate: Double? {
+    targets.flatMap { _ in AttackReport.share(targetHit, leavingOut: leftOut) }
   }
 }
 

@@ -236,7 +236,6 @@ final class MultimodalRun {
   /// The methods that the given attacks can carry out.
   private var fitting: [MultimodalMethod] {
     MultimodalMethod.allCases.filter { method in
-      if attack.targets != nil { return method == .independent || method == .adaptive }
       switch method {
       case .worst: return false
       case .imageFirst: return attack.text.perImage != nil
@@ -276,8 +275,10 @@ final class MultimodalRun {
     report.loss = both.map(\.loss)
     report.margin = both.map(\.margin)
     if let targets = moved.report.targets {
+      let goal = Goal(labels: labels, targets: targets)
       report.targets = targets
-      report.targetHit = zip(both, targets).map { $0.prediction == $1 }
+      report.leftOut = moved.report.leftOut
+      report.targetHit = both.enumerated().map { goal.isMet($1.prediction, row: $0) }
     }
     return MultimodalResult(images: moved.images, prompts: changed, report: report)
   }

@@ -190,10 +190,12 @@ public struct PerImageTextReport: Sendable {
   init(candidates: [[String]]) { self.candidates = candidates }
 
   /// The share of images that are right with the unedited prompts.
-  public var cleanAccuracy: Double { Self.share(cleanCorrect) }
+  public var cleanAccuracy: Double? { AttackReport.share(cleanCorrect) }
 
   /// The share of images that stay right under a threat.
-  public func accuracy(_ threat: TextThreat) -> Double { Self.share(robust[threat] ?? []) }
+  public func accuracy(_ threat: TextThreat) -> Double? {
+    AttackReport.share(robust[threat] ?? [])
+  }
 
   /// The adversarial prompts of one image, one a class.
   public func prompts(image: Int, _ threat: TextThreat) -> [String] {
@@ -202,10 +204,6 @@ public struct PerImageTextReport: Sendable {
       let changes = threat == .all || (threat == .trueClass) == isTrue
       return candidates[class_][changes ? worst[image][class_] : 0]
     }
-  }
-
-  private static func share(_ flags: [Bool]) -> Double {
-    flags.isEmpty ? 0 : Double(flags.filter { $0 }.count) / Double(flags.count)
   }
 
   /// Adds one image, given the score `⟨I, T⟩` of each class's candidates.

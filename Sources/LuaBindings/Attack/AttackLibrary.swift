@@ -33,7 +33,9 @@ enum AttackLibrary {
     """ + targetDoc
 
   private static let targetDoc = """
-     Accuracies are counted from predictions and labels. Of a targeted attack, success means that the \
+     clean_accuracy and robust_accuracy are counted from predictions and labels (an image that the attack \
+    puts right is right), strict_accuracy from images that are right before and after, as evaluations do; \
+    shares of nothing are nil. Of a targeted attack, success means that the \
     target was hit: target_hit per sample and target_hit_rate say the same, and left_out lists the \
     samples whose target is their own label, which are not attacked. quality compares with the clean images: \
     ssim (11 x 11 Gaussian windows, smaller ones where the image is; 1 for equal images) and psnr in dB \
@@ -45,7 +47,7 @@ enum AttackLibrary {
     nearest image found that is classified otherwise, judged alone; images that are wrong already, \
     and those for which nothing was found, come back unchanged. The report has nearest (the distance \
     per sample, in the norm; 0 or infinite in these two cases), within_eps (the share at a distance \
-    of at most eps), and what other attacks report. In attack tables of eval and train, results \
+    of at most eps; beyond it the clean image counts in accuracies), and what other attacks report. In attack tables of eval and train, results \
     beyond eps count as failures.
     """ + targetDoc
 

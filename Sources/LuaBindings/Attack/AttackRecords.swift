@@ -9,6 +9,7 @@ enum AttackRecords {
       "success": report.success, "clean_correct": report.cleanCorrect,
       "prediction": report.prediction.map { $0 + 1 }, "loss": report.loss, "margin": report.margin,
       "clean_accuracy": report.cleanAccuracy, "robust_accuracy": report.robustAccuracy,
+      "strict_accuracy": report.strictAccuracy,
       "distance": [
         "linf": report.distance.linf, "l2": report.distance.l2, "l1": report.distance.l1,
       ] as LuaRecord,
@@ -20,7 +21,7 @@ enum AttackRecords {
     ]
     if let nearest = report.nearest {
       record["nearest"] = nearest
-      record["within_eps"] = report.shareWithinBudget ?? 0
+      record["within_eps"] = report.shareWithinBudget
     }
     if !report.stages.isEmpty {
       record["stages"] = LuaList(

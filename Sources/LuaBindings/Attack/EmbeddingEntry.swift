@@ -119,6 +119,7 @@ extension AttackLibrary {
     // Without labels there are no verdicts.
     for verdict in [
       "success", "clean_correct", "prediction", "margin", "clean_accuracy", "robust_accuracy",
+      "strict_accuracy",
     ] { record[verdict] = nil }
     return [isSingle ? try result.images.squeezed(0) : result.images, record]
   }

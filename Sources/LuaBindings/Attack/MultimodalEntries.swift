@@ -119,7 +119,7 @@ extension AttackLibrary {
         images have their own as one list an image. Captions in place of labels (a string or a list for \
         each image, prompts nil) take independent, co-attack, sga and the worst of them (for each image the \
         pair that is least alike), and come back in lists. The report \
-        has success (the label is not the top class; of a targeted image attack target_hit beside it), image_success, text_success, clean_correct and loss per sample, and the reports of \
+        has success (the label is not the top class; of a targeted image attack target_hit, target_hit_rate and left_out beside it, as in attack.pgd), image_success, text_success, clean_correct and loss per sample, and the reports of \
         both parts under image and text.
         """,
       options: [
@@ -191,11 +191,14 @@ extension AttackLibrary {
       "clean_correct": report.cleanCorrect, "image_success": report.imageSuccess,
       "text_success": report.textSuccess, "prediction": report.prediction.map { $0 + 1 },
       "loss": report.loss, "margin": report.margin, "clean_accuracy": report.cleanAccuracy,
-      "robust_accuracy": report.robustAccuracy, "image": AttackRecords.record(report.image),
+      "robust_accuracy": report.robustAccuracy, "strict_accuracy": report.strictAccuracy,
+      "image": AttackRecords.record(report.image),
     ]
     if let targets = report.targets {
       record["targets"] = targets.map { $0 + 1 }
       record["target_hit"] = report.targetHit
+      record["target_hit_rate"] = report.targetHitRate
+      record["left_out"] = report.leftOut.map { $0 + 1 }
     }
     if let text = session.textReport { record["text"] = AttackRecords.record(text) }
     if report.limits.isReached { record["stopped"] = AttackRecords.record(report.limits) }

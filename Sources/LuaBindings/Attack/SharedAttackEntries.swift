@@ -15,8 +15,9 @@ extension AttackLibrary {
   private static let verdicts = """
      A fifth of the images (holdout) is not searched on; every image is judged alone. The report has \
     success, clean_correct, prediction, margin and loss per sample, fitted and held_out {n, \
-    clean_accuracy, robust_accuracy; none of nothing}, held_out_samples (their numbers), losses (one a step), \
-    quality {ssim, psnr}, queries and seconds. Accuracies are counted from predictions and labels; with \
+    clean_accuracy, robust_accuracy, strict_accuracy; none of nothing}, held_out_samples (their numbers), losses (one a step), \
+    quality {ssim, psnr}, queries and seconds. clean_accuracy and robust_accuracy are counted from predictions and labels, strict_accuracy from \
+    images that are right before and after; with \
     targeted, success and target_hit say which images get the target, fitted and held_out have \
     target_hit_rate too, and images whose label it is are judged, but left out of the search and of the hits: \
     left_out lists them. Labels of a data set are its own when nil.
@@ -118,13 +119,11 @@ extension AttackLibrary {
     var record = AttackRecords.record(result.report)
     let heldOut = Set(result.heldOut)
     func part(_ positions: [Int]) -> LuaRecord {
-      if positions.isEmpty { return ["n": 0] }
-      let (clean, robust) = result.accuracies(positions)
-      var record: LuaRecord = [
+      let (clean, robust, strict) = result.accuracies(positions)
+      return [
         "n": positions.count, "clean_accuracy": clean, "robust_accuracy": robust,
+        "strict_accuracy": strict, "target_hit_rate": result.hitRate(positions),
       ]
-      if let rate = result.hitRate(positions) { record["target_hit_rate"] = rate }
-      return record
     }
     record["fitted"] = part(result.report.success.indices.filter { !heldOut.contains($0) })
     record["held_out"] = part(result.heldOut)

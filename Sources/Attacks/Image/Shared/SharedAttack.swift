@@ -70,17 +70,17 @@ public struct SharedResult {
   public func hitRate(_ positions: [Int]) -> Double? {
     let leftOut = Set(report.leftOut)
     let positions = positions.filter { !leftOut.contains($0) }
-    guard let hits = report.targetHit, !positions.isEmpty else { return nil }
-    return Double(positions.filter { hits[$0] }.count) / Double(positions.count)
+    return report.targetHit.flatMap { hits in AttackReport.share(positions.map { hits[$0] }) }
   }
 
-  /// Clean and robust accuracy over some positions, from predictions and labels.
-  public func accuracies(_ positions: [Int]) -> (clean: Double, robust: Double) {
-    guard !positions.isEmpty else { return (0, 0) }
-    let broken = report.broken
-    let clean = positions.filter { report.cleanCorrect[$0] }.count
-    let robust = positions.filter { !broken[$0] }.count
-    return (Double(clean) / Double(positions.count), Double(robust) / Double(positions.count))
+  /// Accuracies over some positions as `AttackReport` has them over all; nil of nothing.
+  public func accuracies(
+    _ positions: [Int]
+  ) -> (clean: Double?, robust: Double?, strict: Double?) {
+    func share(_ flags: [Bool]) -> Double? { AttackReport.share(positions.map { flags[$0] }) }
+    return (
+      share(report.cleanCorrect), share(report.correct), share(report.broken.map { !$0 })
+    )
   }
 }
 
@@ -124,13 +124,14 @@ final class SharedRun {
     report.seed = settings.seed
     report.sampleIDs = source.ids
     report.isJudged = true
+    report.labels = labels
     report.forwards = labels.map { _ in 0 }
     report.backwards = report.forwards
     report.targets = objective.goal?.targets
     report.leftOut = objective.goal?.leftOut ?? []
     var stream = RandomSource(seed: settings.seed).stream(.subset)
     let shuffled = try stream.permutation(labels.count)
-    let count = Int(settings.heldOut * Double(labels.count))
+    let count = Int(clamped: settings.heldOut * Double(labels.count))
     let leftOut = Set(report.leftOut)
     heldOut = shuffled.prefix(count).sorted()
     fitted = shuffled.dropFirst(count).filter { !leftOut.contains($0) }.sorted()
@@ -153,7 +154,7 @@ final class SharedRun {
   }
 
   /// Batches in one pass over the fitted samples.
-  var batches: Int { (fitted.count + settings.batch - 1) / settings.batch }
+  var batches: Int { fitted.count.parts(of: settings.batch) }
 
   /// The next batch: every pass over the samples has an order of its own.
   func next() throws -> [Int] {
