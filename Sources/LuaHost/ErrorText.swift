@@ -98,6 +98,11 @@ public enum ErrorText {
     return "\(value)"
   }
 
+  /// `1 image`, `2 images`.
+  public static func count(_ count: Int, _ noun: String) -> String {
+    "\(count) \(noun)" + (count == 1 ? "" : "s")
+  }
+
   /// A text cut at 40 characters.
   public static func clipped(_ text: String) -> String {
     text.count > 40 ? String(text.prefix(39)) + "…" : text

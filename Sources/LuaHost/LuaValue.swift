@@ -68,6 +68,12 @@ public enum LuaValue {
     return nil
   }
 
+  /// True for a handle whose object is gone.
+  public var isReleased: Bool {
+    if case .handle(let handle) = self { return handle.object == nil }
+    return false
+  }
+
   /// The type in Lua's words; handles give their own name.
   public var typeName: String {
     switch self {

@@ -120,7 +120,7 @@ extension ErrorTests {
     ),
     ErrorCase(
       set + "eval.robustness{model = {logits = function(x) return 3 end}, data = ds}",
-      "eval.robustness: clean: model.logits gave a number (it takes images and prompts, and gives logits)"
+      "eval.robustness: clean: model.logits returned a number, not a tensor (it takes images and prompts, and gives logits)"
     ),
     ErrorCase(
       set + "eval.robustness{model = {logits = function(x) return x end, text = m}, data = ds, "

@@ -48,7 +48,8 @@ extension ErrorTests {
         + #"values in 0 … 1)"#),
     ErrorCase(
       #"attack.pgd(function(x) return 1 end, tensor.zeros{1, 3, 1, 1}, {1}, {eps = "8/255"})"#,
-      #"attack.pgd: the classifier function returned a number, not a tensor"#),
+      #"attack.pgd: the classifier function returned a number, not a tensor (it takes "#
+        + "images and gives logits)"),
     ErrorCase(
       #"attack.pgd(function(x) error("mine", 0) end, tensor.zeros{1, 3, 1, 1}, {1}, {eps = "#
         + #""8/255"})"#,

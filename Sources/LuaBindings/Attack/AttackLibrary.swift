@@ -140,18 +140,12 @@ extension Call {
     guard kind(index) == .function else {
       throw badArgument(index, expected: "classifier or function")
     }
-    return (Self.closure(try function(index)), nil)
+    return (try function(index).classifier(), nil)
   }
 
   /// Gradients flow to the images alone: the weights are detached.
   private static func closure(_ classifier: ZeroShotClassifier) throws -> Classifier {
     try classifier.attackable()
-  }
-
-  private static func closure(_ function: LuaFunction) -> Classifier {
-    // Copies: a function that writes into its argument, or later into what it returned, must reach
-    // neither the attack's images nor its logits.
-    { try function.tensor([$0.cloned()], "classifier").cloned() }
   }
 
   /// The classifiers of the option `source`.
@@ -160,7 +154,7 @@ extension Call {
     if value.isNil { return [] }
     func one(_ value: LuaValue) throws -> Classifier {
       if let handle = value.object(as: ZeroShotClassifier.self) { return try Self.closure(handle) }
-      if let function = value.function { return Self.closure(function) }
+      if let function = value.function { return function.classifier("the source function") }
       throw options.problem("source", "holds a \(value.typeName), not a classifier or function")
     }
     if let list = value.table {

@@ -173,8 +173,7 @@ enum ImageAttackOptions {
   static func loss(_ options: Options) throws -> (loss: AttackLoss, name: String) {
     if let function = options.value("loss").function {
       let loss = AttackLoss.custom { logits, classes in
-        // A copy: what the function writes must not reach the verdicts.
-        try function.tensor([try logits.cloned(), try classes.oneBased()], "loss")
+        try function.tensor([logits, classes.oneBased()], "the loss function")
       }
       return (loss, "function")
     }
@@ -226,15 +225,4 @@ enum ImageAttackOptions {
 extension OptionSpec {
   /// The same option with a range of integers.
   func ranged(_ range: ClosedRange<Int>) -> OptionSpec { .integer(name, range: range, doc) }
-}
-
-extension LuaFunction {
-  /// The tensor that a script's function returns.
-  func tensor(_ arguments: [any LuaConvertible], _ name: String) throws -> Tensor {
-    let value = try first(arguments)
-    guard let tensor = value.object(as: Tensor.self) else {
-      throw KilpiError("", "the \(name) function returned a \(value.typeName), not a tensor")
-    }
-    return tensor
-  }
 }

@@ -141,7 +141,7 @@ enum TextAttackOptions {
     let value = options.value("encoder")
     if let function = value.function {
       return SentenceEncoder(record: "function") {
-        try function.tensor([LuaList($0)], "encoder")
+        try function.tensor([LuaList($0)], "the encoder function")
       }
     }
     if let mlm = value.object(as: MaskedLanguageModel.self) { return SentenceEncoder(mlm) }
@@ -266,7 +266,7 @@ extension AttackLibrary {
       case "function":
         if let function = options.value("objective").function {
           specification.attack.objective = .custom {
-            try function.tensor([$0, $1], "objective").doubles()
+            try function.tensor([$0, $1], "the objective function").doubles()
           }
         }
       default: break

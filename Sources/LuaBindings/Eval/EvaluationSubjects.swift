@@ -80,21 +80,7 @@ extension EvalLibrary {
       try templates.map { try TextPrompt(template: $0, className: name).text }
     }
     func judge(_ prompts: [String]) -> Classifier {
-      { images in
-        let result = try function.first([images.cloned(), prompts])
-        guard let logits = result.object(as: Tensor.self) else {
-          throw KilpiError(
-            "", "model.logits gave a \(result.typeName)",
-            advice: "it takes images and prompts, and gives logits")
-        }
-        guard logits.rank == 2, logits.shape[0] == images.shape[0] else {
-          throw KilpiError(
-            "",
-            "model.logits gave \(ErrorText.shape(logits.shape)) for \(images.shape[0]) images",
-            advice: "logits are [N, C]")
-        }
-        return logits
-      }
+      function.classifier("model.logits", prompts: prompts)
     }
     var subject = EvaluationSubject(
       name: try name ?? parts.stringIfGiven("name") ?? "function", classNames: data.classNames,

@@ -16,21 +16,50 @@ extension LuaValue {
     if case .handle(let handle) = self, let value = handle.object as? any ClassifierValue {
       return { try value.logits(of: $0) }
     }
-    guard let function else { return nil }
+    return function?.classifier()
+  }
+}
+
+extension LuaFunction {
+  /// A function of a script as a classifier: images `[N, 3, H, W]` to logits `[N, C]`.
+  ///
+  /// - Parameters:
+  ///   - name: what messages call it.
+  ///   - prompts: handed to it behind the images, where there are any.
+  func classifier(
+    _ name: String = "the classifier function", prompts: [String]? = nil
+  ) -> (Tensor) throws -> Tensor {
+    let takes = "it takes images" + (prompts == nil ? " and gives" : " and prompts, and gives")
     return { images in
-      let result = try function.first([images.cloned()])
-      guard let logits = result.object(as: Tensor.self) else {
-        throw KilpiError(
-          "", "the classifier gave a \(result.typeName)", advice: "it takes images and gives logits"
-        )
-      }
+      let logits = try self.tensor(
+        [images] + (prompts.map { [$0] } ?? []), name, advice: takes + " logits")
       guard logits.rank == 2, logits.shape[0] == images.shape[0] else {
         throw KilpiError(
-          "", "the classifier gave \(ErrorText.shape(logits.shape)) for \(images.shape[0]) images",
-          advice: "logits are [N, C]")
+          "",
+          "\(name) returned \(ErrorText.shape(logits.shape)) for "
+            + ErrorText.count(images.shape[0], "image"), advice: "logits are [N, C]")
       }
       return logits
     }
+  }
+
+  /// The tensor that a script's function returns.
+  ///
+  /// Tensors are copied on both ways: a function that writes into its argument, or later into what it
+  /// returned, must reach neither the images of an attack nor its logits.
+  ///
+  /// - Parameter name: what messages call it.
+  func tensor(
+    _ arguments: [any LuaConvertible], _ name: String, advice: String? = nil
+  ) throws -> Tensor {
+    let value = try first(arguments.map { try ($0 as? Tensor)?.cloned() ?? $0 })
+    if let tensor = value.object(as: Tensor.self) { return try tensor.cloned() }
+    if value.isReleased {
+      throw KilpiError(
+        "", "\(name) returned a \(value.typeName) that was released",
+        advice: "it was freed by release, close or scope")
+    }
+    throw KilpiError("", "\(name) returned a \(value.typeName), not a tensor", advice: advice)
   }
 }
 
