@@ -27,6 +27,32 @@ extension ErrorTests {
       "train.run: unknown option 'lr' (it stands in a table: image_attack = {lr = …} or optimizer = {lr = …})"
     ),
     ErrorCase(
+      run + #"method = "clean", image_attack = {}}"#,
+      #"train.run: option 'image_attack' is given, method = "clean" attacks no images (leave it out, or use mmcoa)"#
+    ),
+    ErrorCase(
+      run + #"method = "image-only", text_attack = {method = "char"}}"#,
+      #"train.run: option 'text_attack' is given, method = "image-only" attacks no texts (leave it out, or use mmcoa)"#
+    ),
+    ErrorCase(
+      run + #"method = "image-only", weights = {text = 1}}"#,
+      #"train.run: option 'weights.text' is given, method = "image-only" has no such term (it has image and clean)"#
+    ),
+    ErrorCase(
+      run + #"method = "clean", weights = {clean = 1}}"#,
+      #"train.run: option 'weights.clean' is given, method = "clean" has no such term (its loss is one term: leave weights out)"#
+    ),
+    ErrorCase(
+      run + "checkpoint_every = 5}",
+      "train.run: option 'checkpoint_every' needs out (name the run's folder)"),
+    ErrorCase(
+      run + "keep_checkpoints = 3}",
+      "train.run: option 'keep_checkpoints' needs out (name the run's folder)"),
+    ErrorCase(
+      run + "image_attack = {init = tensor.zeros{2, 3, 4, 4}}}",
+      "train.run: unknown option 'init' (starts belong to known images: attack.* and attacks.image of "
+        + "eval.robustness take it)"),
+    ErrorCase(
       run + "learning_rate = 1e-4}",
       "train.run: unknown option 'learning_rate' (it stands in a table: image_attack = {lr = …} or optimizer = {lr = …})"
     ),

@@ -107,13 +107,14 @@ enum TrainLibrary {
       Fine-tunes a model. mmcoa: adversarial images against clean texts and clean images against \
       adversarial texts, both encoders; image-only and text-only: one of the terms; clean: neither \
       attack. Images are attacked by PGD on the class prompts, each distinct text of a batch once; the \
-      attacks run on frozen weights. Test the result with eval.robustness.
+      attacks run on frozen weights. Options that \
+      the method has no use for (attacks, weights of terms) are refused. Test the result with eval.robustness.
       """,
     options: [
       .choice(
         "method", ["mmcoa", "image-only", "text-only", "clean"], default: "mmcoa", "how to train"),
       .table(
-        "image_attack", ImageAttackOptions.table,
+        "image_attack", ImageAttackOptions.table + [ImageAttackOptions.commonMask],
         "the inner image attack; pgd unless it says otherwise"),
       .table("text_attack", TextAttackOptions.table, "the inner text attack"),
       .table(
@@ -137,19 +138,19 @@ enum TrainLibrary {
     let method = TrainingMethod(rawValue: try options.string("method")) ?? .mmcoa
     trainer.configuration.method = method
     if !options.has("targets"), method != .clean { trainer.configuration.targets = .label }
+    try refuseUnused(options, method)
     let weights = try options.options("weights")
     trainer.configuration.weights.image = try weights.number("image")
     trainer.configuration.weights.text = try weights.number("text")
     trainer.configuration.weights.clean = try weights.number("clean")
     trainer.configuration.weights.bothAdversarial = try weights.number("advadv")
-    let usesBoth = trainer.configuration.weights.bothAdversarial != 0
-    if method.attacksImages || usesBoth {
+    if method.attacksImages {
       let table = try options.options("image_attack")
-      let image = try ImageAttackOptions.specification(table, call)
+      let image = try ImageAttackOptions.specification(table, call, keepsMask: true)
       trainer.imageAttack = image.trainer
       trainer.configuration.attackRecords.append(.init("image", image.record))
     }
-    if method.attacksTexts || usesBoth {
+    if method.attacksTexts {
       let model = try options.handle("model", as: ClipModel.self).truncating(options)
       var text = try TextAttackOptions.specification(
         options.options("text_attack"), call, model: model)
@@ -160,6 +161,34 @@ enum TrainLibrary {
       trainer.configuration.attackRecords.append(.init("text", text.record))
     }
     return try finish(trainer, options, call)
+  }
+
+  /// Refuses options that the method has no use for.
+  private static func refuseUnused(_ options: Options, _ method: TrainingMethod) throws {
+    for (name, what, isUsed) in [
+      ("image_attack", "images", method.attacksImages),
+      ("text_attack", "texts", method.attacksTexts),
+    ] where options.has(name) && !isUsed {
+      throw options.problem(
+        name, "is given, method = \"\(method.rawValue)\" attacks no \(what)",
+        advice: "leave it out, or use mmcoa")
+    }
+    let terms: [String]
+    switch method {
+    case .clean, .contrastive: terms = []
+    case .imageOnly: terms = ["image", "clean"]
+    case .textOnly: terms = ["text", "clean"]
+    case .mmcoa: return
+    }
+    let weights = try options.options("weights")
+    for name in ["image", "text", "clean", "advadv"] where weights.has(name) {
+      if terms.contains(name) { continue }
+      throw weights.problem(
+        name, "is given, method = \"\(method.rawValue)\" has no such term",
+        advice: terms.isEmpty
+          ? "its loss is one term: leave weights out" : "it has " + terms.joined(separator: " and ")
+      )
+    }
   }
 
   /// The trainer that the common options describe.
@@ -194,6 +223,10 @@ enum TrainLibrary {
     configuration.output = try options.pathIfGiven("out", writing: true)
     configuration.checkpointEvery = try options.integer("checkpoint_every")
     configuration.keptCheckpoints = try keptCheckpoints(options)
+    for name in ["checkpoint_every", "keep_checkpoints"]
+    where options.has(name) && configuration.output == nil {
+      throw options.problem(name, "needs out", advice: "name the run's folder")
+    }
     configuration.resumes = try options.boolean("resume")
     if configuration.resumes, configuration.output == nil {
       throw KilpiError("", "resume = true needs out", advice: "name the run's folder")
