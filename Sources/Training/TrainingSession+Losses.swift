@@ -125,7 +125,7 @@ extension TrainingSession {
     }
     guard let total else { throw KilpiError("", "every term of the loss has weight 0") }
     let value = try total.item()
-    guard value.isFinite else { throw notFinite("the loss is \(value)") }
+    guard value.isFinite else { throw notFinite("the loss is \(value.isNaN ? "nan" : "\(value)")") }
     return (value, total, values)
   }
 

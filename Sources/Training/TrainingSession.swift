@@ -234,9 +234,14 @@ final class TrainingSession {
   // MARK: Gradients and weights
 
   func notFinite(_ what: String) -> KilpiError {
-    KilpiError(
+    // Before the first update no learning rate can be the cause.
+    let weights = model.parameters.entries.first { parameter in
+      (try? parameter.tensor.sumOfSquares().isFinite) == false
+    }
+    let cause = weights.map { "'\($0.name)' of the model is not finite: check its weights" }
+    return KilpiError(
       "", "\(what) at step \(step + 1)",
-      advice: "lower the learning rate; the weights are those of the step before")
+      advice: cause ?? "lower the learning rate; the weights are those of the step before")
   }
 
   private func checkedNorm(_ gradients: [Tensor]) throws -> Double {

@@ -154,7 +154,10 @@ public struct AutoAttack: ImageAttack {
     let images = try images.detached().cloned()
     let classes = try Self.classes(classifier, images)
     let stages = stages(settings.budget.norm, classes: classes ?? 2)
-    guard let first = stages.first else { throw KilpiError("", "\(name) has no stage") }
+    guard let first = stages.first else {
+      throw KilpiError(
+        "", "\(name) has no stage for \(classes ?? 0) classes", advice: "there must be 2 at least")
+    }
     var result = try run(
       first, 0, classifier, images, criterion.labels, ids: settings.sampleIDs, settings)
     let start = result.report.cleanCorrect.filter { $0 }.count

@@ -69,7 +69,9 @@ public struct SquareAttack: FixedBudgetAttack {
     guard var kept = try search.survivors() else { return }
     point = try kept.of(point)
     var (losses, solved) = (kept.of(visit.losses), kept.of(visit.solved))
-    for query in 1..<max(queries, 1) {
+    // Where no pixel may change, there is nothing to propose.
+    let moves = try search.ball.freeCounts().contains { $0 > 0 } ? queries : 1
+    for query in 1..<max(moves, 1) {
       let size = windows.size(share: share(at: query - 1))
       let streams = search.streams(.attackStart, step: query)
       let next = try windows.proposed(point, search.ball, size, streams)

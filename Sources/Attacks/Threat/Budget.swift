@@ -107,7 +107,8 @@ public struct Budget: Equatable, Sendable {
   /// A number as people write it: `8`, `0.5`, `nan`.
   static func number(_ value: Double) -> String {
     if let whole = Int(exactly: value), whole.magnitude < 1 << 53 { return String(whole) }
-    return "\(value)"
+    // The sign of NaN says nothing.
+    return value.isNaN ? "nan" : "\(value)"
   }
 
   /// The budget as result rows print it: `linf 8/255`, `linf 0.25/255`, `l2 0.5`.

@@ -63,7 +63,8 @@ public struct ImageQuality: Equatable, Sendable {
         }
         // Equal images, also those without a pixel, differ in nothing.
         guard squares > 0 else {
-          (ssim, psnr) = (ssim + [1], psnr + [.infinity])
+          ssim.append(1)
+          psnr.append(.infinity)
           continue
         }
         for start in stride(from: part.lowerBound, to: part.upperBound, by: plane) {

@@ -47,7 +47,8 @@ public enum MemoryDataset {
     let values = try images.detached().floats()
     for (i, value) in values.enumerated() where !(value >= 0 && value <= 1) {
       throw KilpiError(
-        "", "image \(i / (values.count / count) + 1) holds \(value), outside 0 … 1",
+        "",
+        "image \(i / (values.count / count) + 1) holds \(value.isNaN ? "nan" : "\(value)"), outside 0 … 1",
         advice: "for bytes divide by 255")
     }
     let largest = labels?.max() ?? -1
