@@ -25,6 +25,13 @@ public enum ErrorText {
     "targets": "targeted", "wd": "weight_decay",
   ]
 
+  /// Options of calls on images that attack tables do not have, and the form that works.
+  private static let callsOnly = [
+    "init": "starts belong to known images: attack.* and attacks.image of eval.robustness take it",
+    "source":
+      "a table runs on its own model: craft x with attack.NAME(classifier, images, labels, {source = …}), then evaluate data.from(x, labels, names)",
+  ]
+
   /// `unknown option 'step_size' (did you mean 'step'?)`; of an option that belongs into a table beside
   /// it, `unknown option 'lr' (it stands in a table: optimizer = {lr = …})`.
   ///
@@ -39,6 +46,9 @@ public enum ErrorText {
     if !elsewhere.isEmpty {
       let list = elsewhere.prefix(3).joined(separator: " or ")
       return KilpiError("", problem, advice: "it stands in a table: \(list)")
+    }
+    if let form = callsOnly[name], known.contains("eps") {
+      return KilpiError("", problem, advice: form)
     }
     let near = NearestName.suggestion(for: name, among: known)
     return KilpiError("", problem, advice: near.map { "did you mean '\($0)'?" })

@@ -88,6 +88,11 @@ extension ErrorTests {
       #"eval.robustness: option 'attacks.image.targeted' is 'every' ("least-likely", "random", "all", a "#
         + "class, or one for each image)"),
     ErrorCase(
+      robust + "attacks = {image = {source = m}}}",
+      "eval.robustness: unknown option 'source' (a table runs on its own model: craft x with "
+        + "attack.NAME(classifier, images, labels, {source = …}), then evaluate data.from(x, labels, "
+        + "names))"),
+    ErrorCase(
       robust + "attacks = {image = {targeted = 3}}}",
       "eval.robustness: pgd: target 3 is outside 1 … 2, the classes"),
     ErrorCase(

@@ -51,6 +51,15 @@ extension ErrorTests {
       #"attack.pgd: the classifier function returned a number, not a tensor (it takes "#
         + "images and gives logits)"),
     ErrorCase(
+      #"attack.pgd(function(x) local y = x:flatten(2) y:release() return y end, tensor.zeros{1, 3, 1, 1}, {1}, "#
+        + #"{eps = "8/255"})"#,
+      #"attack.pgd: the classifier function returned a tensor that was released (it was freed by "#
+        + #"release, close or scope)"#),
+    ErrorCase(
+      #"attack.pgd(function(x) return x:sum() end, tensor.zeros{1, 3, 1, 1}, {1}, {eps = "#
+        + #""8/255"})"#,
+      #"attack.pgd: the classifier function returned [] for 1 image (logits are [N, C])"#),
+    ErrorCase(
       #"attack.pgd(function(x) error("mine", 0) end, tensor.zeros{1, 3, 1, 1}, {1}, {eps = "#
         + #""8/255"})"#,
       #"mine"#),

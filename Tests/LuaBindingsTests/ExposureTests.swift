@@ -41,6 +41,7 @@ import Testing
     "signStepped": "a fused step of attacks",
     "firstNotFinite": "a check of attacks and training",
     "finiteScores": "the check behind every verdict of classifiers and attacks",
+    "checkFiniteScores": "the same check where scores are read as they lie",
     "topClasses": "cls:predict does it", "topClass": "cls:predict does it",
   ]
 

@@ -180,6 +180,33 @@ import Testing
 
       """),
     OutputCase(
+      "masks and starts where attack tables stand",
+      """
+      local names, mask = {"a cat", "a dog", "a bird"}, tensor.zeros{16, 16}
+      mask[{{1, 8}}] = 1
+      local function keeps(adv, from) return (adv - from)[{{}, {}, {9, 16}}]:abs():max():item() == 0 end
+      for _, method in ipairs{"independent", "adaptive", "image-first", "alternating", "co-attack", "sga",
+          "worst"} do
+        local adv = attack.multimodal(model, x, {1, 2, 3, 1, 2, 3}, names, {method = method,
+          scales = {}, text = {method = "char", sites = 1},
+          image = {eps = "8/255", steps = 2, mask = mask, init = x:flip(1)}})
+        assert(keeps(adv, x) and (adv - x):abs():max():item() > 0, method)
+      end
+      -- One image a caption, each with its own image's mask.
+      local pair, each = x[{{1, 2}}], tensor.zeros{2, 1, 16, 16}
+      each[{1, 1, {1, 8}}] = 1
+      local adv = attack.multimodal(model, pair, {{"a cat", "one cat"}, "a dog"}, nil, {method = "co-attack",
+        text = {method = "char", words = 0}, image = {eps = "8/255", steps = 2, mask = each}})
+      print(#adv, keeps(adv[{{1, 2}}], pair[{{1, 1}}]), (adv[{{1, 2}}] - pair[{{1, 1}}]):abs():max():item() > 0,
+        (adv[3] - pair[2]):abs():max():item())
+      local set = data.from(pair, {"a cat", "a dog"})
+      local r = eval.retrieval{model = model, data = set, attack = {image = {steps = 1, mask = mask},
+        multimodal = {method = "co-attack", image = {steps = 1, mask = mask}, text = {method = "char", words = 0}}}}
+      local run = train.run{method = "image-only", model = model, data = set, batch = 2, steps = 1,
+        image_attack = {steps = 1, mask = mask}}
+      print(r:recall("image/pgd", "tr", 10), run.steps)
+      """, "3\ttrue\ttrue\t0.0\n1.0\t1\n"),
+    OutputCase(
       "a targeted image attack in attack.multimodal: accuracy and hits apart",
       """
       local names = {"a cat", "a dog", "a bird"}

@@ -60,6 +60,7 @@ extension MultimodalAttack {
     if method == .worst { return try worst(encoder, images, captions, ids, owners) }
     let moved: AttackResult
     var changed: [[String]]
+    var stage = self
     switch method {
     case .sga: (moved, changed) = try FeatureStage(self, encoder, images, ids).sga(captions)
     case .coAttack:
@@ -68,12 +69,14 @@ extension MultimodalAttack {
       if !isJoint {
         // Each pair is an attack of its own, with random draws of its own.
         images = try images.rows(owners)
+        stage.image.settings.mask = try image.settings.mask?.rows(owners)
+        stage.image.settings.startPoints = try image.settings.startPoints?.rows(owners)
         ids = captions.enumerated().flatMap { row, texts in
           texts.indices.map { ids[row] &* 1_000_003 &+ UInt64($0) }
         }
         sets = changed.flatMap { $0.map { [$0] } }
       }
-      moved = try FeatureStage(self, encoder, images, ids).coAttack(sets)
+      moved = try FeatureStage(stage, encoder, images, ids).coAttack(sets)
     default:
       changed = Captions.grouped(try blindTexts(captions.flatMap { $0 }), like: captions)
       moved = try FeatureStage(self, encoder, images, ids).away(.kl, captions: captions)

@@ -68,6 +68,10 @@ struct FeatureStage {
           "", "compat ends at the last point, keep is \"\(settings.keep?.rawValue ?? "")\"",
           advice: "leave one of them out")
       }
+      guard settings.startPoints == nil else {
+        throw KilpiError(
+          "", "compat has a start of its own, init is given", advice: "leave one of them out")
+      }
       let starts = try oneSidedStarts()
       let cut = try starts.clamped(0, 1)
       settings.startPoints = cut

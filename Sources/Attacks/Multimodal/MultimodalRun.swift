@@ -153,6 +153,7 @@ final class MultimodalRun {
     var settings = attack.image.settings
     settings.sampleIDs = active.map { ids[$0] }
     settings.startPoints = try moved.rows(active)
+    settings.mask = try settings.mask?.rows(active)
     settings.judging = .none
     return try ball.maximize(
       encoder.loss(attack.image.settings.loss, classes: classes, truth),

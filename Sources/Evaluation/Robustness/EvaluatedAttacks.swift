@@ -42,7 +42,7 @@ public struct EvaluatedImageAttack {
   }
 
   /// Some digits that tell tensors apart: of the shape and every bit of the values.
-  private static func digest(_ tensor: Tensor) -> String {
+  public static func digest(_ tensor: Tensor) -> String {
     let values = (try? tensor.detached().doubles()) ?? []
     var digest = SHA256()
     tensor.shape.withUnsafeBytes { digest.update($0) }

@@ -1,5 +1,6 @@
 internal import Attacks
 internal import Diagnostics
+internal import Evaluation
 internal import Files
 internal import LuaHost
 internal import Tensors
@@ -83,6 +84,12 @@ enum ImageAttackOptions {
     .boolean("progress", default: true, "show a progress bar"),
   ]
 
+  /// The option `mask` where images are not known beforehand.
+  static let commonMask = OptionSpec.handle(
+    "mask", type: "tensor",
+    "1 for pixels that may change, 0 for those that keep their bits, the same for all images: [H, W] or [C, H, W]"
+  )
+
   /// The option `method` of attack tables, with every row's own options beside it.
   ///
   /// Where attacks have different defaults the table names none: each attack's own applies.
@@ -158,10 +165,21 @@ enum ImageAttackOptions {
   static func addPixels(
     _ options: Options, _ images: Tensor, isSingle: Bool, to settings: inout AttackSettings
   ) throws {
+    try refuseIgnored(options, ["init", "mask"])
     settings.mask = try mask(options)
     guard let start = try options.handleIfGiven("init", as: Tensor.self) else { return }
     let batch = isSingle && start.rank == 3 ? try start.unsqueezed(0) : start
     settings.startPoints = try batch.detached().converted(to: images.dtype)
+  }
+
+  /// Refuses options that the attack of a table has no use for.
+  static func refuseIgnored(_ options: Options, _ names: [String]) throws {
+    guard let method = options.value("method").string,
+      let row = ImageAttackRow.all.first(where: { $0.name == method })
+    else { return }
+    for name in names where options.has(name) && row.ignored.contains(name) {
+      throw options.problem(name, "is given, \(method) has no \(name)", advice: "leave it out")
+    }
   }
 
   /// The option `mask`.
@@ -183,9 +201,11 @@ enum ImageAttackOptions {
 
   /// The attack of a table `{method = "pgd", …}` of a trainer or an evaluation.
   ///
-  /// - Parameter evaluates: PGD and BIM then take 100 steps when none are given, not 10.
+  /// - Parameters:
+  ///   - evaluates: PGD and BIM then take 100 steps when none are given, not 10.
+  ///   - keepsMask: the option `mask` is one for all images, and part of the attack.
   static func specification(
-    _ options: Options, _ call: Call, evaluates: Bool = false
+    _ options: Options, _ call: Call, evaluates: Bool = false, keepsMask: Bool = false
   ) throws -> ImageAttackSpecification {
     let name = try options.string("method")
     guard let row = ImageAttackRow.all.first(where: { $0.name == name }) else {
@@ -207,10 +227,15 @@ enum ImageAttackOptions {
         foreign, "is none of method \"\(name)\"", advice: advice ?? "leave it out")
     }
     let title = try options.stringIfGiven("name")
+    let mask = keepsMask ? try options.handleIfGiven("mask", as: Tensor.self) : nil
     let options = try options.narrowed(to: specs)
     var (settings, common) = try settings(
       options, call, takesLoss: !row.ignored.contains("loss"))
     settings.isWithinBudgetOnly = true
+    if let mask {
+      settings.mask = try PixelMask(mask)
+      common.append(.init("mask", .string(EvaluatedImageAttack.digest(mask))))
+    }
     let (attack, own) = try row.make(options)
     if attack.choosesRestarts {
       common = common.map { $0.key == "restarts" ? .init("restarts", "own") : $0 }

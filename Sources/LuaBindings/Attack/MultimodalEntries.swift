@@ -32,9 +32,10 @@ enum MultimodalOptions {
       "methods", "worst: what is chosen from for each sample; all methods that fit when not given"),
   ]
 
-  /// The image attack of a call, which may be targeted.
+  /// The image attack of a call, which may be targeted, have a mask, and start from given images.
   static let imageCall: [OptionSpec] =
-    ImageAttackOptions.table + ImageAttackOptions.call.filter { $0.name == "targeted" }
+    ImageAttackOptions.table
+    + ImageAttackOptions.call.filter { ["targeted", "mask", "init"].contains($0.name) }
 
   /// Attack tables of an evaluation.
   static let table: [OptionSpec] =
@@ -80,13 +81,16 @@ enum MultimodalOptions {
   /// The image attack of a method: `co-attack` and `sga` have 2/255 for their budget and ten steps
   /// unless told otherwise.
   ///
-  /// - Parameter evaluates: see `ImageAttackOptions.specification`.
+  /// - Parameters:
+  ///   - evaluates: see `ImageAttackOptions.specification`.
+  ///   - keepsMask: see there, too.
   static func image(
-    _ options: Options, _ call: Call, _ method: MultimodalMethod, evaluates: Bool = false
+    _ options: Options, _ call: Call, _ method: MultimodalMethod, evaluates: Bool = false,
+    keepsMask: Bool = false
   ) throws -> ImageAttackSpecification {
     let isFeatureAttack = method == .coAttack || method == .sga
     var image = try ImageAttackOptions.specification(
-      options, call, evaluates: evaluates && !isFeatureAttack)
+      options, call, evaluates: evaluates && !isFeatureAttack, keepsMask: keepsMask)
     if isFeatureAttack, !options.has("eps"), image.settings.budget.norm == .linf {
       let budget = try Budget(.linf, 2.0 / 255)
       image.settings.budget = budget
@@ -145,6 +149,8 @@ extension AttackLibrary {
         method, image: MultimodalOptions.image(options.options("image"), call, method),
         text: TextAttackOptions.specification(options.options("text"), call, model: model),
         options)
+      try ImageAttackOptions.addPixels(
+        options.options("image"), images, isSingle: isSingle, to: &specification.image.settings)
       if let captions = try call.captions(3) {
         guard call.isNone(4) else {
           throw KilpiError(

@@ -40,7 +40,8 @@ enum ComparisonEntries {
     let list = try given.array()
     guard list.count >= 2 else {
       throw KilpiError(
-        "", "\(list.count) models are given, at least 2 are needed",
+        "",
+        "\(ErrorText.count(list.count, "model")) \(list.count == 1 ? "is" : "are") given, at least 2 are needed",
         advice: "write eval.compare{{name = …, model = …}, {name = …, model = …}, data = …}")
     }
     let table = try call.state.makeTable()

@@ -21,10 +21,11 @@ enum RetrievalEntries {
     EvaluationTables.image.filter {
       !["loss", "kappa"].contains($0.name) && !EvaluationTables.own.contains($0.name)
     } + [
+      ImageAttackOptions.commonMask,
       .choice(
         "objective", ImageObjective.allCases.map(\.rawValue), default: "kl",
         "what is increased: kl or cosine of clean and moved features, or the distance from the image's captions"
-      )
+      ),
     ]
 
   private static let text: [OptionSpec] =
@@ -40,7 +41,9 @@ enum RetrievalEntries {
         "method", MultimodalMethod.captioned.map(\.rawValue), default: "independent",
         "how the two attacks are put together"),
       .table(
-        "image", EvaluationTables.image.filter { !EvaluationTables.own.contains($0.name) },
+        "image",
+        EvaluationTables.image.filter { !EvaluationTables.own.contains($0.name) }
+          + [ImageAttackOptions.commonMask],
         "the image attack"),
       .table("text", TextAttackOptions.table, "the text attack"),
     ]
@@ -107,7 +110,7 @@ enum RetrievalEntries {
     let attacks = try options.options("attack")
     let images = try EvaluationTables.read(attacks, "image", image, call, path: "attack.")
     let described = try EvaluationTables.images(images) {
-      try ImageAttackOptions.specification($0, call)
+      try ImageAttackOptions.specification($0, call, keepsMask: true)
     }
     evaluation.images = try zip(images, described).map { table, attack in
       RetrievalEvaluation.ImageAttack(
@@ -129,7 +132,8 @@ enum RetrievalEntries {
       let table = entry.options
       let method = MultimodalMethod(rawValue: try table.string("method")) ?? .independent
       let image = EvaluationTables.named(
-        try MultimodalOptions.image(table.options("image"), call, method), isPoint: entry.isPoint)
+        try MultimodalOptions.image(table.options("image"), call, method, keepsMask: true),
+        isPoint: entry.isPoint)
       var chosen = MultimodalSpecification(
         method, image: image,
         text: try TextAttackOptions.specification(table.options("text"), call, model: model))
