@@ -49,7 +49,9 @@ let cTargets: [Target] = [
   .target(
     name: "CPNG", dependencies: ["CInterrupt"], cSettings: optimised,
     linkerSettings: [.linkedLibrary("png16")]),
-  .target(name: "CTurboJPEG", cSettings: optimised, linkerSettings: [.linkedLibrary("turbojpeg")]),
+  .target(
+    name: "CTurboJPEG", cSettings: optimised,
+    linkerSettings: [.linkedLibrary("jpeg"), .linkedLibrary("turbojpeg")]),
   .target(
     name: "CWebP", cSettings: optimised,
     linkerSettings: [.linkedLibrary("webp"), .linkedLibrary("webpdemux")]),

@@ -121,17 +121,19 @@ import Testing
   static let several: [Several] = [
     Several(
       names: at("student.", openCLIP) + at("teacher.", openCLIP),
-      message: "it holds 2 CLIPs: 'student', 'teacher' (say which: state_dict = \"student\")"),
+      message:
+        "it holds 2 CLIPs: 'student', 'teacher' (say which: state_dict = \"student\" or \"teacher\")"
+    ),
     Several(
       names: at("model.", openCLIP) + at("ema.", huggingFace),
-      message: "it holds 2 CLIPs: 'model', 'ema' (say which: state_dict = \"model\")"),
+      message: "it holds 2 CLIPs: 'model', 'ema' (say which: state_dict = \"model\" or \"ema\")"),
     Several(
       names: at("model.", openCLIP) + at("vision_encoder_state_dict.", tower),
       message: "it holds 2 CLIPs: 'model', 'vision_encoder_state_dict' (say which: state_dict = "
-        + "\"model\")"),
+        + "\"model\" or \"vision_encoder_state_dict\")"),
     Several(
       names: openCLIP + at("ema.", openCLIP),
-      message: "it holds 2 CLIPs: 'ema', '.' (say which: state_dict = \"ema\")"),
+      message: "it holds 2 CLIPs: 'ema', '.' (say which: state_dict = \"ema\" or \".\")"),
   ]
 
   @Test(arguments: several.indices) func severalAreAnError(index: Int) throws {
@@ -153,7 +155,7 @@ import Testing
     let error = #expect(throws: KilpiError.self) { try CheckpointSelection(in: names, at: "ema") }
     #expect(
       error?.description
-        == "it holds no CLIP at 'ema' (it holds one at 'student.module', 'teacher')")
+        == "it holds no CLIP at 'ema' (it holds one at 'teacher', 'student.module')")
     let both = Names(Self.openCLIP + Self.at("ema.", Self.openCLIP))
     #expect(try CheckpointSelection(in: both, at: ".").place == "")
   }

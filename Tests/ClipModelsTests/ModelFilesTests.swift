@@ -97,6 +97,20 @@ import Testing
     (#"{"size": 8, "crop_size": [8, 0]}"#, "the size [8,0] is no size of images"),
   ]
 
+  /// Of several files with a model's usual names the one that is taken is named.
+  @Test func severalFilesOfWeightsAreSaid() throws {
+    try withTemporaryDirectory { folder in
+      try Self.model().save(folder)
+      let bytes = try FileReader.bytes(at: folder + "/model.safetensors")
+      try AtomicFile.write(bytes, to: folder + "/pytorch_model.bin")
+      #expect(
+        try Self.notes(folder).notes == [
+          "the folder holds several files of weights: 'model.safetensors' is taken, not "
+            + "'pytorch_model.bin'"
+        ])
+    }
+  }
+
   /// One number stands for all channels; 0 and an empty list are nothing to open_clip.
   @Test func openCLIPTakesOneNumberForAllChannels() throws {
     try withTemporaryDirectory { folder in

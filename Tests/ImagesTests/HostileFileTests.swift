@@ -79,8 +79,22 @@ import Testing
       message:
         "cannot read 'x': an image of 50000 x 50000 pixels is larger than 100 million pixels"),
     Case(
-      name: "PPM 16 bits", bytes: Array("P6 1 1 65535\n123456".utf8),
-      message: "cannot read 'x': its largest value is 65535, not 255"),
+      name: "PPM 16 bits, cut", bytes: Array("P6 1 1 65535\n12345".utf8),
+      message: "cannot read 'x': it ends after 18 of 19 bytes (copy or download it again)"),
+    Case(
+      name: "PPM of 17 bits", bytes: Array("P6 1 1 65536\n123456".utf8),
+      message: "cannot read 'x': its largest value is 65536, outside 1 … 65535"),
+    Case(
+      name: "PPM of no bits", bytes: Array("P6 1 1 0\n123456".utf8),
+      message: "cannot read 'x': its largest value is 0, outside 1 … 65535"),
+    Case(
+      name: "JPEG of two components",
+      bytes: [
+        0xff, 0xd8, 0xff, 0xc0, 0, 14, 8, 0, 1, 0, 1, 2, 1, 0x11, 0, 2, 0x11, 0, 0xff, 0xda, 0, 10,
+      ]
+        + [2, 1, 0, 2, 0, 0, 63, 0, 0xff, 0xd9],
+      message:
+        "cannot read 'x': it has 2 components; gray, colour and CMYK are read (convert it to PNG)"),
     Case(
       name: "PPM no numbers", bytes: Array("P6 a".utf8),
       message: "cannot read 'x': its header is damaged at byte 3"),

@@ -122,6 +122,32 @@ import Testing
     }
   }
 
+  /// Weights are found wherever they lie in a file; two models are an error that names both.
+  @Test func weightsInContainersAreFound() throws {
+    let file = try SafetensorsFile(path: Self.folder + "/model.safetensors")
+    let own = try Dictionary(uniqueKeysWithValues: file.names.map { ($0, try file.tensor($0)) })
+    func at(_ place: String) -> [String: Tensor] {
+      Dictionary(uniqueKeysWithValues: own.map { (place + $0.key, $0.value) })
+    }
+    let plain = try MaskedLanguageModel.load(Self.folder)
+    let other = ["optimizer.step": try Tensor.ones([1])]
+    try withCopy(tensors: at("state_dict.module.").merging(other) { a, _ in a }) { folder in
+      var notes: [String] = []
+      let model = try MaskedLanguageModel.load(folder) { notes.append($0) }
+      #expect(model.fingerprint == plain.fingerprint)
+      #expect(
+        notes == ["the weights are those of 'state_dict.module'; passed over: optimizer.step"])
+    }
+    try withCopy(tensors: at("student.").merging(at("teacher.")) { a, _ in a }) { folder in
+      #expect(
+        message(folder)
+          == "cannot load '\(folder)/model.safetensors': it holds 2 BERTs: 'student', 'teacher' "
+          + "(say which: state_dict = \"student\" or \"teacher\")")
+      let model = try MaskedLanguageModel.load(folder, at: "teacher")
+      #expect(model.fingerprint == plain.fingerprint)
+    }
+  }
+
   private func message(_ folder: String) -> String {
     do {
       _ = try MaskedLanguageModel.load(folder)

@@ -245,6 +245,15 @@ import Testing
     Document(
       id: "another prefix", model: #"{"vocab": {}, "continuing_subword_prefix": "@@"}"#,
       message: "not written with '##'"),
+    Document(
+      id: "another word limit", model: #"{"vocab": {}, "max_input_chars_per_word": 5}"#,
+      message: "its model's 'max_input_chars_per_word = 5' is not followed"),
+    Document(
+      id: "another unknown piece", model: #"{"vocab": {}, "unk_token": "<unk>"}"#,
+      message: "its model's 'unk_token = <unk>' is not followed"),
+    Document(
+      id: "another split", model: #"{"vocab": {}}, "pre_tokenizer": {"type": "Whitespace"}"#,
+      message: "its pre-tokenizer 'Whitespace' is not followed"),
   ])
   func readsTokenizerJSON(_ row: Document) throws {
     try withTemporaryDirectory { folder in
@@ -259,6 +268,27 @@ import Testing
         try WordPieceTokenizer(folder: folder)
       } throws: {
         "\($0)".hasPrefix("cannot use '\(path)': ") && "\($0)".contains(message)
+      }
+    }
+  }
+
+  /// A normaliser other than BERT's would give other pieces without a word.
+  @Test(arguments: [
+    (#"{"type": "Lowercase"}"#, "its normalizer 'Lowercase' is not followed"),
+    (
+      #"{"type": "BertNormalizer", "clean_text": false}"#,
+      "its normalizer 'BertNormalizer without clean_text' is not followed"
+    ),
+  ])
+  func otherNormalisersAreRefused(normalizer: String, message: String) throws {
+    try withTemporaryDirectory { folder in
+      let path = folder + "/tokenizer.json"
+      let model = #"{"vocab": {"[UNK]": 0, "[CLS]": 1, "[SEP]": 2, "[MASK]": 3}}"#
+      try AtomicFile.write("{\"normalizer\": \(normalizer), \"model\": \(model)}", to: path)
+      #expect {
+        try WordPieceTokenizer(folder: folder)
+      } throws: {
+        "\($0)" == "cannot use '\(path)': \(message)"
       }
     }
   }

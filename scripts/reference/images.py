@@ -213,7 +213,51 @@ def more_cmyk_rows(random):
     for name, subsampling in (("YCCK 4:4:4", 0), ("YCCK 4:2:0", 2)):
         data = turbo_jpeg(np.asarray(ink(19, 13)), subsampling, kind=11)
         result.append(row(name, data))
+    # TurboJPEG has no name for these: colour at a part of the resolution beside black at the full one or not.
+    random = np.random.default_rng(20261130)
+    for name, options in (("CMYK 4:2:0", {"subsampling": 2}), ("CMYK 4:2:2", {"subsampling": 1}),
+                          ("CMYK 4:2:0 progressive", {"subsampling": 2, "progressive": True})):
+        out = io.BytesIO()
+        ink(19, 13).save(out, "JPEG", **{"quality": 85, "optimize": True, **options})
+        result.append(row(name, out.getvalue()))
+        result.append(row(name + ", no Adobe mark", without_adobe(out.getvalue())))
+    for factors in ([(4, 1), (1, 1), (2, 1)], [(3, 1), (1, 1), (1, 1)], [(1, 1), (2, 2), (2, 2)], [(1, 4), (1, 2), (1, 1)],
+                    [(2, 2), (1, 1), (2, 1), (1, 2)], [(2, 2)]):
+        name = "factors " + " ".join(f"{h}x{v}" for h, v in factors)
+        result.append(row(name, flat_blocks(37, 29, factors, random)))
     return result
+
+
+def flat_blocks(width, height, factors, random):
+    """A JPEG of blocks of one value each with any sampling factors (h, v) of its components."""
+    def segment(mark, body):
+        return struct.pack(">BBH", 0xFF, mark, len(body) + 2) + body
+
+    # One component alone is not interleaved: its factors say nothing.
+    units = factors if len(factors) > 1 else [(1, 1)]
+    wide, high = max(h for h, _ in units), max(v for _, v in units)
+    bits = ""
+    before = [0] * len(factors)
+    for _ in range(-(-width // (8 * wide)) * -(-height // (8 * high))):
+        for place, (h, v) in enumerate(units):
+            for _ in range(h * v):
+                value = int(random.integers(-100, 100))
+                step, before[place] = value - before[place], value
+                size = abs(step).bit_length()
+                bits += f"{size:04b}"
+                if size:
+                    bits += f"{step if step > 0 else step + (1 << size) - 1:0{size}b}"
+                bits += "0"
+    bits += "1" * (-len(bits) % 8)
+    scan = bytes(int(bits[i:i + 8], 2) for i in range(0, len(bits), 8)).replace(b"\xff", b"\xff\x00")
+    count = len(factors)
+    return (b"\xff\xd8" + segment(0xDB, b"\0" + b"\x08" * 64)
+            + segment(0xC0, struct.pack(">BHHB", 8, height, width, count)
+                      + b"".join(bytes([i + 1, h << 4 | v, 0]) for i, (h, v) in enumerate(factors)))
+            + segment(0xC4, b"\0" + bytes([0, 0, 0, 9] + [0] * 12) + bytes(range(9)))
+            + segment(0xC4, b"\x10" + bytes([1] + [0] * 15) + b"\0")
+            + segment(0xDA, bytes([count]) + b"".join(bytes([i + 1, 0]) for i in range(count)) + b"\0\x3f\0")
+            + scan + b"\xff\xd9")
 
 
 def webp_rows(random):

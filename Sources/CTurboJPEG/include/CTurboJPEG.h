@@ -1,4 +1,4 @@
-/* JPEG through TurboJPEG: return codes only. Called by `Images` alone, from any thread: no function
+/* JPEG through libjpeg-turbo, read by libjpeg's interface and written by TurboJPEG's: return codes only. Called by `Images` alone, from any thread: no function
    keeps state between calls. */
 #ifndef KILPI_CTURBOJPEG_H
 #define KILPI_CTURBOJPEG_H
@@ -8,7 +8,7 @@
 
 typedef struct {
   int width, height;
-  int components; /* 1 gray, 3 colour, 4 CMYK or YCCK */
+  int components; /* 1 gray, 3 colour, 4 CMYK or YCCK; others are not decoded */
 } kilpi_jpeg_info;
 
 /* Reads size and kind. Returns 0, or -1 with a text in `message`. */

@@ -58,6 +58,7 @@ struct CheckpointPlace {
     if let found {
       let run = Self.described(byRunAround: path)
       try self.init(weights: path + "/" + found, folder: run ?? path, isFolder: true)
+      note = try Self.choiceNote(found, in: path)
       return
     }
     guard others.isEmpty else {
@@ -69,7 +70,8 @@ struct CheckpointPlace {
     let inner = path + "/model"
     if FileReader.isDirectory(inner), let found = try Self.weights(in: inner).found {
       try self.init(weights: inner + "/" + found, folder: inner, isFolder: true)
-      note = "the weights are those of '\(inner)'"
+      let choice = try Self.choiceNote(found, in: inner).map { "; " + $0 } ?? ""
+      note = "the weights are those of '\(inner)'" + choice
       return
     }
     let below = try Self.weightsBelow(path)
@@ -106,6 +108,15 @@ struct CheckpointPlace {
     return (known ?? (others.count == 1 ? others.first : nil), others)
   }
 
+  /// Which file is taken of several that hold a model by their names; nil where there is one.
+  private static func choiceNote(_ found: String, in folder: String) throws -> String? {
+    let names = try FileReader.names(in: folder)
+    let others = weightNames.filter { $0 != found && names.contains($0) }
+    guard !others.isEmpty, weightNames.contains(found) else { return nil }
+    return "the folder holds several files of weights: '\(found)' is taken, not "
+      + others.map { "'\($0)'" }.joined(separator: ", ")
+  }
+
   /// Weights in a folder one step below, the last by name: the newest checkpoint of a run.
   private static func weightsBelow(_ path: String) throws -> String? {
     for name in try FileReader.names(in: path).sorted()
@@ -134,6 +145,23 @@ struct CheckpointPlace {
     let names = ["config.json", "open_clip_config.json"]
     return (isOpenCLIP ? names.reversed() : names).map { folder + "/" + $0 }
       .first(where: FileReader.exists)
+  }
+}
+
+extension CheckpointSelection {
+  /// A CLIP's patch embeddings; last a text tower without an image tower, as in Hugging Face's files.
+  private static let clip = Kind(
+    title: "CLIP",
+    anchors: [
+      (["visual", "conv1", "weight"], []),
+      (["visual", "trunk", "patch_embed", "proj", "weight"], []),
+      (["vision_model", "embeddings", "patch_embedding", "weight"], []),
+      (["conv1", "weight"], ["class_embedding", "attnpool.c_proj.weight"]),
+    ], tower: "visual", otherwise: [["text_model", "embeddings", "token_embedding", "weight"]])
+
+  /// The one CLIP in a file.
+  init(in source: any TensorSource, at asked: String?, others: [String] = []) throws {
+    try self.init(Self.clip, in: source, at: asked, others: others)
   }
 }
 

@@ -118,6 +118,12 @@ enum JPEGCodec {
         "", "cannot read '\(name)': it ends after \(bytes.count) bytes",
         advice: "copy or download it again")
     }
+    guard [1, 3, 4].contains(info.components) else {
+      throw KilpiError(
+        "",
+        "cannot read '\(name)': it has \(info.components) components; gray, colour and CMYK are read",
+        advice: "convert it to PNG")
+    }
     let samples: Int
     do {
       samples = try ImageSize.samples(width: Int(info.width), height: Int(info.height))
@@ -209,15 +215,68 @@ enum WebPCodec {
 }
 
 enum PPMCodec {
-  /// Reads `P6` (or `P5`, gray), width, height, 255, one white space, then the pixels.
+  /// Reads `P6` (or `P5`, gray), width, height, the largest value, one white space, then the pixels.
+  ///
+  /// Values are scaled as in Pillow: `round(255 · v / max)`; gray above 255 becomes 16 bits, which are clipped.
   static func decode(_ bytes: [UInt8], name: String) throws -> PixelImage {
+    let raster = try Raster(bytes, name: name)
+    let isClipped = raster.isGray && raster.largest > 255
+    let table = raster.table(to: isClipped ? 65_535 : 255).map { UInt8(clamping: $0) }
+    return PixelImage(unchecked: raster.width, raster.height, raster.samples { table[$0] })
+  }
+
+  /// All 16 bits; nil for a file that has 8.
+  static func decodeDeep(_ bytes: [UInt8], name: String) throws -> DeepImage? {
+    let raster = try Raster(bytes, name: name)
+    guard raster.largest > 255 else { return nil }
+    let table = raster.table(to: 65_535)
+    return try DeepImage(
+      width: raster.width, height: raster.height, pixels: raster.samples { table[$0] })
+  }
+}
+
+/// A binary graymap or pixmap: its header read, its values still in the bytes.
+private struct Raster {
+  let width: Int
+  let height: Int
+  let isGray: Bool
+  /// The value that stands for white, 1 ... 65535; above 255 a value has two bytes.
+  let largest: Int
+  private let values: ArraySlice<UInt8>
+
+  /// What each value of the file becomes: `round(top · v / largest)`, ties to even, at most `top`.
+  func table(to top: Int) -> [UInt16] {
+    (0..<(largest > 255 ? 65_536 : 256)).map { value in
+      let scaled = (Double(value) / Double(largest) * Double(top)).rounded(.toNearestOrEven)
+      return UInt16(clamping: min(Int(clamped: scaled), top))
+    }
+  }
+
+  /// The samples as RGB.
+  func samples<Value>(_ value: (Int) -> Value) -> [Value] {
+    var result: [Value] = []
+    let size = largest > 255 ? 2 : 1
+    result.reserveCapacity(values.count / size * (isGray ? 3 : 1))
+    for place in stride(from: values.startIndex, to: values.endIndex, by: size) {
+      let sample = size == 1 ? Int(values[place]) : Int(values[place]) << 8 | Int(values[place + 1])
+      let pixel = value(sample)
+      result.append(pixel)
+      if isGray {
+        result.append(pixel)
+        result.append(pixel)
+      }
+    }
+    return result
+  }
+
+  init(_ bytes: [UInt8], name: String) throws {
     func refusal(_ reason: String, advice: String? = nil) -> KilpiError {
       KilpiError("", "cannot read '\(name)': \(reason)", advice: advice)
     }
     var at = 2
     var numbers: [Int] = []
     while numbers.count < 3 {
-      while at < bytes.count, isSpace(bytes[at]) || bytes[at] == UInt8(ascii: "#") {
+      while at < bytes.count, Self.isSpace(bytes[at]) || bytes[at] == UInt8(ascii: "#") {
         if bytes[at] == UInt8(ascii: "#") {
           while at < bytes.count, bytes[at] != UInt8(ascii: "\n") { at += 1 }
         } else {
@@ -231,11 +290,11 @@ enum PPMCodec {
       }
       numbers.append(number)
     }
-    guard at < bytes.count, isSpace(bytes[at]) else {
+    guard at < bytes.count, Self.isSpace(bytes[at]) else {
       throw refusal("its header is damaged at byte \(at)")
     }
-    guard numbers[2] == 255 else {
-      throw refusal("its largest value is \(numbers[2]), not 255")
+    guard (1...65_535).contains(numbers[2]) else {
+      throw refusal("its largest value is \(numbers[2]), outside 1 … 65535")
     }
     let samples: Int
     do {
@@ -243,16 +302,14 @@ enum PPMCodec {
     } catch let error as KilpiError {
       throw refusal(error.problem)
     }
-    let isGray = bytes[1] == UInt8(ascii: "5")
-    let whole = at + 1 + (isGray ? samples / 3 : samples)
+    isGray = bytes[1] == UInt8(ascii: "5")
+    let whole = at + 1 + (isGray ? samples / 3 : samples) * (numbers[2] > 255 ? 2 : 1)
     guard bytes.count >= whole else {
       throw refusal(
         "it ends after \(bytes.count) of \(whole) bytes", advice: "copy or download it again")
     }
-    let values = bytes[(at + 1)..<whole]
-    return PixelImage(
-      unchecked: numbers[0], numbers[1],
-      isGray ? values.flatMap { [$0, $0, $0] } : Array(values))
+    values = bytes[(at + 1)..<whole]
+    (width, height, largest) = (numbers[0], numbers[1], numbers[2])
   }
 
   private static func isSpace(_ byte: UInt8) -> Bool { byte == 32 || (9...13).contains(byte) }

@@ -7,7 +7,7 @@ public enum ImageFormat: String, Sendable, CaseIterable {
   case png
   /// JPEG, gray or colour, 8 bits, sequential or progressive.
   case jpeg
-  /// Binary portable pixmap (P6) or graymap (P5), 8 bits.
+  /// Binary portable pixmap (P6) or graymap (P5) of any largest value.
   case ppm
   /// WebP, lossy or lossless; read only.
   case webp
@@ -65,7 +65,8 @@ public enum ImageFile {
 
   /// Reads an image at 8 bits.
   ///
-  /// Gray PNG of 16 bits is clipped at 255, other 16-bit PNG keeps its high byte, as in Pillow.
+  /// Gray PNG and PGM of 16 bits are clipped at 255, other 16-bit PNG keeps its high byte, PPM is scaled, as
+  /// in Pillow.
   ///
   /// - Throws: `KilpiError` naming the file when it cannot be opened, is truncated, damaged, too
   ///   large or of an unknown kind.
@@ -75,7 +76,7 @@ public enum ImageFile {
     try decode(FileReader.bytes(at: path), name: path, onWarning: onWarning)
   }
 
-  /// Reads an image with all its bits: 16-bit PNG whole, everything else times 257.
+  /// Reads an image with all its bits: 16-bit PNG and PPM whole, everything else times 257.
   public static func loadDeep(
     _ path: String, onWarning: WarningHandler = { _ in }
   ) throws -> DeepImage {
@@ -98,8 +99,10 @@ public enum ImageFile {
   public static func decodeDeep(
     _ bytes: [UInt8], name: String, onWarning: WarningHandler = { _ in }
   ) throws -> DeepImage {
-    if try format(of: bytes, name: name) == .png {
-      return try PNGCodec.decodeDeep(bytes, name: name)
+    switch try format(of: bytes, name: name) {
+    case .png: return try PNGCodec.decodeDeep(bytes, name: name)
+    case .ppm: if let image = try PPMCodec.decodeDeep(bytes, name: name) { return image }
+    case .jpeg, .webp: break
     }
     let image = try decode(bytes, name: name, onWarning: onWarning)
     return try DeepImage(

@@ -44,13 +44,19 @@ enum MaskedModelOptions {
 
 extension TextLibrary {
   static let loadMaskedModel = Entry(
-    "load_mlm", "(path: string) -> mlm",
+    "load_mlm", "(path: string [, options]) -> mlm",
     doc: """
       A BERT that suggests words for places in a sentence: a folder with config.json, vocab.txt (or \
       tokenizer.json) and model.safetensors or pytorch_model.bin as published for bert-base-uncased, or \
-      the path of the weights. Norm names may be weight and bias or gamma and beta, the decoder may be tied. Words that \
+      the path of the weights, which may lie anywhere in the file (`state_dict`, `model`). Norm names may be weight and bias or gamma and beta, the decoder may be tied. Words that \
       look like special tokens in a text are ordinary characters.
       """,
+    options: [
+      .string(
+        "state_dict",
+        "where in the file the weights lie, such as \"teacher\"; needed when it holds several models"
+      )
+    ],
     example: """
       local ok, problem = pcall(text.load_mlm, "models/bert")
       print(ok)  --> false
@@ -65,7 +71,14 @@ extension TextLibrary {
         try call.state.checkFile(folder + "/" + name, writing: false)
       }
     }
-    return [try MaskedLanguageModel.load(path)]
+    let options = try call.options(2)
+    let place = options.has("state_dict") ? try options.string("state_dict") : nil
+    let state = call.state
+    return [
+      try MaskedLanguageModel.load(path, at: place) {
+        state.write("text.load_mlm: \($0)\n", to: .error)
+      }
+    ]
   }
 
   static let maskedModelType = HandleType(

@@ -15,10 +15,16 @@ extension MaskedLanguageModel {
   ///
   /// Norm names may be `weight`, `bias` or `gamma`, `beta`; the prefix `bert.` may be there or not. A
   /// decoder tied to the word embedding need not be stored. Weights of the pooler and of next-sentence
-  /// prediction are passed over. Without any `cls.predictions` weight it is an encoder without head.
+  /// prediction are passed over. Without any `cls.predictions` weight it is an encoder without head. The
+  /// weights may lie anywhere in the file (`state_dict`, `model.`); two BERTs in one are an error.
   ///
+  /// - Parameters:
+  ///   - place: where the weights lie in the file; nil: where a BERT is found.
+  ///   - note: takes what is passed over.
   /// - Throws: `KilpiError` with the path, the reason and the keys that do not fit.
-  public static func load(_ path: String) throws -> MaskedLanguageModel {
+  public static func load(
+    _ path: String, at place: String? = nil, note: (String) -> Void = { _ in }
+  ) throws -> MaskedLanguageModel {
     let isFolder = FileReader.isDirectory(path)
     let folder = isFolder ? path : path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
     let file =
@@ -47,7 +53,17 @@ extension MaskedLanguageModel {
       throw KilpiError("", "cannot load '\(settings)': \(error.problem)", advice: error.advice)
     }
     let tokenizer = try WordPieceTokenizer(folder: folder)
-    let parameters = try BertCheckpoint(configuration).read(weights(at: file), path: file)
+    let source: any TensorSource
+    do {
+      let selection = try selection(at: file, place)
+      if let text = selection.note { note(text) }
+      source = selection.source
+    } catch let error as KilpiError
+      where error.kind == .host && !error.problem.contains(file)
+    {
+      throw KilpiError("", "cannot load '\(file)': \(error.problem)", advice: error.advice)
+    }
+    let parameters = try BertCheckpoint(configuration).read(source, path: file)
     do {
       return try MaskedLanguageModel(
         configuration, tokenizer: tokenizer, parameters: parameters, origin: path)
@@ -58,12 +74,26 @@ extension MaskedLanguageModel {
 }
 
 extension MaskedLanguageModel {
-  /// Opens weights, whatever their format; it is told by the content but for an index.
-  private static func weights(at path: String) throws -> any TensorSource {
-    if path.hasSuffix(".index.json") { return try ShardedTensors(indexPath: path) }
-    guard PyTorchFile.matches(path: path) else { return try SafetensorsFile(path: path) }
-    let file = try PyTorchFile(path: path)
-    return try file.tensors(at: file.root)
+  /// A BERT's word embedding, in a model with heads or alone.
+  private static let kind = CheckpointSelection.Kind(
+    title: "BERT", anchors: [(["bert", "embeddings", "word_embeddings", "weight"], [])],
+    otherwise: [["embeddings", "word_embeddings", "weight"]])
+
+  /// The BERT in a file of weights, whatever its format; it is told by the content but for an index.
+  private static func selection(at path: String, _ place: String?) throws -> CheckpointSelection {
+    let source: any TensorSource
+    var others: [String] = []
+    if path.hasSuffix(".index.json") {
+      source = try ShardedTensors(indexPath: path)
+    } else if PyTorchFile.matches(path: path) {
+      let file = try PyTorchFile(path: path)
+      let tensors = try file.tensors(at: file.root)
+      others = tensors.others.map(\.name)
+      source = tensors
+    } else {
+      source = try SafetensorsFile(path: path)
+    }
+    return try CheckpointSelection(kind, in: source, at: place, others: others)
   }
 }
 

@@ -79,6 +79,17 @@ public final class WordPieceTokenizer: Sendable {
       guard model?["continuing_subword_prefix"]?.string ?? "##" == "##" else {
         throw KilpiError("", "its pieces inside words are not written with '##'")
       }
+      // Any other step would give other pieces without a word.
+      let words = document["pre_tokenizer"]?["type"]?.string ?? "BertPreTokenizer"
+      guard words == "BertPreTokenizer" else {
+        throw Self.refusal("pre-tokenizer", words)
+      }
+      let limit = model?["max_input_chars_per_word"]?.int ?? Self.wordLimit
+      guard limit == Self.wordLimit else {
+        throw Self.refusal("model's", "max_input_chars_per_word = \(limit)")
+      }
+      let unknown = model?["unk_token"]?.string ?? "[UNK]"
+      guard unknown == "[UNK]" else { throw Self.refusal("model's", "unk_token = \(unknown)") }
       return try WordPieceVocabulary(
         ids: members.map { member in
           guard let id = member.value.int else {
@@ -230,12 +241,23 @@ public final class WordPieceTokenizer: Sendable {
       result.lowercases = options["do_lower_case"]?.bool ?? true
       result.stripsAccents = options["strip_accents"]?.bool
       result.splitsChinese = options["tokenize_chinese_chars"]?.bool ?? true
-    } else if let options = document?["normalizer"], options["type"]?.string == "BertNormalizer" {
+    } else if let options = document?["normalizer"], options != .null {
+      let type = options["type"]?.string ?? "?"
+      let isBert = type == "BertNormalizer" && options["clean_text"] != false
+      guard isBert else {
+        let name = type == "BertNormalizer" ? "BertNormalizer without clean_text" : type
+        throw KilpiError(
+          "", "cannot use '\(folder)/tokenizer.json': \(refusal("normalizer", name).problem)")
+      }
       result.lowercases = options["lowercase"]?.bool ?? true
       result.stripsAccents = options["strip_accents"]?.bool
       result.splitsChinese = options["handle_chinese_chars"]?.bool ?? true
     }
     return result
+  }
+
+  private static func refusal(_ part: String, _ name: String) -> KilpiError {
+    KilpiError("", "its \(part) '\(name.prefix(60))' is not followed")
   }
 
   private static func json(at path: String) throws -> JSONValue {

@@ -1,62 +1,84 @@
 internal import Diagnostics
-internal import Tensors
 
-/// The one CLIP among the tensors of a file, wherever it lies in it.
+/// The one model of a kind among the tensors of a file, wherever it lies in it.
 ///
 /// Training scripts put a model's weights into dictionaries (`state_dict`, `net`, `ema_state_dict`) and
 /// modules (`clip.`, `model.`), beside optimisers, losses and second models, and wrap it for several
-/// processes or for compilation. A CLIP is known by the name of its patch embedding: what stands in front
-/// of that name is where the model lies. Two of them are an error, since nothing tells which is meant.
-struct CheckpointSelection {
+/// processes or for compilation. A model is known by the name of one of its weights (a CLIP's patch
+/// embedding): what stands in front of that name is where the model lies. Two of them are an error, since
+/// nothing tells which is meant.
+package struct CheckpointSelection {
+  /// The names by which a kind of model is known.
+  package struct Kind: Sendable {
+    /// What messages call it.
+    package var title: String
+    /// Names, each with one of those that must stand beside it, if any.
+    package var anchors: [(name: [Substring], beside: [String])]
+    /// The part whose weights stand alone in some files, and are no second model beside the whole.
+    package var tower: Substring?
+    /// Names that count where none of the others is there.
+    package var otherwise: [[Substring]]
+
+    /// Creates a kind.
+    package init(
+      title: String, anchors: [(name: [Substring], beside: [String])], tower: Substring? = nil,
+      otherwise: [[Substring]] = []
+    ) {
+      (self.title, self.anchors, self.tower, self.otherwise) = (title, anchors, tower, otherwise)
+    }
+  }
+
   /// Components that wrappers put anywhere into a name: data-parallel, compiled, sharded and
   /// recomputed modules.
   private static let wrappers: Set<Substring> = [
     "module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module", "_forward_module",
   ]
-  /// Names by which a model is known, each with one of those that must stand beside it, if any.
-  private static let anchors: [(name: [Substring], beside: [String])] = [
-    (["visual", "conv1", "weight"], []),
-    (["visual", "trunk", "patch_embed", "proj", "weight"], []),
-    (["vision_model", "embeddings", "patch_embedding", "weight"], []),
-    (["conv1", "weight"], ["class_embedding", "attnpool.c_proj.weight"]),
-  ]
 
   /// The weights under the names of their layout.
-  let source: any TensorSource
+  package let source: any TensorSource
   /// Where they lie in the file; empty: at its top.
-  let place: String
+  package let place: String
   /// Names of what lies beside them.
-  let ignored: [String]
+  package let ignored: [String]
 
   /// Finds the model in a file.
   ///
   /// - Parameters:
+  ///   - kind: what is looked for.
   ///   - asked: where it lies, if the caller says so.
   ///   - others: names of values that are no tensors.
   /// - Throws: `KilpiError` with their places when there are several, or none where it was asked for.
-  init(in source: any TensorSource, at asked: String?, others: [String] = []) throws {
+  package init(
+    _ kind: Kind, in source: any TensorSource, at asked: String?, others: [String] = []
+  ) throws {
     let names = source.names.map {
       (raw: $0, parts: $0.split(separator: ".", omittingEmptySubsequences: false))
     }
-    var places = Self.places(names)
+    var places = Self.places(names, kind)
     if let asked {
       let wanted = asked.split(separator: ".", omittingEmptySubsequences: false).filter {
         !$0.isEmpty
       }
       guard let found = places.first(where: { Self.unwrapped($0) == Self.unwrapped(wanted) }) else {
+        // The nearest first: it is probably meant.
+        let titles = places.map(Self.title)
+          .map { (name: $0, distance: NearestName.distance(String(asked.prefix(60)), $0)) }
+          .sorted { ($0.distance, $0.name) < ($1.distance, $1.name) }
         throw KilpiError(
-          "", "it holds no CLIP at '\(asked.prefix(60))'",
-          advice: places.isEmpty
+          "", "it holds no \(kind.title) at '\(asked.prefix(60))'",
+          advice: titles.isEmpty
             ? nil
-            : "it holds one at " + places.map { "'\(Self.title($0))'" }.joined(separator: ", "))
+            : "it holds one at "
+              + titles.prefix(8).map { "'\($0.name)'" }.joined(separator: ", "))
       }
       places = [found]
     }
     guard places.count < 2 else {
       let titles = places.map { "'\(Self.title($0))'" }
       throw KilpiError(
-        "", "it holds \(places.count) CLIPs: \(titles.prefix(8).joined(separator: ", "))",
-        advice: "say which: state_dict = \"\(Self.title(places[0]))\"")
+        "", "it holds \(places.count) \(kind.title)s: \(titles.prefix(8).joined(separator: ", "))",
+        advice: "say which: state_dict = "
+          + places.prefix(4).map { "\"\(Self.title($0))\"" }.joined(separator: " or "))
     }
     let place = places.first ?? []
     var keys: [String: String] = [:]
@@ -83,7 +105,7 @@ struct CheckpointSelection {
   }
 
   /// What loading says of it; nil when there is nothing to say.
-  var note: String? {
+  package var note: String? {
     guard !ignored.isEmpty else { return nil }
     let shown = ignored.prefix(12).map { $0.prefix(60) }.joined(separator: ", ")
     let more = ignored.count > 12 ? ", and \(ignored.count - 12) more" : ""
@@ -93,11 +115,11 @@ struct CheckpointSelection {
 
   /// The places in front of every model's name, in the file's order; shorter ones first.
   private static func places(
-    _ names: [(raw: String, parts: [Substring])]
+    _ names: [(raw: String, parts: [Substring])], _ kind: Kind
   ) -> [[Substring]] {
     var found: [[Substring]] = []
     var all: Set<String>?
-    for anchor in anchors {
+    for anchor in kind.anchors {
       for (_, parts) in names where parts.last == anchor.name.last {
         guard let place = place(of: anchor.name, in: parts), !found.contains(place) else {
           continue
@@ -105,7 +127,7 @@ struct CheckpointSelection {
         if !anchor.beside.isEmpty {
           // The image tower of a model that was found is no second one.
           let outer = place.lastIndex { !wrappers.contains($0) }.map { Array(place[..<$0]) }
-          let isTower = place.last { !wrappers.contains($0) } == "visual"
+          let isTower = kind.tower != nil && place.last { !wrappers.contains($0) } == kind.tower
           if isTower, let outer, found.contains(where: { unwrapped($0) == unwrapped(outer) }) {
             continue
           }
@@ -117,10 +139,8 @@ struct CheckpointSelection {
         found.append(place)
       }
     }
-    // A text tower without an image tower beside it, as in Hugging Face's files.
-    if found.isEmpty {
+    for end in kind.otherwise where found.isEmpty {
       for (_, parts) in names {
-        let end: [Substring] = ["text_model", "embeddings", "token_embedding", "weight"]
         if let place = place(of: end, in: parts), !found.contains(place) { found.append(place) }
       }
     }
@@ -170,19 +190,21 @@ struct CheckpointSelection {
 }
 
 /// Tensors of a file under other names.
-final class RenamedTensors: TensorSource {
+package final class RenamedTensors: TensorSource {
   private let inner: any TensorSource
   private let keys: [String: String]
-  let names: [String]
-  var path: String { inner.path }
+  package let names: [String]
+  package var path: String { inner.path }
 
   /// - Parameter keys: the file's name of each tensor by its new one.
-  init(_ inner: any TensorSource, _ keys: [String: String]) {
+  package init(_ inner: any TensorSource, _ keys: [String: String]) {
     self.inner = inner
     self.keys = keys
     names = keys.keys.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
   }
 
-  func shape(of name: String) throws -> [Int] { try inner.shape(of: keys[name] ?? name) }
-  func tensor(_ name: String) throws -> Tensor { try inner.tensor(keys[name] ?? name) }
+  package func shape(of name: String) throws -> [Int] {
+    try inner.shape(of: keys[name] ?? name)
+  }
+  package func tensor(_ name: String) throws -> Tensor { try inner.tensor(keys[name] ?? name) }
 }
