@@ -69,7 +69,8 @@ enum kilpi_unary {
   KILPI_FLOOR, KILPI_ROUND, KILPI_TANH_GELU
 };
 enum kilpi_binary {
-  KILPI_ADD, KILPI_SUBTRACT, KILPI_MULTIPLY, KILPI_DIVIDE, KILPI_POWER, KILPI_MINIMUM, KILPI_MAXIMUM
+  KILPI_ADD, KILPI_SUBTRACT, KILPI_MULTIPLY, KILPI_DIVIDE, KILPI_POWER, KILPI_MINIMUM, KILPI_MAXIMUM,
+  KILPI_FLOOR_DIVIDE, KILPI_REMAINDER
 };
 enum kilpi_compare { KILPI_EQUAL, KILPI_LESS, KILPI_LESS_EQUAL, KILPI_GREATER, KILPI_GREATER_EQUAL };
 enum kilpi_reduce { KILPI_SUM, KILPI_PRODUCT, KILPI_MAX, KILPI_MIN };
@@ -152,6 +153,8 @@ KILPI_DECLARE(double, f64)
 void kilpi_unary_i64(int op, const int64_t *x, int64_t *y, size_t n);
 void kilpi_binary_i64(int op, const int64_t *a, const int64_t *b, int64_t *out, kilpi_plane plane);
 void kilpi_compare_i64(int op, const int64_t *a, const int64_t *b, int64_t *out, kilpi_plane plane);
+/* The same of integers beside floating-point numbers, exact as mathematics has it. */
+void kilpi_compare_mixed(int op, const int64_t *a, const double *b, int64_t *out, kilpi_plane plane);
 void kilpi_reduce_i64(int op, const int64_t *x, int64_t *out, size_t outer, size_t n, size_t inner);
 void kilpi_argmax_i64(const int64_t *x, int64_t *out, size_t outer, size_t n, bool smallest);
 

@@ -17,38 +17,6 @@ extension TensorType {
     }
   }
 
-  /// `⌊a / b⌋`, exact for int64.
-  private static func floorQuotient(_ a: Tensor, _ b: Tensor) throws -> Tensor {
-    guard a.dtype == .int64, b.dtype == .int64 else { return try (try a / b).floor() }
-    return try integers(a, b, "//") { a, b in
-      if b == -1 { return 0 &- a }  // the one quotient that can overflow wraps, as in Lua
-      let quotient = a / b
-      return a % b != 0 && (a < 0) != (b < 0) ? quotient - 1 : quotient
-    }
-  }
-
-  /// `a − ⌊a / b⌋ · b`, with the sign of `b`, as in Lua; exact for int64.
-  private static func remainder(_ a: Tensor, _ b: Tensor) throws -> Tensor {
-    guard a.dtype == .int64, b.dtype == .int64 else { return try a - floorQuotient(a, b) * b }
-    return try integers(a, b, "%") { a, b in
-      if b == -1 { return 0 }
-      let rest = a % b
-      return rest != 0 && (rest < 0) != (b < 0) ? rest + b : rest
-    }
-  }
-
-  private static func integers(
-    _ a: Tensor, _ b: Tensor, _ name: String, _ combine: (Int64, Int64) -> Int64
-  ) throws -> Tensor {
-    let shape = try (a + b).shape
-    let left = try a.expanded(shape).integers()
-    let right = try b.expanded(shape).integers()
-    guard !right.contains(0) else {
-      throw KilpiError(name, "division by zero in int64", advice: "floats give inf and nan")
-    }
-    return try Tensor(zip(left, right).map(combine), shape: shape)
-  }
-
   static let operators: [Entry] =
     arithmetic + [
       Entry("__unm", "(t: tensor) -> tensor", doc: "The negative of each element.") { call in
@@ -88,9 +56,16 @@ extension TensorType {
     binary("__mul", "Product of elements; `a:matmul(b)` is the matrix product.") { try $0 * $1 },
     binary("__div", "Quotient of elements; int64 gives float32.") { try $0 / $1 },
     binary("__pow", "Power of elements.") { try $0.pow($1) },
-    binary("__idiv", "Quotient of elements, rounded down.") { try floorQuotient($0, $1) },
-    binary("__mod", "Remainder of elements, with the sign of the divisor.") {
-      try remainder($0, $1)
-    },
+    binary(
+      "__idiv",
+      """
+      The exact quotient of elements, rounded down, as PyTorch's floor_divide: `1 // 0.1` is 9, with \
+      the remainder `1 % 0.1`. Lua's own `//` rounds the quotient first (10) and gives inf where this \
+      gives nan, for a dividend of inf.
+      """
+    ) { try $0.floorDivided(by: $1) },
+    binary(
+      "__mod", "Remainder of elements, with the sign of the divisor; exact, as Lua's and PyTorch's."
+    ) { try $0.remainder($1) },
   ]
 }

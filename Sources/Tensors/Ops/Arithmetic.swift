@@ -8,12 +8,21 @@ struct BroadcastPair {
   let shape: [Int]
   let plane: kilpi_plane
 
-  /// - Parameter common: the type both are brought to; that of a mixed operation when nil.
+  /// Both brought to the type of a mixed operation.
+  ///
   /// - Throws: `KilpiError` when the shapes do not broadcast.
-  init(_ left: Tensor, _ right: Tensor, as common: DType? = nil) throws {
-    let dtype = common ?? DType.common(left, right)
-    var a = try left.detached().converted(to: dtype)
-    var b = try right.detached().converted(to: dtype)
+  init(_ left: Tensor, _ right: Tensor) throws {
+    let dtype = DType.common(left, right)
+    try self.init(
+      each: left.detached().converted(to: dtype), right.detached().converted(to: dtype))
+  }
+
+  /// Each in the type that it has.
+  ///
+  /// - Throws: `KilpiError` when the shapes do not broadcast.
+  init(each left: Tensor, _ right: Tensor) throws {
+    var a = left.detached()
+    var b = right.detached()
     let shape = try Shape.broadcast(a.shape, b.shape)
     func strides(_ x: Tensor) -> [Int] {
       Shape.broadcastStrides(x.shape, x.strides, to: shape)
@@ -49,7 +58,7 @@ extension DType {
 }
 
 extension Tensor {
-  private static func binary(_ op: kilpi_binary, _ a: Tensor, _ b: Tensor) throws -> Tensor {
+  static func binary(_ op: kilpi_binary, _ a: Tensor, _ b: Tensor) throws -> Tensor {
     let pair = try BroadcastPair(a, b)
     let result = try Tensor(uninitialized: pair.shape, pair.a.dtype)
     if result.count == 0 { return result }
@@ -197,9 +206,19 @@ extension Tensor {
   // MARK: Comparisons: int64, 1 where true
 
   private func compared(_ op: kilpi_compare, _ other: Tensor) throws -> Tensor {
-    // float32 holds integers up to 2²⁴ only, and no result has its type here.
-    let isMixed = (dtype == .int64) != (other.dtype == .int64)
-    let pair = try BroadcastPair(self, other, as: isMixed ? .float64 : nil)
+    if dtype == .int64, other.dtype.isFloatingPoint { return try comparedExactly(op, other) }
+    if other.dtype == .int64, dtype.isFloatingPoint {
+      let turned: kilpi_compare =
+        switch op {
+        case KILPI_LESS: KILPI_GREATER
+        case KILPI_LESS_EQUAL: KILPI_GREATER_EQUAL
+        case KILPI_GREATER: KILPI_LESS
+        case KILPI_GREATER_EQUAL: KILPI_LESS_EQUAL
+        default: op
+        }
+      return try other.comparedExactly(turned, self)
+    }
+    let pair = try BroadcastPair(self, other)
     let result = try Tensor(uninitialized: pair.shape, .int64)
     if result.count == 0 { return result }
     let code = Int32(op.rawValue)
@@ -209,6 +228,18 @@ extension Tensor {
       case .float64: kilpi_compare_f64(code, pair.a.f64, pair.b.f64, result.i64, pair.plane)
       case .int64: kilpi_compare_i64(code, pair.a.i64, pair.b.i64, result.i64, pair.plane)
       }
+    }
+    return result
+  }
+
+  /// int64 beside floating point, as Lua compares them: no common type holds all numbers of both.
+  private func comparedExactly(_ op: kilpi_compare, _ other: Tensor) throws -> Tensor {
+    let pair = try BroadcastPair(each: self, other.detached().converted(to: .float64))
+    let result = try Tensor(uninitialized: pair.shape, .int64)
+    if result.count == 0 { return result }
+    keeping(pair.a, pair.b) {
+      kilpi_compare_mixed(
+        Int32(op.rawValue), pair.a.i64, pair.b.f64, result.i64, pair.plane)
     }
     return result
   }

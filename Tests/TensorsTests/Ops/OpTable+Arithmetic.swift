@@ -43,6 +43,12 @@ extension OpTable {
     row("/", nonzero, nonzero, { try $0 / $1 }) { $0 / $1 }.detailed("signs").twice,
     row("pow", positive, any, { try $0.pow($1) }) { pow($0, $1) },
     row("pow", positive, positive, { try $0.pow($1) }) { pow($0, $1) }.detailed("itself").twice,
+    row("remainder", any, positive, { try $0.remainder($1) }) {
+      $0 - ($0 / $1).rounded(.down) * $1
+    },
+    row("floorDivided", any, positive, { try $0.floorDivided(by: $1) }) {
+      ($0 / $1).rounded(.down)
+    },
     row("minimum", .distinct([3, 4]), .distinct([3, 4]), { try $0.minimum($1) }) { min($0, $1) }
       .repeating,
     row("maximum", .distinct([3, 4]), .distinct([3, 4]), { try $0.maximum($1) }) { max($0, $1) }

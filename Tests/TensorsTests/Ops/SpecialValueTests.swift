@@ -12,13 +12,17 @@ struct SpecialCase: Sendable, CustomTestStringConvertible {
   var shape: [Int]
   let values: [Double]
   let gradient: [Double]?
+  /// For numbers that float32 does not hold.
+  let dtypes: [DType]
   let run: @Sendable (Tensor) throws -> Tensor
   var testDescription: String { "\(name) of \(input)" }
 
   init(
     _ name: String, _ input: [Double], gives values: [Double], gradient: [Double]? = nil,
-    shape: [Int]? = nil, _ run: @escaping @Sendable (Tensor) throws -> Tensor
+    shape: [Int]? = nil, double: Bool = false,
+    _ run: @escaping @Sendable (Tensor) throws -> Tensor
   ) {
+    dtypes = double ? [.float64] : [.float64, .float32]
     (self.name, self.input, self.values, self.gradient) = (name, input, values, gradient)
     self.shape = shape ?? [input.count]
     self.run = run
@@ -184,6 +188,47 @@ struct SpecialValueTests {
     ) {
       try Tensor.klDivergence($0, Tensor.full([1, 2], 0.5, $0.dtype), reduction: .none)
     },
+    // Values of torch.remainder and torch.floor_divide (PyTorch 2.13).
+    SpecialCase(
+      "remainder beside a huge quotient", [1e17, 1e18, 1e20, 0x1p60],
+      gives: [5, 1, 2, 1], gradient: [1, 1, 1, 1], double: true
+    ) {
+      try $0.remainder(Tensor.scalar(7, $0.dtype))
+    },
+    SpecialCase(
+      "remainder beside a quotient that float32 rounds", [1e8, 33_554_430], gives: [1, 0],
+      gradient: [1, 1]
+    ) {
+      try $0.remainder(Tensor.scalar(3, $0.dtype))
+    },
+    SpecialCase(
+      "remainder beside infinity", [-7, 7, 0, inf, nan], gives: [inf, 7, 0, nan, nan]
+    ) {
+      try $0.remainder(Tensor.scalar(inf, $0.dtype))
+    },
+    SpecialCase(
+      "remainder with the divisor's sign", [-7, 7, -8, 8, 0], gives: [-3, -1, 0, 0, 0]
+    ) {
+      try $0.remainder(Tensor.scalar(-4, $0.dtype))
+    },
+    SpecialCase("remainder of zero", [1, 0, -1], gives: [nan, nan, nan]) {
+      try $0.remainder(Tensor.scalar(0, $0.dtype))
+    },
+    SpecialCase(
+      "floor division beside infinity", [-7, 7, 0, inf], gives: [-1, 0, 0, nan],
+      gradient: [0, 0, 0, 0]
+    ) {
+      try $0.floorDivided(by: Tensor.scalar(inf, $0.dtype))
+    },
+    SpecialCase("floor division by zero", [1, 0, -1], gives: [inf, nan, -inf]) {
+      try $0.floorDivided(by: Tensor.scalar(0, $0.dtype))
+    },
+    SpecialCase(
+      "floor division goes with its remainder", [1, 0x1p-1074, -0x1p-1074, 1e308],
+      gives: [9, 0, -1, inf], double: true
+    ) {
+      try $0.floorDivided(by: Tensor([0.1, 2, 2, 1e-10] as [Double], shape: [4]))
+    },
     SpecialCase(
       "conversion at the ends", [-0x1p63, 0x1p62, -0.9, -2.9],
       gives: [-0x1p63, 0x1p62, 0, -2]
@@ -194,7 +239,7 @@ struct SpecialValueTests {
 
   @Test("value and gradient", arguments: rows)
   func special(_ row: SpecialCase) throws {
-    for dtype in [DType.float64, .float32] {
+    for dtype in row.dtypes {
       let input = try Tensor(row.input, shape: row.shape).converted(to: dtype)
       if row.gradient != nil { try input.setRequiresGradient(true) }
       let result = try row.run(input)
