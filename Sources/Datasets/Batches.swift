@@ -68,8 +68,8 @@ public final class BatchIterator {
     guard next_ < count else { return nil }
     let start = next_ * options.size
     next_ += 1
-    return try dataset.batch(
-      Array(order[start..<min(start.addingClamped(options.size), order.count)]), options)
+    let end = min(start.addingClamped(options.size), order.count)
+    return try dataset.batch((start..<end).mapped { order[$0] }, options)
   }
 }
 
@@ -85,7 +85,7 @@ extension Dataset {
   ///
   /// - Throws: `KilpiError` on interrupt.
   public func order(_ options: BatchOptions) throws -> [Int] {
-    guard options.shuffle else { return Array(0..<count) }
+    guard options.shuffle else { return try (0..<count).mapped { $0 } }
     var stream = options.random.stream(.shuffle, step: options.epoch)
     return try stream.permutation(count)
   }
@@ -99,13 +99,16 @@ extension Dataset {
   {
     guard let first = indices.first else { throw KilpiError("", "a batch needs a sample") }
     try Interrupts.poll()
-    let chosen = try indices.map { try row(at: $0) }
+    let places = 0..<indices.count
+    let chosen = try places.mapped { try row(at: indices[$0]) }
     let size = try source.size(at: row(at: first))
-    let ids = chosen.map { source.id(at: $0) }
-    let numbers = ids.map { SampleID.number(of: $0) }
+    // An id is a text of its own, of 48 bytes as a rule.
+    let ids = try places.mapped(bytes: 48) { source.id(at: chosen[$0]) }
+    let numbers = try places.mapped { SampleID.number(of: ids[$0]) }
     let each = 3 * size.width * size.height
     let images = try Tensor.make([chosen.count, 3, size.height, size.width]) { buffer in
       for (i, row) in chosen.enumerated() {
+        if i & 0xFF == 0xFF { try Interrupts.poll() }
         let other = try source.size(at: row)
         guard other == size else {
           throw KilpiError(
@@ -122,11 +125,12 @@ extension Dataset {
         }
       }
     }
-    let labels = chosen.compactMap { source.label(at: $0).map(Int64.init) }
+    let labels = try places.mapped { source.label(at: chosen[$0]).map(Int64.init) }
+      .compactMap { $0 }
     return Batch(
       images: images,
       labels: labels.count == chosen.count ? try Tensor(labels, shape: [labels.count]) : nil,
-      captions: chosen.map { source.captions(at: $0) }, ids: ids, sampleIDs: numbers,
+      captions: try places.mapped { source.captions(at: chosen[$0]) }, ids: ids, sampleIDs: numbers,
       indices: indices)
   }
 }

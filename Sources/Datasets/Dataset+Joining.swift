@@ -8,8 +8,8 @@ extension Dataset {
   /// Templates are those of the first set, notes those of all. Where two samples have one id, all ids
   /// get the number of their set in front: `1/memory#0`.
   ///
-  /// - Throws: `KilpiError` when there is no set, when captions meet labels, or when the class names
-  ///   differ.
+  /// - Throws: `KilpiError` when there is no set, when captions meet labels, when the class names
+  ///   differ, when there is no room, and on interrupt.
   public static func joined(_ sets: [Dataset]) throws -> Dataset {
     guard let first = sets.first else { throw KilpiError("", "there is no data set to join") }
     for (place, set) in sets.enumerated().dropFirst() {
@@ -33,10 +33,11 @@ extension Dataset {
     }
     var notes: [String] = []
     for note in sets.flatMap(\.notes) where !notes.contains(note) { notes.append(note) }
-    let source = JoinedSource(sets)
-    return Dataset(
-      checked: text(\.name), split: text(\.split), source: source, rows: Array(0..<source.count),
-      classNames: first.classNames, templates: first.templates, notes: notes)
+    let source = try JoinedSource(sets)
+    return try Dataset(
+      checked: text(\.name), split: text(\.split), source: source,
+      rows: RowList(whole: source.count), classNames: first.classNames, templates: first.templates,
+      notes: notes)
   }
 
   /// Parts of the set by share, without overlap; each keeps this set's order.
@@ -59,15 +60,11 @@ extension Dataset {
         "", "the shares {\(list)} are not numbers above 0 whose sum is 1 at most",
         advice: "such as {0.8, 0.2}")
     }
-    var groups = [rows]
-    if byClass {
-      guard !classNames.isEmpty, !hasCaptions else {
-        throw KilpiError("", "\(name) has captions, not classes", advice: "leave by_class out")
-      }
-      groups = [[Int]](repeating: [], count: classNames.count)
-      for row in rows { if let label = source.label(at: row) { groups[label].append(row) } }
-    }
-    var parts = [[Int]](repeating: [], count: shares.count)
+    if byClass { try requireClasses(advice: "leave by_class out") }
+    let groups = byClass ? try placesByClass() : [try (0..<count).mapped { $0 }]
+    // The part that has the sample at each place; none where it is -1.
+    var owners = try (0..<count).mapped { _ in -1 }
+    var sizes = [Int](repeating: 0, count: shares.count)
     for (number, group) in groups.enumerated() {
       var stream = random.stream(.subset, sample: UInt64.max - 1 - UInt64(number))
       let order = try stream.permutation(group.count)
@@ -75,53 +72,126 @@ extension Dataset {
       for (part, share) in shares.enumerated() {
         total += share
         let end = min(Int(clamped: (total * Double(group.count)).rounded()), group.count)
-        parts[part] += order[start..<max(start, end)].map { group[$0] }
+        try Interrupts.poll()
+        for position in order[start..<max(start, end)] { owners[group[position]] = part }
+        sizes[part] += max(end - start, 0)
         start = max(start, end)
       }
     }
-    let places = Dictionary(zip(rows, 0...), uniquingKeysWith: { first, _ in first })
-    return try parts.enumerated().map { number, part in
-      guard !part.isEmpty else {
+    return try sizes.enumerated().map { part, size in
+      guard size > 0 else {
         throw KilpiError(
-          "", "the share \(shares[number]) of \(count) samples is none", advice: "take a larger one"
+          "", "the share \(shares[part]) of \(count) samples is none", advice: "take a larger one"
         )
       }
-      return with(rows: part.sorted { (places[$0] ?? 0) < (places[$1] ?? 0) })
+      return try keeping(size) { owners[$0] == part }
     }
   }
 }
 
 /// The samples of several sets one after another.
 private final class JoinedSource: SampleSource {
-  /// The source and row of each sample, and the id it has here.
-  private let samples: [(source: any SampleSource, row: Int)]
-  private let names: [String]
-
-  init(_ sets: [Dataset]) {
-    samples = sets.flatMap { set in set.rows.map { (set.source, $0) } }
-    let ids = sets.flatMap(\.ids)
-    let isAmbiguous = Set(ids).count != ids.count
-    names =
-      isAmbiguous
-      ? sets.enumerated().flatMap { number, set in set.ids.map { "\(number + 1)/\($0)" } } : ids
+  private struct Part {
+    let set: Dataset
+    /// What stands in front of its ids.
+    var prefix: String
+    /// Where its samples begin.
+    var start = 0
   }
 
-  var count: Int { samples.count }
-  func id(at index: Int) -> String { names[index] }
-  func label(at index: Int) -> Int? { samples[index].source.label(at: samples[index].row) }
+  private let parts: [Part]
+  let count: Int
+
+  /// More parts than these are not taken out of a set that was joined before: it stays one part.
+  private static let mostParts = 4096
+
+  init(_ sets: [Dataset]) throws {
+    var all: [Part] = []
+    var total = 0
+    let inner = sets.map { set in
+      set.rows.isWhole ? (set.source as? JoinedSource)?.parts : nil
+    }
+    let isFlat = inner.reduce(0) { $0 + ($1?.count ?? 1) } <= Self.mostParts
+    var owners: [Int] = []
+    for (number, set) in sets.enumerated() {
+      for var part in (isFlat ? inner[number] : nil) ?? [Part(set: set, prefix: "")] {
+        part.start = total
+        total = try total.adding(part.set.count)
+        all.append(part)
+        owners.append(number)
+      }
+    }
+    count = total
+    if try Self.isAmbiguous(all, count: total) {
+      for place in all.indices { all[place].prefix = "\(owners[place] + 1)/" + all[place].prefix }
+    }
+    parts = all
+  }
+
+  /// True when two samples have one id.
+  private static func isAmbiguous(_ parts: [Part], count: Int) throws -> Bool {
+    // Seen at once where a set is joined with itself.
+    struct First: Hashable {
+      let source: ObjectIdentifier
+      let row: Int
+      let prefix: String
+    }
+    var firsts = Set<First>()
+    for part in parts where part.set.count > 0 {
+      let first = First(
+        source: ObjectIdentifier(part.set.source), row: part.set.rows[0], prefix: part.prefix)
+      if !firsts.insert(first).inserted { return true }
+    }
+    // A set of numbers takes up to three places each.
+    return try MemoryReservation.holding(count.multipliedClamped(by: 3), of: UInt64.self) {
+      var seen = Set<UInt64>()
+      seen.reserveCapacity(count)
+      for part in parts {
+        for (index, row) in part.set.rows.enumerated() {
+          if index & 0x3FF == 0 { try Interrupts.poll() }
+          let id = part.prefix + part.set.source.id(at: row)
+          if !seen.insert(SampleID.number(of: id)).inserted { return true }
+        }
+      }
+      return false
+    }
+  }
+
+  /// The part that holds a sample, and the sample's row in the part's source.
+  private func find(_ index: Int) -> (part: Part, row: Int) {
+    var (low, high) = (0, parts.count - 1)
+    while low < high {
+      let middle = (low + high + 1) / 2
+      if parts[middle].start <= index { low = middle } else { high = middle - 1 }
+    }
+    return (parts[low], parts[low].set.rows[index - parts[low].start])
+  }
+
+  func id(at index: Int) -> String {
+    let (part, row) = find(index)
+    return part.prefix + part.set.source.id(at: row)
+  }
+  func label(at index: Int) -> Int? {
+    let (part, row) = find(index)
+    return part.set.source.label(at: row)
+  }
   func captions(at index: Int) -> [String] {
-    samples[index].source.captions(at: samples[index].row)
+    let (part, row) = find(index)
+    return part.set.source.captions(at: row)
   }
   func image(at index: Int) throws -> SampleImage {
-    try samples[index].source.image(at: samples[index].row)
+    let (part, row) = find(index)
+    return try part.set.source.image(at: row)
   }
   func size(at index: Int) throws -> (width: Int, height: Int) {
-    try samples[index].source.size(at: samples[index].row)
+    let (part, row) = find(index)
+    return try part.set.source.size(at: row)
   }
   func addContents(at index: Int, to digest: inout SHA256) {
     samples[index].source.addContents(at: samples[index].row, to: &digest)
   }
   func writePlanes(at index: Int, into buffer: UnsafeMutableBufferPointer<Float>) throws {
-    try samples[index].source.writePlanes(at: samples[index].row, into: buffer)
+    let (part, row) = find(index)
+    try part.set.source.writePlanes(at: row, into: buffer)
   }
 }

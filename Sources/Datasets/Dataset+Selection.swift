@@ -8,14 +8,46 @@ extension Dataset {
   ///
   /// - Throws: `KilpiError` when an index is out of range or appears twice.
   public func subset(_ indices: [Int]) throws -> Dataset {
-    var seen = Set<Int>()
-    let chosen = try indices.map { index in
-      guard seen.insert(index).inserted else {
-        throw KilpiError("", "index \(index + 1) appears twice")
-      }
-      return try row(at: index)
+    var seen = try (0..<count).mapped { _ in false }
+    return with(
+      rows: try RowList(indices.count) { place in
+        let index = indices[place]
+        let row = try row(at: index)
+        guard !seen[index] else { throw KilpiError("", "index \(index + 1) appears twice") }
+        seen[index] = true
+        return row
+      })
+  }
+
+  /// The `n` samples whose places `isKept` holds for, in this set's order.
+  func keeping(_ n: Int, where isKept: (_ place: Int) -> Bool) throws -> Dataset {
+    var next = 0
+    return with(
+      rows: try RowList(n) { _ in
+        while next < count - 1, !isKept(next) { next += 1 }
+        defer { next += 1 }
+        return rows[next]
+      })
+  }
+
+  /// Refuses a set without classes, or without samples.
+  func requireClasses(advice: String) throws {
+    guard count > 0 else { throw KilpiError("", "\(name) has no samples") }
+    guard !classNames.isEmpty, !hasCaptions else {
+      throw KilpiError("", "\(name) has captions, not classes", advice: advice)
     }
-    return with(rows: chosen)
+  }
+
+  /// The places of the samples of each class.
+  func placesByClass() throws -> [[Int]] {
+    // Arrays grow by doubling.
+    try MemoryReservation.ask(count.multipliedClamped(by: 2 * MemoryLayout<Int>.stride))
+    var members = [[Int]](repeating: [], count: classNames.count)
+    for (place, row) in rows.enumerated() {
+      if place & 0xFFF == 0xFFF { try Interrupts.poll() }
+      if let label = source.label(at: row) { members[label].append(place) }
+    }
+    return members
   }
 
   /// The samples that an index file lists: one line each, the index counted from 0, a tab, the id.
@@ -61,9 +93,17 @@ extension Dataset {
     guard n >= 0, n <= count else {
       throw KilpiError("", "cannot take \(n) of \(count) samples")
     }
-    guard let random else { return with(rows: Array(rows[..<n])) }
+    guard let random else { return try keeping(n) { _ in true } }
+    let marks = try drawn(n, random: random)
+    return try keeping(n) { marks[$0] }
+  }
+
+  /// True at the places of `n` random samples.
+  private func drawn(_ n: Int, random: RandomSource) throws -> [Bool] {
     var stream = random.stream(.subset, sample: UInt64.max)
-    return with(rows: try stream.permutation(count)[..<n].sorted().map { rows[$0] })
+    var marks = try (0..<count).mapped { _ in false }
+    for place in try stream.permutation(count)[..<n] { marks[place] = true }
+    return marks
   }
 
   /// `n` random samples of each class, in ascending order.
@@ -74,22 +114,18 @@ extension Dataset {
   /// - Throws: `KilpiError` when the set has no classes, or a class has fewer than `n` samples.
   public func perClass(_ n: Int, random: RandomSource) throws -> Dataset {
     guard n >= 1 else { throw KilpiError("", "cannot take \(n) samples of each class") }
-    guard !classNames.isEmpty, !hasCaptions else {
-      throw KilpiError("", "\(name) has captions, not classes", advice: "use take")
-    }
-    var members = [[Int]](repeating: [], count: classNames.count)
-    for row in rows { if let label = source.label(at: row) { members[label].append(row) } }
-    var chosen: [Int] = []
-    for (label, rows) in members.enumerated() {
-      guard rows.count >= n else {
+    try requireClasses(advice: "use take")
+    var marks = try (0..<count).mapped { _ in false }
+    let members = try placesByClass()
+    for (label, places) in members.enumerated() {
+      guard places.count >= n else {
         throw KilpiError(
-          "", "class '\(classNames[label])' has \(rows.count) samples, fewer than \(n)")
+          "", "class '\(classNames[label])' has \(places.count) samples, fewer than \(n)")
       }
       var stream = random.stream(.subset, sample: UInt64(label))
-      chosen += try stream.permutation(rows.count)[..<n].map { rows[$0] }
+      for position in try stream.permutation(places.count)[..<n] { marks[places[position]] = true }
     }
-    let order = Dictionary(uniqueKeysWithValues: zip(rows, 0...))
-    return with(rows: chosen.sorted { (order[$0] ?? 0) < (order[$1] ?? 0) })
+    return try keeping(n.multiplied(by: members.count)) { marks[$0] }
   }
 
   /// Cuts a validation set from a training set: a tenth of the samples, at most `limit`.
@@ -97,9 +133,10 @@ extension Dataset {
     random: RandomSource, limit: Int = 5_000
   ) throws -> (training: Dataset, validation: Dataset) {
     let size = min(count / 10, limit)
-    let validation = try take(size, random: random)
-    let held = Set(validation.rows)
-    return (with(rows: rows.filter { !held.contains($0) }), validation)
+    let marks = try drawn(size, random: random)
+    return (
+      try keeping(count - size) { !marks[$0] }, try keeping(size) { marks[$0] }
+    )
   }
 
   /// The set with every image brought to a model's size by a preset; results are kept in memory.
@@ -166,14 +203,13 @@ private final class PreprocessedSource: SampleSource {
   private let preset: PreprocessingPreset
   private let side: Int
   private let crop: CropRule
-  private var cache: PixelCache
+  private var cache = PixelCache()
 
   init(_ base: any SampleSource, _ preset: PreprocessingPreset, size: Int, crop: CropRule) {
     self.base = base
     self.preset = preset
     self.side = size
     self.crop = crop
-    cache = PixelCache(count: base.count)
   }
 
   var count: Int { base.count }

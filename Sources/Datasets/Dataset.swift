@@ -17,7 +17,7 @@ public final class Dataset {
   public let notes: [String]
 
   let source: any SampleSource
-  let rows: [Int]
+  let rows: RowList
   /// See `digests()`.
   var knownDigests: DatasetDigests?
 
@@ -28,23 +28,25 @@ public final class Dataset {
   ///
   /// - Parameters:
   ///   - rows: which samples of the source, in order; nil for all of them.
-  /// - Throws: `KilpiError` when a row, a label or a template is not valid.
+  /// - Throws: `KilpiError` when a row, a label or a template is not valid, there is no room, or on
+  ///   interrupt.
   public convenience init(
     name: String, split: String = "", source: any SampleSource, rows: [Int]? = nil,
     classNames: [String], templates: [String] = [], notes: [String] = []
   ) throws {
-    let rows = rows ?? Array(0..<source.count)
-    for row in rows {
+    let rows = try RowList(rows?.count ?? source.count) { place in
+      let row = rows?[place] ?? place
       guard (0..<source.count).contains(row) else {
         throw KilpiError("", "there is no sample \(row) among \(source.count)")
       }
-      guard let label = source.label(at: row) else { continue }
+      guard let label = source.label(at: row) else { return row }
       guard classNames.indices.contains(label) else {
         throw KilpiError(
           "",
           "sample '\(source.id(at: row))' of \(name) has the label \(label), but there are \(classNames.count) classes (in the file labels count from 0)"
         )
       }
+      return row
     }
     for template in templates where !template.contains("{c}") {
       throw KilpiError("", "the template '\(template)' of \(name) has no {c} for the class name")
@@ -55,7 +57,7 @@ public final class Dataset {
   }
 
   init(
-    checked name: String, split: String, source: any SampleSource, rows: [Int],
+    checked name: String, split: String, source: any SampleSource, rows: RowList,
     classNames: [String], templates: [String], notes: [String]
   ) {
     self.name = name
@@ -68,7 +70,7 @@ public final class Dataset {
   }
 
   /// The same set over other rows or another source of the same samples.
-  func with(rows: [Int]? = nil, source: (any SampleSource)? = nil) -> Dataset {
+  func with(rows: RowList? = nil, source: (any SampleSource)? = nil) -> Dataset {
     Dataset(
       checked: name, split: split, source: source ?? self.source, rows: rows ?? self.rows,
       classNames: classNames, templates: templates, notes: notes)

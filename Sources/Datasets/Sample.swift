@@ -114,12 +114,11 @@ extension SampleSource {
 ///
 /// What is kept counts against the memory cap, and takes a quarter at most of what is free below it.
 struct PixelCache {
-  private var images: [PixelImage?]
+  private var images: [Int: PixelImage] = [:]
   private var room: Int
   private let held: MemoryReservation?
 
-  init(count: Int, bytes: Int = 512 << 20) {
-    images = Array(repeating: nil, count: count)
+  init(bytes: Int = 512 << 20) {
     room = min(bytes, MemoryReservation.availableBytes / 4)
     held = try? MemoryReservation()
   }

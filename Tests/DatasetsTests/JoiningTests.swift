@@ -32,6 +32,30 @@ import Testing
     #expect(Set(try (0..<4).map { try both.sampleID(at: $0) }).count == 4)
   }
 
+  /// Sets of sets are flattened up to a number of parts, and nested beyond; ids do not tell.
+  @Test func manyPartsAreOneSet() throws {
+    var whole = try set(1, name: "s0")
+    for number in 1..<40 { whole = try Dataset.joined([whole, set(1, name: "s\(number)")]) }
+    #expect(whole.ids == (0..<40).map { "s\($0)#0" })
+    let twice = try Dataset.joined([whole, whole.subset([3, 1])])
+    #expect(
+      twice.ids.prefix(2) == ["1/s0#0", "1/s1#0"] && twice.ids.suffix(2) == ["2/s3#0", "2/s1#0"])
+    #expect(try twice.batch([40, 41]).ids == ["2/s3#0", "2/s1#0"])
+    var doubled = try set(1)
+    for _ in 0..<14 { doubled = try Dataset.joined([doubled, doubled]) }
+    #expect(doubled.count == 1 << 14 && Set(doubled.ids).count == 1 << 14)
+    #expect(
+      try doubled.sample(at: doubled.count - 1).id == String(repeating: "2/", count: 14)
+        + "memory#0")
+  }
+
+  /// Samples that are in both under one id, though neither set begins with them.
+  @Test func findsSharedSamples() throws {
+    let whole = try set(4)
+    let both = try Dataset.joined([whole.subset([0, 3]), whole.subset([1, 3])])
+    #expect(both.ids == ["1/memory#0", "1/memory#3", "2/memory#1", "2/memory#3"])
+  }
+
   @Test func refusesWhatDoesNotFit() throws {
     #expect(
       problem { _ = try Dataset.joined([set(2), set(2, classes: ["cat", "cow"])]) }

@@ -113,7 +113,7 @@ final class FileSource: SampleSource, DecodingSource {
 
   private let files: [File]
   private let prefix: Int
-  private var cache: PixelCache
+  private var cache = PixelCache()
   /// Names and captions count against the cap as long as the set lives.
   private let held: MemoryReservation
   var warnings = DecodingWarnings()
@@ -122,7 +122,6 @@ final class FileSource: SampleSource, DecodingSource {
     self.files = files
     self.held = held
     prefix = folder.utf8.count + 1
-    cache = PixelCache(count: files.count)
   }
 
   var count: Int { files.count }

@@ -44,12 +44,16 @@ public enum MemoryDataset {
     }
     let reservation = try MemoryReservation(
       bytes: images.count.multipliedClamped(by: MemoryLayout<Float>.size))
+    try reservation.grow(
+      by: (labels?.count ?? 0).multipliedClamped(by: MemoryLayout<Int>.stride))
     let values = try images.detached().floats()
-    for (i, value) in values.enumerated() where !(value >= 0 && value <= 1) {
-      throw KilpiError(
-        "",
-        "image \(i / (values.count / count) + 1) holds \(value.isNaN ? "nan" : "\(value)"), outside 0 … 1",
-        advice: "for bytes divide by 255")
+    for (i, value) in values.enumerated() {
+      if i & 0xFFFF == 0xFFFF { try Interrupts.poll() }
+      guard value >= 0 && value <= 1 else {
+        throw KilpiError(
+          "", "image \(i / (values.count / count) + 1) holds \(value.isNaN ? "nan" : "\(value)"), outside 0 … 1",
+          advice: "for bytes divide by 255")
+      }
     }
     let largest = labels?.max() ?? -1
     guard largest < mostClasses else {
@@ -59,8 +63,7 @@ public enum MemoryDataset {
     }
     let source = FloatSource(
       values: values, channels: shape[1], width: shape[3], height: shape[2], labels: labels,
-      captions: captions, ids: ids ?? (0..<count).map { "\(name)#\($0)" },
-      reservation: reservation)
+      captions: captions, count: count, name: name, ids: ids, reservation: reservation)
     return try Dataset(
       name: name, source: source,
       classNames: labels == nil
@@ -81,14 +84,20 @@ private final class FloatSource: SampleSource {
   private let height: Int
   private let labels: [Int]?
   private let texts: [[String]]?
-  private let ids: [String]
+  /// Own names; nil for the set's name and a number.
+  private let ids: [String]?
+  private let name: String
+  let count: Int
   /// The set's pixels count against the cap as long as it lives.
   private let reservation: MemoryReservation
 
   init(
     values: [Float], channels: Int, width: Int, height: Int, labels: [Int]?,
-    captions: [[String]]?, ids: [String], reservation: MemoryReservation
+    captions: [[String]]?, count: Int, name: String, ids: [String]?,
+    reservation: MemoryReservation
   ) {
+    self.count = count
+    self.name = name
     self.reservation = reservation
     self.values = values
     self.channels = channels
@@ -99,8 +108,7 @@ private final class FloatSource: SampleSource {
     self.ids = ids
   }
 
-  var count: Int { ids.count }
-  func id(at index: Int) -> String { ids[index] }
+  func id(at index: Int) -> String { ids?[index] ?? "\(name)#\(index)" }
   func label(at index: Int) -> Int? { labels?[index] }
   func captions(at index: Int) -> [String] { texts?[index] ?? [] }
   func size(at index: Int) throws -> (width: Int, height: Int) { (width, height) }

@@ -35,7 +35,7 @@ final class ShardSource: SampleSource, DecodingSource {
   private var bytes = 0
   /// Encoded images and captions count against the cap as long as the set lives.
   private let held: MemoryReservation
-  private var cache = PixelCache(count: 0)
+  private var cache = PixelCache()
   private var passedOver: (count: Int, first: String) = (0, "")
   private var several = 0
   private var labelsInJSON = 0
@@ -149,7 +149,6 @@ final class ShardSource: SampleSource, DecodingSource {
     for entry in entries where isRetrieval ? entry.captions.isEmpty : entry.label == nil {
       throw KilpiError("", "sample '\(entry.key)' has no \(isRetrieval ? "captions" : "label")")
     }
-    cache = PixelCache(count: entries.count)
   }
 
   private func add(_ sample: Members, _ path: String) throws {

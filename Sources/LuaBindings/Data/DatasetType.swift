@@ -69,18 +69,21 @@ enum DatasetType {
         print(ds:labels()[1]:item())  --> 2
         """
     ) { set, _ in
-      let labels = try (0..<set.count).map { index in
-        guard let label = try set.label(at: index) else {
-          throw KilpiError("", "\(set.name) has captions, not labels")
+      let labels = try Tensor.makeIntegers([set.count]) { labels in
+        for index in labels.indices {
+          if index & 0xFFF == 0xFFF { try Interrupts.poll() }
+          guard let label = try set.label(at: index) else {
+            throw KilpiError("", "\(set.name) has captions, not labels")
+          }
+          labels[index] = Int64(label) + 1
         }
-        return Int64(label) + 1
       }
-      return [try Tensor(labels, shape: [labels.count])]
+      return [labels]
     },
     Method(
       "ids", "() -> string[]", doc: "The stable ids of all samples, in order.",
       example: "print(data.from(tensor.ones{2, 3, 4, 4}, {1, 1}):ids()[2])  --> memory#1"
-    ) { set, _ in [set.ids] },
+    ) { set, _ in [try (0..<set.count).mapped(bytes: 48) { try set.id(at: $0) }] },
     Method(
       "batches", "(size: integer [, options]) -> function",
       doc: """
