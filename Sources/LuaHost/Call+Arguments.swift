@@ -1,6 +1,6 @@
 internal import CLua
 internal import CLuaBridge
-internal import Diagnostics
+public import Diagnostics
 
 extension Call {
   /// A whole number: 3 and 3.0, but neither 3.5 nor "3".
@@ -66,6 +66,9 @@ extension Call {
     return state.string(lua, slot)
   }
 
+  /// The bytes of a string, or the length of a table's list, without a copy.
+  public func length(_ index: Int) -> Int { Int(clamping: lua_rawlen(lua, slot(index))) }
+
   /// A path that the sandbox allows: a string without a zero byte.
   public func path(_ index: Int, writing: Bool = false) throws -> String {
     let path = try string(index)
@@ -95,9 +98,14 @@ extension Call {
   }
 
   /// The argument with all that lies in it, as plain Swift data.
-  public func tree(_ index: Int, depth: Int = 64) throws -> LuaTree {
+  ///
+  /// - Parameter reservation: holds what the tree takes, as long as it lives.
+  public func tree(
+    _ index: Int, depth: Int = 64, reservation: MemoryReservation? = nil
+  ) throws -> LuaTree {
     let slot = slot(index)
-    return lua_type(lua, slot) <= LUA_TNIL ? .nil : try state.tree(lua, slot, depth: depth)
+    return lua_type(lua, slot) <= LUA_TNIL
+      ? .nil : try state.tree(lua, slot, depth: depth, reservation: reservation)
   }
 
   /// A list of whole numbers: `{2, 3}`.
@@ -128,8 +136,12 @@ extension Call {
     if kind(index) == .string { return [try string(index)] }
     guard kind(index) == .table else { throw badArgument(index, expected: "string or table") }
     let state = self.state
+    // One string of Lua's may stand in the list many times; each becomes a text of its own.
+    let reservation = try MemoryReservation()
     return try list(index, of: "strings") { lua, slot in
-      lua_type(lua, slot) == LUA_TSTRING ? state.string(lua, slot).text : nil
+      guard lua_type(lua, slot) == LUA_TSTRING else { return nil }
+      try reservation.grow(by: Int(clamping: lua_rawlen(lua, slot)).addingClamped(48))
+      return state.string(lua, slot).text
     }
   }
 
@@ -144,7 +156,7 @@ extension Call {
   }
 
   private func list<Element>(
-    _ index: Int, of what: String, _ read: (OpaquePointer, Int32) -> Element?
+    _ index: Int, of what: String, _ read: (OpaquePointer, Int32) throws -> Element?
   ) throws -> [Element] {
     let slot = slot(index)
     guard lua_type(lua, slot) == LUA_TTABLE else { throw badArgument(index, expected: "table") }
@@ -165,7 +177,7 @@ extension LuaState {
   /// The list part of the table at `slot`, read element by element.
   func list<Element>(
     _ lua: OpaquePointer, _ slot: Int32, of what: String,
-    _ read: (OpaquePointer, Int32) -> Element?
+    _ read: (OpaquePointer, Int32) throws -> Element?
   ) throws -> [Element] {
     try reserve(8, on: lua)
     let count = Int(clamping: lua_rawlen(lua, slot))
@@ -177,7 +189,7 @@ extension LuaState {
       }
       lua_rawgeti(lua, slot, Int64(position) + 1)
       defer { kilpi_lua_pop(lua, 1) }
-      guard let element = read(lua, lua_gettop(lua)) else {
+      guard let element = try read(lua, lua_gettop(lua)) else {
         let found = ErrorText.element(typeName(lua, -1), notOf: what, at: position)
         throw ListProblem(text: "table of \(what) expected, got \(found)")
       }

@@ -106,7 +106,9 @@ extension LuaState {
     } else if status == LUA_ERRSYNTAX {
       error.kind = .syntax(incomplete: error.message.hasSuffix("<eof>"))
       error.traceback = ""
-    } else if lua_type(lua, -1) == LUA_TSTRING, let record = raised[error.message] {
+    } else if lua_type(lua, -1) == LUA_TSTRING, lua_rawlen(lua, -1) <= Self.longestMessage,
+      let record = raised[error.message]
+    {
       error.kind = record.kind
       error.cause = record.cause
       if !record.traceback.isEmpty { error.traceback = record.traceback }
@@ -132,10 +134,24 @@ extension LuaState {
     if type == LUA_TSTRING || type == LUA_TNUMBER || luaL_getmetafield(lua, -1, "__tostring") != 0 {
       if type != LUA_TSTRING, type != LUA_TNUMBER { kilpi_lua_pop(lua, 1) }
       let status = kilpi_to_string(lua, -1)
-      let text = string(lua, -1).display
+      let text = messageText(lua)
       kilpi_lua_pop(lua, 1)
       return status == LUA_OK ? text : "(error in __tostring: \(text))"
     }
     return "(error object is a \(typeName(lua, -1)) value)"
+  }
+
+  /// Bytes of a message that are shown; the value itself stays whole for scripts.
+  private static let longestMessage = 1 << 14
+
+  /// The string on top, cut where it is too long to be read: `xxx... (100000000 bytes)`.
+  private func messageText(_ lua: OpaquePointer) -> String {
+    var count = 0
+    guard let bytes = lua_tolstring(lua, -1, &count) else { return "" }
+    let whole = UnsafeRawBufferPointer(start: bytes, count: count)
+    guard count > Self.longestMessage else { return String(decoding: whole, as: UTF8.self) }
+    var end = Self.longestMessage
+    while end > 0, whole[end] & 0xC0 == 0x80 { end -= 1 }  // not inside a character
+    return String(decoding: whole[..<end], as: UTF8.self) + "... (\(count) bytes)"
   }
 }

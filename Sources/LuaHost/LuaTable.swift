@@ -59,19 +59,24 @@ public final class LuaTable: LuaReference {
   /// The list part in order.
   ///
   /// - Throws: `KilpiError` where a few elements far apart make Lua promise a longer list than there is.
-  public func array() throws -> [LuaValue] {
+  public func array() throws -> [LuaValue] { try array { value, _ in value } }
+
+  /// The list part with each element through `read`, which gets its position from 0, too.
+  public func array<Element>(
+    _ read: (LuaValue, _ position: Int) throws -> Element
+  ) throws -> [Element] {
     let count = try count
-    var result: [LuaValue] = []
+    var result: [Element] = []
     for position in 0..<count {
       if position & 0xFFFF == 0xFFFF {
         try Interrupts.poll()
-        try MemoryReservation.ask(result.count * 2 * MemoryLayout<LuaValue>.stride)
+        try MemoryReservation.ask(result.count * 2 * MemoryLayout<Element>.stride)
       }
       let element = try get(position + 1)
       if element.isNil, count > 1 << 20 {
         throw KilpiError("", "the list has no element [\(position + 1)] of \(count)")
       }
-      result.append(element)
+      result.append(try read(element, position))
     }
     return result
   }

@@ -48,13 +48,20 @@ public indirect enum LuaTree: LuaConvertible {
 
 extension LuaState {
   /// Copies the value at `index`; a cycle or more than `depth` nested tables is an error.
-  func tree(_ lua: OpaquePointer, _ index: Int32, depth: Int) throws -> LuaTree {
+  ///
+  /// - Parameter reservation: grows by what the tree takes; given, it holds that as long as it lives.
+  func tree(
+    _ lua: OpaquePointer, _ index: Int32, depth: Int, reservation: MemoryReservation? = nil
+  ) throws -> LuaTree {
     var open: Set<UnsafeRawPointer> = []
-    return try tree(lua, index, depth: depth, open: &open)
+    return try tree(
+      lua, index, depth: depth, open: &open,
+      reservation: reservation ?? MemoryReservation())
   }
 
   private func tree(
-    _ lua: OpaquePointer, _ index: Int32, depth: Int, open: inout Set<UnsafeRawPointer>
+    _ lua: OpaquePointer, _ index: Int32, depth: Int, open: inout Set<UnsafeRawPointer>,
+    reservation: MemoryReservation
   ) throws -> LuaTree {
     switch lua_type(lua, index) {
     case LUA_TNIL: return .nil
@@ -62,7 +69,9 @@ extension LuaState {
     case LUA_TNUMBER:
       return kilpi_lua_is_integer(lua, index)
         ? .integer(kilpi_lua_integer(lua, index)) : .number(kilpi_lua_number(lua, index))
-    case LUA_TSTRING: return .string(string(lua, index))
+    case LUA_TSTRING:
+      try reservation.grow(by: Int(clamping: lua_rawlen(lua, index)))
+      return .string(string(lua, index))
     case LUA_TTABLE: break
     default:
       if case .handle(let handle) = value(lua, index) { return .object(handle) }
@@ -79,13 +88,11 @@ extension LuaState {
     var isList = true
     lua_pushnil(lua)
     while kilpi_next(lua, table) {
-      if pairs.count & 0xFFF == 0xFFF {
-        try Interrupts.poll()
-        try MemoryReservation.ask(pairs.count * 2 * MemoryLayout<(LuaTree, LuaTree)>.stride)
-      }
+      if pairs.count & 0xFFF == 0xFFF { try Interrupts.poll() }
+      try reservation.grow(by: Self.pairBytes)
       let top = lua_gettop(lua)
-      let value = try tree(lua, top, depth: depth - 1, open: &open)
-      let key = try tree(lua, top - 1, depth: 0, open: &open)
+      let value = try tree(lua, top, depth: depth - 1, open: &open, reservation: reservation)
+      let key = try tree(lua, top - 1, depth: 0, open: &open, reservation: reservation)
       if case .integer(let position) = key, position == Int64(pairs.count) + 1 {
       } else {
         isList = false
@@ -97,6 +104,9 @@ extension LuaState {
     if isList { return .list(pairs.map(\.value)) }
     return Self.list(pairs) ?? .map(pairs)
   }
+
+  /// About what a key and its value take: their places in a growing array, and a box each.
+  private static let pairBytes = 3 * MemoryLayout<(LuaTree, LuaTree)>.stride + 2 * 48
 
   /// The list that pairs in any order are when their keys are 1 … n.
   private static func list(_ pairs: [(key: LuaTree, value: LuaTree)]) -> LuaTree? {

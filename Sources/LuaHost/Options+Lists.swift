@@ -54,7 +54,7 @@ extension Options {
     guard let table = value.table else {
       throw problem(name, "must be a list of \(what), got \(value.typeName)")
     }
-    return try table.array().enumerated().map { position, element in
+    return try table.array { element, position in
       guard let item = read(element) else {
         let found = ErrorText.element(element.typeName, notOf: what, at: position)
         throw problem(name, "must be a list of \(what), got \(found)")

@@ -226,6 +226,7 @@ extension LuaState {
       "__add": "+", "__sub": "-", "__mul": "*", "__div": "/", "__mod": "%", "__pow": "^",
       "__unm": "unary -", "__idiv": "//", "__eq": "==", "__lt": "<", "__le": "<=",
       "__concat": "..", "__len": "#", "__call": "call", "__tostring": "tostring",
+      "__print": "print", "__display": "display",
     ]
     return names[name] ?? name
   }

@@ -33,6 +33,19 @@ import Testing
     ("to_table", "local t = tensor.ones{20 << 20} try(function() return t:to_table() end)"),
     ("split", "local t = tensor.ones{1 << 20} try(function() return t:split(1) end)"),
     ("edits", "try(text.edits, ('x'):rep(20000))"),
+    ("encode", "try(json.encode, ('x'):rep(120 << 20))"),
+    (
+      "one text in many places",
+      "local s, t = ('x'):rep(1 << 20), {} for i = 1, 400 do t[i] = s end try(clip.tokenize, t)"
+    ),
+    ("sort", "local t = tensor.zeros{9 << 20} try(t.sort, t)"),
+    (
+      "data sets of data sets",
+      """
+      local d = data.from(tensor.zeros{1000, 3, 1, 1}, tensor.ones({1000}, {dtype = 'int64'}))
+      try(function() for i = 1, 20 do d = d:concat(d) end end)
+      """
+    ),
     ("rep", "try(string.rep, 'x', 1 << 30)"),
     ("concat", "try(table.concat, setmetatable({}, {__index = type}), '', 1, 1 << 40)"),
     ("shards", shards),

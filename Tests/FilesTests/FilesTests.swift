@@ -19,6 +19,23 @@ import Testing
     #expect(try JSONValue.parse(value.serialized(indent: 2)) == value)
   }
 
+  @Test(arguments: [nil, 0, 3]) func bytesAreTheText(indent: Int?) throws {
+    let long = String(repeating: "é\u{1}x", count: 100_000) + "\"\\\n\r\t\u{7F}😀"
+    let value = JSONValue.object([
+      .init(long, [.null, .bool(true), 1.5, .string(long), [], .object([])]), .init("", []),
+    ])
+    let reservation = try MemoryReservation()
+    let bytes = try value.serialized(indent: indent, reservation: reservation)
+    #expect(String(decoding: bytes, as: UTF8.self) == value.serialized(indent: indent))
+    #expect(try JSONValue.parse(bytes) == value)
+    #expect(reservation.bytes >= bytes.count)
+  }
+
+  @Test func escapesAreShort() {
+    let text = JSONValue.string("\"\\\n\r\t\u{0}\u{1F}\u{7F}é").serialized()
+    #expect(text == #""\"\\\n\r\t\u0000\u001f\u007fé""#)
+  }
+
   static let malformed = [
     "", "{", "[1,]", "{\"a\":1,}", "{\"a\":1,\"a\":2}", "01", "1.", "+1", "nul", "\"\\x\"",
     "\"\u{1}\"",

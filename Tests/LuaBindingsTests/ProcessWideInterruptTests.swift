@@ -19,12 +19,20 @@ struct ProcessWideInterruptTests {
     var testDescription: String { work }
   }
 
+  private static let samples =
+    "d = data.from(tensor.zeros{9000, 3, 1, 1}, tensor.ones({9000}, {dtype = 'int64'}))"
+
   static let cases: [Case] = [
     Case(setup: "t = tensor.rand{200000}", work: "t:sort()", look: 20),
     Case(setup: "t = tensor.rand{200000}", work: "t:topk(100000)", look: 20),
     Case(setup: "g = random.generator(1)", work: "g:permutation(700000)", look: 6),
     Case(setup: "s = '\"' .. ('x'):rep(1000000) .. '\"'", work: "json.decode(s)", look: 10),
     Case(setup: "s = '[' .. ('1,'):rep(100000) .. '1]'", work: "json.decode(s)", look: 50),
+    Case(setup: "s = ('\\1'):rep(300000)", work: "json.encode(s)", look: 8),
+    Case(setup: samples, work: "d:concat(d)", look: 8),
+    Case(setup: samples, work: "d:split{0.5, 0.5}", look: 20),
+    Case(setup: samples, work: "d:batches(9000, {shuffle = true})()", look: 30),
+    Case(setup: samples, work: "d:per_class(4000)", look: 20),
     Case(
       setup: "path = os.tmpname() .. '.png'", work: "image.save(path, tensor.zeros{3, 200, 8})",
       look: 100, check: "assert(not io.open(path))"),

@@ -127,6 +127,19 @@ import Testing
     bench.finish()
   }
 
+  /// A message is cut where people read it, between characters; scripts get all of it.
+  @Test func longMessagesAreCut() throws {
+    let bench = try Bench()
+    let error = try bench.failure("error(('é'):rep(50000), 0)")
+    #expect(error.message == String(repeating: "é", count: 8192) + "... (100000 bytes)")
+    let object = "setmetatable({}, {__tostring = function() return ('x'):rep(16385) end})"
+    let other = try bench.failure("error(\(object))")
+    #expect(other.message == String(repeating: "x", count: 16384) + "... (16385 bytes)")
+    let whole = try bench.run("local ok, e = pcall(error, ('x'):rep(50000), 0) return #e")
+    #expect(whole == ["50000"])
+    bench.finish()
+  }
+
   @Test func uncaughtHostErrorKeepsItsCause() throws {
     let bench = try Bench()
     let error = try bench.failure("local function f() fake.call(fake.fail, 'x') end f()")

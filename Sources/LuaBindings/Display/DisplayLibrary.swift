@@ -54,6 +54,8 @@ enum DisplayLibrary {
           """
       ) { call in
         guard call.count > 0 else { throw call.badArgument(1, expected: "value") }
+        // A text is copied to be shown.
+        if call.kind(1) == .string { try MemoryReservation.ask(call.length(1)) }
         let id = try call.options(2).stringIfGiven("id")
         let shown = try displayed(call.value(1), call.state)
         let sink = call.state.attachment(DisplaySink.self) { DisplaySink() }

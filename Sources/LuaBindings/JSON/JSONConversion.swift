@@ -7,22 +7,31 @@ internal import Tensors
 enum JSONConversion {
   /// The JSON value of a Lua value; an empty table is an object unless it is marked as a list.
   ///
+  /// - Parameter reservation: grows by what the value takes; given, it holds that as long as it lives.
   /// - Throws: `KilpiError` for functions, strings that are no UTF-8, and tables whose keys are
-  ///   neither 1 … n nor strings.
-  static func value(_ tree: LuaTree, path: String = "value") throws -> JSONValue {
+  ///   neither 1 … n nor strings; of kind `memory` when there is no room.
+  static func value(
+    _ tree: LuaTree, path: String = "value", reservation: MemoryReservation? = nil
+  ) throws -> JSONValue {
+    let reservation = try reservation ?? MemoryReservation()
+    try reservation.grow(by: 2 * MemoryLayout<JSONValue.Member>.stride)
     switch tree {
     case .nil: return .null
     case .boolean(let value): return .bool(value)
     case .integer(let value): return .integer(value)
     case .number(let value): return .number(value)
     case .string(let value):
+      try reservation.grow(by: value.bytes.count)
       guard let text = value.text else { throw KilpiError("", "\(path) is not valid UTF-8") }
       return .string(text)
     case .emptyList: return .array([])
     case .list(let values) where values.isEmpty: return .object([])
     case .list(let values):
       return .array(
-        try values.enumerated().map { try self.value($1, path: "\(path)[\($0 + 1)]") })
+        try values.enumerated().map {
+          if $0 & 0xFFF == 0xFFF { try Interrupts.poll() }
+          return try self.value($1, path: "\(path)[\($0 + 1)]", reservation: reservation)
+        })
     case .map(let pairs):
       let members = try pairs.map { key, value in
         guard case .string(let bytes) = key, let name = bytes.text else {
@@ -30,19 +39,26 @@ enum JSONConversion {
             "", "\(path) has keys that are no strings",
             advice: "keys are 1 … n without holes, or strings")
         }
-        return JSONValue.Member(name, try self.value(value, path: "\(path).\(name)"))
+        return JSONValue.Member(
+          name, try self.value(value, path: "\(path).\(name)", reservation: reservation))
       }
       return .object(members.sorted { $0.key < $1.key })
     case .object(let handle):
       if handle.object is JSONNull { return .null }
-      if let tensor = handle.object as? Tensor { return try elements(of: tensor) }
+      if let tensor = handle.object as? Tensor { return try elements(of: tensor, reservation) }
       throw KilpiError("", "\(path) is a \(handle.typeName), which JSON cannot hold")
     case .opaque(let type):
       throw KilpiError("", "\(path) is a \(type), which JSON cannot hold")
     }
   }
 
-  private static func elements(of tensor: Tensor) throws -> JSONValue {
+  private static func elements(
+    of tensor: Tensor, _ reservation: MemoryReservation
+  ) throws -> JSONValue {
+    // The numbers, their values, and the lists that these are put into.
+    try reservation.grow(
+      by: tensor.count.multipliedClamped(by: 8 + 3 * MemoryLayout<JSONValue>.stride))
+    try Interrupts.poll()
     let flat: [JSONValue] =
       tensor.dtype == .int64
       ? try tensor.integers().map { .integer($0) } : try tensor.doubles().map { .number($0) }
@@ -54,6 +70,18 @@ enum JSONConversion {
       }
     }
     return parts.first ?? .null
+  }
+
+  /// A JSON text on its way to Lua.
+  struct Text: LuaConvertible {
+    let bytes: [UInt8]
+    /// Holds the memory of the text, and of what it was made from, while it is pushed.
+    let reservation: MemoryReservation
+
+    /// Pushes the text.
+    func push(onto stack: LuaStack) throws {
+      try withExtendedLifetime(reservation) { try LuaString(bytes).push(onto: stack) }
+    }
   }
 
   /// A JSON value on its way to Lua.

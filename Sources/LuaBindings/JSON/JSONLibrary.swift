@@ -16,14 +16,19 @@ enum JSONLibrary {
         doc: """
           The JSON text of a value. Tables with the keys 1 … n become lists, others objects with sorted \
           keys, an empty one too, unless it was decoded from a list: `json.decode("[]")` makes an empty \
-          list. Tensors become nested lists.
+          list. Tensors become nested lists. JSON has no NaN and no infinities: they are written as the \
+          strings `"nan"`, `"inf"` and `"-inf"`, which `json.decode` leaves strings.
           """,
         options: [.integer("indent", range: 0...16, "spaces a level, for text over several lines")],
         example:
           "print(json.encode{name = \"pgd\", eps = {1, 2}})  --> {\"eps\":[1,2],\"name\":\"pgd\"}"
       ) { call in
-        let value = try JSONConversion.value(call.tree(1))
-        return [value.serialized(indent: try call.options(2).integerIfGiven("indent"))]
+        let indent = try call.options(2).integerIfGiven("indent")
+        let reservation = try MemoryReservation()
+        let value = try JSONConversion.value(
+          call.tree(1, reservation: reservation), reservation: reservation)
+        let bytes = try value.serialized(indent: indent, reservation: reservation)
+        return [JSONConversion.Text(bytes: bytes, reservation: reservation)]
       },
       Entry(
         "decode", "(text: string) -> any",

@@ -33,8 +33,8 @@ public struct ValuePrinter {
   /// The text of one value.
   public func text(_ value: LuaValue) -> String {
     // A text of several lines, such as a result table, is meant to be read as it is.
-    if case .string(let string) = value, let text = string.text, text.contains("\n"),
-      text.utf8.count <= 1 << 20
+    if case .string(let string) = value, string.bytes.count <= 1 << 20, let text = string.text,
+      text.contains("\n")
     {
       return text
     }
