@@ -92,8 +92,11 @@ enum ImageSize {
       throw KilpiError("", "an image of \(width) x \(height) pixels has no pixels")
     }
     let (pixels, overflow) = width.multipliedReportingOverflow(by: height)
-    guard !overflow, width <= largestSide, height <= largestSide, pixels <= largestPixelCount
-    else {
+    guard width <= largestSide, height <= largestSide else {
+      throw KilpiError(
+        "", "an image of \(width) x \(height) pixels has a side of more than \(largestSide) pixels")
+    }
+    guard !overflow, pixels <= largestPixelCount else {
       throw KilpiError(
         "", "an image of \(width) x \(height) pixels is larger than 100 million pixels")
     }

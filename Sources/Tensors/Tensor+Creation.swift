@@ -198,23 +198,30 @@ extension Tensor {
     return try doubles()[0]
   }
 
+  /// Asks the cap for an array of the elements, and for one more: whoever reads them makes something of
+  /// their number.
+  private func askForElements(_ size: Int) throws {
+    try MemoryReservation.ask(count.multipliedClamped(by: 2 * size))
+    try Interrupts.poll()
+  }
+
   /// All elements in row-major order as `Float`.
   public func floats() throws -> [Float] {
-    try MemoryReservation.ask(count.multipliedClamped(by: MemoryLayout<Float>.size))
+    try askForElements(MemoryLayout<Float>.size)
     let source = try converted(to: .float32).ordered()
     return keeping(source) { Array(UnsafeBufferPointer(start: source.f32, count: count)) }
   }
 
   /// All elements in row-major order as `Double`.
   public func doubles() throws -> [Double] {
-    try MemoryReservation.ask(count.multipliedClamped(by: MemoryLayout<Double>.size))
+    try askForElements(MemoryLayout<Double>.size)
     let source = try converted(to: .float64).ordered()
     return keeping(source) { Array(UnsafeBufferPointer(start: source.f64, count: count)) }
   }
 
   /// All elements in row-major order as integers; fractions are cut towards zero.
   public func integers() throws -> [Int64] {
-    try MemoryReservation.ask(count.multipliedClamped(by: MemoryLayout<Int64>.size))
+    try askForElements(MemoryLayout<Int64>.size)
     let source = try converted(to: .int64).ordered()
     return keeping(source) { Array(UnsafeBufferPointer(start: source.i64, count: count)) }
   }

@@ -39,8 +39,9 @@ import Testing
     return plot
   }
 
-  @Test func goldenBarScript() {
-    let script = GnuplotScript.text(Self.bars(), format: .png)
+  @Test func goldenBarScript() throws {
+    let script = String(
+      decoding: try GnuplotScript.text(Self.bars(), format: .png), as: UTF8.self)
     let expected = """
       set terminal pngcairo noenhanced size 1000,600 font 'DejaVu Sans,12' background rgb '#ffffff'
       set encoding utf8
@@ -89,8 +90,8 @@ import Testing
   /// user wrote: whatever the text, the commands are the same.
   @Test(arguments: [bars(), lines(), heatmap()]) func hostileTextStaysText(
     _ plot: PlotSpecification
-  ) {
-    func commands(_ text: String) -> String {
+  ) throws {
+    func commands(_ text: String) throws -> String {
       var plot = plot
       plot.title = text
       plot.subtitle = text
@@ -99,15 +100,15 @@ import Testing
       for index in plot.series.indices { plot.series[index].name = text }
       plot.rowNames = plot.rowNames.map { _ in text }
       plot.categories = plot.categories.map { _ in text }
-      let script = GnuplotScript.text(plot, format: .svg)
+      let script = String(decoding: try GnuplotScript.text(plot, format: .svg), as: UTF8.self)
       // Every second part lies within quotes; a doubled quote is an empty part between two.
       return script.split(separator: "'", omittingEmptySubsequences: false).enumerated()
         .filter { $0.offset % 2 == 0 }.map(\.element).filter { !$0.isEmpty }.joined()
     }
-    let outside = commands(Self.hostile)
+    let outside = try commands(Self.hostile)
     #expect(!outside.contains("\"") && !outside.contains("`") && !outside.contains("touch"))
     let letters = Self.hostile.map { $0.isLetter ? "x" : String($0) }.joined()
-    #expect(commands(letters) == outside)
+    #expect(try commands(letters) == outside)
   }
 
   @Test(arguments: ["png", "svg", "pdf"]) func picturesAreMade(_ format: String) throws {

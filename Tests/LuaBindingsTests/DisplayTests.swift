@@ -78,6 +78,27 @@ import Testing
         == "0.5000  0.5000  ...  0.5000\nfloat32 [1, 9]\n")
   }
 
+  /// One form for all numbers, in which none but 0 reads as 0.
+  @Test(arguments: [
+    ("{1e-10, 1, 1e10}", "1.0000e-10  1.0000e+00  1.0000e+10\nfloat32 [3]\n"),
+    ("{1e-7, 0, 0.9}", "1.0000e-07  0.0000e+00  9.0000e-01\nfloat32 [3]\n"),
+    ("{0.001, 0.5, 0}", "0.0010  0.5000  0.0000\nfloat32 [3]\n"),
+    ("{2e-7, 1e-7}", "1e-07 *\n2.0000  1.0000\nfloat32 [2]\n"),
+    ("{-0.0, 1}", "-0   1\nfloat32 [2]\n"), ("{-0.0, 0.5}", "-0.0000   0.5000\nfloat32 [2]\n"),
+  ])
+  func wideRangesAreScientific(numbers: String, text: String) throws {
+    #expect(try Script().run("print(tensor.from\(numbers))") == text)
+  }
+
+  /// The summary walks pieces, also of views.
+  @Test func largeIntegersAreSummarisedInPieces() throws {
+    let text = try Script().run(
+      "print((tensor.arange(1, 200000, 1, {dtype = 'int64'}) + 9007199254740991)"
+        + ":reshape{2, 100000}:transpose())")
+    #expect(text.contains("min 9007199254740992  max 9007199254940991"))
+    #expect(text.hasSuffix("int64 [100000, 2], view\n"))
+  }
+
   @Test func progressReachesTheShell() throws {
     let script = try Script()
     var names: [String] = []

@@ -41,6 +41,66 @@ import Testing
       "tensor.arange(1e308, 2, 1)",
       "tensor.arange: steps of 1 lead away from 2, starting at 1e+308 (the sign of the step is the direction)"
     ),
+    ("tensor.arange(0, 1, 1 / 0)", "tensor.arange: steps of inf do not lead from 0 to 1"),
+    (
+      "tensor.arange(1, 2, 0.5, {dtype = 'int64'})",
+      "tensor.arange: 1.5 is not an integer, the tensor is int64"
+    ),
+    (
+      "tensor.linspace(0, 1, 3, {dtype = 'int64'})",
+      "tensor.linspace: the step 0.5 is not an integer, the tensor is int64"
+    ),
+    (
+      "tensor.linspace(0.5, 2.5, 3, {dtype = 'int64'})",
+      "tensor.linspace: 0.5 is not an integer, the tensor is int64"
+    ),
+    (
+      "tensor.linspace(0, 1 / 0, 3)",
+      "tensor.linspace: there are no equal distances from 0 to inf"
+    ),
+    (
+      "return table.concat(tensor.linspace(-1e308, 1e308, 3, {dtype = 'float64'}):to_table(), ' ')",
+      "-1e+308 0.0 1e+308"
+    ),
+    (
+      "local g = random.generator(1):integers(least, most, {64}) return g:gt(0):sum():item() > 9",
+      "true"
+    ),
+    (
+      "tensor.zeros{4}:reshape{-1, -1}",
+      "reshape: [-1, -1] is no shape (sizes are 0 or more, one may be -1)"
+    ),
+    (
+      "tensor.zeros{4}:reshape{-2, 2, -1}",
+      "reshape: [-2, 2, -1] is no shape (sizes are 0 or more, one may be -1)"
+    ),
+    ("tensor.zeros{4}:clamp(0 / 0, 1)", "clamp: the low bound is nan (nil is no bound)"),
+    (
+      "tensor.kl_div(tensor.from{{-0.5, 1.5}}, tensor.from{{0.5, 0.5}}, {logits = false})",
+      "tensor.kl_div: p holds -0.5, which is no probability (leave logits = false out for logits, or take "
+        + "their softmax first)"
+    ),
+    (
+      "tensor.kl_div(tensor.from{{0.5, 0.5}}, tensor.from{{0.5, 0.75}}, {logits = false})",
+      "tensor.kl_div: row 1 of q adds up to 1.25, not to 1 (leave logits = false out for logits, or take "
+        + "their softmax first)"
+    ),
+    (
+      "image.save(os.tmpname() .. '.png', tensor.zeros{3, 1, 2000000})",
+      "image.save: an image of 2000000 x 1 pixels has a side of more than 1000000 pixels"
+    ),
+    (
+      "plot.line{x = {1, 2}, y = {1e308, -1e308}, path = os.tmpname() .. '.png'}",
+      "plot.line: series 1 holds 1e+308, larger than 1e+307, which no axis can show (divide the numbers first)"
+    ),
+    (
+      "eval.robustness{model = classify, data = data.from(tensor.zeros{0, 3, 4, 4}, {})}",
+      "eval.robustness: there is no sample to evaluate in memory"
+    ),
+    (
+      "local t = tensor.zeros{2} t:release() print(t)",
+      "print: argument 1 was released (it was freed by release, close or scope)"
+    ),
     ("return #tensor.arange(3, 2), #tensor.arange(3, 1, -1)", "0\t3"),
     (
       "tensor.arange(1, 1 << 38)",
@@ -60,7 +120,7 @@ import Testing
     ),
     (
       "tensor.ones{1}:expand{1 << 40}:to_table()",
-      "to_table: not enough memory for 8.0 TB (make it smaller, or raise the cap with --memory)"
+      "to_table: not enough memory for 16.0 TB (make it smaller, or raise the cap with --memory)"
     ),
     (
       "tensor.ones{1}:expand{1 << 40}:split(1)",

@@ -37,6 +37,29 @@ import Testing
       "tensor.arange(math.mininteger, math.maxinteger, 1 << 62, {dtype = 'int64'})[4]:item()",
       "4611686018427387904"
     ),
+    ("tensor.from({most}, {dtype = 'int64'}):eq(2^63):item()", "0"),
+    ("tensor.from({most}, {dtype = 'int64'}):lt(2^63):item()", "1"),
+    ("tensor.from({least}, {dtype = 'int64'}):ge(-2^63):item()", "1"),
+    (
+      "table.concat(tensor.from({2^63, 2^53, 0/0, -1/0}, {dtype = 'float64'})"
+        + ":gt(tensor.from({most, b, 0, least}, {dtype = 'int64'})):to_table(), ' ')", "1 0 0 0"
+    ),
+    (
+      "table.concat(tensor.from({{1, 2}, {3, 4}}, {dtype = 'int64'}):transpose()"
+        + ":le(tensor.from{2.5, 1.5}):reshape{-1}:to_table(), ' ')", "1 0 1 0"
+    ),
+    ("tensor.linspace(least, most, 2, {dtype = 'int64'})[2]:item()", "9223372036854775807"),
+    ("tensor.linspace(b, b + 4, 3, {dtype = 'int64'})[2]:item()", "9007199254740995"),
+    ("tensor.linspace(3, -3, 3, {dtype = 'int64'}):sum():item()", "0"),
+    (
+      "#tensor.linspace(3, 4, 0, {dtype = 'int64'}), #tensor.linspace(3, 4, 1, {dtype = 'int64'})",
+      "0\t1"
+    ),
+    ("(tensor.from({least, -7}, {dtype = 'int64'}) // -1)[1]:item()", "-9223372036854775808"),
+    (
+      "(tensor.from({-7}, {dtype = 'int64'}) // 2):item(), "
+        + "(tensor.from({-7}, {dtype = 'int64'}) % 2):item()", "-4\t1"
+    ),
     (
       "(function() local u = t:clone() u[2] = b u[1] = b - 2 return u end)()",
       "9007199254740991  9007199254740993\nint64 [2]"
@@ -51,7 +74,8 @@ import Testing
 
   @Test(arguments: rows.indices) func isExact(index: Int) throws {
     let (source, output) = Self.rows[index]
-    let start = "local b = 9007199254740993 local t = tensor.from({b, 2}, {dtype = 'int64'}) "
+    let start =
+      "local least, most = math.mininteger, math.maxinteger local b = 9007199254740993 local t = tensor.from({b, 2}, {dtype = 'int64'}) "
     #expect(try Script().run(start + "print(\(source))") == output + "\n", "\(source)")
   }
 

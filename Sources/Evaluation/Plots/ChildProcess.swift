@@ -141,6 +141,8 @@ private final class Conversation {
   private(set) var received: [UInt8] = []
   private(set) var complaints: [UInt8] = []
   private var sent = 0
+  /// Bytes received when the cap was last asked.
+  private var asked = 0
   private var hasOutput = true
   private var hasErrors = true
 
@@ -165,6 +167,11 @@ private final class Conversation {
     if ends[0].revents != 0 { hasOutput = Self.read(output, into: &received) }
     if ends[1].revents != 0 { hasErrors = Self.read(errors, into: &complaints) }
     if ends[2].revents != 0 { sendSome() }
+    if received.count >= 2 * asked {
+      asked = max(received.count, 1 << 16)
+      // It doubles where it stands.
+      try MemoryReservation.ask(2 * asked)
+    }
     guard received.count <= Self.limit, complaints.count <= Self.limit else {
       throw KilpiError("", "the program's output has more than 256 MiB")
     }

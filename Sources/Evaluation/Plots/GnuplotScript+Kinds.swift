@@ -1,4 +1,5 @@
 // The three kinds of plots; what they share stands in GnuplotScript.swift.
+internal import Diagnostics
 
 extension GnuplotScript {
   /// How values are written beside bars and in cells.
@@ -26,7 +27,7 @@ extension GnuplotScript {
 
   // MARK: Bars
 
-  mutating func writeBars() {
+  mutating func writeBars() throws {
     let count = plot.series.map(\.y.count).max() ?? 0
     let names =
       plot.categories.isEmpty ? (0..<count).map { String($0 + 1) } : plot.categories
@@ -47,6 +48,7 @@ extension GnuplotScript {
       add("$s\(index) << EOD")
       let shift = (Double(index) - Double(plot.series.count - 1) / 2) * share
       for (place, value) in series.y.enumerated() where value.isFinite {
+        if place & 0xFFF == 0xFFF { try Interrupts.poll() }
         let low = series.low.isEmpty ? value : series.low[place]
         let high = series.high.isEmpty ? value : series.high[place]
         add(
@@ -80,7 +82,7 @@ extension GnuplotScript {
 
   // MARK: Lines
 
-  mutating func writeLines() {
+  mutating func writeLines() throws {
     if plot.isPercent { writeValueAxis(top: nil) }
     if plot.hasLogX { add("set logscale x") }
     add("set grid xtics ytics linetype 1 linewidth 1 linecolor rgb '#e4e4e4'")
@@ -95,6 +97,7 @@ extension GnuplotScript {
     for (index, series) in plot.series.enumerated() {
       add("$s\(index) << EOD")
       for (place, value) in series.y.enumerated() {
+        if place & 0xFFF == 0xFFF { try Interrupts.poll() }
         let x = series.x.isEmpty ? Double(place) : series.x[place]
         guard x.isFinite, value.isFinite else {
           // An empty line ends a stretch of the line.
@@ -126,7 +129,7 @@ extension GnuplotScript {
 
   // MARK: Heatmaps
 
-  mutating func writeHeatmap() {
+  mutating func writeHeatmap() throws {
     let (rows, columns) = (plot.matrix.count, plot.matrix[0].count)
     let values = plot.matrix.flatMap { $0 }.filter(\.isFinite)
     let low = plot.isPercent ? 0 : values.min() ?? 0
@@ -154,6 +157,7 @@ extension GnuplotScript {
     for (block, isWhole) in [("$cells", true), ("$known", false)] {
       add("\(block) << EOD")
       for (row, line) in plot.matrix.enumerated() {
+        try Interrupts.poll()
         for (column, value) in line.enumerated() where isWhole || value.isFinite {
           add("\(column) \(row) \(Self.number(value))")
         }

@@ -34,24 +34,35 @@ struct GnuplotScript {
   ]
 
   let plot: PlotSpecification
-  private(set) var lines: [String] = []
+  private var bytes: [UInt8] = []
 
-  /// The script of a checked specification.
-  static func text(_ plot: PlotSpecification, format: Format) -> String {
+  /// Bytes that the script of a point takes at most: four numbers of 24 digits, in an array that doubles.
+  private static let pointBytes = 200
+
+  /// The script of a checked specification, in UTF-8.
+  ///
+  /// - Throws: `KilpiError` of kind `memory` when there is no room, and on interrupt.
+  static func text(_ plot: PlotSpecification, format: Format) throws -> [UInt8] {
+    let points =
+      plot.series.reduce(0) { $0 + $1.y.count } + 2 * plot.matrix.reduce(0) { $0 + $1.count }
+    try MemoryReservation.ask(points.multipliedClamped(by: pointBytes))
     var script = GnuplotScript(plot: plot)
-    script.lines.append("set terminal " + format.terminal(plot.width, plot.height))
+    script.add("set terminal " + format.terminal(plot.width, plot.height))
     script.writeFrame()
     switch plot.kind {
-    case .bar: script.writeBars()
-    case .line: script.writeLines()
-    case .heatmap: script.writeHeatmap()
+    case .bar: try script.writeBars()
+    case .line: try script.writeLines()
+    case .heatmap: try script.writeHeatmap()
     }
-    return script.lines.joined(separator: "\n") + "\n"
+    return script.bytes
   }
 
   private init(plot: PlotSpecification) { self.plot = plot }
 
-  mutating func add(_ line: String) { lines.append(line) }
+  mutating func add(_ line: String) {
+    bytes.append(contentsOf: line.utf8)
+    bytes.append(UInt8(ascii: "\n"))
+  }
 
   /// A text as a gnuplot string: single quotes, doubled inside; control characters become spaces.
   static func quoted(_ text: String) -> String {

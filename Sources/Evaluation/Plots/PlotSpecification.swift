@@ -119,6 +119,27 @@ public struct PlotSpecification: Equatable, Sendable {
 }
 
 extension PlotSpecification {
+  /// The largest size of a number that gnuplot's axes can hold.
+  private static let largest = 1e307
+
+  /// Checks that a picture can hold the numbers.
+  ///
+  /// - Throws: `KilpiError` with the first that it cannot.
+  func checkDrawable() throws {
+    let lists =
+      series.enumerated().flatMap { index, one in
+        [one.x, one.y, one.low, one.high].map { ("series \(index + 1)", $0) }
+      } + matrix.map { ("the heatmap", $0) }
+    for (what, list) in lists {
+      guard let value = list.first(where: { $0.isFinite && $0.magnitude > Self.largest }) else {
+        continue
+      }
+      throw KilpiError(
+        "", "\(what) holds \(value), larger than \(Self.largest), which no axis can show",
+        advice: "divide the numbers first")
+    }
+  }
+
   /// No attack was run at several budgets.
   static let noCurve = KilpiError(
     "", "no attack was run at several budgets",

@@ -34,6 +34,7 @@ public enum PlotWriter {
     _ plot: PlotSpecification, format: String, gnuplot: String?
   ) throws -> [UInt8] {
     try plot.check()
+    try plot.checkDrawable()
     guard let chosen = GnuplotScript.Format(rawValue: format) else {
       throw KilpiError(
         "", "unknown picture format '\(format.prefix(40))'",
@@ -42,8 +43,8 @@ public enum PlotWriter {
     guard let gnuplot else {
       throw KilpiError("", "gnuplot is not installed", advice: "apt install gnuplot-nox")
     }
-    let script = GnuplotScript.text(plot, format: chosen)
-    let outcome = try ChildProcess.run(gnuplot, ["-d", "-"], input: Array(script.utf8))
+    let script = try GnuplotScript.text(plot, format: chosen)
+    let outcome = try ChildProcess.run(gnuplot, ["-d", "-"], input: script)
     guard outcome.status == 0, !outcome.output.isEmpty else {
       throw KilpiError("", "gnuplot failed: " + firstComplaint(outcome.errors, outcome.status))
     }

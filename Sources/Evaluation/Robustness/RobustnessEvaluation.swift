@@ -114,6 +114,9 @@ public struct RobustnessEvaluation {
 
   /// Refuses a set with captions; who makes a classifier of the set's classes asks before.
   public static func requireClasses(_ data: Dataset) throws {
+    guard data.count > 0 else {
+      throw KilpiError("", "there is no sample to evaluate in \(data.name)")
+    }
     guard !data.hasCaptions, !data.classNames.isEmpty else {
       throw KilpiError(
         "", "\(data.name) has captions, not classes", advice: "evaluate it with eval.retrieval")

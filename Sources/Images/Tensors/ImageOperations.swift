@@ -147,7 +147,9 @@ struct FloatResize {
     if filter == .nearest { return try nearest(image, width, height) }
     let columns = axis(from: image.width, to: width)
     let rows = axis(from: image.height, to: height)
-    var wide = [Float](repeating: 0, count: 3 * image.height * width)
+    let count = 3 * image.height * width
+    try MemoryReservation.ask(count.multipliedClamped(by: MemoryLayout<Float>.stride))
+    var wide = [Float](repeating: 0, count: count)
     for line in 0..<(3 * image.height) {
       if line & 15 == 0 { try Interrupts.poll() }
       for i in 0..<width {

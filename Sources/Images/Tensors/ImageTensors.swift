@@ -13,7 +13,7 @@ enum Levels {
 extension PixelImage {
   /// The image as `[3, height, width]`, `float32`, `byte / 255`.
   public func tensor() throws -> Tensor {
-    try Tensor.make([3, height, width], floats: writePlanes)
+    try Tensor.make([3, height, width]) { try writePlanes(into: $0) { try Interrupts.poll() } }
   }
 
   /// Images of one size as `[count, 3, height, width]`.
@@ -40,12 +40,20 @@ extension PixelImage {
 
   /// Writes the three planes, `byte / 255`, to a buffer of `3 · width · height` values.
   public func writePlanes(into buffer: UnsafeMutableBufferPointer<Float>) {
+    writePlanes(into: buffer) {}
+  }
+
+  /// The same with `look` called now and then, for large images.
+  private func writePlanes(
+    into buffer: UnsafeMutableBufferPointer<Float>, look: () throws -> Void
+  ) rethrows {
     let plane = width * height
     guard buffer.count >= 3 * plane else { return }
-    Levels.eight.withUnsafeBufferPointer { levels in
-      pixels.withUnsafeBufferPointer { pixels in
+    try Levels.eight.withUnsafeBufferPointer { levels in
+      try pixels.withUnsafeBufferPointer { pixels in
         var at = 0
         for i in 0..<plane {
+          if i & 0xFFFFF == 0xFFFFF { try look() }
           buffer[i] = levels[Int(pixels[at])]
           buffer[i + plane] = levels[Int(pixels[at + 1])]
           buffer[i + 2 * plane] = levels[Int(pixels[at + 2])]

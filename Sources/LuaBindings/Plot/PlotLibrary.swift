@@ -43,7 +43,7 @@ enum PlotLibrary {
     plot.hasLogY = try options.boolean("logy")
     plot.series = try curves(options, call)
     for index in plot.series.indices where plot.series[index].x.isEmpty {
-      plot.series[index].x = plot.series[index].y.indices.map { Double($0 + 1) }
+      plot.series[index].x = try plot.series[index].y.indices.mapped { Double($0 + 1) }
     }
     return try finish(plot, options, call)
   }

@@ -89,17 +89,16 @@ enum RandomLibrary {
         doc: "Integers from `low` to `high`, both included: one number, or an int64 tensor.",
         example: "print(random.generator(1):integers(7, 7, {3}):sum():item())  --> 21"
       ) { generator, call in
-        let (low, high) = (try call.integer(1), try call.integer(2))
-        let (span, overflow) = high.subtractingReportingOverflow(low)
-        guard low <= high, !overflow, span < Int.max else {
+        let (low, high) = (Int64(try call.integer(1)), Int64(try call.integer(2)))
+        guard low <= high else {
           throw KilpiError("", "there is no integer in \(low) … \(high)")
         }
-        if call.isNone(3) { return [low + generator.stream.integer(below: span + 1)] }
+        if call.isNone(3) { return [generator.stream.integer(in: low...high)] }
         let shape = try call.integers(3)
         let values = try Tensor.makeIntegers(shape) { values in
           for index in values.indices {
             if index & 0xFFFF == 0xFFFF { try Interrupts.poll() }
-            values[index] = Int64(low + generator.stream.integer(below: span + 1))
+            values[index] = generator.stream.integer(in: low...high)
           }
         }
         return [values]

@@ -2,13 +2,15 @@ internal import Diagnostics
 internal import Glibc
 internal import LuaHost
 
-/// How the numbers of one printed tensor are written: whole, or with four digits behind the point
-/// and one power of ten for all.
+/// How the numbers of one printed tensor are written: whole, or with four digits behind the point,
+/// beside one power of ten for all, or each with its own where the range is so wide that a number other
+/// than 0 would read 0.0000.
 struct NumberColumn {
   /// `1e-03 *` above the numbers; nil without a factor.
-  let factorText: String?
+  private(set) var factorText: String?
   private let scale: Double
   private let isWhole: Bool
+  private var isScientific = false
   private var width = 0
 
   /// The texts of the numbers, in their order.
@@ -32,13 +34,16 @@ struct NumberColumn {
       scale = pow(10, Double(exponent))
       factorText = "\(Self.exponentText(exponent)) *"
     }
+    let least = finite.lazy.filter { $0 != 0 }.map(\.magnitude).min() ?? 1
+    if !isWhole, least / scale < 0.5e-4 { (isScientific, factorText) = (true, nil) }
     texts = values.map { text($0) }
     width = texts.map(\.count).max() ?? 0
   }
 
   private func text(_ value: Double) -> String {
     guard value.isFinite else { return ErrorText.number(value) }
-    if isWhole { return ErrorText.number(value == 0 ? 0 : value) }
+    if isWhole { return value == 0 && value.sign == .minus ? "-0" : ErrorText.number(value) }
+    if isScientific { return Self.scientific(value) }
     return Self.fixed(value / scale, digits: 4)
   }
 
@@ -64,12 +69,23 @@ struct NumberColumn {
     return "1e" + (exponent < 0 ? "-" : "+") + (digits.count < 2 ? "0" : "") + digits
   }
 
+  /// `1.0000e-10`.
+  private static func scientific(_ value: Double) -> String {
+    withUnsafeTemporaryAllocation(of: CChar.self, capacity: 32) { buffer in
+      let count = withVaList([value]) {
+        vsnprintf(buffer.baseAddress, buffer.count, "%.4e", $0)
+      }
+      return String(
+        decoding: buffer.prefix(Int(count)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+  }
+
   /// A number below 10⁹ with a fixed number of digits behind the point.
   private static func fixed(_ value: Double, digits: Int) -> String {
     let power = (0..<digits).reduce(1.0) { result, _ in result * 10 }
     let scaled = (value.magnitude * power).rounded()
     guard let whole = Int(exactly: scaled) else { return ErrorText.number(value) }
-    let sign = value < 0 && whole != 0 ? "-" : ""
+    let sign = value.sign == .minus ? "-" : ""
     guard digits > 0 else { return sign + String(whole) }
     let fraction = String(whole % Int(power))
     let zeros = String(repeating: "0", count: max(digits - fraction.count, 0))

@@ -126,20 +126,40 @@ struct TensorBlock {
     }
   }
 
+  /// Hands on views that are the tensor together, of 65,536 elements at most.
+  private static func eachPiece(of tensor: Tensor, _ body: (Tensor) throws -> Void) throws {
+    guard tensor.count > 1 << 16,
+      let axis = tensor.shape.indices.max(by: { tensor.shape[$0] < tensor.shape[$1] })
+    else { return try body(tensor) }
+    let half = tensor.shape[axis] / 2
+    try eachPiece(of: tensor.narrowed(axis, start: 0, length: half), body)
+    try eachPiece(
+      of: tensor.narrowed(axis, start: half, length: tensor.shape[axis] - half), body)
+  }
+
   /// `min … max … mean … std …`, with the number of NaN and infinities if there are any.
   private func summary() throws -> [String] {
     var figures = Figures()
+    var (lowest, highest) = (Int64.max, Int64.min)
     if tensor.dtype == .float32, tensor.isContiguous {
       try tensor.withFloats { try figures.add($0) }
     } else {
-      try tensor.doubles().withUnsafeBufferPointer { try figures.add($0) }
+      // Piece by piece: a copy of the whole may not fit where the tensor does.
+      try Self.eachPiece(of: tensor) { piece in
+        if piece.dtype == .int64 {
+          for value in try piece.integers() {
+            (lowest, highest) = (min(lowest, value), max(highest, value))
+          }
+        }
+        try piece.doubles().withUnsafeBufferPointer { try figures.add($0) }
+      }
     }
     let number = NumberColumn.significant
     var lines: [String] = []
     if figures.count > 0 {
       let isInteger = tensor.dtype == .int64
-      let low = isInteger ? String(try tensor.min().integers()[0]) : number(figures.low)
-      let high = isInteger ? String(try tensor.max().integers()[0]) : number(figures.high)
+      let low = isInteger ? String(lowest) : number(figures.low)
+      let high = isInteger ? String(highest) : number(figures.high)
       lines.append(
         "min \(low)  max \(high)  mean \(number(figures.mean))  "
           + "std \(number(figures.deviation))")

@@ -70,7 +70,7 @@ extension TensorLibrary {
       "kl_div", "(p: tensor, q: tensor [, options]) -> tensor",
       doc: """
         `KL(p || q) = sum p (log p - log q)` over the last axis, the target `p` first, then combined over \
-        rows. Arguments are logits; with `logits = false`, probabilities.
+        rows. Arguments are logits; with `logits = false`, probabilities, whose rows add up to 1.
         """,
       options: [
         .reduction,
@@ -84,11 +84,12 @@ extension TensorLibrary {
       let (p, q) = (try call.handle(1, as: Tensor.self), try call.handle(2, as: Tensor.self))
       let options = try call.options(3)
       guard p.rank > 0, q.rank > 0 else { throw KilpiError("", "both need at least one axis") }
-      return [
-        try options.boolean("logits")
-          ? Tensor.klDivergence(logits: p, q, reduction: options.reduction())
-          : Tensor.klDivergence(p, q, reduction: options.reduction())
-      ]
+      if try options.boolean("logits") {
+        return [try Tensor.klDivergence(logits: p, q, reduction: options.reduction())]
+      }
+      try requireProbabilities(p, "p")
+      try requireProbabilities(q, "q")
+      return [try Tensor.klDivergence(p, q, reduction: options.reduction())]
     },
     Entry(
       "mse", "(a: tensor, b: tensor [, options]) -> tensor",
@@ -114,6 +115,26 @@ extension OptionSpec {
 
 extension Options {
   func reduction() throws -> Reduction { Reduction(rawValue: try string("reduction")) ?? .mean }
+}
+
+extension TensorLibrary {
+  /// Refuses rows that are no probabilities; sums may be off by what float32 rounds.
+  fileprivate static func requireProbabilities(_ tensor: Tensor, _ name: String) throws {
+    guard tensor.count > 0 else { return }
+    let values = tensor.detached()
+    let advice = "leave logits = false out for logits, or take their softmax first"
+    let least = try values.min().item()
+    guard least >= 0 else {
+      throw KilpiError(
+        "", "\(name) holds \(ErrorText.number(least)), which is no probability", advice: advice)
+    }
+    for (row, sum) in try values.sum(axes: [-1]).doubles().enumerated()
+    where !((sum - 1).magnitude <= 1e-3) {
+      throw KilpiError(
+        "", "row \(row + 1) of \(name) adds up to \(ErrorText.number(sum)), not to 1",
+        advice: advice)
+    }
+  }
 }
 
 extension Call {

@@ -85,7 +85,8 @@ enum TensorLibrary {
       let step = call.kind(3) == .table ? 1 : try call.number(3, default: 1)
       let dtype = try options.dtype()
       if dtype == .int64, let exact = try integerRange(call) { return [exact] }
-      return [try range(call.number(1), call.number(2), step: step).converted(to: dtype)]
+      let values = try range(call.number(1), call.number(2), step: step)
+      return [try whole(values, dtype).converted(to: dtype)]
     },
     Entry(
       "linspace", "(first: number, last: number, count: integer [, options]) -> tensor",
@@ -95,11 +96,15 @@ enum TensorLibrary {
     ) { call in
       let (first, last, count) = (try call.number(1), try call.number(2), try call.size(3))
       let dtype = try call.options(4).dtype()
-      let values = try Tensor.tabulated([count]) { index in
-        index == count - 1 && count > 1
-          ? last : first + (last - first) * Double(index) / Double(max(count - 1, 1))
+      guard first.isFinite, last.isFinite else {
+        throw KilpiError(
+          "",
+          "there are no equal distances from \(ErrorText.number(first)) to "
+            + ErrorText.number(last))
       }
-      return [try values.converted(to: dtype)]
+      if dtype == .int64, let exact = try integerSpace(call, count: count) { return [exact] }
+      let values = try space(first, last, count: count)
+      return [try whole(values, dtype).converted(to: dtype)]
     },
     Entry(
       "from", "(values: table|number|tensor [, options]) -> tensor",
@@ -137,10 +142,58 @@ enum TensorLibrary {
       + Tensor.full([], integer: Int64(first))
   }
 
+  /// `count` numbers from `first` to `last`, whose distance may lie beyond the largest number.
+  private static func space(_ first: Double, _ last: Double, count: Int) throws -> Tensor {
+    // A power of two changes no digit of numbers as large as these.
+    let scale = max(first.magnitude, last.magnitude) > 0x1p900 ? 0x1p-100 : 1
+    let (low, high) = (first * scale, last * scale)
+    return try Tensor.tabulated([count]) { index in
+      index == count - 1 && count > 1
+        ? last : (low + (high - low) * Double(index) / Double(max(count - 1, 1))) / scale
+    }
+  }
+
+  /// The same for int64, when both ends are integers: without rounding; nil otherwise.
+  ///
+  /// - Throws: `KilpiError` when the step between them is no integer.
+  private static func integerSpace(_ call: Call, count: Int) throws -> Tensor? {
+    guard let first = try? Int64(call.integer(1)), let last = try? Int64(call.integer(2)) else {
+      return nil
+    }
+    // Unsigned: the distance between two ends of int64 does not fit it.
+    let distance = UInt64(bitPattern: first < last ? last &- first : first &- last)
+    let parts = UInt64(max(count - 1, 1))
+    guard distance % parts == 0 || count <= 1 else {
+      let step = (Double(last) - Double(first)) / Double(parts)
+      throw KilpiError(
+        "", "the step \(ErrorText.number(step)) is not an integer, the tensor is int64")
+    }
+    let step = Int64(bitPattern: distance / parts)
+    return try Tensor.makeIntegers([count]) { values in
+      for index in values.indices {
+        if index & 0xFFFF == 0xFFFF { try Interrupts.poll() }
+        let offset = Int64(index) &* step
+        values[index] = first < last ? first &+ offset : first &- offset
+      }
+    }
+  }
+
+  /// The numbers, of which int64 takes integers only, as in `full` and `from`.
+  private static func whole(_ values: Tensor, _ dtype: DType) throws -> Tensor {
+    guard dtype == .int64 else { return values }
+    let fractions = try values.equal(values.floor()).equal(Tensor.full([], integer: 0))
+    guard fractions.count > 0, try fractions.max().item() == 1 else { return values }
+    let place = try Int(fractions.argmax(axis: 0).item())
+    throw KilpiError(
+      "",
+      "\(ErrorText.number(try values.selected(0, place).item())) is not an integer, the tensor is int64"
+    )
+  }
+
   /// `first, first + step, …` up to `last`, which is reached in spite of rounding.
   private static func range(_ first: Double, _ last: Double, step: Double) throws -> Tensor {
     let steps = (last - first) / step
-    guard step != 0, steps.isFinite else {
+    guard step != 0, step.isFinite, steps.isFinite else {
       throw KilpiError(
         "",
         "steps of \(ErrorText.number(step)) do not lead from \(ErrorText.number(first)) to "

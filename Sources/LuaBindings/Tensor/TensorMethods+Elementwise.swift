@@ -60,11 +60,17 @@ extension TensorType {
       },
       Method(
         "clamp", "([low: number [, high: number]]) -> tensor",
-        doc: "Elements below `low` become `low`, above `high` become `high`; nil is no bound.",
+        doc: """
+          Elements below `low` become `low`, above `high` become `high`; nil is no bound. Of int64, a \
+          bound that is no integer makes the result float32.
+          """,
         example: "print(tensor.from{-1, 0.5, 3}:clamp(0, 1):sum():item())  --> 1.5"
       ) { tensor, call in
         let low = call.isNone(1) ? nil : try call.number(1)
         let high = call.isNone(2) ? nil : try call.number(2)
+        for (name, bound) in [("low", low), ("high", high)] where bound?.isNaN == true {
+          throw KilpiError("", "the \(name) bound is nan", advice: "nil is no bound")
+        }
         if let low, let high, low > high {
           throw KilpiError(
             "",
@@ -76,11 +82,15 @@ extension TensorType {
         return [high == nil ? raised : try raised.minimum(call.operand(2, beside: tensor))]
       },
       binary(
-        "minimum", "The smaller of two elements, with broadcasting.",
+        "minimum",
+        "The smaller of two elements, with broadcasting; nan where one is nan, float32 for an int64 "
+          + "tensor beside a number that is no integer.",
         "print(tensor.from{1, 5}:minimum(3):sum():item())  --> 4.0"
       ) { try $0.minimum($1) },
       binary(
-        "maximum", "The larger of two elements, with broadcasting.",
+        "maximum",
+        "The larger of two elements, with broadcasting; nan where one is nan, float32 for an int64 "
+          + "tensor beside a number that is no integer.",
         "print(tensor.from{1, 5}:maximum(3):sum():item())  --> 8.0"
       ) { try $0.maximum($1) },
       Method(

@@ -10,7 +10,9 @@ enum TensorType {
     doc: """
       An n-dimensional array of float32, float64 or int64 numbers. Operators work elementwise with \
       broadcasting, also with plain numbers. `t[i]` is a view along the first axis, \
-      `t[{ {first, last}, j }]` a slice; assigning to either writes through.
+      `t[{ {first, last}, j }]` a slice; assigning to either writes through. int64 wraps around at 2^63, \
+      as in PyTorch and as Lua's integers do: in `+`, `-`, `*`, `^`, sum, prod, cumsum, square and in \
+      abs of the smallest integer. Comparisons of int64 with floats are exact.
       """,
     methods: reading + views + placing + elementwise + comparisons + reductions + ordering
       + softmaxes + gradients + torchNames,

@@ -29,11 +29,15 @@ extension Tensor {
   ) throws -> (values: Tensor, indices: Tensor) {
     let n = shape[axis]
     let moved = try detached().transposed(axis, rank - 1)
-    // int64 as it is: float64 holds integers up to 2⁵³ only.
-    let indices =
+    // The order of a run with its copy while merging, and what is kept of all runs.
+    let places = n.multipliedClamped(by: 2).addingClamped(
+      n == 0 ? 0 : (count / n).multipliedClamped(by: keep))
+    let indices = try MemoryReservation.holding(places, of: Int64.self) {
+      // int64 as it is: float64 holds integers up to 2⁵³ only.
       dtype == .int64
-      ? try Self.order(moved.integers(), n, keep: keep, descending: descending)
-      : try Self.order(moved.doubles(), n, keep: keep, descending: descending)
+        ? try Self.order(moved.integers(), n, keep: keep, descending: descending)
+        : try Self.order(moved.doubles(), n, keep: keep, descending: descending)
+    }
     let picks = try Tensor(indices, shape: Array(moved.shape.dropLast()) + [keep])
       .transposed(axis, rank - 1).ordered()
     return (try gathered(axis, picks), picks)

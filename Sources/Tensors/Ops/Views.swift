@@ -7,10 +7,14 @@ extension Tensor {
   /// A view where strides allow it.
   public func reshaped(_ sizes: [Int]) throws -> Tensor {
     var target = sizes
+    guard sizes.allSatisfy({ $0 >= -1 }), sizes.filter({ $0 == -1 }).count <= 1 else {
+      throw KilpiError(
+        "", "\(Shape.describe(sizes)) is no shape", advice: "sizes are 0 or more, one may be -1")
+    }
     if let unknown = sizes.firstIndex(of: -1) {
       target[unknown] = 1
       let rest = try Shape.count(target)
-      guard rest > 0, count % rest == 0, sizes.filter({ $0 == -1 }).count == 1 else {
+      guard rest > 0, count % rest == 0 else {
         throw KilpiError(
           "", "\(count) elements do not fit the shape \(Shape.describe(sizes))")
       }

@@ -102,12 +102,22 @@ public struct RandomStream: Sendable {
 
   /// An integer in `0 ..< bound`, each equally likely; 0 when `bound` is not positive.
   public mutating func integer(below bound: Int) -> Int {
-    guard bound > 0 else { return 0 }
-    let bound = UInt64(bound)
+    bound > 0 ? Int(below(UInt64(bound))) : 0
+  }
+
+  /// An integer of the range, each equally likely; the range may be all of int64.
+  public mutating func integer(in range: ClosedRange<Int64>) -> Int64 {
+    let span = UInt64(bitPattern: range.upperBound &- range.lowerBound)
+    let draw = span == .max ? next() : below(span + 1)
+    return range.lowerBound &+ Int64(bitPattern: draw)
+  }
+
+  /// An integer in `0 ..< bound` of a positive bound.
+  private mutating func below(_ bound: UInt64) -> UInt64 {
     let threshold = (0 &- bound) % bound
     while true {
       let (high, low) = next().multipliedFullWidth(by: bound)
-      if low >= threshold { return Int(high) }
+      if low >= threshold { return high }
     }
   }
 
