@@ -149,6 +149,7 @@ final class ShardSource: SampleSource, DecodingSource {
     for entry in entries where isRetrieval ? entry.captions.isEmpty : entry.label == nil {
       throw KilpiError("", "sample '\(entry.key)' has no \(isRetrieval ? "captions" : "label")")
     }
+    cache = PixelCache()  // the room that is left now
   }
 
   private func add(_ sample: Members, _ path: String) throws {
