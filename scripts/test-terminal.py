@@ -6,13 +6,16 @@
 Needs the Python modules pexpect and pyte (Debian: python3-pexpect, python3-pyte); without them it
 says so and ends with success. Each test starts its own process; nothing waits for a fixed time.
 """
+import fcntl
 import json
 import os
 import pathlib
 import re
 import signal
+import struct
 import sys
 import tempfile
+import termios
 import time
 
 try:
@@ -832,6 +835,69 @@ def pixel_protocols(start):
     k = start(TERM="xterm-kitty").ready()
     k.line("image.show(tensor.full({3, 8, 8}, 0.5))")
     k.until(lambda: b"\x1b_Ga=T" in k.raw, "kitty by its name")
+
+
+@test
+def pictures_are_replaced(start):
+    for pixels, replaced in [(480, True), (0, False)]:
+        k = start(arguments=["--no-rc", "--graphics", "kitty"]).ready()
+        fcntl.ioctl(k.child.child_fd, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 800 if pixels else 0, pixels))
+        k.line("for i = 1, 3 do display(tensor.full({3, 8, 8}, i / 4), {id = 'p'}) end print('end')")
+        k.shows("end", ">>")
+        pictures = re.findall(rb"\x1b_Ga=T,f=100,i=(\d+),", k.raw)
+        if len(pictures) != 3 or len(set(pictures)) != 1:
+            raise Failure(f"pictures have the numbers {pictures}")
+        rows = len(re.findall(rb"\x1b\[13A\r\x1b\[J", k.raw))      # 256 pixels in rows of 20
+        if (rows == 2) != replaced or (b"printed anew" in k.raw) == replaced:
+            raise Failure(f"{rows} pictures were replaced")
+        k.close()
+
+
+@test
+def completion_of_odd_files(start):
+    k = start().ready()
+    folder = os.path.dirname(k.history)
+    for name in ["b c", "d'e$", "n\nl", "e\x1b[31mf"]:
+        open(os.path.join(folder, name), "w").close()
+    open(os.path.join(os.fsencode(folder), b"x\xe9y"), "w").close()
+    for typed, inserted in [("io.open('b", "b c"), ('io.open("d', "d'e$"), ('io.open("n', "n\\nl"),
+                            ('io.open("e', "e\\x1B[31mf"), ('io.open("x', "x\\xE9y")]:
+        k.send(typed + "\t")
+        k.last(">> " + typed[:-1] + inserted)
+        k.line(typed[8] + ") ~= nil")
+        k.shows("true", ">>")
+    for typed, inserted in [("!ls b", "!ls b\\ c"), ("!cat <b", "!cat <b\\ c"), ("!ls 'd", "!ls 'd'\\''e$'"),
+                            (":run b", ":run b\\ c"), (":load b", ":load b c")]:
+        k.send(typed + "\t")
+        k.last(">> " + inserted)
+        k.line("")
+        k.last(">>")
+    if "cannot" in k.text() or "No such" in k.text() or "rror" in k.text():
+        raise Failure(f"a name does not work\n{k.text()}")
+    k.send("f('\t\t")
+    k.contains("n\\nl")
+    if b"\x1b[31m" in k.raw:
+        raise Failure("a name of a file reaches the terminal raw")
+    k.send("\x03attack.pgd(m, x, y, {\t\t")
+    k.contains("attack_all")
+    k.send("\x03:set wid\t")
+    k.last(">> :set width")
+
+
+@test
+def inputs_are_edited(start):
+    k = start(EDITOR="sed -i s/20/21/").ready()
+    k.line("a = 20")
+    k.line("b = 5")
+    k.line(":edit 1")
+    k.shows(">> a = 21", ">>")
+    k.line("a * 2")
+    k.shows("42", ">>")
+    k.line(":edit 99")
+    k.contains(":edit takes the number of an input in :history, not '99'")
+    k.line(":edit")
+    k.shows(">> :edit 99", "error: :edit takes the number of an input in :history, not '99'", ">> :edit",
+            ">> a * 2", "42", ">>")
 
 
 @test

@@ -22,6 +22,12 @@ bool kilpi_terminal_size(int descriptor, int *columns, int *rows) {
   return size.ws_col > 0;
 }
 
+int kilpi_terminal_cell_height(int descriptor) {
+  struct winsize size = {0};
+  if (ioctl(descriptor, TIOCGWINSZ, &size) != 0 || size.ws_row == 0) return 0;
+  return size.ws_ypixel / size.ws_row;
+}
+
 int kilpi_character_width(uint32_t character) { return wcwidth((wchar_t)character); }
 
 /* Whether a line was begun on the terminal and not ended, and how often something was written. */

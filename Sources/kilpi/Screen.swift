@@ -7,16 +7,20 @@ final class Screen {
   /// The terminal behind the standard streams.
   let terminal: Terminal
   /// How pictures are shown, decided by option, environment and terminal.
-  private let graphics: GraphicsChoice
+  private let givenGraphics: GraphicsChoice
+  private var graphics: GraphicsChoice { chosenGraphics() ?? givenGraphics }
   private let progress: ProgressRenderer
   private var displayed = DisplayedValues()
   private var hasNotedReprint = false
-  /// Columns that the user chose at the prompt.
+  /// Of the last picture shown under the present id, so that the next value of the id replaces it.
+  private var pictureNumber: UInt32?
+  /// What the user chose at the prompt.
   private var chosenWidth: () -> Int? = { nil }
+  private var chosenGraphics: () -> GraphicsChoice? = { nil }
 
   init(terminal: Terminal, graphics: GraphicsChoice, progress: ProgressRenderer) {
     self.terminal = terminal
-    self.graphics = graphics
+    givenGraphics = graphics
     self.progress = progress
   }
 
@@ -25,9 +29,10 @@ final class Screen {
     chosenWidth() ?? (terminal.outputIsTerminal ? max(20, terminal.size.columns) : 80)
   }
 
-  /// Lets `:set width` of a prompt decide as long as the prompt is there.
+  /// Lets `:set width` and `:set graphics` of a prompt decide as long as the prompt is there.
   func follow(_ repl: Repl) {
     chosenWidth = { [weak repl] in repl?.settings.width }
+    chosenGraphics = { [weak repl] in repl?.settings.graphics }
   }
 
   /// Shows a picture among the output; false when pictures are off.
@@ -40,8 +45,10 @@ final class Screen {
     case .kitty, .iterm, .sixel:
       let enlarged = picture.enlarged(toSide: PixelGraphics.side)
       guard let image = pixels(enlarged, columns: columns) else { return false }
-      text = image
-      displayed.cannotReplaceThis()
+      progress.hide()
+      displayed.notePicture(rows: terminal.cellHeight.map { (enlarged.height + $0 - 1) / $0 })
+      StandardStream.output.write(image)
+      return true
     default:
       text = HalfBlocks.render(
         rgb: picture.rgb, width: picture.width, height: picture.height, columns: columns,
@@ -57,8 +64,9 @@ final class Screen {
     }
     guard let png = try? picture.png() else { return nil }
     // Escapes cannot go through tmux and screen by themselves.
+    if let number = pictureNumber { pictureNumber = number &+ 1 }
     return graphics == .kitty
-      ? PixelGraphics.kitty(png: png)
+      ? PixelGraphics.kitty(png: png, number: pictureNumber)
       : PixelGraphics.iterm(png: png, width: picture.width, height: picture.height)
   }
 
@@ -83,7 +91,10 @@ final class Screen {
         "display: '\(id)' is printed anew: only the last lines of a terminal can be replaced\n")
     }
     displayed.begin()
+    // Any number will do that is the same for the same id.
+    pictureNumber = id.utf8.reduce(2_166_136_261) { ($0 ^ UInt32($1)) &* 16_777_619 } >> 1
     defer {
+      pictureNumber = nil
       StandardStream.output.startLine()
       displayed.end(
         id, columns: terminal.size.columns, limit: terminal.size.rows,

@@ -34,13 +34,23 @@ import Testing
       (["x = 1", ":who z"], ["#no variable contains 'z'"]),
       ([":who"], ["#no variables yet"]),
       (["x = 1", ":reset", "x"], ["nil"]),
-      ([":set"], ["locals keep  timing on  bell off  traceback short  width auto"]),
+      ([":set"], [
+          "locals keep  strict off  timing on  bell off  traceback short  graphics auto  width auto"
+        ]),
       ([":set locals strict", "local x = 1", "x"], ["nil"]),
       ([":set colr on"], ["#error: there is no setting 'colr' (:set lists them)"]),
       ([":set widht 40"], ["#error: there is no setting 'widht' (did you mean 'width'?)"]),
       ([":set timing maybe"], ["#error: timing is on or off, not 'maybe'"]),
       ([":set width 3"], ["#error: width is a number of columns from 20, or auto, not '3'"]),
       ([":set bell on", ":set bell"], ["bell on"]),
+      (
+        [":set strict on", "x = 1", "x", "y", "xs", "load('return y')()", ":set strict off", "y"],
+        [
+          "1", "#error: cell[3]:1: attempt to read a nil value (global 'y')",
+          "#error: cell[4]:1: attempt to read a nil value (global 'xs')", "nil", "nil",
+        ]
+      ),
+      ([":set graphics blocks", ":set graphics"], ["graphics blocks"]),
       ([":mem x"], ["#error: :mem takes nothing, not 'x'"]),
       ([":quit now", "1"], ["#error: :quit takes nothing, not 'now'", "1"]),
       (

@@ -187,6 +187,9 @@ import Testing
 
   @Test func kittyTakesPieces() {
     #expect(PixelGraphics.kitty(png: [1, 2, 3]) == "\u{1B}_Ga=T,f=100,q=2,m=0;AQID\u{1B}\\\n")
+    #expect(
+      PixelGraphics.kitty(png: [1, 2, 3], number: 7)
+        == "\u{1B}_Ga=T,f=100,i=7,q=2,m=0;AQID\u{1B}\\\n")
     let long = PixelGraphics.kitty(png: [UInt8](repeating: 0, count: 3 * 1024 + 3))
     let pieces = long.split(separator: "\u{1B}_G")
     #expect(pieces.count == 2)
@@ -222,6 +225,15 @@ import Testing
     #expect(values.rowsToReplace("a", below: 8) == nil)
     #expect(values.rowsToReplace("b", below: 7) == nil)
     #expect(values.knows("a") && !values.knows("b"))
+    values.begin()
+    values.notePicture(rows: 5)
+    values.note(Array("below\n".utf8))
+    values.end("a", columns: 80, limit: 24, writes: 8)
+    #expect(values.rowsToReplace("a", below: 8) == 6)
+    values.begin()
+    values.notePicture(rows: nil)
+    values.end("a", columns: 80, limit: 24, writes: 8)
+    #expect(values.rowsToReplace("a", below: 8) == nil)
     values.begin()
     values.note(Array(String(repeating: "x\n", count: 24).utf8))
     values.end("a", columns: 80, limit: 24, writes: 9)

@@ -108,6 +108,8 @@ bool kilpi_standard_children_ended(void);
 enum { KILPI_READ_END = -1, KILPI_READ_INTERRUPTED = -2 };
 /* The next byte of C's standard input, which scripts read too, or one of the above. */
 int kilpi_standard_read_byte(void);
+/* Pixels from one row of the terminal to the next; 0 when it does not say. */
+int kilpi_terminal_cell_height(int descriptor);
 /* Hands on what C holds back of that stream; false when the stream is broken. */
 bool kilpi_standard_flush(int descriptor);
 /* Remembers the present terminal modes for kilpi_terminal_restore. */

@@ -54,7 +54,7 @@ extension Repl {
         return complain(":\(command.name) takes nothing, not '\(argument)'")
       }
       let isFile = command.takes == .path || command.takes == .words
-      return command.run(self, isFile ? Self.withHome(argument) : argument)
+      return command.run(self, isFile ? HomeFolder.expand(argument) : argument)
     }
     let near = NearestName.suggestion(for: name, among: Command.all.map(\.name))
     complain(
@@ -62,11 +62,16 @@ extension Repl {
   }
 }
 
-extension Repl {
+/// What `~` stands for in front of a path.
+enum HomeFolder {
+  /// The user's home folder, if there is one.
+  static var path: String? {
+    getenv("HOME").map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 }
+  }
+
   /// A path with the home folder in place of a `~` in front, as shells have it.
-  static func withHome(_ path: String) -> String {
-    guard path.first == "~", path.count == 1 || path.dropFirst().first == "/",
-      let home = getenv("HOME").map({ String(cString: $0) }), !home.isEmpty
+  static func expand(_ path: String) -> String {
+    guard path.first == "~", path.count == 1 || path.dropFirst().first == "/", let home = Self.path
     else { return path }
     return home + path.dropFirst()
   }
@@ -92,9 +97,12 @@ extension Command {
       Command(name: "history", usage: "[N|PATTERN]", text: "earlier inputs") { repl, argument in
         repl.showHistory(argument)
       },
+      Command(name: "edit", usage: "[N]", text: "the last input, or the Nth, in $EDITOR; then run it") {
+        repl, argument in repl.edit(argument)
+      },
       Command(
         name: "set", usage: "NAME VALUE",
-        text: "locals keep|strict; timing, bell on|off; traceback short|full; width N|auto"
+        text: "what the prompt does; :set lists names and values"
       ) { repl, argument in repl.set(argument) },
     ]
   }
@@ -164,82 +172,4 @@ extension Repl {
       }
     }
   }
-
-  func set(_ argument: String) {
-    let words = argument.split(separator: " ").map(String.init)
-    guard let name = words.first else {
-      return result(Setting.all.map { $0.name + " " + $0.value(self) }.joined(separator: "  "))
-    }
-    guard let setting = Setting.all.first(where: { $0.name == name }) else {
-      let near = NearestName.suggestion(for: name, among: Setting.all.map(\.name))
-      return complain(
-        "there is no setting '\(name)' "
-          + (near.map { "(did you mean '\($0)'?)" } ?? "(:set lists them)"))
-    }
-    guard words.count > 1 else { return result(name + " " + setting.value(self)) }
-    let value = words.dropFirst().joined(separator: " ")
-    if !setting.set(self, value) {
-      complain("\(name) is \(setting.usage), not '\(value)'")
-    }
-  }
-}
-
-/// Something that `:set` changes.
-struct Setting: Sendable {
-  var name: String
-  /// Its values, as a message says them.
-  var usage: String
-  /// The values that can be completed.
-  var choices: [String]
-  /// The present value.
-  var value: @Sendable (Repl) -> String
-  /// Sets a value; false when it is none.
-  var set: @Sendable (Repl, String) -> Bool
-
-  /// One of several words.
-  static func choice(
-    _ name: String, _ choices: [String], value: @escaping @Sendable (Repl) -> String,
-    set: @escaping @Sendable (Repl, String) -> Void
-  ) -> Setting {
-    Setting(
-      name: name, usage: choices.joined(separator: " or "), choices: choices, value: value
-    ) { repl, text in
-      guard choices.contains(text) else { return false }
-      set(repl, text)
-      return true
-    }
-  }
-
-  /// All of them, in the order of the list.
-  static let all = [
-    choice("locals", ["keep", "strict"]) {
-      $0.session.promotesLocals ? "keep" : "strict"
-    } set: {
-      $0.session.promotesLocals = $1 == "keep"
-    },
-    choice("timing", ["on", "off"]) {
-      $0.settings.timeAbove == nil ? "off" : "on"
-    } set: {
-      $0.settings.timeAbove = $1 == "on" ? 1 : nil
-    },
-    choice("bell", ["on", "off"]) {
-      $0.settings.ringsBell ? "on" : "off"
-    } set: {
-      $0.settings.ringsBell = $1 == "on"
-    },
-    choice("traceback", ErrorReport.Traceback.allCases.map(\.rawValue)) {
-      $0.settings.traceback.rawValue
-    } set: {
-      $0.settings.traceback = ErrorReport.Traceback(rawValue: $1) ?? .short
-    },
-    Setting(
-      name: "width", usage: "a number of columns from 20, or auto", choices: ["auto"],
-      value: { $0.settings.width.map(String.init) ?? "auto" },
-      set: { repl, text in
-        let columns = Int(text)
-        guard text == "auto" || columns ?? 0 >= 20 else { return false }
-        repl.settings.width = columns
-        return true
-      }),
-  ]
 }

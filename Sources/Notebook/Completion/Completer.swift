@@ -6,20 +6,23 @@ internal import LuaHost
 public struct Completer {
   private let session: Session
   private let commands: [String]
-  private let fileNames: (String) -> [String]
+  private let fileNames: ([UInt8]) -> [[UInt8]]
 
   /// Makes a completer.
   ///
   /// - Parameters:
   ///   - commands: names after `:`.
-  ///   - fileNames: paths that start with a given text; folders end in `/`.
+  ///   - fileNames: paths that start with a given one; folders end in `/`. The default are those
+  ///     that the session may read.
   public init(
-    session: Session, commands: [String],
-    fileNames: @escaping (String) -> [String] = FileNames.starting(with:)
+    session: Session, commands: [String], fileNames: (([UInt8]) -> [[UInt8]])? = nil
   ) {
     self.session = session
     self.commands = commands
-    self.fileNames = fileNames
+    self.fileNames =
+      fileNames ?? { partial in
+        FileNames.starting(with: partial) { session.state.allowsFile($0, writing: false) }
+      }
   }
 
   private var state: LuaState { session.state }
@@ -28,30 +31,90 @@ public struct Completer {
   public func complete(_ text: String, at cursor: Int) -> Completion {
     let before = String(decoding: Array(text.utf8.prefix(cursor)), as: UTF8.self)
     let found = CompletionContext.find(before)
-    return Completion(start: found.start, items: items(found.context))
+    var completion = Completion(start: found.start, items: [])
+    switch found.context {
+    case .file(let partial, let quoting):
+      complete(&completion, names: [], partial: partial, quoting)
+    case .argument(let callee, let partial, let quote):
+      complete(&completion, names: loadable(by: callee), partial: partial, .lua(quote))
+    case .choice(let callee, let path, let name, let partial, let quote):
+      if let option = options(of: callee, path: path).first(where: { $0.name == name }),
+        case .choice(let choices) = option.form
+      {
+        completion.items = choices.filter { $0.hasPrefix(partial) }
+          .map { .init($0, suffix: String(quote)) }
+      } else {
+        complete(&completion, names: [], partial: partial, .lua(quote))
+      }
+    default: completion.items = items(found.context)
+    }
+    completion.isAnything = found.context == .global(partial: "")
+    return completion
+  }
+
+  /// Names that a call knows and names of files, written as the place wants them.
+  private func complete(
+    _ completion: inout Completion, names: [String], partial: String, _ quoting: FileQuoting
+  ) {
+    guard let typed = quoting.decode(partial) else { return }
+    // The home folder is `~` to shells and to the prompt, but not to Lua.
+    var home: [UInt8] = []
+    if partial.hasPrefix("~/"), let folder = HomeFolder.path { home = Array(folder.utf8) }
+    let wanted = home.isEmpty ? typed : home + typed.dropFirst()
+    let known = names.map { Array($0.utf8) }.filter { $0.starts(with: typed) }
+    let found = known + fileNames(wanted).filter { $0.starts(with: wanted) }
+    var shared: ArraySlice<UInt8>?
+    for (index, name) in found.enumerated() {
+      let rest = Array(name.dropFirst(home.count))
+      guard let text = quoting.encode(rest) else { continue }
+      let isFolder = index >= known.count && name.last == UInt8(ascii: "/")
+      // A known name ends its string, a file's may get more behind it.
+      let suffix = index < known.count || quoting.endsNames && !isFolder ? quoting.end : ""
+      completion.items.append(.init((home.isEmpty ? "" : "~") + text, suffix: suffix))
+      shared = shared.map { Self.commonPrefix($0, rest) } ?? rest[...]
+    }
+    if completion.items.count > 1, let shared {
+      completion.common = quoting.encode(Array(shared)).map { (home.isEmpty ? "" : "~") + $0 }
+    }
+  }
+
+  /// What two names begin with, whole characters.
+  private static func commonPrefix(_ a: ArraySlice<UInt8>, _ b: [UInt8]) -> ArraySlice<UInt8> {
+    var length = 0
+    for (x, y) in zip(a, b) {
+      guard x == y else { break }
+      length += 1
+    }
+    let rest = a.dropFirst(length)
+    // Bytes that go on a character are never the first of one.
+    var prefix = a.prefix(length)
+    if let next = rest.first ?? b.dropFirst(length).first, next & 0xC0 == 0x80 {
+      while let last = prefix.last, last & 0x80 != 0 {
+        prefix = prefix.dropLast()
+        if last & 0xC0 != 0x80 { break }
+      }
+    }
+    return prefix
   }
 
   private func items(_ context: CompletionContext) -> [Completion.Item] {
     switch context {
-    case .nothing: return []
+    case .nothing, .file, .argument, .choice: return []
     case .command(let partial):
       return commands.filter { $0.hasPrefix(partial) }.sorted().map { .init($0, suffix: " ") }
-    case .file(let partial): return fileNames(partial).map { .init($0) }
-    case .argument(let callee, let partial, let quote):
-      let known = loadable(by: callee).filter { $0.hasPrefix(partial) }
-      return known.map { .init($0, suffix: String(quote)) } + fileNames(partial).map { .init($0) }
-    case .choice(let callee, let path, let name, let partial):
-      guard let option = options(of: callee, path: path).first(where: { $0.name == name }),
-        case .choice(let choices) = option.form
-      else { return fileNames(partial).map { .init($0) } }
-      return choices.filter { $0.hasPrefix(partial) }.map { .init($0, suffix: "\"") }
+    case .setting(nil, let partial):
+      return Setting.all.map(\.name).filter { $0.hasPrefix(partial) }.sorted()
+        .map { .init($0, suffix: " ") }
+    case .setting(let name?, let partial):
+      let choices = Setting.all.first { $0.name == name }?.choices ?? []
+      return choices.filter { $0.hasPrefix(partial) }.map { .init($0) }
     case .global(let partial): return globals(partial)
     case .field(let chain, let partial):
-      guard let value = resolve(chain) else { return [] }
-      return members(of: value, partial: partial, methods: false)
+      return members(of: .chain(chain), partial: partial, methods: false)
     case .method(let chain, let partial):
-      guard let value = resolve(chain) else { return [] }
-      return members(of: value, partial: partial, methods: true)
+      return members(of: .chain(chain), partial: partial, methods: true)
+    case .member(let owner, let isMethod, let partial):
+      return members(of: owner, partial: partial, methods: isMethod)
     case .option(let callee, let path, let partial):
       let options = options(of: callee, path: path).map(\.name).filter { $0.hasPrefix(partial) }
       // A table that is no option table holds ordinary values.
@@ -93,7 +156,7 @@ public struct Completer {
         collect(library, partial: partial, into: &names)
       }
     case .handle(let handle):
-      items = handleMembers(handle, partial: partial, methods: methods)
+      items = typeMembers(handle.typeName, partial: partial, methods: methods)
     default: break
     }
     if !partial.hasPrefix("_") { names = names.filter { !$0.key.hasPrefix("__") } }
@@ -111,12 +174,24 @@ public struct Completer {
     return library.map { $0.entries.map(\.name) } ?? []
   }
 
-  private func handleMembers(
-    _ handle: LuaHandle, partial: String, methods: Bool
+  /// Fields or methods of what an expression gives: its value's, else those of its type.
+  private func members(
+    of owner: OwnerExpression, partial: String, methods: Bool
   ) -> [Completion.Item] {
-    guard let type = state.catalog.types.first(where: { $0.name == handle.typeName }) else {
-      return []
+    if let value = value(of: owner) {
+      return members(of: value, partial: partial, methods: methods)
     }
+    switch type(of: owner) {
+    case nil: return []
+    case "string"?: return members(of: .string(LuaString("")), partial: partial, methods: methods)
+    case let name?: return typeMembers(name, partial: partial, methods: methods)
+    }
+  }
+
+  private func typeMembers(
+    _ name: String, partial: String, methods: Bool
+  ) -> [Completion.Item] {
+    guard let type = state.catalog.types.first(where: { $0.name == name }) else { return [] }
     let names: [Completion.Item] =
       methods
       ? type.methods.map { .init($0.name, suffix: "(") } + [.init("release", suffix: "(")]
@@ -158,6 +233,70 @@ public struct Completer {
       value = read(name, of: here)
     }
     return value
+  }
+
+  /// The value of an expression that calls nothing.
+  private func value(of owner: OwnerExpression) -> LuaValue? {
+    switch owner {
+    case .chain(let names): return resolve(names)
+    case .field(let owner, let name): return value(of: owner).flatMap { read(name, of: $0) }
+    case .element(let owner, let key?):
+      guard let table = value(of: owner)?.table else { return nil }
+      let found = Int(key).map { try? table.get($0) } ?? read(unquoted(key), of: .table(table))
+      return found.flatMap { $0.isNil ? nil : $0 }
+    case .call, .method, .element: return nil
+    }
+  }
+
+  private func unquoted(_ text: String) -> String {
+    let typed = String(text.dropFirst().dropLast())
+    return FileQuoting.lua("\"").decode(typed).map { String(decoding: $0, as: UTF8.self) } ?? typed
+  }
+
+  /// The type of an expression, by the catalogue's signatures; nil when they do not tell.
+  private func type(of owner: OwnerExpression) -> String? {
+    if let value = value(of: owner) { return value.typeName }
+    switch owner {
+    case .chain: return nil
+    case .call(.chain(let names)):
+      return signatureText(.init(chain: names, isMethod: false)).flatMap(firstResult)
+    case .call: return nil
+    case .method(let owner, let name):
+      guard let type = type(of: owner) else { return nil }
+      if type == "string" {
+        return StandardLibrary.entry("string." + name).flatMap { firstResult($0.signature) }
+      }
+      let methods = state.catalog.types.first { $0.name == type }?.methods
+      return methods?.first { $0.name == name }.flatMap { firstResult($0.signature) }
+    case .field(let owner, let name):
+      let type = type(of: owner)
+      let fields = state.catalog.types.first { $0.name == type }?.fieldList
+      return fields?.first { $0.name == name }.flatMap { known($0.type) }
+    case .element(let owner, _):
+      guard let type = type(of: owner) else { return nil }
+      if type.hasSuffix("[]") { return known(String(type.dropLast(2))) }
+      // Part of a tensor is one.
+      return type == "tensor" ? type : nil
+    }
+  }
+
+  private func signatureText(_ callee: CompletionContext.Callee) -> String? {
+    entry(of: callee)?.entry.signature
+      ?? StandardLibrary.entry(callee.chain.joined(separator: "."))?.signature
+  }
+
+  /// The type of a function's first result.
+  private func firstResult(_ signature: String) -> String? {
+    guard let result = Signature(signature).results.first else { return nil }
+    return known(result.type.isEmpty ? result.name : result.type)
+  }
+
+  /// The first of several types that has members, or lists what has.
+  private func known(_ types: String) -> String? {
+    types.split(separator: "|").map(String.init).first { type in
+      let name = type.hasSuffix("[]") ? String(type.dropLast(2)) : type
+      return name == "string" || state.catalog.types.contains { $0.name == name }
+    }
   }
 
   private func read(_ name: String, of value: LuaValue) -> LuaValue? {

@@ -18,6 +18,11 @@ public struct Completion: Equatable, Sendable {
   public var start: Int
   /// Possibilities, sorted, each starting with the typed part.
   public var items: [Item]
+  /// What all of them begin with, where that is not the beginning of their texts: half an escape is
+  /// no beginning of a name.
+  public var common: String?
+  /// True where every expression is possible, so that a list says little.
+  public var isAnything = false
 
   /// Possibilities shown at most.
   public static let limit = 200
@@ -32,6 +37,7 @@ public struct Completion: Equatable, Sendable {
   public var insertion: String {
     guard let first = items.first else { return "" }
     if items.count == 1 { return first.text + first.suffix }
+    if let common { return common }
     var prefix = Array(first.text)
     for item in items.dropFirst() {
       let other = Array(item.text)

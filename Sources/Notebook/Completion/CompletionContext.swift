@@ -11,12 +11,17 @@ enum CompletionContext: Equatable {
   /// The name of an option in the table given to a function. `path` holds the names of nested
   /// option tables, outermost first.
   case option(callee: Callee, path: [String], partial: String)
+  /// A field or method of what an expression gives.
+  case member(of: OwnerExpression, isMethod: Bool, partial: String)
   /// The value of an option, in an unfinished string: one of its choices, else a file name.
-  case choice(callee: Callee, path: [String], name: String, partial: String)
+  case choice(
+    callee: Callee, path: [String], name: String, partial: String, quote: Character = "\"")
   /// The first argument of a call, in an unfinished string: a name that it knows, or a file name.
   case argument(callee: Callee, partial: String, quote: Character = "\"")
   /// A file name in an unfinished string, or behind a command that takes one.
-  case file(partial: String)
+  case file(partial: String, quoting: FileQuoting = .lua("\""))
+  /// A setting behind `:set`, or a value of one.
+  case setting(name: String?, partial: String)
   /// A command after `:` at the start of the text.
   case command(partial: String)
 
@@ -37,20 +42,59 @@ enum CompletionContext: Equatable {
   /// Reads the context of a cursor from the text before it.
   static func find(_ text: String) -> Found {
     let bytes = Array(text.utf8)
-    if bytes.first == UInt8(ascii: ":"), bytes.dropFirst().allSatisfy({ $0 != 32 }),
-      bytes.count == 1 || bytes[1] != UInt8(ascii: ":")
-    {
-      return Found(context: .command(partial: String(text.dropFirst())), start: 1)
+    // A space in front keeps an input out of the history.
+    let front = bytes.firstIndex { $0 != 32 && $0 != 9 } ?? bytes.count
+    switch bytes[front...].first {
+    case UInt8(ascii: "!"): return word(of: bytes, from: front + 1, separators: "|;&<>()`")
+    case UInt8(ascii: "?"):
+      return lua(bytes, from: bytes[front...].firstIndex { $0 != UInt8(ascii: "?") } ?? bytes.count)
+    case UInt8(ascii: ":") where bytes[front...].dropFirst().first != UInt8(ascii: ":"):
+      return command(bytes, from: front + 1)
+    default: return lua(bytes, from: 0)
     }
-    if let start = fileArgument(bytes) {
+  }
+
+  /// Behind the colon of a command.
+  private static func command(_ bytes: [UInt8], from start: Int) -> Found {
+    guard let space = bytes[start...].firstIndex(of: 32) else {
+      let partial = String(decoding: bytes[start...], as: UTF8.self)
+      return Found(context: .command(partial: partial), start: start)
+    }
+    let name = String(decoding: bytes[start..<space], as: UTF8.self)
+    let argument = bytes[space...].firstIndex { $0 != 32 } ?? bytes.count
+    let rest = String(decoding: bytes[argument...], as: UTF8.self)
+    switch Command.named(name)?.takes {
+    case .nothing: return Found(context: .nothing, start: bytes.count)
+    case .path:
+      return Found(context: .file(partial: rest, quoting: .plain), start: argument)
+    case .words: return word(of: bytes, from: argument, separators: "")
+    case .setting:
+      let words = rest.split(separator: " ", omittingEmptySubsequences: false).map(String.init)
+      let partial = words.last ?? ""
       return Found(
-        context: .file(partial: String(decoding: bytes[start...], as: UTF8.self)), start: start)
+        context: words.count > 2
+          ? .nothing : .setting(name: words.count == 2 ? words[0] : nil, partial: partial),
+        start: bytes.count - partial.utf8.count)
+    default: return lua(bytes, from: argument)
     }
-    if let helped = afterCommand(bytes) {
-      var found = find(String(decoding: bytes[helped...], as: UTF8.self))
-      found.start += helped
-      return found
-    }
+  }
+
+  /// The last word of a shell's line.
+  private static func word(of bytes: [UInt8], from start: Int, separators: String) -> Found {
+    let word = ShellWord(Array(bytes[start...]), separators: separators)
+    let partial = String(decoding: bytes[(start + word.start)...], as: UTF8.self)
+    return Found(
+      context: .file(partial: partial, quoting: .shell(word.quote)), start: start + word.start)
+  }
+
+  /// Lua from an offset on.
+  private static func lua(_ all: [UInt8], from offset: Int) -> Found {
+    var found = lua(Array(all[offset...]))
+    found.start += offset
+    return found
+  }
+
+  private static func lua(_ bytes: [UInt8]) -> Found {
     let source = LuaSource(bytes)
     guard let last = source.tokens.last else {
       return Found(context: .global(partial: ""), start: bytes.count)
@@ -67,31 +111,6 @@ enum CompletionContext: Equatable {
     return word(source)
   }
 
-  /// The offset behind `?`, `??` or a command that takes Lua, such as `:time `.
-  private static func afterCommand(_ bytes: [UInt8]) -> Int? {
-    if bytes.first == UInt8(ascii: "?") {
-      return bytes.firstIndex { $0 != UInt8(ascii: "?") } ?? bytes.count
-    }
-    guard bytes.first == UInt8(ascii: ":"), let space = bytes.firstIndex(of: 32),
-      bytes.count > 1, bytes[1] != UInt8(ascii: ":")
-    else { return nil }
-    return space + 1
-  }
-
-  /// The offset of the last word behind `!` or a command that takes files, such as `:load `.
-  private static func fileArgument(_ bytes: [UInt8]) -> Int? {
-    let space = UInt8(ascii: " ")
-    guard let first = bytes.first, first == UInt8(ascii: "!") || first == UInt8(ascii: ":") else {
-      return nil
-    }
-    guard let last = bytes.lastIndex(where: { $0 == space || $0 == UInt8(ascii: "!") }) else {
-      return nil
-    }
-    if first == UInt8(ascii: "!") { return last + 1 }
-    let command = String(decoding: bytes[1..<(bytes.firstIndex(of: space) ?? last)], as: UTF8.self)
-    return ["load", "run", "save", "cd"].contains(command) ? last + 1 : nil
-  }
-
   private static func isAtEnd(_ token: LuaToken, _ bytes: [UInt8]) -> Bool {
     token.range.upperBound == bytes.count
   }
@@ -103,20 +122,21 @@ enum CompletionContext: Equatable {
 
   private static func file(_ source: LuaSource, _ token: LuaToken) -> Found {
     let text = source.text(token)
-    guard let quote = text.first, quote == "\"" || quote == "'", !text.contains("\\") else {
+    guard let quote = text.first, quote == "\"" || quote == "'" else {
       return Found(context: .nothing, start: source.bytes.count)
     }
     let partial = String(text.dropFirst())
     let start = token.range.lowerBound + 1
     // `name = "` inside the table of a call.
     let end = source.placed.count - 1
-    if quote == "\"", end >= 2, source.text(source.placed[end - 1].token) == "=",
+    if end >= 2, source.text(source.placed[end - 1].token) == "=",
       source.placed[end - 2].token.kind == .name, let option = option(source, before: end - 2)
     {
       let name = source.text(source.placed[end - 2].token)
       return Found(
         context: .choice(
-          callee: option.callee, path: option.path, name: name, partial: partial), start: start)
+          callee: option.callee, path: option.path, name: name, partial: partial, quote: quote),
+        start: start)
     }
     // `f("` or `f "`.
     let isBehindBracket = end >= 1 && source.text(source.placed[end - 1].token) == "("
@@ -124,7 +144,7 @@ enum CompletionContext: Equatable {
       return Found(
         context: .argument(callee: callee, partial: partial, quote: quote), start: start)
     }
-    return Found(context: .file(partial: partial), start: start)
+    return Found(context: .file(partial: partial, quoting: .lua(quote)), start: start)
   }
 
   private static func word(_ source: LuaSource) -> Found {
@@ -141,14 +161,16 @@ enum CompletionContext: Equatable {
     }
     let before = index > 0 ? source.text(placed[index - 1].token) : ""
     if before == "." || before == ":" {
-      guard let chain = chain(source, endingAt: index - 1) else {
-        return Found(context: .nothing, start: start)
+      switch OwnerExpression.find(source, endingAt: index - 1) {
+      case nil: return Found(context: .nothing, start: start)
+      case .chain(let chain)? where before == ".":
+        return Found(context: .field(chain: chain, partial: partial), start: start)
+      case .chain(let chain)?:
+        return Found(context: .method(chain: chain, partial: partial), start: start)
+      case let owner?:
+        return Found(
+          context: .member(of: owner, isMethod: before == ":", partial: partial), start: start)
       }
-      let context: CompletionContext =
-        before == "."
-        ? .field(chain: chain, partial: partial)
-        : .method(chain: chain, partial: partial)
-      return Found(context: context, start: start)
     }
     if before == "{" || before == "," || before == ";",
       let option = option(source, before: index)
@@ -161,40 +183,8 @@ enum CompletionContext: Equatable {
 
   /// The names `a.b.c` whose last one stands before token `end`; nil when it is no such chain.
   private static func chain(_ source: LuaSource, endingAt end: Int) -> [String]? {
-    var names: [String] = []
-    var index = end - 1
-    while index >= 0 {
-      let token = source.placed[index].token
-      if names.isEmpty, token.kind == .string { return [source.text(token)] }
-      // ("text"):
-      if names.isEmpty, source.text(token) == ")", index >= 2,
-        source.placed[index - 1].token.kind == .string,
-        source.text(source.placed[index - 2].token) == "(", !isCall(source, bracket: index - 2)
-      {
-        return [source.text(source.placed[index - 1].token)]
-      }
-      guard token.kind == .name else { return nil }
-      names.insert(source.text(token), at: 0)
-      index -= 1
-      guard index >= 0 else { break }
-      let link = source.text(source.placed[index].token)
-      if link == "." {
-        index -= 1
-      } else if link == ":" || link == "::" {
-        return nil
-      } else {
-        break
-      }
-    }
-    return names.isEmpty ? nil : names
-  }
-
-  /// Whether the bracket follows what could be called, so that it is no mere grouping.
-  private static func isCall(_ source: LuaSource, bracket: Int) -> Bool {
-    guard bracket > 0 else { return false }
-    let before = source.placed[bracket - 1].token
-    return before.kind == .name || before.kind == .string
-      || [")", "]", "}"].contains(source.text(before))
+    guard case .chain(let names)? = OwnerExpression.find(source, endingAt: end) else { return nil }
+    return names
   }
 
   /// The function and nested names whose option table is open at the token `before`.
@@ -202,17 +192,29 @@ enum CompletionContext: Equatable {
     _ source: LuaSource, before: Int
   ) -> (callee: Callee, path: [String])? {
     var path: [String] = []
+    var isInList = false
     var index = before - 1
     while let open = openBracket(source, before: index + 1) {
       guard source.text(source.placed[open].token) == "{" else { return nil }
+      let previous = open > 0 ? source.text(source.placed[open - 1].token) : ""
+      // A table in the list of a named option: each of them takes what the option does.
+      if !isInList, previous == "{" || previous == ",",
+        let outer = openBracket(source, before: open),
+        source.text(source.placed[outer].token) == "{"
+      {
+        isInList = true
+        index = open - 1
+        continue
+      }
       if open >= 2, source.text(source.placed[open - 1].token) == "=",
         source.placed[open - 2].token.kind == .name
       {
         path.insert(source.text(source.placed[open - 2].token), at: 0)
+        isInList = false
         index = open - 3
         continue
       }
-      guard let callee = callee(source, of: open) else { return nil }
+      guard !isInList, let callee = callee(source, of: open) else { return nil }
       return (callee, path)
     }
     return nil

@@ -29,6 +29,8 @@ public final class Repl {
     public var traceback = ErrorReport.Traceback.short
     /// Columns, when not the window's.
     public var width: Int?
+    /// How pictures are shown; nil as the program was started.
+    public var graphics: GraphicsChoice?
 
     /// The defaults.
     public init() {}
@@ -112,7 +114,7 @@ public final class Repl {
 
   /// Remembers and runs one input; false when an error ended it.
   @discardableResult
-  private func run(_ text: String) -> Bool {
+  func run(_ text: String) -> Bool {
     source.addHistory(text)
     if let problem = history?.takeProblem() { remark(problem) }
     (hasFailed, wasInterrupted) = (false, false)

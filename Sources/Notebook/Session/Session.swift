@@ -36,6 +36,8 @@ public final class Session {
   public let variables: LuaTable
   /// Whether `local` outside of blocks keeps its names for later inputs.
   public var promotesLocals = true
+  /// Whether an input that reads a variable without a value is an error.
+  public private(set) var isStrict = false
   /// Names that the session itself offers.
   let builtins: LuaTable
   /// The sources of the cells so far, by number from 1.
@@ -215,4 +217,24 @@ public final class Session {
 
   /// Forgets all user variables.
   public func reset() throws { try variables.clear() }
+
+  /// Makes it an error, or none again, that an input reads a variable without a value.
+  ///
+  /// Modules and scripts ask for globals that may be missing, and go on as they do.
+  ///
+  /// - Throws: `LuaError` when the globals have a metatable of somebody else's.
+  public func setStrict(_ on: Bool) throws {
+    guard on != isStrict else { return }
+    let source = """
+      local globals, on = ...
+      if on and getmetatable(globals) then error("the globals have a metatable already", 0) end
+      setmetatable(globals, on and {__index = function(_, name)
+        local _, reader = pcall(error, "", 3)
+        if reader:sub(1, 5) ~= "cell[" then return nil end
+        error("attempt to read a nil value (global '" .. tostring(name) .. "')", 2)
+      end} or nil)
+      """
+    try state.run(source, chunkName: "=strict", arguments: [try state.globals, on])
+    isStrict = on
+  }
 }

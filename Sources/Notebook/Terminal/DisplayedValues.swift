@@ -30,8 +30,14 @@ public struct DisplayedValues {
     recorded? += String(decoding: bytes, as: UTF8.self)
   }
 
+  /// Takes note of a picture of pixels; nil where nobody knows how many rows it takes.
+  public mutating func notePicture(rows: Int?) {
+    guard let rows else { return cannotReplaceThis() }
+    recorded? += String(repeating: "\n", count: rows)
+  }
+
   /// Says that rows of what is being shown cannot be counted.
-  public mutating func cannotReplaceThis() { isReplaceable = false }
+  mutating func cannotReplaceThis() { isReplaceable = false }
 
   /// Ends a recording.
   ///

@@ -273,8 +273,8 @@ public final class EditLineSource: LineSource {
     _ editor: OpaquePointer, _ state: EditText, _ completion: Completion
   ) -> kilpi_answer {
     let isChoice = completion.items.count > 1
-    // Behind an open bracket every name is possible; what the call takes says more.
-    let wantsSignature = !isChoice || completion.start == state.byteCursor
+    // Where every name is possible, what the call takes says more.
+    let wantsSignature = !isChoice || completion.isAnything
     if wantsSignature, let signature = callbacks.signature(state.text, state.byteCursor) {
       pendingList = signature
     } else if isChoice {

@@ -5,15 +5,17 @@ public enum PixelGraphics {
 
   /// Kitty's protocol: PNG bytes in base64, at most 4,096 characters a piece.
   ///
-  /// `q=2` keeps the terminal from answering, which would be taken for typing.
-  public static func kitty(png: [UInt8]) -> String {
+  /// `q=2` keeps the terminal from answering, which would be taken for typing. A picture with the
+  /// number of an earlier one takes that away.
+  public static func kitty(png: [UInt8], number: UInt32? = nil) -> String {
     let encoded = Array(base64(png).utf8)
     var text = ""
     var start = 0
     repeat {
       let end = min(start + 4096, encoded.count)
       let more = end < encoded.count ? 1 : 0
-      let keys = start == 0 ? "a=T,f=100,q=2,m=\(more)" : "q=2,m=\(more)"
+      let name = number.map { "i=\($0)," } ?? ""
+      let keys = start == 0 ? "a=T,f=100,\(name)q=2,m=\(more)" : "q=2,m=\(more)"
       text +=
         "\u{1B}_G\(keys);" + String(decoding: encoded[start..<end], as: UTF8.self) + "\u{1B}\\"
       start = end

@@ -41,6 +41,12 @@ public struct Terminal: Sendable {
     return (environment["COLUMNS"].flatMap { Int($0) } ?? 80, 24)
   }
 
+  /// Pixels from one row of the window to the next; nil where the terminal does not say.
+  public var cellHeight: Int? {
+    let height = Int(kilpi_terminal_cell_height(STDOUT_FILENO))
+    return height > 0 ? height : nil
+  }
+
   /// The environment of this process.
   public static func processEnvironment() -> [String: String] {
     var result: [String: String] = [:]
