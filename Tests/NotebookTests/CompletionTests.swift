@@ -269,7 +269,7 @@ let sampleCatalog: Catalog = {
     "b c", "b$d", "b&e", "b;f", "b*g", "b'h", "b\"i", "b\\j", "b\nk", "b\u{1B}[31ml", "bé", "b日",
   ]
 
-  private func completion(_ text: String, _ names: [[UInt8]]) throws -> Completion {
+  private func completion(_ text: String, _ names: [[UInt8]]) throws -> Notebook.Completion {
     let session = try Session(state: LuaState(catalog: sampleCatalog))
     let completer = Completer(
       session: session, commands: [],
@@ -278,7 +278,7 @@ let sampleCatalog: Catalog = {
   }
 
   /// What stands in the line after the name was chosen.
-  private func line(_ text: String, _ item: Completion.Item, _ completion: Completion) -> String {
+  private func line(_ text: String, _ item: Notebook.Completion.Item, _ completion: Notebook.Completion) -> String {
     String(decoding: Array(text.utf8.prefix(completion.start)), as: UTF8.self) + item.text
   }
 

@@ -1,5 +1,5 @@
 /// What the text before the cursor asks for.
-enum CompletionContext: Equatable {
+enum CompletionContext: Equatable, Sendable {
   /// Nothing: in a comment, after a number, behind a call.
   case nothing
   /// A global name or keyword.
@@ -26,7 +26,7 @@ enum CompletionContext: Equatable {
   case command(partial: String)
 
   /// The function whose arguments the cursor is in.
-  struct Callee: Equatable {
+  struct Callee: Equatable, Sendable {
     /// Names of the chain; the last one is the function.
     var chain: [String]
     /// True for `value:name(…)`.

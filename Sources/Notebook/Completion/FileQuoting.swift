@@ -2,7 +2,7 @@
 ///
 /// Names are bytes. What a place cannot hold, such as a control character on the prompt's line, makes
 /// no name there: it is not offered.
-enum FileQuoting: Equatable {
+enum FileQuoting: Equatable, Sendable {
   /// As it is, up to the end of the line.
   case plain
   /// Inside a string of Lua.

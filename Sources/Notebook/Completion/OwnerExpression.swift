@@ -1,6 +1,6 @@
 /// The expression in front of `.name` or `:name`, as far as its value or type can be told without
 /// running it.
-indirect enum OwnerExpression: Equatable {
+indirect enum OwnerExpression: Equatable, Sendable {
   /// Names, `a.b.c`, or one literal string.
   case chain([String])
   /// What a function gives first.
