@@ -188,7 +188,8 @@ private final class JoinedSource: SampleSource {
     return try part.set.source.size(at: row)
   }
   func addContents(at index: Int, to digest: inout SHA256) {
-    samples[index].source.addContents(at: samples[index].row, to: &digest)
+    let (part, row) = find(index)
+    part.set.source.addContents(at: row, to: &digest)
   }
   func writePlanes(at index: Int, into buffer: UnsafeMutableBufferPointer<Float>) throws {
     let (part, row) = find(index)

@@ -76,7 +76,8 @@ import Testing
       "return select(2, pcall(function() return ('x'):rep(1e5):find('.-.-.-[') end))",
       "t:1: malformed pattern (missing ']')"),
     ScriptCase(
-      "short pattern error has a place", "return select(2, pcall(function() return ('x'):find('[') end))",
+      "short pattern error has a place",
+      "return select(2, pcall(function() return ('x'):find('[') end))",
       "t:1: malformed pattern (missing ']')"),
     ScriptCase(
       "an order that is none has a place",

@@ -198,7 +198,8 @@ let sampleCatalog: Catalog = {
       ("s.up", "s = 'x'", []),
       ("'lit':up", "", ["upper("]), ("('lit'):up", "", ["upper("]),
       (":load p", "", ["picture.png", "plan.txt"]), ("!cat p", "", ["picture.png", "plan.txt"]),
-      ("attack.load(\"bo", "", ["box\""]), ("attack.load('", "", ["box'", "picture.png", "plan.txt"]),
+      ("attack.load(\"bo", "", ["box\""]),
+      ("attack.load('", "", ["box'", "picture.png", "plan.txt"]),
       ("b:o", "b = attack.box()", ["open(", "order("]),
       ("attack.box():o", "", ["open(", "order("]), ("attack.load('x'):op", "", ["open("]),
       ("attack.box():open{gently = true}:or", "", ["order("]), ("attack.box().s", "", ["size"]),
@@ -278,7 +279,9 @@ let sampleCatalog: Catalog = {
   }
 
   /// What stands in the line after the name was chosen.
-  private func line(_ text: String, _ item: Notebook.Completion.Item, _ completion: Notebook.Completion) -> String {
+  private func line(
+    _ text: String, _ item: Notebook.Completion.Item, _ completion: Notebook.Completion
+  ) -> String {
     String(decoding: Array(text.utf8.prefix(completion.start)), as: UTF8.self) + item.text
   }
 

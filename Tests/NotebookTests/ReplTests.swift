@@ -34,9 +34,12 @@ import Testing
       (["x = 1", ":who z"], ["#no variable contains 'z'"]),
       ([":who"], ["#no variables yet"]),
       (["x = 1", ":reset", "x"], ["nil"]),
-      ([":set"], [
+      (
+        [":set"],
+        [
           "locals keep  strict off  timing on  bell off  traceback short  graphics auto  width auto"
-        ]),
+        ]
+      ),
       ([":set locals strict", "local x = 1", "x"], ["nil"]),
       ([":set colr on"], ["#error: there is no setting 'colr' (:set lists them)"]),
       ([":set widht 40"], ["#error: there is no setting 'widht' (did you mean 'width'?)"]),
@@ -154,7 +157,10 @@ import Testing
         ]
       ),
       (["    >> x = 4\n    note: output\n    >> x"], [">> x = 4", ">> x", "4"]),
-      ([">> error('stop')\n>> 1"], [">> error('stop')", "#error: cell[1]:1: stop", "#1 input was not run"]),
+      (
+        [">> error('stop')\n>> 1"],
+        [">> error('stop')", "#error: cell[1]:1: stop", "#1 input was not run"]
+      ),
       ([":timeit x ="], ["#error: cell[1]:1: unexpected symbol near <eof>"]),
     ])
   func lines(inputs: [String], expected: [String]) throws {

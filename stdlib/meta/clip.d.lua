@@ -176,7 +176,7 @@ function classifier:predict(images) end
 ---@class classifier.accuracyOptions
 ---@field batch? integer # images at once; default 128
 
---- Share of a data set's images whose best class is their label, in 0 … 1. The set must have as many classes as the classifier.
+--- Share of a data set's images whose best class is their label, in 0 … 1. The set must have as many classes as the classifier, and those that both name at the same places.
 ---
 ---```lua
 ---local model = clip.create("tiny")

@@ -142,12 +142,12 @@ function dataset:release() end
 data = {}
 
 ---@class data.openOptions
----@field split? string # train, test, or a name that the set uses; default "test"
+---@field split? string # one that the set has; without splits, leave it out; default "test"
 ---@field format? string # a format's name; auto recognises it by its files; default "auto"
 ---@field preset? "openai"|"mmcoa_small"|"mmcoa_imagenet" # recipe that brings images to `size`: resize and crop, never normalise
 ---@field size? integer # the side that the preset makes
 
---- Opens a data set: a folder, or the name of a folder in KILPI_DATA, or "fashion-mnist". Formats: webdataset (SPLIT/0.tar … with KEY.jpg and KEY.cls or KEY.txt); idx (train-images-idx3-ubyte and its like, plain or gzip (MNIST's form)); cifar (data_batch_1.bin … or train.bin and test.bin); captions (images/ and SPLIT.json, captions.json or metadata.jsonl); imagefolder (SPLIT/CLASS/*.png, jpg, jpeg, webp, ppm or pgm). Images of mixed sizes need a preset to be batched.
+--- Opens a data set: a folder, or the name of a folder in KILPI_DATA, or "fashion-mnist". Formats: webdataset (SPLIT/0.tar … with KEY.jpg and KEY.cls or KEY.txt); idx (train-images-idx3-ubyte and its like, plain or gzip (MNIST's form)); cifar (data_batch_1.bin … or train.bin and test.bin); captions (images/ and SPLIT.json, captions.json, captions.csv, captions.tsv or metadata.jsonl); imagefolder (SPLIT/CLASS/*.png, jpg, jpeg, webp, ppm or pgm). Images of mixed sizes need a preset to be batched. Captions are COCO's, Karpathy's, a list, an object or a table with a header such as `image,caption`. Links are followed, in the sandbox as far as it allows. What is passed over is said, and stands in `notes`.
 ---
 ---```lua
 ---local ok, problem = pcall(data.open, "no/such/set")

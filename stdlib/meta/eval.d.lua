@@ -16,7 +16,7 @@ local robustness_report = {}
 ---@return string
 function robustness_report:table(format) end
 
---- The accuracy of a row in 0 … 1 and what may be changed in it ("linf 8/255", "prompts"; nil when clean): "clean", "image/pgd", "image/pgd@2/255", "mm_t2i/pgd + char", "worst". A name that stands for rows of different budgets is refused. Without a name a list of all rows {row =, accuracy =, strict =, n =, low =, high =, norm =, eps =, threat =}.
+--- The accuracy of a row in 0 … 1 and what may be changed in it ("linf 8/255", "prompts"; nil when clean): "clean", "image/pgd", "image/pgd@2/255", "mm_t2i/pgd + char", "worst". A name that stands for rows of different budgets is refused. Without a name a list of all rows {row =, accuracy =, strict =, n =, low =, high =, norm =, eps =, threat =, on_survivors_of =}, the last the rows whose survivors alone were attacked.
 ---
 ---```lua
 ---local model = clip.create("tiny")
@@ -287,9 +287,9 @@ eval = {}
 
 ---@class eval.robustnessOptions.attacks
 ---@field clean? boolean # show the clean accuracy; default true
----@field image? table # an image attack {method = "pgd", eps = …, …}, or a list of such; eps = {"1/255", "2/255"} gives one row each, pgd@1/255 and pgd@2/255
----@field text? table # a text attack {method = "synonym", …}, or a list of such
----@field multimodal? table # {} for independent and adaptive, or {method = …, image = {…}, text = {…}} with the methods and options of attack.multimodal, or a list of such
+---@field image? table # an image attack {method = "pgd", eps = …, …}, or a list of such; options beside a list hold for all its members, whose own come first; eps = {"1/255", "2/255"} gives one row each, pgd@1/255 and pgd@2/255
+---@field text? table # a text attack {method = "synonym", …}, or a list of such, as image
+---@field multimodal? table # {} for independent and adaptive, or {method = …, image = {…}, text = {…}} with the methods and options of attack.multimodal, or a list of such, as image
 
 ---@class eval.robustnessOptions
 ---@field model clip_model|classifier|function|table # what to evaluate: a model, a classifier, a function from images to logits, or {logits =, text =, name =}
@@ -309,7 +309,7 @@ eval = {}
 ---@field resume? boolean # go on with the record in out, which must be of the same evaluation; functions, such as a loss of one's own, cannot be compared; default false
 ---@field save_images? "png"|"float" # write attacked images to out, read them back and judge the files: png (linf) or float
 
---- Clean, image, text and multimodal accuracy of a model (or classifier) on a data set. Samples that are wrong when clean count as broken and are not attacked; solved ones leave the batch. Several image attacks run cheapest first, each on what those before left, so that the last row is the accuracy under the set; each = true gives every attack's own. In text scenarios all class prompts are replaced by adversarial ones. `worst` counts a sample only if it is correct clean and under every attack within one budget; where budgets differ there is a `worst` for each (`worst/linf 2/255`), and what an attack broke is handed on only to rows whose budget holds it. `strict` is right clean and attacked. All rates are shares in 0 … 1, in percent only in printed tables. `model` may be a Lua function (images) -> logits [N, C] with the classes of data, which gradients go through; for text attacks and multimodal rows (independent, adaptive) give {logits = function(images, prompts), text = clip model, name =}: prompts are all class prompts, clean or adversarial, searched on text and judged by logits. With out, a record grows as samples are finished: after a crash or Ctrl-C the same call with resume = true goes on and gives the same result. Print r:table(), draw r:plot(path) and r:images(path).
+--- Clean, image, text and multimodal accuracy of a model (or classifier) on a data set. Samples that are wrong when clean count as broken and are not attacked; solved ones leave the batch. Several image attacks run cheapest first, each on what those before left, so that the last row is the accuracy under the set; each = true gives every attack's own. In text scenarios all class prompts are replaced by adversarial ones. `worst` counts a sample only if it is correct clean and under every attack within one budget; where budgets differ there is a `worst` for each (`worst/linf 2/255`), and what an attack broke is handed on only to rows whose budget holds it. `strict` is right clean and attacked. All rates are shares in 0 … 1, in percent only in printed tables. `model` may be a Lua function (images) -> logits [N, C] with the classes of data, which gradients go through; for text attacks and multimodal rows (independent, adaptive) give {logits = function(images, prompts), text = clip model, name =}: prompts are all class prompts, clean or adversarial, searched on text and judged by logits. With out, a record grows as samples are finished: after a crash or Ctrl-C the same call with resume = true goes on and gives the same result; other data, labels, class names or answers of a function are refused. Print r:table(), draw r:plot(path) and r:images(path).
 ---
 ---```lua
 ---local model = clip.create("tiny")
@@ -323,9 +323,9 @@ function eval.robustness(options) end
 
 ---@class eval.costOptions.attacks
 ---@field clean? boolean # show the clean accuracy; default true
----@field image? table # an image attack {method = "pgd", eps = …, …}, or a list of such; eps = {"1/255", "2/255"} gives one row each, pgd@1/255 and pgd@2/255
----@field text? table # a text attack {method = "synonym", …}, or a list of such
----@field multimodal? table # {} for independent and adaptive, or {method = …, image = {…}, text = {…}} with the methods and options of attack.multimodal, or a list of such
+---@field image? table # an image attack {method = "pgd", eps = …, …}, or a list of such; options beside a list hold for all its members, whose own come first; eps = {"1/255", "2/255"} gives one row each, pgd@1/255 and pgd@2/255
+---@field text? table # a text attack {method = "synonym", …}, or a list of such, as image
+---@field multimodal? table # {} for independent and adaptive, or {method = …, image = {…}, text = {…}} with the methods and options of attack.multimodal, or a list of such, as image
 
 ---@class eval.costOptions
 ---@field model clip_model|classifier|function|table # what to evaluate: a model, a classifier, a function from images to logits, or {logits =, text =, name =}
@@ -359,9 +359,9 @@ function eval.cost(options) end
 
 ---@class eval.compareOptions.attacks
 ---@field clean? boolean # show the clean accuracy; default true
----@field image? table # an image attack {method = "pgd", eps = …, …}, or a list of such; eps = {"1/255", "2/255"} gives one row each, pgd@1/255 and pgd@2/255
----@field text? table # a text attack {method = "synonym", …}, or a list of such
----@field multimodal? table # {} for independent and adaptive, or {method = …, image = {…}, text = {…}} with the methods and options of attack.multimodal, or a list of such
+---@field image? table # an image attack {method = "pgd", eps = …, …}, or a list of such; options beside a list hold for all its members, whose own come first; eps = {"1/255", "2/255"} gives one row each, pgd@1/255 and pgd@2/255
+---@field text? table # a text attack {method = "synonym", …}, or a list of such, as image
+---@field multimodal? table # {} for independent and adaptive, or {method = …, image = {…}, text = {…}} with the methods and options of attack.multimodal, or a list of such, as image
 
 ---@class eval.compareOptions
 ---@field data? dataset # labelled images; not needed with reports
@@ -380,7 +380,7 @@ function eval.cost(options) end
 ---@field resume? boolean # go on with the record in out, which must be of the same evaluation; functions, such as a loss of one's own, cannot be compared; default false
 ---@field correction? "none"|"holm" # of p for the number of tests in the table: none, or Holm's; default "none"
 
---- Several models on the same samples under the same attacks: one table with the paired differences to the first, of strict accuracy (right clean and attacked): new prompts may put wrong images right, which is no robustness. A * marks p < 0.05 (McNemar's exact test, which decides) with a bootstrap interval that excludes 0; correction = "holm" corrects p for the number of tests. The list part holds {name = …, model = …} entries, or {name = …, report = …} with reports that eval.robustness has made on the same samples, or that eval.load has read. With out, every model has a folder of its own in it (1-NAME, 2-NAME, …), where its record grows and its report is written: after a crash or Ctrl-C the same call with resume = true goes on.
+--- Several models on the same samples under the same attacks: one table with the paired differences to the first, of strict accuracy (right clean and attacked): new prompts may put wrong images right, which is no robustness. A * marks p < 0.05 (McNemar's exact test, which decides) with a bootstrap interval that excludes 0; correction = "holm" corrects p for the number of tests. The list part holds {name = …, model = …} entries, or {name = …, report = …} with reports that eval.robustness has made on the same samples, or that eval.load has read: other samples, labels, images, class names or threat models are refused, attacks of another strength (steps, restarts, loss, seed) noted. With out, every model has a folder of its own in it (1-NAME, 2-NAME, …), where its record grows and its report is written: after a crash or Ctrl-C the same call with resume = true goes on.
 ---
 ---```lua
 ---local model = clip.create("tiny")
@@ -394,7 +394,7 @@ function eval.cost(options) end
 function eval.compare(options) end
 
 ---@class eval.retrievalOptions.attack
----@field image? table # an attack on all images {method = "pgd", objective = "kl"|"cosine"|"captions", …}, or a list of such
+---@field image? table # an attack on all images {method = "pgd", objective = "kl"|"cosine"|"captions", …}, or a list of such; options beside a list hold for all its members, whose own come first
 ---@field text? table # an attack on all captions {method = "synonym", objective = "kl"|"img", …}, or a list of such
 ---@field multimodal? table # {method = "independent"|"co-attack"|"sga"|"worst", image = {…}, text = {…}}, or a list of such
 

@@ -18,7 +18,7 @@ json.null = nil
 ---@class json.encodeOptions
 ---@field indent? integer # spaces a level, for text over several lines
 
---- The JSON text of a value. Tables with the keys 1 … n become lists, others objects with sorted keys, an empty one too, unless it was decoded from a list: `json.decode("[]")` makes an empty list. Tensors become nested lists.
+--- The JSON text of a value. Tables with the keys 1 … n become lists, others objects with sorted keys, an empty one too, unless it was decoded from a list: `json.decode("[]")` makes an empty list. Tensors become nested lists. JSON has no NaN and no infinities: they are written as the strings `"nan"`, `"inf"` and `"-inf"`, which `json.decode` leaves strings.
 ---
 ---```lua
 ---print(json.encode{name = "pgd", eps = {1, 2}})  --> {"eps":[1,2],"name":"pgd"}

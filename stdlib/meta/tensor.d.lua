@@ -1,6 +1,6 @@
 ---@meta
 
---- An n-dimensional array of float32, float64 or int64 numbers. Operators work elementwise with broadcasting, also with plain numbers. `t[i]` is a view along the first axis, `t[{ {first, last}, j }]` a slice; assigning to either writes through.
+--- An n-dimensional array of float32, float64 or int64 numbers. Operators work elementwise with broadcasting, also with plain numbers. `t[i]` is a view along the first axis, `t[{ {first, last}, j }]` a slice; assigning to either writes through. int64 wraps around at 2^63, as in PyTorch and as Lua's integers do: in `+`, `-`, `*`, `^`, sum, prod, cumsum, square and in abs of the smallest integer. Comparisons of int64 with floats are exact.
 ---@class tensor
 ---@field grad tensor? # The gradient that `backward` has collected for this leaf; nil before.
 ---@field requires_grad boolean # Whether gradients flow to (or through) this tensor.
@@ -379,7 +379,7 @@ function tensor:rsqrt() end
 ---@return tensor
 function tensor:square() end
 
---- Elements below `low` become `low`, above `high` become `high`; nil is no bound.
+--- Elements below `low` become `low`, above `high` become `high`; nil is no bound. Of int64, a bound that is no integer makes the result float32.
 ---
 ---```lua
 ---print(tensor.from{-1, 0.5, 3}:clamp(0, 1):sum():item())  --> 1.5
@@ -389,7 +389,7 @@ function tensor:square() end
 ---@return tensor
 function tensor:clamp(low, high) end
 
---- The smaller of two elements, with broadcasting.
+--- The smaller of two elements, with broadcasting; nan where one is nan, float32 for an int64 tensor beside a number that is no integer.
 ---
 ---```lua
 ---print(tensor.from{1, 5}:minimum(3):sum():item())  --> 4.0
@@ -398,7 +398,7 @@ function tensor:clamp(low, high) end
 ---@return tensor
 function tensor:minimum(other) end
 
---- The larger of two elements, with broadcasting.
+--- The larger of two elements, with broadcasting; nan where one is nan, float32 for an int64 tensor beside a number that is no integer.
 ---
 ---```lua
 ---print(tensor.from{1, 5}:maximum(3):sum():item())  --> 8.0
@@ -1085,7 +1085,7 @@ function tensor.cross_entropy(logits, labels, options) end
 ---@field reduction? "mean"|"sum"|"none" # how the losses of samples are combined; none keeps one a sample; default "mean"
 ---@field logits? boolean # the arguments are logits, not probabilities; default true
 
---- `KL(p || q) = sum p (log p - log q)` over the last axis, the target `p` first, then combined over rows. Arguments are logits; with `logits = false`, probabilities.
+--- `KL(p || q) = sum p (log p - log q)` over the last axis, the target `p` first, then combined over rows. Arguments are logits; with `logits = false`, probabilities, whose rows add up to 1.
 ---
 ---```lua
 ---local p = tensor.from{{0.5, 0.5}}

@@ -70,12 +70,16 @@ function text.synonyms(word, options) end
 ---@return string[]
 function text.edits(word, options) end
 
---- A BERT that suggests words for places in a sentence: a folder with config.json, vocab.txt (or tokenizer.json) and model.safetensors or pytorch_model.bin as published for bert-base-uncased, or the path of the weights. Norm names may be weight and bias or gamma and beta, the decoder may be tied. Words that look like special tokens in a text are ordinary characters.
+---@class text.load_mlmOptions
+---@field state_dict? string # where in the file the weights lie, such as "teacher"; needed when it holds several models
+
+--- A BERT that suggests words for places in a sentence: a folder with config.json, vocab.txt (or tokenizer.json) and model.safetensors or pytorch_model.bin as published for bert-base-uncased, or the path of the weights, which may lie anywhere in the file (`state_dict`, `model`). Norm names may be weight and bias or gamma and beta, the decoder may be tied. Words that look like special tokens in a text are ordinary characters.
 ---
 ---```lua
 ---local ok, problem = pcall(text.load_mlm, "models/bert")
 ---print(ok)  --> false
 ---```
 ---@param path string
+---@param options? text.load_mlmOptions
 ---@return mlm
-function text.load_mlm(path) end
+function text.load_mlm(path, options) end

@@ -90,6 +90,7 @@ function train.contrastive(options) end
 ---@field fast? boolean # a short search, for a first look; default false
 ---@field init_norm? number # the first norm, in pixel units; default 1
 ---@field gamma? number # share by which the norm changes, between 0 and 1; default 0.05
+---@field mask? tensor # 1 for pixels that may change, 0 for those that keep their bits, the same for all images: [H, W] or [C, H, W]
 
 ---@class train.runOptions.text_attack
 ---@field method? "bert"|"synonym"|"embedding"|"char"|"beam"|"genetic"|"exhaustive" # bert (a masked language model, `mlm`), synonym (WordNet), embedding (nearest tokens), char (edits), or a search over the sources that there are: beam, genetic, exhaustive; without it the same sources greedily: the mlm where one is given, else WordNet and neighbours, without WordNet character edits
@@ -167,7 +168,7 @@ function train.contrastive(options) end
 ---@field resume? boolean # continue the run in out from its newest checkpoint whose SHA-256 is right; default false
 ---@field on_step? function # called with the row of each step
 
---- Fine-tunes a model. mmcoa: adversarial images against clean texts and clean images against adversarial texts, both encoders; image-only and text-only: one of the terms; clean: neither attack. Images are attacked by PGD on the class prompts, each distinct text of a batch once; the attacks run on frozen weights. Test the result with eval.robustness.
+--- Fine-tunes a model. mmcoa: adversarial images against clean texts and clean images against adversarial texts, both encoders; image-only and text-only: one of the terms; clean: neither attack. Images are attacked by PGD on the class prompts, each distinct text of a batch once; the attacks run on frozen weights. Options that the method has no use for (attacks, weights of terms) are refused. Test the result with eval.robustness.
 ---
 ---```lua
 ---local model = clip.create("tiny")

@@ -51,7 +51,8 @@ public enum MemoryDataset {
       if i & 0xFFFF == 0xFFFF { try Interrupts.poll() }
       guard value >= 0 && value <= 1 else {
         throw KilpiError(
-          "", "image \(i / (values.count / count) + 1) holds \(value.isNaN ? "nan" : "\(value)"), outside 0 … 1",
+          "",
+          "image \(i / (values.count / count) + 1) holds \(value.isNaN ? "nan" : "\(value)"), outside 0 … 1",
           advice: "for bytes divide by 255")
       }
     }

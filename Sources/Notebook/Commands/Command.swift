@@ -97,7 +97,9 @@ extension Command {
       Command(name: "history", usage: "[N|PATTERN]", text: "earlier inputs") { repl, argument in
         repl.showHistory(argument)
       },
-      Command(name: "edit", usage: "[N]", text: "the last input, or the Nth, in $EDITOR; then run it") {
+      Command(
+        name: "edit", usage: "[N]", text: "the last input, or the Nth, in $EDITOR; then run it"
+      ) {
         repl, argument in repl.edit(argument)
       },
       Command(

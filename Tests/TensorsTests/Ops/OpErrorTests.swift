@@ -62,8 +62,10 @@ struct OpErrorTests {
     ErrorCase("reshape, unknown size", "6 elements do not fit the shape [4, -1]") {
       try ones(2, 3).reshaped([4, -1])
     },
-    ErrorCase("reshape, two unknown sizes",
-      "[-1, -1] is no shape (sizes are 0 or more, one may be -1)") {
+    ErrorCase(
+      "reshape, two unknown sizes",
+      "[-1, -1] is no shape (sizes are 0 or more, one may be -1)"
+    ) {
       try ones(2, 3).reshaped([-1, -1])
     },
     ErrorCase("reshape, unknown size of none", "0 elements do not fit the shape [0, -1]") {
