@@ -27,7 +27,8 @@ public enum ErrorText {
 
   /// Options of calls on images that attack tables do not have, and the form that works.
   private static let callsOnly = [
-    "init": "starts belong to known images: attack.* and attacks.image of eval.robustness take it",
+    "init": "starts belong to known images: attacks that search from a point and attacks.image of "
+      + "eval.robustness take it",
     "source":
       "a table runs on its own model: craft x with attack.NAME(classifier, images, labels, {source = …}), then evaluate data.from(x, labels, names)",
   ]

@@ -12,6 +12,10 @@ extension ErrorTests {
     #"local m = clip.create("tiny"); m:parameters()["visual.proj"][1] = 0/0; "#
     + #"local c = m:classifier{"cat", "dog"}; "#
 
+  private static let noStart =
+    " (starts belong to known images: attacks that search from a point and attacks.image of "
+    + "eval.robustness take it)"
+
   /// Options of the attacks beyond PGD, and of attack tables.
   static let attacks: [ErrorCase] = [
     ErrorCase(
@@ -41,10 +45,10 @@ extension ErrorTests {
       "attack.pgd: init holds NaN or infinity"),
     ErrorCase(
       #"attack.fgsm"# + call + #"{init = tensor.zeros{1, 3, 1, 1}})"#,
-      "attack.fgsm: unknown option 'init'"),
+      "attack.fgsm: unknown option 'init'" + noStart),
     ErrorCase(
       #"attack.deepfool"# + call + #"{init = tensor.zeros{1, 3, 1, 1}})"#,
-      "attack.deepfool: unknown option 'init'"),
+      "attack.deepfool: unknown option 'init'" + noStart),
     ErrorCase(
       #"attack.patch"# + call + #"{mask = tensor.ones{1, 1}})"#,
       "attack.patch: unknown option 'mask'"),
@@ -109,7 +113,7 @@ extension ErrorTests {
       set
         + #"eval.robustness{model = m, data = ds, "#
         + #"attacks = {image = {method = "fgsm", beta = 1}}}"#,
-      #"eval.robustness: unknown option 'beta'"#),
+      #"eval.robustness: option 'attacks.image.beta' is none of method "fgsm" (leave it out)"#),
     ErrorCase(
       set
         + #"eval.robustness{model = m, data = ds, attacks = {image = {method = "ddn"}}}"#,

@@ -50,8 +50,8 @@ extension ErrorTests {
       "train.run: option 'keep_checkpoints' needs out (name the run's folder)"),
     ErrorCase(
       run + "image_attack = {init = tensor.zeros{2, 3, 4, 4}}}",
-      "train.run: unknown option 'init' (starts belong to known images: attack.* and attacks.image of "
-        + "eval.robustness take it)"),
+      "train.run: unknown option 'init' (starts belong to known images: attacks that search from a point "
+        + "and attacks.image of eval.robustness take it)"),
     ErrorCase(
       run + "learning_rate = 1e-4}",
       "train.run: unknown option 'learning_rate' (it stands in a table: image_attack = {lr = …} or optimizer = {lr = …})"

@@ -89,7 +89,7 @@ import Testing
     ScriptCase(
       "upvalues of C functions stay",
       "return pcall(debug.setupvalue, io.open, 1, {})",
-      "false bad argument #1 to 'setupvalue' (Lua function expected)"),
+      "false bad argument #1 to 'debug.setupvalue' (Lua function expected)"),
     ScriptCase(
       "upvalues of Lua functions change",
       "local a = 1 local f = function() return a end debug.setupvalue(f, 1, 2) return f()", "2"),

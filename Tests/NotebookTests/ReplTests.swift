@@ -47,10 +47,11 @@ import Testing
       ([":set width 3"], ["#error: width is a number of columns from 20, or auto, not '3'"]),
       ([":set bell on", ":set bell"], ["bell on"]),
       (
-        [":set strict on", "x = 1", "x", "y", "xs", "load('return y')()", ":set strict off", "y"],
+        [":set strict on", "x = 1", "x", "y", "load('return y')()", ":set strict off", "y"],
         [
-          "1", "#error: cell[3]:1: attempt to read a nil value (global 'y')",
-          "#error: cell[4]:1: attempt to read a nil value (global 'xs')", "nil", "nil",
+          "1",
+          "#error: cell[3]:1: attempt to read a nil value (global 'y')\n"
+            + "  strict:6: in metamethod 'index'\n  cell[3]:1: in main chunk", "nil", "nil",
         ]
       ),
       ([":set graphics blocks", ":set graphics"], ["graphics blocks"]),

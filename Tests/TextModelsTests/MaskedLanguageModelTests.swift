@@ -141,7 +141,7 @@ import Testing
     try withCopy(tensors: at("student.").merging(at("teacher.")) { a, _ in a }) { folder in
       #expect(
         message(folder)
-          == "cannot load '\(folder)/model.safetensors': it holds 2 BERTs: 'student', 'teacher' "
+          == "cannot load 'F/model.safetensors': it holds 2 BERTs: 'student', 'teacher' "
           + "(say which: state_dict = \"student\" or \"teacher\")")
       let model = try MaskedLanguageModel.load(folder, at: "teacher")
       #expect(model.fingerprint == plain.fingerprint)

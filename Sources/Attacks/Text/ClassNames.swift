@@ -46,13 +46,16 @@ final class ClassNames {
   private func add(_ words: [String], owner: Int) {
     if words.isEmpty { return }
     var ends: [Int: Int] = [0: 0]
+    /// Where the name leads as it is written.
+    var written = 0
     for word in words {
       let own = FoldedWord(word, singulars: singulars).forms
-      // A bound on the product; a name of so many plurals is compared as it is written.
-      let choices = ends.count * own.count > 64 ? [word] : own
+      // A bound on the product: of a name of many plurals one may differ, or some of the first.
+      let isLong = ends.count * own.count > 64
       var next: [Int: Int] = [:]
+      var nextWritten = written
       for (end, length) in ends {
-        for form in choices {
+        for form in isLong && end != written ? [word] : own {
           var place = end
           for letter in form {
             let number = alphabet[letter] ?? alphabet.count
@@ -66,9 +69,11 @@ final class ClassNames {
             }
           }
           next[place] = length + form.count
+          if end == written, form == word { nextWritten = place }
         }
       }
       ends = next
+      written = nextWritten
     }
     for (end, length) in ends {
       places[end].owners.insert(owner)
