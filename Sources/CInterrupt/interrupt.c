@@ -174,6 +174,10 @@ void kilpi_interrupt_limit(int seconds) {
   sigemptyset(&action.sa_mask);
   action.sa_flags = SA_RESTART;
   sigaction(SIGALRM, &action, NULL);
+  sigset_t alarms; /* a program that starts us may have blocked it */
+  sigemptyset(&alarms);
+  sigaddset(&alarms, SIGALRM);
+  pthread_sigmask(SIG_UNBLOCK, &alarms, NULL);
 }
 
 void kilpi_interrupt_install(void (*last_words)(void)) {

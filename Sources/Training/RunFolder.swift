@@ -13,7 +13,8 @@ public final class RunFolder {
   private let log: AppendOnlyFile
   private var columns: [String]
 
-  private var digests = (metrics: SHA256(), table: SHA256())
+  private var metricsHash = SHA256()
+  private var tableHash = SHA256()
   private var recordDigest: String?
 
   /// What the files hold, kept in checkpoints: a resumed run cuts the growing ones to it, and goes on only
@@ -69,8 +70,8 @@ public final class RunFolder {
         $0.split(separator: ",").map(String.init)
       } ?? []
     recordDigest = try Self.recordDigest(path)
-    rows.withUnsafeBytes { digests.metrics.update($0) }
-    cells.withUnsafeBytes { digests.table.update($0) }
+    rows.withUnsafeBytes { metricsHash.update($0) }
+    cells.withUnsafeBytes { tableHash.update($0) }
   }
 
   private static func metrics(_ path: String) -> String { path + "/metrics.jsonl" }
@@ -119,7 +120,7 @@ public final class RunFolder {
   public var contents: Contents {
     Contents(
       metrics: metrics.length, table: table.length,
-      metricsDigest: digests.metrics.hexadecimal(), tableDigest: digests.table.hexadecimal(),
+      metricsDigest: metricsHash.hexadecimal(), tableDigest: tableHash.hexadecimal(),
       recordDigest: recordDigest)
   }
 
@@ -149,7 +150,7 @@ public final class RunFolder {
   public func append(_ row: [JSONValue.Member]) throws {
     let line = JSONValue.object(row).serialized() + "\n"
     try metrics.append(line)
-    Array(line.utf8).withUnsafeBytes { digests.metrics.update($0) }
+    Array(line.utf8).withUnsafeBytes { metricsHash.update($0) }
     var lines = ""
     if columns.isEmpty {
       columns = row.map(\.key)
@@ -161,7 +162,7 @@ public final class RunFolder {
     }
     lines += cells.joined(separator: ",") + "\n"
     try table.append(lines)
-    Array(lines.utf8).withUnsafeBytes { digests.table.update($0) }
+    Array(lines.utf8).withUnsafeBytes { tableHash.update($0) }
   }
 
   /// Appends a line to `log.txt`.

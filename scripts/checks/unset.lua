@@ -74,7 +74,8 @@ local function tokens_of(text)
     -- Matching against a short piece: no name and no run of spaces is longer.
     local piece = text:sub(position, position + 200)
     local space, name = piece:match("^%s+"), piece:match("^[%a_][%w_]*")
-    local number = piece:match("^%d[%w_.]*")
+    -- `$0.name` holds a number of one digit.
+    local number = piece:match("^%d[%w_]*%.%d[%w_]*") or piece:match("^%d[%w_]*")
     if space then
       skip(position + #space - 1)
     elseif piece:find("^//") then

@@ -223,8 +223,11 @@ enum TrainLibrary {
     configuration.output = try options.pathIfGiven("out", writing: true)
     configuration.checkpointEvery = try options.integer("checkpoint_every")
     configuration.keptCheckpoints = try keptCheckpoints(options)
-    for name in ["checkpoint_every", "keep_checkpoints"]
-    where options.has(name) && configuration.output == nil {
+    // checkpoint_every = 0, the default, asks for none.
+    for (name, isAsked) in [
+      ("checkpoint_every", configuration.checkpointEvery > 0),
+      ("keep_checkpoints", options.has("keep_checkpoints")),
+    ] where isAsked && configuration.output == nil {
       throw options.problem(name, "needs out", advice: "name the run's folder")
     }
     configuration.resumes = try options.boolean("resume")
