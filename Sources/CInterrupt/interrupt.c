@@ -143,6 +143,8 @@ static void on_alarm(int signal_number) {
     alarm(1);
     return;
   }
+  static const char text[] = "\nkilpi: Ctrl-C was not heeded in time: ended\n";
+  if (write(STDERR_FILENO, text, sizeof text - 1) < 0) leave();
   leave();
 }
 

@@ -11,7 +11,9 @@ public struct DatasetDigests: Equatable, Sendable {
   /// Of the class names, in order.
   public let classes: String
   /// Of the images: decoded or encoded bytes where they lie in memory, of image files the sizes and the
-  /// first 4096 bytes. A closure that changes images is not looked into.
+  /// first 4096 bytes.
+  ///
+  /// A closure that changes images is not looked into.
   public let contents: String
 
   /// The parts with their names, as records hold them.

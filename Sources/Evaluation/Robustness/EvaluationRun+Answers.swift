@@ -7,7 +7,9 @@ internal import Tensors
 
 extension EvaluationRun {
   /// The logits that a function gives for up to four clean samples, spread evenly, each alone, at most 64
-  /// classes of them; null for a model, whose weights are hashed. Of one that answers twice differently
+  /// classes of them; null for a model, whose weights are hashed.
+  ///
+  /// Of one that answers twice differently
   /// (it draws at random) the record says that alone.
   func functionAnswers() throws -> JSONValue {
     guard subject.weights == nil else { return .null }

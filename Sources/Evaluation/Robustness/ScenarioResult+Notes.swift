@@ -13,7 +13,9 @@ extension ScenarioResult {
       + "\(broken) broken before); each = true runs all on all"
   }
 
-  /// How many samples have their own class as the target. The worst case repeats rows above it.
+  /// How many samples have their own class as the target.
+  ///
+  /// The worst case repeats rows above it.
   var leftOutNote: String? {
     let count = samples.count(where: \.isLeftOut)
     guard count > 0, kind != .worst else { return nil }

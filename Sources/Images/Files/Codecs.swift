@@ -240,7 +240,7 @@ private struct Raster {
   let width: Int
   let height: Int
   let isGray: Bool
-  /// The value that stands for white, 1 ... 65535; above 255 a value has two bytes.
+  /// The value that stands for white, 1 to 65535; above 255 a value has two bytes.
   let largest: Int
   private let values: ArraySlice<UInt8>
 

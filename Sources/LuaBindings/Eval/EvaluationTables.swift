@@ -47,7 +47,9 @@ enum EvaluationTables {
     } + [.string("name", "what tables and files call it; the names of both attacks when not given")]
 
   /// The tables of an option that is one table or a list of such ({} is one with all defaults), each
-  /// budget of a list on its own. Options beside a list hold for all its members, in `image` and `text`
+  /// budget of a list on its own.
+  ///
+  /// Options beside a list hold for all its members, in `image` and `text`
   /// part by part; a member's own come first.
   ///
   /// - Parameters:

@@ -1,6 +1,8 @@
 internal import Glibc
 
-/// Names of files for completion. They are bytes, since a file's name need not be text.
+/// Names of files for completion.
+///
+/// They are bytes, since a file's name need not be text.
 public enum FileNames {
   /// Paths that start with a path, relative to the working directory or absolute, sorted by bytes.
   ///

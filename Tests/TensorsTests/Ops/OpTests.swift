@@ -58,9 +58,8 @@ struct OpTests {
     var declared: Set<String> = ["converted"]
     // Not functions of tensors to a tensor; `SteppingTests` and `ClassScoresTests` have them.
     let elsewhere: Set<String> = [
-      "adamWStep", "firstNotFinite", "signStepped", "sumOfSquares", "finiteScores", "checkFiniteScores",
-      "topClass",
-      "topClasses",
+      "adamWStep", "firstNotFinite", "signStepped", "sumOfSquares", "finiteScores",
+      "checkFiniteScores", "topClass", "topClasses",
     ]
     for file in try FileReader.names(in: folder) {
       let text = try FileReader.text(at: folder + "/" + file)

@@ -28,8 +28,8 @@ return function(shell, tree, kilpi, folder)
       "echo $?",
     }, " ")))
     local words = (shell.read(slot .. "/err") or ""):gsub("%s+", " "):sub(-300)
+    if status == 137 or words:find("was not heeded", 1, true) then return "hang", words end
     if status == 124 then return "long", words end
-    if status == 137 then return "hang", words end
     if status ~= 0 then return "ended " .. status, words end
     local line = shell.read(slot .. "/log/found")
     local found = line and line ~= "" and json.decode(line) or { kind = "none", message = "" }

@@ -39,6 +39,8 @@ while [ "$from" -lt "$to" ]; do
   kill "$dog" 2>/dev/null
   wait "$dog" 2>/dev/null
   [ "$status" -eq 0 ] && break
+  # The program gave itself up: nothing looked at the press.
+  grep -q 'was not heeded' "$slot/err" && echo hang > "$slot/why"
   at=$(cat "$slot/log/progress")
   at=$((10#${at:-$from}))
   printf '%s\t%s\t%s\t%s\n' "$status" "$at" "$(cat "$slot/why")" \

@@ -81,8 +81,8 @@ function tree.text(node, fast)
   return before .. node.how:sub(1, start - 1) .. expression .. node.how:sub(stop + 1)
 end
 
--- The marks of all leaves but those of `source`: no verdict rests on it, and an attack that has nothing
--- to do never asks it.
+-- The marks of all leaves but those of `source`: no verdict rests on it, and an attack that has
+-- nothing to do never asks it.
 function tree.is_bad(node)
   if node.bad then return true end
   for _, inner in pairs(node) do

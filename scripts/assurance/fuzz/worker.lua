@@ -82,8 +82,8 @@ local function used(value, depth, is_verdict, key)
     local text = tostring(value)
     if text:find("^tensor") and depth < 2 then pcall(display, value) end
     if is_verdict and depth < 2 then
-      local fine, rows = pcall(function() return value:to_table() end)
-      if fine then return used(rows, depth, is_verdict, key) end
+      local fine, inner = pcall(function() return value:to_table() end)
+      if fine then return used(inner, depth, is_verdict, key) end
     end
   end
 end
@@ -91,8 +91,8 @@ end
 local foreign <const> = { ["error"] = true, ["next"] = true, ["string.rep"] = true,
   ["print"] = true }
 -- Where Lua's library compares, indexes, calls or joins, its errors have no place.
-local raises_plainly <const> = { "table%.", "string%.", "math%.", "utf8%.", "coroutine%.", "setmetatable",
-  "tostring", "pcall", "%f[%w_]s:" }
+local raises_plainly <const> = { "table%.", "string%.", "math%.", "utf8%.", "coroutine%.",
+  "setmetatable", "tostring", "pcall", "%f[%w_]s:" }
 -- An error must say where; what scripts raise themselves, and what Lua's own functions say when
 -- they
 -- compare or call, has no place in plain Lua either.
