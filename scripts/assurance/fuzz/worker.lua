@@ -139,7 +139,8 @@ local function run(name, text, is_bad)
   end
   if is_bad and is_judge(name) and results.n > 1 then
     local first = results[2]
-    local is_empty = pcall(function() assert(first:numel() == 0) end)
+    local is_empty = type(first) == "table" and next(first) == nil
+      or pcall(function() assert(first:numel() == 0) end)
     if not is_empty then return "nan", "a verdict about logits that are not finite" end
   end
 end
