@@ -11,7 +11,7 @@ public struct JSONLimits: Sendable {
   /// Values built by `JSONReader.value()`, those inside others counted too.
   public var values: Int
 
-  /// Creates limits; the defaults are those of `assurance.md` c.6.
+  /// Creates limits.
   public init(
     bytes: Int = 64 << 20, depth: Int = 64, string: Int = .max, values: Int = .max
   ) {

@@ -22,7 +22,7 @@ public protocol ProcessTransport: AnyObject {
   func finish()
 }
 
-/// Processes that run the same script and share its work (performance.md, "How", point 10).
+/// Processes that run the same script and share its work (docs/parallel.md).
 ///
 /// Every process calls the same methods in the same order. In front of the data each call carries a
 /// small message that says what it is, so that a process that failed, or does something else, is

@@ -75,7 +75,9 @@ public struct TextAttackSpecification {
   /// All parameters, for records.
   public var record: JSONValue
   /// The attack with the candidates that SGA's released code takes from a masked language model: one
-  /// row off, 77 tokens (`methods.md` 4.2); nil for an attack that asks no such model.
+  /// row off, 77 tokens; nil for an attack that asks no such model.
+  ///
+  /// Definition: docs/methods/multimodal-attacks.md, section 4.3.
   public var released: (() throws -> TextAttackSpecification)?
   /// The first so many tokens of a text, start and end among them, in the masked language model's
   /// cut; nil for an attack that asks no such model.

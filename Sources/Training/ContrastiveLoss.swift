@@ -3,7 +3,7 @@ internal import Diagnostics
 internal import Glibc
 public import Tensors
 
-/// Which pairs of a batch count as matching (methods.md 2.2).
+/// Which pairs of a batch count as matching (docs/methods/training.md, section 5.2).
 public enum ContrastiveTargets: String, Sendable, CaseIterable {
   /// Item `i` matches text `i` alone; duplicates act as negatives.
   case identity

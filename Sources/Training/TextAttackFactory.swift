@@ -71,7 +71,7 @@ public enum TextAttackFactory {
     /// Root of random numbers.
     public var seed: UInt64 = 0
 
-    /// The defaults of methods.md 3.1.
+    /// The defaults of docs/methods/text-attacks.md, section 3.1.
     public init() {}
   }
 

@@ -1,4 +1,6 @@
-/// Where a text attack takes its candidate words from, and how it searches (methods.md 3.1).
+/// Where a text attack takes its candidate words from, and how it searches.
+///
+/// Defaults: docs/methods/text-attacks.md, section 3.1.
 public enum TextAttackMethod: String, Sendable, CaseIterable {
   /// A masked language model (BERT-Attack, arXiv:2004.09984).
   case bert
@@ -30,7 +32,7 @@ public enum TextAttackMethod: String, Sendable, CaseIterable {
   var search: TextSearchKind? { TextSearchKind(rawValue: rawValue) }
 }
 
-/// Where candidates come from (methods.md 3.5).
+/// Where candidates come from (docs/methods/text-attacks.md, section 3.5).
 public enum TextCandidateSource: String, Sendable, CaseIterable {
   /// A masked language model.
   case mlm
@@ -42,7 +44,9 @@ public enum TextCandidateSource: String, Sendable, CaseIterable {
   case chars
 }
 
-/// How combinations are searched (methods.md 3.7); their sizes are options of their own.
+/// How combinations are searched; their sizes are options of their own.
+///
+/// Definitions: docs/methods/text-attacks.md, section 3.7.
 public enum TextSearchKind: String, Sendable, CaseIterable {
   /// The most important word first.
   case greedy

@@ -50,7 +50,9 @@ public struct TrainingResult {
   public var resumedFrom: Int
 }
 
-/// Contrastive and adversarial contrastive training of a CLIP (methods.md 2).
+/// Contrastive and adversarial contrastive training of a CLIP.
+///
+/// Definitions: docs/methods/training.md, section 5.
 public struct Trainer {
   /// How to train.
   public var configuration: TrainingConfiguration

@@ -104,7 +104,7 @@ public struct OptimizerConfiguration: Equatable, Sendable {
   /// Decoupled weight decay, on weights with two axes and more.
   public var weightDecay = 1e-4
 
-  /// The `small` profile of methods.md 2.5.
+  /// The defaults of docs/methods/training.md, section 5.4.
   public init() {}
 
   /// Equal in every field.

@@ -4,7 +4,7 @@ import Tensors
 import TestSupport
 import Testing
 
-/// a.8: the same network and images as torchattacks (scripts/reference/iterative_attacks.py).
+/// The same network and images as torchattacks (scripts/reference/iterative_attacks.py).
 @Suite struct AttackParityTests {
   struct Fixture: Decodable {
     struct Row: Decodable {

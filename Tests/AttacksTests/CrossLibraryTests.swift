@@ -4,7 +4,7 @@ import Tensors
 import TestSupport
 import Testing
 
-/// a.8: what torchattacks and auto-attack do to a tiny network; `scripts/reference/attacks.py`.
+/// What torchattacks and auto-attack do to a tiny network; `scripts/reference/attacks.py`.
 @Suite struct CrossLibraryTests {
   struct Reference: Decodable {
     var weights: [String: [Int]]

@@ -65,7 +65,7 @@ import Testing
     },
   ]
 
-  @Test("a.5: every masked family raises its flag", arguments: families)
+  @Test("every masked family raises its flag", arguments: families)
   func masked(_ row: Masked) throws {
     #expect(try Self.kinds(row.make()).contains(row.flag))
     let (images, labels) = try Self.model.samples(12)
@@ -83,7 +83,7 @@ import Testing
   }
 
   /// All twenty are run by `scripts/assure masking`.
-  @Test("a.5: ordinary models raise none", arguments: ordinary.prefix(8))
+  @Test("ordinary models raise none", arguments: ordinary.prefix(8))
   func silent(_ row: ToyModel) throws {
     let (images, labels) = try row.samples(16)
     for (norm, epsilon) in [(Norm.linf, 0.01), (.linf, 0.05), (.l2, 0.1)] {
@@ -242,7 +242,7 @@ import Testing
     #expect(try Self.kinds(defence).contains(.inferenceGradient))
   }
 
-  @Test("rules over numbers: the thresholds of a.5")
+  @Test("rules over numbers: their thresholds")
   func rules() {
     #expect(AttackFlag.singleBeatsIterative(single: 102, iterative: 100, of: 400) == nil)
     #expect(

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Attacks
 
-/// The constraints of `methods.md` 3.6 and what reports say of them.
+/// The constraints of docs/methods/text-attacks.md, section 3.6, and what reports say of them.
 @Suite struct TextConstraintTests {
   struct Case: Sendable, CustomTestStringConvertible {
     var id: String

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Attacks
 
-/// The exact per-image path of `methods.md` 3.8 against enumeration.
+/// The exact per-image path of docs/methods/text-attacks.md, section 3.8, against enumeration.
 @Suite struct TextPerImageTests {
   private static let classes = ["cat", "dog", "bird"]
   private static let candidates = classes.map { name in

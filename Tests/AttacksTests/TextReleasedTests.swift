@@ -3,7 +3,8 @@ import Diagnostics
 import Tensors
 import Testing
 
-/// The parts of the released procedure (methods.md 3.4) that need no language model.
+/// The parts of the released procedure that need no language model
+/// (docs/methods/text-attacks.md, section 3.4).
 @Suite struct TextReleasedTests {
   @Test(arguments: [
     ("a pet.", ["a", "pet."]), ("a  b", ["a", "", "b"]), ("", [""]), (" a ", ["", "a", ""]),

@@ -8,7 +8,7 @@ import Testing
 
 @testable import ClipModels
 
-/// Defects of the bug catalogue (assurance a.6) in models, by their numbers.
+/// Defects of docs/methods/defects.md in models, by their numbers.
 @Suite struct CatalogueTests {
   private func tiny(_ precision: ProductPrecision = .float32) throws -> ClipModel {
     let configuration = try #require(

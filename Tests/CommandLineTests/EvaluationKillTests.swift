@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// An evaluation killed by SIGKILL and resumed gives the bytes of an unbroken one (c.11, R21 in small).
+/// An evaluation killed by SIGKILL and resumed gives the bytes of an unbroken one (R21 in small).
 @Suite struct EvaluationKillTests {
   /// A set of attacks on a small random CLIP; arguments: folder, `resume` or `new`.
   static let script = """

@@ -39,7 +39,7 @@ import Testing
 
     """
 
-  /// The contract: the first step to 1e-5, the first 50 to 1e-3; the first process alone prints and
+  /// The first step to 1e-5, the first 50 to 1e-3; the first process alone prints and
   /// writes.
   @Test func trainsAsOneProcess() throws {
     guard Self.isHere else { return }

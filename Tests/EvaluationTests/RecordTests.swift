@@ -8,7 +8,7 @@ import Testing
 
 @testable import Evaluation
 
-/// The append-only record of an evaluation: c.11, B54.
+/// The append-only record of an evaluation (B54).
 @Suite("evaluation records") struct RecordTests {
   static func evaluation(
     _ folder: String, resumes: Bool = false

@@ -11,7 +11,7 @@ import Training
 
 @testable import Evaluation
 
-/// The record of a retrieval (c.11): cut anywhere, shared among processes, refused when it does not fit.
+/// The record of a retrieval: cut anywhere, shared among processes, refused when it does not fit.
 @Suite("records of retrieval") struct RetrievalRecordTests {
   static func evaluation(
     _ model: ClipModel, _ folder: String?, resumes: Bool = false

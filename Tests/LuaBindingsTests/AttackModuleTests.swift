@@ -197,7 +197,7 @@ import Testing
         print(lines(out .. "/1-a_b/report.json") > 0, lines(out .. "/comparison.txt") > 0)
         """,
       expected: "stop\ntrue\ttrue\t0\nan evaluation exists in\ntrue\ntrue\ttrue\ntrue\ttrue\n"),
-    // a.5: ordinary small CLIPs raise no flag.
+    // Ordinary small CLIPs raise no flag.
     Case(
       source: """
         for seed = 1, 4 do

@@ -2,7 +2,7 @@ import Testing
 
 @testable import LuaBindings
 
-/// Defects of the bug catalogue (assurance a.6) that scripts could meet, by their numbers.
+/// Defects of docs/methods/defects.md that scripts could meet, by their numbers.
 @Suite struct CatalogueTests {
   struct Row: CustomTestStringConvertible, Sendable {
     var id: String

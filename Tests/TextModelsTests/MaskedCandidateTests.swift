@@ -8,7 +8,7 @@ import Testing
 
 @testable import TextModels
 
-/// Candidates against a slow computation of the specification's words (scripts/reference/masked_lm.py).
+/// Candidates against a slow computation of their definition (scripts/reference/masked_lm.py).
 @Suite struct MaskedCandidateTests {
   private static let folder = TestFiles.fixture("bert-tiny")
 

@@ -5,9 +5,9 @@ import TestSupport
 import Testing
 import Training
 
-/// The targets of methods.md 2.2 against their definitions, in float64.
+/// The targets of docs/methods/training.md, section 5.2, against their definitions, in float64.
 @Suite struct ContrastiveLossTests {
-  /// `Φ(S)` written as the specification writes it, with plain loops.
+  /// `Φ(S)` written as its definition, with plain loops.
   static func definition(_ s: [[Double]], _ groups: [Int], _ targets: ContrastiveTargets) -> Double
   {
     let n = groups.count

@@ -11,7 +11,7 @@ import Testing
 
 @testable import Training
 
-/// Several processes train as one does with the same batch (performance.md, "How", point 10).
+/// Several processes train as one does with the same batch.
 @Suite struct DistributedTrainingTests {
   /// A run of the toy: losses by step, and the final weights.
   struct Run: Sendable {
@@ -80,7 +80,7 @@ import Testing
     }
   }
 
-  /// The contract's figures, in float32: the first step to 1e-5, the first 50 to 1e-3.
+  /// In float32: the first step to 1e-5, the first 50 to 1e-3.
   @Test(arguments: [2, 4]) func curveOverFiftySteps(size: Int) throws {
     let row = Case(method: .mmcoa, size: size)
     func slow(_ trainer: inout Trainer) { trainer.configuration.optimizer.learningRate = 1e-3 }

@@ -7,7 +7,8 @@ import Testing
 
 @testable import Training
 
-/// SGA over a masked language model (methods.md 4.2): by default, and as released code does it.
+/// SGA over a masked language model, by default and as released code does it
+/// (docs/methods/multimodal-attacks.md, section 4.3).
 @Suite struct SetGuidedTests {
   private func specification(
     _ mlm: MaskedLanguageModel?, compat: Bool, maxLength: Int? = nil

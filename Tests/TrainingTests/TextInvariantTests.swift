@@ -111,7 +111,7 @@ import Testing
     }
   }
 
-  /// B44: the class words are found in every published template (methods.md 7.2), punctuation glued
+  /// B44: the class words are found in every published template, punctuation glued
   /// on or not, and nothing else may change.
   @Test(arguments: [
     "This is a photo of a {c}", "A photo of a {}.", "A photo I took in {}.",

@@ -7,7 +7,7 @@ import Tensors
 import TestSupport
 import Testing
 
-/// The small pretrained CLIP beside the specification against its reference outputs (extra: needs the
+/// The small pretrained CLIP of the shared data against its reference outputs (extra: needs the
 /// shared models and data).
 @Suite struct TinyClipTests {
   struct Case: CustomTestStringConvertible, Sendable {

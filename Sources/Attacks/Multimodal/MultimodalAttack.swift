@@ -49,9 +49,8 @@ public struct TextSteps {
 
 /// An image attack and a text attack together, by one of several methods; it knows no model.
 ///
-/// See `MultimodalMethod` for the methods and `methods.md` 4 for their definitions. Classes are
-/// attacked by `run(_:images:labels:prompts:)`, images with captions by
-/// `run(_:images:captions:)`.
+/// Definitions: docs/methods/multimodal-attacks.md, section 4.1. Classes are attacked by
+/// `run(_:images:labels:prompts:)`, images with captions by `run(_:images:captions:)`.
 public struct MultimodalAttack {
   /// How the two are put together.
   public var method: MultimodalMethod

@@ -1,6 +1,8 @@
 internal import Diagnostics
 
-/// How an image attack and a text attack are put together (`methods.md` 4).
+/// How an image attack and a text attack are put together.
+///
+/// Definitions: docs/methods/multimodal-attacks.md, section 4.1.
 ///
 /// | method | row | procedure |
 /// |---|---|---|

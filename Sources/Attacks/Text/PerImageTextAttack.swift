@@ -2,7 +2,7 @@ internal import Diagnostics
 internal import Glibc
 public import Tensors
 
-/// Which prompts a per-image text attack may change (`methods.md` 3.8).
+/// Which prompts a per-image text attack may change (docs/methods/text-attacks.md, section 3.8).
 public enum TextThreat: String, Sendable, CaseIterable {
   /// Only the true class's prompt.
   case trueClass = "true"

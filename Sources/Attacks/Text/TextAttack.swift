@@ -1,7 +1,7 @@
 public import Diagnostics
 public import Tensors
 
-/// How combinations of substitutions are looked for (`methods.md` 3.7).
+/// How combinations of substitutions are looked for (docs/methods/text-attacks.md, section 3.7).
 public enum TextSearch: Sendable, Equatable {
   /// Words in the order of importance, the best candidate of each, until the budget is spent.
   case greedy
@@ -27,8 +27,9 @@ public enum WordImportance: String, Sendable, CaseIterable {
 /// Replaces words or characters of texts so that an objective on their features grows.
 ///
 /// The released procedure is BERT-Attack's (arXiv:2004.09984) as Co-Attack (arXiv:2206.09391) and
-/// MMCoA (arXiv:2404.19287) use it; deviations and defaults stand in `methods.md` 3. Candidates come
-/// from `sources`, or from the character search alone when `characters` is set.
+/// MMCoA (arXiv:2404.19287) use it; deviations and defaults stand in
+/// docs/methods/text-attacks.md, section 3. Candidates come from `sources`, or from the character
+/// search alone when `characters` is set.
 ///
 /// Results do not depend on the order or the number of prompts. Cost: one encoding each for the
 /// clean text, for every word's importance, and for every candidate of the visited words; equal

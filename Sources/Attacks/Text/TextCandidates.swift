@@ -45,7 +45,9 @@ public struct CandidateSource {
     self.init(name, word: { try substitutes($0).map { TextCandidate($0) } })
   }
 
-  /// Every single edit of a word's characters: all sites, all 96 symbols (`methods.md` 3.5).
+  /// Every single edit of a word's characters: all sites, all 96 symbols.
+  ///
+  /// Definition: docs/methods/text-attacks.md, section 3.5.
   ///
   /// About 190 candidates a letter: meant as an oracle, and for per-image attacks of short names.
   public static var allCharacterEdits: CandidateSource {

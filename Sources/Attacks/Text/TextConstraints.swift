@@ -53,7 +53,7 @@ public enum TextConstraint: String, Sendable, CaseIterable {
   case fixedPoint = "fixed_point"
 }
 
-/// What every candidate must satisfy (`methods.md` 3.6).
+/// What every candidate must satisfy (docs/methods/text-attacks.md, section 3.6).
 public struct TextConstraints {
   /// The most words that may change, at least 0; nil for no limit.
   public var words: Int? = 1

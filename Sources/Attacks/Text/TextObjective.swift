@@ -6,7 +6,7 @@ public import Tensors
 public typealias TextEncoder = ([String]) throws -> Tensor
 
 /// What a text attack makes large; `e` and `e'` are the L2-normalised features of the clean text
-/// and of a candidate, `[D]` (`methods.md` 3.2).
+/// and of a candidate, `[D]` (docs/methods/text-attacks.md, section 3.2).
 public enum TextObjective {
   /// `KL(softmax(e) ‖ softmax(e'))` over the coordinates: the choice of Co-Attack
   /// (arXiv:2206.09391) and MMCoA (arXiv:2404.19287).

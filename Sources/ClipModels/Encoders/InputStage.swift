@@ -4,8 +4,9 @@ internal import Tensors
 /// The first part of the model's graph: images at their own size to the model's side.
 ///
 /// Cubic convolution with A = −0.75, half-pixel centres, repeated edges, no antialiasing, overshoot
-/// kept (methods.md 1.2): as PyTorch's `interpolate(mode="bicubic", align_corners=False)`. Written as
-/// two products with small matrices, whose transposes are the exact gradient.
+/// kept (docs/methods.md, section 1.2): as PyTorch's `interpolate(mode="bicubic",
+/// align_corners=False)`. Written as two products with small matrices, whose transposes are the exact
+/// gradient.
 struct InputStage {
   let side: Int
 

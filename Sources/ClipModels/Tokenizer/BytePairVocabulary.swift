@@ -16,7 +16,7 @@ struct BytePairVocabulary: Sendable {
   private(set) var startID: Int32 = 0
   private(set) var endID: Int32 = 0
 
-  /// Limits of `c.6` for vocabularies and merges.
+  /// Limits of vocabularies and merges.
   static let byteLimit = 16 << 20
   private static let lineLimit = 1_000_000
   private static let tokenLimit = 1024

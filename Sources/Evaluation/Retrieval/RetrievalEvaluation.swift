@@ -7,7 +7,7 @@ public import Processes
 public import Training
 
 /// Measures recall in both directions over a whole gallery, clean and under attacks on all its
-/// images, all its captions, or both (`methods.md` 7.4).
+/// images, all its captions, or both (docs/methods/evaluation.md, section 6.6).
 ///
 /// The attacked side of the gallery is adversarial as a whole. Attacks see an image with its own
 /// captions and nothing of other images.

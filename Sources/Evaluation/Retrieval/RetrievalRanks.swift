@@ -9,9 +9,9 @@ public enum RetrievalDirection: String, Sendable, CaseIterable {
   case textToImage = "ir"
 }
 
-/// Where the own items of a gallery stand when everything is sorted by score (`methods.md` 7.4).
+/// Where the own items of a gallery stand when everything is sorted by score.
 ///
-/// A rank is the number of other items that score at least as high as the best own one: ties are
+/// Definition: docs/methods/evaluation.md, section 6.6. A rank is the number of other items that score at least as high as the best own one: ties are
 /// broken pessimistically, own items last. R@k is the share of ranks below `k`.
 public struct RetrievalRanks: Equatable, Sendable {
   /// Of each image, the captions of other images in front of its best own one.

@@ -49,7 +49,7 @@ public struct RobustnessReport {
   public let flags: [AttackFlag]
   /// What was planned, at most.
   public let cost: EvaluationCost
-  /// Model, data, prompts, threat model and machine, as a.3 of the assurance document lists them.
+  /// Model, data, prompts, threat model and machine.
   public let record: JSONValue
   /// What a reader of the table must know: about the data, flags, problems.
   public let notes: [String]

@@ -308,7 +308,7 @@ extension AttackLibrary {
     return try (0..<prompts).map { try features.narrowed(0, start: $0, length: 1) }
   }
 
-  /// The exact per-image attack on class prompts (methods.md 3.8).
+  /// The exact per-image attack on class prompts (docs/methods/text-attacks.md, section 3.8).
   private static func perImage(
     _ call: Call, _ options: Options, _ model: ClipModel, _ classifier: ZeroShotClassifier?
   ) throws -> [any LuaConvertible] {

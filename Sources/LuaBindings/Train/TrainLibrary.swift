@@ -48,7 +48,8 @@ enum TrainLibrary {
       "\"both\", \"visual\", \"text\", \"bias_norm\" or {last_blocks = n}"),
     .choice(
       "targets", ContrastiveTargets.allCases.map(\.rawValue),
-      "which pairs of a batch match (methods.md 2.2); label_mean, for the MMCoA family label"),
+      "which pairs of a batch match (docs/methods/training.md, section 5.2); label_mean, for the "
+        + "MMCoA family label"),
     .strings("templates", "class prompts with {c}; those of the data set when not given"),
     ClipLibrary.truncate,
     .number(

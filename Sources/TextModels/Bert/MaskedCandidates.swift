@@ -1,4 +1,6 @@
-/// Which rows of a masked language model stand for a word (`methods.md` 3.3, 3.4).
+/// Which rows of a masked language model stand for a word.
+///
+/// Definitions: docs/methods/text-attacks.md, section 3.3, and section 3.4 for `coattack`.
 public enum MaskedMode: String, Sendable, CaseIterable {
   /// A word's own rows.
   case aligned
