@@ -5,8 +5,8 @@ internal import Tensors
 ///
 /// Cubic convolution with A = −0.75, half-pixel centres, repeated edges, no antialiasing, overshoot
 /// kept (docs/methods.md, section 1.2): as PyTorch's `interpolate(mode="bicubic",
-/// align_corners=False)`. Written as two products with small matrices, whose transposes are the exact
-/// gradient.
+/// align_corners=False)`. Written as two products with small matrices, whose transposes are the
+/// exact gradient.
 struct InputStage {
   let side: Int
 

@@ -11,8 +11,9 @@ public enum RetrievalDirection: String, Sendable, CaseIterable {
 
 /// Where the own items of a gallery stand when everything is sorted by score.
 ///
-/// Definition: docs/methods/evaluation.md, section 6.6. A rank is the number of other items that score at least as high as the best own one: ties are
-/// broken pessimistically, own items last. R@k is the share of ranks below `k`.
+/// Definition: docs/methods/evaluation.md, section 6.6. A rank is the number of other items that
+/// score at least as high as the best own one: ties are broken pessimistically, own items last. R@k is
+/// the share of ranks below `k`.
 public struct RetrievalRanks: Equatable, Sendable {
   /// Of each image, the captions of other images in front of its best own one.
   public let imageToText: [Int]

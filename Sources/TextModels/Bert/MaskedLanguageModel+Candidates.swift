@@ -5,11 +5,11 @@ extension MaskedLanguageModel {
   ///
   /// `aligned`, docs/methods/text-attacks.md, section 3.3: the sequence is `[CLS] pieces [SEP]`; a
   /// word of one piece gets the `k` largest logits of its row that reach the threshold. A word of
-  /// several pieces gets the best of 24 combinations of 4 ids a row over its first 12 rows, found by
-  /// summed log-probability and ranked by the mean log-probability of the pieces in the sentence, then
-  /// the whole words of its first row.
+  /// several pieces gets the best of 24 combinations of 4 ids a row over its first 12 rows, found
+  /// by summed log-probability and ranked by the mean log-probability of the pieces in the sentence,
+  /// then the whole words of its first row.
   ///
-  /// `coattack`, docs/methods/text-attacks.md, section 3.4: what released code does; see `MaskedMode`.
+  /// `coattack`, docs/methods/text-attacks.md, section 3.4: what released code does.
   ///
   /// Sentences of one length run together, combinations of all words too. Answers are kept.
   ///
