@@ -21,7 +21,7 @@ train = {}
 ---@field schedule? "constant"|"cosine" # learning rate after the warm-up; default "cosine"
 ---@field warmup? number # steps of linear rise, or a share of all steps below 1; default 0.05
 ---@field train? string|table # "both", "visual", "text", "bias_norm" or {last_blocks = n}; default "both"
----@field targets? "identity"|"label"|"label_mean"|"label_lse" # which pairs of a batch match (methods.md 2.2); label_mean, for the MMCoA family label
+---@field targets? "identity"|"label"|"label_mean"|"label_lse" # which pairs of a batch match (docs/methods/training.md, section 5.2); label_mean, for the MMCoA family label
 ---@field templates? string|string[] # class prompts with {c}; those of the data set when not given
 ---@field truncate? boolean # cut long texts, keeping the end token; else they are an error; default false
 ---@field clip_norm? number # largest Euclidean norm of the gradient; 0: not clipped; default 1
@@ -154,7 +154,7 @@ function train.contrastive(options) end
 ---@field schedule? "constant"|"cosine" # learning rate after the warm-up; default "cosine"
 ---@field warmup? number # steps of linear rise, or a share of all steps below 1; default 0.05
 ---@field train? string|table # "both", "visual", "text", "bias_norm" or {last_blocks = n}; default "both"
----@field targets? "identity"|"label"|"label_mean"|"label_lse" # which pairs of a batch match (methods.md 2.2); label_mean, for the MMCoA family label
+---@field targets? "identity"|"label"|"label_mean"|"label_lse" # which pairs of a batch match (docs/methods/training.md, section 5.2); label_mean, for the MMCoA family label
 ---@field templates? string|string[] # class prompts with {c}; those of the data set when not given
 ---@field truncate? boolean # cut long texts, keeping the end token; else they are an error; default false
 ---@field clip_norm? number # largest Euclidean norm of the gradient; 0: not clipped; default 1
