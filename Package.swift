@@ -13,8 +13,9 @@ let strict: [SwiftSetting] = [
 /// the tests quick.
 let optimised: [CSetting] = [.unsafeFlags(["-O3", "-Wall", "-Werror", "-std=gnu17"])]
 
-/// Modules that the tests compute with are optimised in debug builds too: the tests take a fifth of
-/// the time. `swift build -c release` optimises all.
+/// Modules that the tests compute with are optimised in debug builds too.
+///
+/// The tests then take a fifth of the time. `swift build -c release` optimises all.
 let fast: [SwiftSetting] = [
   .unsafeFlags(["-O", "-wmo", "-num-threads", "2"], .when(configuration: .debug))
 ]
