@@ -168,7 +168,7 @@ import Testing
     #expect(report.json["texts"]?.array?[0]["stopped"]?["max_queries"]?.int == 4)
     try withTemporaryDirectory { folder in
       try report.save(folder)
-      #expect(try RobustnessReport(saved: folder).csv == report.csv)
+      #expect(try RobustnessReport(saved: folder).table(.csv) == report.table(.csv))
     }
   }
 
@@ -179,7 +179,7 @@ import Testing
     // One word of each prompt has an x behind it.
     #expect(report.texts[0].meanLevenshtein == 1)
     #expect(report.textNotes()[0].contains("mean Levenshtein distance 1.0"))
-    #expect(report.csv.contains(",1.0,,,"))
+    #expect(report.table(.csv).contains(",1.0,,,"))
     #expect(report.notes.contains { $0.contains("text/x: no answer changed with the prompts") })
     var turned = Self.samples
     turned[0].isTurnedByText = true

@@ -36,7 +36,7 @@ import Testing
     #expect(table.contains("text/x   0.0 %       0.0 %   0.0 %      80.0 %"))
     #expect(table.contains("weak: clean accuracy, 20.0 %, is near chance (25.0 % of 4 classes)"))
     #expect(!table.contains("plain: clean accuracy"))
-    #expect(both.csv.contains("weak,text/x,,,prompts,20,0.0,"))
+    #expect(both.table(.csv).contains("weak,text/x,,,prompts,20,0.0,"))
     #expect(both.json["differences"]?.array?[0]["of"]?.string == "strict")
   }
 
@@ -109,8 +109,10 @@ import Testing
       let loaded = try RobustnessReport(saved: folder)
       #expect(loaded.json.serialized() == report.json.serialized())
       #expect(loaded.sampleLines == report.sampleLines)
-      #expect(loaded.table() == report.table() && loaded.csv == report.csv)
-      #expect(loaded.latex == report.latex && loaded.markdown == report.markdown)
+      #expect(loaded.table() == report.table() && loaded.table(.csv) == report.table(.csv))
+      #expect(
+        loaded.table(.latex) == report.table(.latex)
+          && loaded.table(.markdown) == report.table(.markdown))
       let both = try RobustnessComparison([("now", report), ("then", loaded)])
       #expect(both.differences.allSatisfy { $0.paired.p == 1 })
       // A comparison with its reports in folders of their own.
@@ -135,10 +137,11 @@ import Testing
 
   @Test func latex() throws {
     let report = try ReportTests.report()
-    #expect(report.latex.contains("\\begin{tabular}{llrrrrrrrrr}"))
-    #expect(report.latex.contains("mm\\_sep & a + x & 10 & 30.0 \\% & 10.8 \\ldots{} 60.3"))
-    #expect(report.latex.hasPrefix("% handmade: handmade, 10 samples\n% linf 8/255 at 2 x 2"))
+    #expect(report.table(.latex).contains("\\begin{tabular}{llrrrrrrrrr}"))
+    #expect(report.table(.latex).contains("mm\\_sep & a + x & 10 & 30.0 \\% & 10.8 \\ldots{} 60.3"))
+    #expect(
+      report.table(.latex).hasPrefix("% handmade: handmade, 10 samples\n% linf 8/255 at 2 x 2"))
     let both = try RobustnessComparison([("a_1", report), ("b", report)])
-    #expect(both.latex.contains("row & a\\_1 & (accuracy) & b & (accuracy) & difference"))
+    #expect(both.table(.latex).contains("row & a\\_1 & (accuracy) & b & (accuracy) & difference"))
   }
 }

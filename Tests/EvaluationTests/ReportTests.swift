@@ -31,10 +31,11 @@ import Testing
       report.table().contains(
         "scenario  attack      n  accuracy  95 % interval  strict  drop     lost  seconds"))
     #expect(report.table().contains("text/x: 4 of 4 prompts changed"))
-    #expect(report.csv.split(separator: "\r\n").count == 8)
+    #expect(report.table(.csv).split(separator: "\r\n").count == 8)
     #expect(
-      report.csv.hasPrefix("model,data,split,width,height,perturb_at,scenario,attack,norm,eps"))
-    #expect(report.markdown.contains("| mm_sep | a + x | 10 | 30.0 % |"))
+      report.table(.csv).hasPrefix(
+        "model,data,split,width,height,perturb_at,scenario,attack,norm,eps"))
+    #expect(report.table(.markdown).contains("| mm_sep | a + x | 10 | 30.0 % |"))
   }
 
   @Test func files() throws {
@@ -98,7 +99,7 @@ import Testing
         "image/a       30.0 %      30.0 %  70.0 %      70.0 %      +40.0     10.0 … 70.0  0.1250"))
     #expect(comparison.rows.last == "worst")
     #expect(comparison.json["differences"]?.array?.count == 7)
-    let plot = comparison.plotSpecification()
+    let plot = comparison.barChart()
     #expect(plot.series.map(\.name) == ["before", "after"])
     #expect(plot.series[1].y[1] == 70 && plot.categories[1] == "image\na")
     let grid = try comparison.grid(row: "image/a", limit: 3)
@@ -121,8 +122,8 @@ import Testing
       #expect(report.record["threat"]?["width"]?.int == side)
       #expect(report.record["threat"]?["height"]?.int == side)
       #expect(report.record["threat"]?["perturb_at"]?.string == place)
-      #expect(report.csv.contains(",\(side),\(side),\(place),clean,"))
-      for text in [report.table(), report.markdown] {
+      #expect(report.table(.csv).contains(",\(side),\(side),\(place),clean,"))
+      for text in [report.table(), report.table(.markdown)] {
         #expect(text.contains("images of \(side) x \(side) pixels (\(place))"))
       }
     }

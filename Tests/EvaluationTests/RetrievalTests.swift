@@ -200,7 +200,7 @@ import Training
       try JSONValue.parse(String(lines[1]))["captions"]?.array?.map(\.string) == [
         "a red dot", "red",
       ])
-    #expect(report.csv.split(separator: "\r\n").count == 1 + 9 * 2 * 3)
+    #expect(report.table(.csv).split(separator: "\r\n").count == 1 + 9 * 2 * 3)
   }
 
   @Test("B48: parts of a split and foreign counts are said, training splits refused")

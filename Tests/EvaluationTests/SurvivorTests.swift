@@ -125,7 +125,7 @@ import Testing
     }
     let lines = report.table(width: 200).split(separator: "\n")
     #expect(lines.contains { $0.contains("image     flagged") && $0.hasSuffix("zero_gradient") })
-    #expect(report.csv.contains(",zero_gradient,"))
+    #expect(report.table(.csv).contains(",zero_gradient,"))
     #expect(report.scenario("image/flagged")?.flags.map(\.batches) == [3])
     #expect(try !Self.report().table(width: 200).contains("flags"))
   }

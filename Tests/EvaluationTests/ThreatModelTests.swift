@@ -107,8 +107,8 @@ import Testing
     #expect(table.contains("budgets of each row, at 2 x 2 pixels (native)"))
     #expect(table.contains("image     + large     linf 0.2"))
     #expect(table.contains("worst     all within  linf 0.1"))
-    #expect(report.csv.contains(",image,small,linf,0.1,linf 0.1,10,3,"))
-    #expect(report.csv.contains(",worst,linf 0.2,linf,0.2,linf 0.2 and prompts,10,0,"))
+    #expect(report.table(.csv).contains(",image,small,linf,0.1,linf 0.1,10,3,"))
+    #expect(report.table(.csv).contains(",worst,linf 0.2,linf,0.2,linf 0.2 and prompts,10,0,"))
     let json = try #require(report.json["scenarios"]?.array?[2])
     #expect(json["norm"]?.string == "linf" && json["eps"]?.double == 0.1)
     #expect(json["threat_model"]?["eps_255"]?.double == 25.5)
@@ -137,16 +137,16 @@ import Testing
       try Self.image("mark@\(epsilon)", groups, epsilon, family: "mark")
     }
     let report = try Self.report(images)
-    let plot = try #require(report.curveSpecification())
+    let plot = try #require(report.curveChart())
     #expect(plot.kind == .line && plot.series.map(\.name) == ["image/mark"])
     #expect(plot.series[0].y == [80, 80, 30, 0])
     let levels: [Double] = [0, 12.75, 25.5, 51]
     for (place, level) in zip(plot.series[0].x, levels) { #expect(abs(place - level) < 1e-9) }
     #expect(plot.xLabel == "budget, linf, in levels of 1/255")
     let both = try RobustnessComparison([("a", report), ("b", report)])
-    #expect(both.curveSpecification()?.series.map(\.name) == ["a", "b"])
+    #expect(both.curveChart()?.series.map(\.name) == ["a", "b"])
     let none = try Self.report(Self.growing())
-    #expect(none.curveSpecification() == nil)
+    #expect(none.curveChart() == nil)
     let error = KilpiError(
       "", "no attack was run at several budgets",
       advice: "give a list, eps = {\"1/255\", \"2/255\"}, or leave kind out")
@@ -214,7 +214,7 @@ import Testing
     #expect(!row.isOnSurvivors)
     #expect(report.scenario("image/b")?.attackedCount == 4)
     #expect(report.scenario("worst")?.samples[3].isCorrect == true)
-    #expect(report.csv.contains(",0.3333333333333333,2,"))
+    #expect(report.table(.csv).contains(",0.3333333333333333,2,"))
     #expect(report.table(width: 200).contains("target hit: share of the attacked"))
     #expect(report.table(width: 300).contains("image/a: 2 of 10 samples are left out"))
     let json = report.json["scenarios"]?.array?[1]

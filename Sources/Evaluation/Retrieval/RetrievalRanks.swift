@@ -7,6 +7,9 @@ public enum RetrievalDirection: String, Sendable, CaseIterable {
   case imageToText = "tr"
   /// A caption asks for its image (IR, "image retrieval").
   case textToImage = "ir"
+
+  /// What is found.
+  var found: String { self == .imageToText ? "captions" : "images" }
 }
 
 /// Where the own items of a gallery stand when everything is sorted by score.

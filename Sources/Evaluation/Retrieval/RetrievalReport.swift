@@ -4,7 +4,7 @@ public import Files
 internal import Tensors
 
 /// One row of a retrieval result: what was attacked, and where own items then stand.
-public struct RetrievalScenario {
+public struct RetrievalScenario: ScenarioRow {
   /// What was changed; of the multimodal rows `mm_sep`, `mm_co`, `mm_sga` and `mm_worst`.
   public let kind: ScenarioKind
   /// The attack's name; empty for `clean`.
@@ -13,8 +13,6 @@ public struct RetrievalScenario {
   public var record = JSONValue.null
   /// What the images' change was bounded by; nil when they were not changed.
   public var threat: ThreatModel?
-  /// Norm and radius of it.
-  public var budget: Budget? { threat?.budget }
   /// The attack without its budget, where rows differ in that alone: the points of one curve.
   public var family = ""
   /// Where own items stand.
@@ -46,20 +44,13 @@ public struct RetrievalScenario {
     self.attack = attack
   }
 
-  /// Scenario and attack: `image/pgd`; `clean` alone.
-  public var label: String { attack.isEmpty ? kind.rawValue : kind.rawValue + "/" + attack }
-
   /// R@k.
   public func recall(_ direction: RetrievalDirection, at k: Int) -> Proportion? {
     ranks?.recall(direction, at: k)
   }
 
-  /// What may be changed, in words: `linf 8/255`, `captions`, both, or `nothing`.
-  public var threatText: String {
-    let parts = [threat?.description, kind == .clean || kind == .image ? nil : "captions"]
-      .compactMap { $0 }
-    return parts.isEmpty ? "nothing" : parts.joined(separator: " and ")
-  }
+  /// `captions`, where they change.
+  public var changedSide: String? { kind == .clean || kind == .image ? nil : "captions" }
 
   /// `asr_drop` at k: clean recall minus recall here, a share as all rates.
   public func drop(_ direction: RetrievalDirection, at k: Int, from clean: Self) -> Double? {
@@ -104,8 +95,8 @@ public struct RetrievalScenario {
 
   var textJSON: JSONValue {
     .record([
-      "texts": .array(texts.map { .string($0) }), "changed": .integer(Int64(changedTexts)),
-      "synonym_share": synonymShare.map { .number($0) } ?? .null,
+      "texts": .strings(texts), "changed": .integer(Int64(changedTexts)),
+      "synonym_share": .optional(synonymShare),
       "dropped_shares": droppedJSON, "encoded": .integer(Int64(encodedTexts)),
       "totals": totals.json,
     ])
@@ -207,19 +198,5 @@ public struct RetrievalReport {
 
   private static func notes(_ scenarios: [RetrievalScenario]) -> [String] {
     scenarios.flatMap { row in row.problems.map { "\(row.label) is invalid: \($0)" } }
-  }
-
-  /// The row of a label such as `clean`, `image/pgd` or `mm_sga`; a kind alone is its first row, and none
-  /// where its rows have different budgets.
-  public func scenario(_ label: String) -> RetrievalScenario? { try? row(label) }
-
-  /// The row of a label; see `scenario(_:)`.
-  ///
-  /// - Throws: `KilpiError` that names the rows there are.
-  public func row(_ label: String) throws -> RetrievalScenario {
-    let place = try ScenarioLabel.place(
-      of: label,
-      among: scenarios.map { .init($0.label, kind: $0.kind, family: $0.family, threat: $0.threat) })
-    return scenarios[place]
   }
 }

@@ -3,7 +3,7 @@ public import Images
 
 extension RobustnessComparison {
   /// Bars of all reports, grouped by row.
-  public func plotSpecification() -> PlotSpecification {
+  public func barChart(k: Int = 1) -> PlotSpecification {
     var plot = PlotSpecification(.bar)
     plot.title = dataTitle + ": " + reports.map(\.name).joined(separator: ", ")
     plot.subtitle = threatTitle
@@ -11,19 +11,31 @@ extension RobustnessComparison {
     plot.isPercent = true
     plot.categories = rows.map { label in
       reports.lazy.compactMap { Self.row($0.report, label) }.first
-        .map(RobustnessReport.category) ?? label
+        .map(\.category) ?? label
     }
     plot.series = reports.map { name, report in
-      RobustnessReport.series(name, rows.map { Self.row(report, $0) })
+      .init(name, rows.map { Self.row(report, $0)?.accuracy })
     }
     return plot
   }
 
-  /// Writes the picture; see `RobustnessReport.plot(_:asCurve:)`.
-  public func plot(_ path: String, asCurve: Bool? = nil) throws {
-    let curve = asCurve == false ? nil : curveSpecification()
-    if asCurve == true, curve == nil { throw PlotSpecification.noCurve }
-    try PlotWriter.save(curve ?? plotSpecification(), to: path)
+  /// Lines of accuracy against budget, one a report and attack that was run at several budgets; nil where
+  /// there is none.
+  public func curveChart(k: Int = 1) -> PlotSpecification? {
+    let plots = reports.compactMap { name, report in
+      report.curveChart().map { (name, report, $0) }
+    }
+    guard var plot = plots.first?.2 else { return nil }
+    plot.title = dataTitle + ": " + reports.map(\.name).joined(separator: ", ")
+    let several = plots.contains { $0.1.curves.count > 1 }
+    plot.series = plots.flatMap { name, _, own in
+      own.series.map { series in
+        var series = series
+        series.name = several ? name + ", " + series.name : name
+        return series
+      }
+    }
+    return plot
   }
 
   /// The same samples for every report: the clean images with their true classes, then each report's

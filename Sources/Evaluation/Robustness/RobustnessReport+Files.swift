@@ -8,13 +8,8 @@ extension RobustnessReport {
     members.append(.init("conventions", RecordConventions.rates))
     members.append(.init("scenarios", .array(scenarios.map(Self.json))))
     members.append(.init("texts", .array(texts.map(\.json))))
-    members.append(
-      .init(
-        "flags",
-        .array(
-          flags.map { .record(["kind": .string($0.kind.rawValue), "detail": .string($0.detail)]) }))
-    )
-    members.append(.init("notes", .array(notes.map { .string($0) })))
+    members.append(.init("flags", EvaluationUnit.json(flags)))
+    members.append(.init("notes", .strings(notes)))
     members.append(
       .init(
         "planned",
@@ -33,57 +28,47 @@ extension RobustnessReport {
     return .object(members)
   }
 
-  private static func optional(_ value: Double?) -> JSONValue {
-    value.map { .number($0) } ?? .null
-  }
-
   private static func json(_ row: ScenarioResult) -> JSONValue {
-    let interval = row.accuracy.wilson
     // Fails on an interrupt alone, which the next call reports.
     let bootstrap = try? Bootstrap.meanOverSets([row.accuracy])
     let hits: JSONValue =
       row.targetHits.map { hits in
         .record([
           "n": .integer(Int64(hits.total)), "hits": .integer(Int64(hits.count)),
-          "share": optional(hits.value),
+          "share": .optional(hits.value),
         ])
       } ?? .null
-    let leftOut = row.samples.count(where: \.isLeftOut)
-    return .record([
-      "label": .string(row.label), "scenario": .string(row.kind.rawValue),
-      "attack": .string(row.attack), "family": .string(row.family),
-      "norm": row.budget.map { .string($0.norm.rawValue) } ?? .null,
-      "eps": row.budget.map { .number($0.epsilon) } ?? .null, "threat": .string(row.threatText),
-      "threat_model": row.threat?.json ?? .null,
-      "on_survivors_of": .array(row.follows.map { .string($0) }),
-      "members": .array(row.members.map { .string($0) }),
-      "n": .integer(Int64(row.accuracy.total)),
-      "left_out": .integer(Int64(leftOut)),
-      "attacked": .integer(Int64(row.attackedCount)),
-      "correct": .integer(Int64(row.accuracy.count)), "accuracy": optional(row.accuracy.value),
-      "interval": interval.map { .array([.number($0.lowerBound), .number($0.upperBound)]) }
-        ?? .null,
-      "bootstrap": bootstrap.map { .array([.number($0.lowerBound), .number($0.upperBound)]) }
-        ?? .null,
-      "strict": optional(row.strict.value), "asr_drop": optional(row.successDrop),
-      "asr_lost": optional(row.successLost),
-      "target_hit": hits,
-      "max_distance": .record([
-        "linf": optional(row.largest(.linf)), "l2": optional(row.largest(.l2)),
-        "l1": optional(row.largest(.l1)),
-      ]),
-      "text_attack": .string(row.textAttack),
-      "ssim": optional(row.quality?.ssim), "psnr": optional(row.quality?.psnr),
-      "forwards": .integer(Int64(row.forwards)), "backwards": .integer(Int64(row.backwards)),
-      "seconds": .number(row.seconds), "parameters": row.record,
-      "flags": .array(
-        row.flags.map { flag, batches in
-          .record([
-            "kind": .string(flag.kind.rawValue), "batches": .integer(Int64(batches)),
-            "detail": .string(flag.detail),
-          ])
-        }), "problems": .array(row.problems.map { .string($0) }),
-    ])
+    let flags = row.flags.map { flag, batches in
+      JSONValue.record([
+        "kind": .string(flag.kind.rawValue), "batches": .integer(Int64(batches)),
+        "detail": .string(flag.detail),
+      ])
+    }
+    let results: [JSONValue.Member] = [
+      .init("on_survivors_of", .strings(row.follows)), .init("members", .strings(row.members)),
+      .init("n", .integer(Int64(row.accuracy.total))),
+      .init("left_out", .integer(Int64(row.leftOutCount))),
+      .init("attacked", .integer(Int64(row.attackedCount))),
+      .init("correct", .integer(Int64(row.accuracy.count))),
+      .init("accuracy", .optional(row.accuracy.value)),
+      .init("interval", .interval(row.accuracy.wilson)), .init("bootstrap", .interval(bootstrap)),
+      .init("strict", .optional(row.strict.value)),
+      .init("asr_drop", .optional(row.successDrop)),
+      .init("asr_lost", .optional(row.successLost)), .init("target_hit", hits),
+      .init(
+        "max_distance",
+        .record([
+          "linf": .optional(row.largest(.linf)), "l2": .optional(row.largest(.l2)),
+          "l1": .optional(row.largest(.l1)),
+        ])),
+      .init("text_attack", .string(row.textAttack)),
+      .init("ssim", .optional(row.quality?.ssim)), .init("psnr", .optional(row.quality?.psnr)),
+      .init("forwards", .integer(Int64(row.forwards))),
+      .init("backwards", .integer(Int64(row.backwards))),
+      .init("seconds", .number(row.seconds)), .init("parameters", row.record),
+      .init("flags", .array(flags)), .init("problems", .strings(row.problems)),
+    ]
+    return .object(row.identity + results)
   }
 
   /// The file's conventions, then one JSON object a sample and row, a line each; what was not measured is
@@ -92,7 +77,7 @@ extension RobustnessReport {
     var text =
       JSONValue.object([
         .init("conventions", RecordConventions.samples),
-        .init("class_names", .array(classNames.map { .string($0) })),
+        .init("class_names", .strings(classNames)),
       ]).serialized() + "\n"
     for row in scenarios {
       for sample in row.samples {
@@ -102,16 +87,6 @@ extension RobustnessReport {
     return text
   }
 
-  /// Writes `report.json`, `samples.jsonl`, `table.txt`, `table.md` and `table.csv` to a folder.
-  ///
-  /// The folder is made when it is not there. Classes in the files count from 0, as the first line of
-  /// `samples.jsonl` says.
-  public func save(_ folder: String) throws {
-    try ResultFolder.claim(folder, for: .robustness)
-    try AtomicFile.write(sampleLines, to: folder + "/samples.jsonl")
-    try AtomicFile.write(table(), to: folder + "/table.txt")
-    try AtomicFile.write(markdown, to: folder + "/table.md")
-    try AtomicFile.write(csv, to: folder + "/table.csv")
-    try AtomicFile.write(json.serialized(indent: 2) + "\n", to: folder + "/report.json")
-  }
+  /// Tables, `report.json`, and `samples.jsonl`, in which classes count from 0, as its first line says.
+  public var files: ResultFiles { ResultFiles(kind: .robustness, lines: sampleLines) }
 }

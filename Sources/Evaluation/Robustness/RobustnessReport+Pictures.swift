@@ -3,43 +3,6 @@ public import Images
 internal import Tensors
 
 extension RobustnessReport {
-  /// The bar chart of the rows with their intervals.
-  public func plotSpecification() -> PlotSpecification {
-    var plot = PlotSpecification(.bar)
-    plot.title = "\(name): \(dataTitle)"
-    plot.subtitle = threatTitle
-    plot.yLabel = "accuracy (%), 95 % interval"
-    plot.isPercent = true
-    plot.categories = scenarios.map(Self.category)
-    plot.series = [Self.series("", scenarios)]
-    return plot
-  }
-
-  /// A row's name under its bars.
-  static func category(_ row: ScenarioResult) -> String {
-    row.attack.isEmpty ? row.kind.rawValue : row.kind.rawValue + "\n" + row.attack
-  }
-
-  /// Accuracies in percent with their intervals; a missing row is a gap.
-  static func series(_ name: String, _ rows: [ScenarioResult?]) -> PlotSpecification.Series {
-    func percent(_ value: Double?) -> Double { 100 * (value ?? .nan) }
-    let proportions = rows.map { $0?.accuracy }
-    return .init(
-      name: name, y: proportions.map { percent($0?.value) },
-      low: proportions.map { percent($0?.wilson?.lowerBound) },
-      high: proportions.map { percent($0?.wilson?.upperBound) })
-  }
-
-  /// Writes the picture; see `PlotWriter.save`.
-  ///
-  /// - Parameter asCurve: accuracy against budget, or bars; nil: a curve where there is one.
-  /// - Throws: `KilpiError` when a curve is asked for and no attack has several budgets.
-  public func plot(_ path: String, asCurve: Bool? = nil) throws {
-    let curve = asCurve == false ? nil : curveSpecification()
-    if asCurve == true, curve == nil { throw PlotSpecification.noCurve }
-    try PlotWriter.save(curve ?? plotSpecification(), to: path)
-  }
-
   /// Clean images, attacked images and amplified differences one below the other, a sample a column,
   /// with the predicted classes: green where right, red where wrong.
   ///

@@ -63,20 +63,6 @@ public struct RobustnessReport {
   public var sampleIDs: [String] { scenarios.first?.samples.map(\.id) ?? [] }
   /// How many samples were evaluated.
   public var count: Int { scenarios.first?.samples.count ?? 0 }
-
-  /// The row of a label such as `clean`, `image/pgd` or `worst`; a kind's name alone is its first row,
-  /// and none where its rows have different threat models.
-  public func scenario(_ label: String) -> ScenarioResult? { try? row(label) }
-
-  /// The row of a label; see `scenario(_:)`.
-  ///
-  /// - Throws: `KilpiError` that names the rows there are.
-  public func row(_ label: String) throws -> ScenarioResult {
-    let place = try ScenarioLabel.place(
-      of: label,
-      among: scenarios.map { .init($0.label, kind: $0.kind, family: $0.family, threat: $0.threat) })
-    return scenarios[place]
-  }
 }
 
 extension RobustnessReport {
@@ -151,7 +137,6 @@ extension RobustnessReport {
     _ subject: EvaluationSubject, _ evaluation: RobustnessEvaluation, _ data: Dataset,
     of splitCount: Int, resolution: (width: Int, height: Int), classNames: [String]
   ) throws -> JSONValue {
-    func strings(_ list: [String]) -> JSONValue { .array(list.map { .string($0) }) }
     func number(_ value: Int?) -> JSONValue { value.map { .integer(Int64($0)) } ?? .null }
     let prompts = subject.zeroShot?.prompts
     let hash = prompts.map { prompts in
@@ -172,12 +157,12 @@ extension RobustnessReport {
       "data": .record([
         "name": .string(data.name), "split": .string(data.split), "n": number(data.count),
         "of": number(splitCount), "digests": digests,
-        "classes": number(classNames.count), "notes": strings(data.notes),
+        "classes": number(classNames.count), "notes": .strings(data.notes),
       ]),
       "prompts": .record([
-        "class_names": strings(classNames),
-        "templates": subject.zeroShot.map { strings($0.templates) } ?? .null,
-        "prompts": prompts.map(strings) ?? .null, "hash": hash.map { .string($0) } ?? .null,
+        "class_names": .strings(classNames),
+        "templates": subject.zeroShot.map { .strings($0.templates) } ?? .null,
+        "prompts": prompts.map { .strings($0) } ?? .null, "hash": hash.map { .string($0) } ?? .null,
         "truncate": truncates,
       ]),
       "threat": .record([

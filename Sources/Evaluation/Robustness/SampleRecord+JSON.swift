@@ -22,7 +22,7 @@ extension SampleRecord {
     ] {
       if let value { members.append(.init(key, .integer(Int64(value)))) }
     }
-    if !flags.isEmpty { members.append(.init("flags", .array(flags.map { .string($0) }))) }
+    if !flags.isEmpty { members.append(.init("flags", .strings(flags))) }
     return members
   }
 
@@ -51,12 +51,11 @@ extension SampleRecord {
 extension TextAttackRecord {
   /// The whole record.
   var json: JSONValue {
-    func optional(_ value: Double?) -> JSONValue { value.map { .number($0) } ?? .null }
     return .record([
       "name": .string(name), "parameters": record,
-      "changed_share": .number(changedShare), "synonym_share": optional(synonymShare),
-      "class_share": optional(classShare), "levenshtein": optional(meanLevenshtein),
-      "cosine": optional(meanCosine),
+      "changed_share": .number(changedShare), "synonym_share": .optional(synonymShare),
+      "class_share": .optional(classShare), "levenshtein": .optional(meanLevenshtein),
+      "cosine": .optional(meanCosine),
       "stopped": .object(limits.counts.map { .init($0.limit, .integer(Int64($0.count))) }),
       "encoded": .integer(Int64(encoded)),
       "seconds": .number(seconds),
@@ -64,8 +63,8 @@ extension TextAttackRecord {
         prompts.map { prompt in
           .record([
             "original": .string(prompt.original), "adversarial": .string(prompt.adversarial),
-            "edits": .array(prompt.edits.map { .string($0) }),
-            "levenshtein": .integer(Int64(prompt.levenshtein)), "cosine": optional(prompt.cosine),
+            "edits": .strings(prompt.edits),
+            "levenshtein": .integer(Int64(prompt.levenshtein)), "cosine": .optional(prompt.cosine),
             "stopped": prompt.stopped.map { .string($0) } ?? .null,
           ])
         }),
@@ -92,9 +91,4 @@ extension TextAttackRecord {
       classShare: json["class_share"]?.anyDouble, encoded: encoded,
       seconds: json["seconds"]?.anyDouble ?? 0)
   }
-}
-
-extension JSONValue {
-  /// The number, also one that the writer spelt as `"nan"` or `"-inf"`.
-  var anyDouble: Double? { double ?? string.flatMap { Double($0) } }
 }

@@ -17,7 +17,7 @@ extension ScenarioResult {
   ///
   /// The worst case repeats rows above it.
   var leftOutNote: String? {
-    let count = samples.count(where: \.isLeftOut)
+    let count = leftOutCount
     guard count > 0, kind != .worst else { return nil }
     return
       "\(label): \(count) of \(samples.count) samples are left out, whose target is their own class"

@@ -2,47 +2,6 @@ public import Attacks
 internal import Diagnostics
 public import Files
 
-/// What was changed when a row of a table was measured (`clean`, `image`, `text`, …).
-public enum ScenarioKind: String, Sendable, CaseIterable {
-  /// Nothing.
-  case clean
-  /// Images, against the clean prompts.
-  case image
-  /// Every class prompt; images are clean.
-  case text
-  /// Images against the clean prompts, scored with the adversarial prompts.
-  case multimodalIndependent = "mm_sep"
-  /// Prompts first, then images against the adversarial prompts.
-  case multimodalAdaptive = "mm_t2i"
-  /// Images first, then for each image the worst prompts.
-  case multimodalImageFirst = "mm_i2t"
-  /// Both sides in turns.
-  case multimodalAlternating = "mm_alt"
-  /// Co-Attack.
-  case multimodalCoAttack = "mm_co"
-  /// Set-level guidance.
-  case multimodalSGA = "mm_sga"
-  /// For each sample the best of several multimodal methods.
-  case multimodalWorst = "mm_worst"
-  /// The worst of all rows above, sample by sample.
-  case worst
-}
-
-extension ScenarioKind {
-  /// The row of a multimodal method.
-  init(_ method: MultimodalMethod) {
-    switch method {
-    case .independent: self = .multimodalIndependent
-    case .adaptive: self = .multimodalAdaptive
-    case .imageFirst: self = .multimodalImageFirst
-    case .alternating: self = .multimodalAlternating
-    case .coAttack: self = .multimodalCoAttack
-    case .sga: self = .multimodalSGA
-    case .worst: self = .multimodalWorst
-    }
-  }
-}
-
 /// What became of one sample in one scenario.
 ///
 /// What was not measured is nil, never 0.
@@ -121,7 +80,7 @@ public struct SampleRecord: Equatable, Sendable {
 }
 
 /// One row of a result: a scenario over all evaluated samples.
-public struct ScenarioResult {
+public struct ScenarioResult: ScenarioRow {
   /// What was changed.
   public let kind: ScenarioKind
   /// The attack's name; empty for `clean` and `worst`.
@@ -158,20 +117,13 @@ public struct ScenarioResult {
     self.attack = attack
   }
 
-  /// Scenario and attack: `image/pgd`; `clean` and `worst` alone.
-  public var label: String { attack.isEmpty ? kind.rawValue : kind.rawValue + "/" + attack }
-
-  /// The norm and radius of its threat model.
-  public var budget: Budget? { threat?.budget }
-
-  /// What may be changed, in words: `linf 8/255`, `prompts`, `linf 8/255 and prompts`, `nothing`.
-  public var threatText: String {
-    let changesPrompts =
+  /// `prompts`, where they change.
+  public var changedSide: String? {
+    let changes =
       kind == .worst
       ? members.contains { !$0.hasPrefix(ScenarioKind.image.rawValue + "/") && $0 != "clean" }
       : kind != .clean && kind != .image
-    let parts = [threat?.description, changesPrompts ? "prompts" : nil].compactMap { $0 }
-    return parts.isEmpty ? "nothing" : parts.joined(separator: " and ")
+    return changes ? "prompts" : nil
   }
 
   /// The samples that the row says something about: all but those whose target is their own class.
@@ -242,8 +194,11 @@ public struct ScenarioResult {
 }
 
 extension ScenarioResult {
-  /// The label without the budget.
-  var familyLabel: String { kind.rawValue + "/" + family }
+  /// Samples whose target is their own class.
+  public var leftOutCount: Int { samples.count(where: \.isLeftOut) }
+
+  /// The kinds of its flags.
+  var flagNames: String { flags.map(\.flag.kind.rawValue).joined(separator: " ") }
 
   /// What a clean accuracy that may be a guess's means for everything else; nil for a better one.
   ///

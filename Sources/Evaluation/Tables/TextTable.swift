@@ -24,8 +24,6 @@ struct TextTable {
   /// Cells, as many a row as there are columns.
   var rows: [[String]] = []
 
-  init(columns: [Column]) { self.columns = columns }
-
   /// Columns that a terminal uses for a text; the marks that Kilpi writes are all one wide.
   static func width(_ text: String) -> Int { text.count }
 

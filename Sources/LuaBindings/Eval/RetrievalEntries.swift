@@ -9,12 +9,6 @@ internal import Processes
 internal import Tensors
 internal import Training
 
-/// A retrieval report as scripts hold it.
-final class RetrievalHandle: LuaObject {
-  let report: RetrievalReport
-  init(_ report: RetrievalReport) { self.report = report }
-}
-
 /// `eval.retrieval`.
 enum RetrievalEntries {
   private static let image: [OptionSpec] =
@@ -182,40 +176,20 @@ enum RetrievalEntries {
     return k
   }
 
+  private static let reports = ReportMethods<RetrievalReport>(
+    example: example,
+    files: """
+      report.json, table.txt, table.md, table.csv and items.jsonl, whose first line says that ranks count \
+      from 0.
+      """,
+    charts: """
+      Recall at k with intervals: bars, or recall against budget where an attack has a list of budgets.
+      """, cutoff: [.integer("k", default: 1, range: 1...1_000_000, "the cut-off")])
+
   static let reportType = HandleType(
     RetrievalHandle.self, name: "retrieval report",
     doc: "Recall in both directions, clean and under attack, with everything that fixes it.",
     methods: [
-      Method(
-        "table", "([format: string]) -> string",
-        doc: "The table: \"text\" when not given, \"markdown\", \"latex\" (booktabs) or \"csv\".",
-        example: example + "print(r:table():find(\"R@10\") ~= nil)  --> true"
-      ) { handle, call in
-        let report = handle.report
-        return [
-          try call.tableFormat(
-            text: report.table(), markdown: report.markdown, latex: report.latex, csv: report.csv)
-        ]
-      },
-      Method(
-        "plot", "(path: string [, options])",
-        doc: """
-          Recall at k with intervals: bars, or recall against budget where an attack has a list of budgets. PNG, \
-          SVG or PDF.
-          """,
-        options: [
-          .integer("k", default: 1, range: 1...1_000_000, "the cut-off"),
-          .choice("kind", ["bars", "curve"], "the form; curve where there are several budgets"),
-        ],
-        example: example + "print((pcall(r.plot, r, \"bars.doc\")))  --> false"
-      ) { handle, call in
-        let options = try call.options(2)
-        let kind = try options.stringIfGiven("kind")
-        try handle.report.plot(
-          call.path(1, writing: true), k: options.integer("k"),
-          asCurve: kind.map { $0 == "curve" })
-        return []
-      },
       Method(
         "recall",
         "(scenario: string, direction: string, k: integer) -> number, string|nil",
@@ -239,39 +213,5 @@ enum RetrievalEntries {
         let (direction, k) = (try direction(call), try cutoff(call))
         return [handle.report.scenarios.first.flatMap { row.lost(direction, at: k, from: $0) }]
       },
-      Method(
-        "save", "(folder: string)",
-        doc: """
-          Writes report.json, table.txt, table.md, table.csv and items.jsonl, whose first line says that ranks \
-          count from 0.
-          """,
-        example: example + """
-          local folder = os.tmpname() .. "-retrieval"
-          r:save(folder)
-          print(io.open(folder .. "/table.txt"):read("l") ~= nil)  --> true
-          """
-      ) { handle, call in
-        try handle.report.save(call.path(1, writing: true))
-        return []
-      },
-      Method(
-        "to_table", "() -> table", doc: "Everything that report.json holds.",
-        example: example + "print(type(r:to_table().scenarios))  --> table"
-      ) { handle, _ in [JSONConversion.Pushed(value: handle.report.json)] },
-    ],
-    metamethods: [
-      Entry("__tostring", "(r) -> string", doc: "One line.") { call in
-        let report = try call.handle(1, as: RetrievalHandle.self).report
-        return ["retrieval report: " + report.scenarios.map(\.label).joined(separator: ", ")]
-      },
-      Entry("__print", "(r) -> string", doc: "The table.") { call in
-        [try call.handle(1, as: RetrievalHandle.self).report.table()]
-      },
-      Entry("__display", "(r) -> table", doc: "The table.") { call in
-        let report = try call.handle(1, as: RetrievalHandle.self).report
-        return [
-          LuaRecord([("text/plain", report.table()), ("text/markdown", report.markdown)])
-        ]
-      },
-    ])
+    ] + reports.methods, metamethods: reports.metamethods)
 }
