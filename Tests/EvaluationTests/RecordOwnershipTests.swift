@@ -8,6 +8,15 @@ import Testing
 @Suite struct RecordOwnershipTests {
   private static let header = JSONValue.record(["data": "x"])
 
+  private func opened(
+    _ folder: String, resumes: Bool, kind: ResultFolder.Kind = .robustness
+  ) throws -> RunRecord {
+    var known = FinishedUnits()
+    return try RunRecord(folder, kind: kind, header: Self.header, resumes: resumes) {
+      known.take($0)
+    }
+  }
+
   private func problem(_ body: () throws -> Void) -> String {
     do {
       try body()
@@ -17,15 +26,14 @@ import Testing
 
   @Test func oneWriterARecord() throws {
     try withTemporaryDirectory { folder in
-      let first = try EvaluationRecord(folder, header: Self.header, resumes: false)
+      let first = try opened(folder, resumes: false)
       let second = problem {
-        _ = try EvaluationRecord(folder, header: Self.header, resumes: true)
+        _ = try opened(folder, resumes: true)
       }
       #expect(second.contains("already works in '\(folder)'"))
       #expect(first.lines.isEmpty)
       let retrieval = problem {
-        _ = try RetrievalRecord(
-          folder, header: Self.header, resumes: true, fits: { _ in true })
+        _ = try opened(folder, resumes: true, kind: .retrieval)
       }
       #expect(retrieval.contains("already works in '\(folder)'"))
     }
@@ -42,22 +50,22 @@ import Testing
 
   @Test(arguments: lines.indices) func figuresAreChecked(index: Int) throws {
     try withTemporaryDirectory { folder in
-      do { _ = try EvaluationRecord(folder, header: Self.header, resumes: false) }
+      do { _ = try opened(folder, resumes: false) }
       let path = folder + "/record.jsonl"
       let length = try RecordFile.read(path).length
       try RecordFile(path: path, keeping: length).append(Self.lines[index])
       #expect(
-        problem { _ = try EvaluationRecord(folder, header: Self.header, resumes: true) }
+        problem { _ = try opened(folder, resumes: true) }
           == "'\(path)' has another format in line 2")
     }
   }
 
   @Test func aRecordThatIsRemovedIsAnError() throws {
     try withTemporaryDirectory { folder in
-      let record = try EvaluationRecord(folder, header: Self.header, resumes: false)
+      let record = try opened(folder, resumes: false)
       try FileReader.remove(folder + "/record.jsonl")
       #expect(
-        problem { try record.append(probes: [], note: nil) }
+        problem { try record.append(FinishedUnits.line(probes: [], note: nil)) }
           == "cannot write '\(folder)/record.jsonl': it was removed or replaced while it was being "
           + "written")
     }

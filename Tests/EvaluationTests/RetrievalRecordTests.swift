@@ -107,7 +107,7 @@ import Training
         if line["row"]?.string?.hasPrefix("2 image/pgd") == true, line["first"]?.int == 0 {
           var part = try #require(try RetrievalPart(line))
           part.features = try part.features * -1
-          members = try part.members(key: "2 image/pgd")
+          members = try part.members()
         }
         try file.append(members)
       }

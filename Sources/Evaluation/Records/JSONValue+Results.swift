@@ -14,4 +14,9 @@ extension JSONValue {
 
   /// The number, also one that the writer spelt as `"nan"` or `"-inf"`.
   var anyDouble: Double? { double ?? string.flatMap { Double($0) } }
+
+  /// What another process has sent.
+  static func received(_ bytes: [UInt8]) throws -> JSONValue {
+    try parse(bytes, limits: JSONLimits(bytes: 1 << 30))
+  }
 }

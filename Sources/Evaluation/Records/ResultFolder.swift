@@ -10,6 +10,10 @@ enum ResultFolder {
     /// The file that only this kind has.
     var mark: String { self == .robustness ? "samples.jsonl" : "items.jsonl" }
     var text: String { self == .robustness ? "a report of robustness" : "a retrieval report" }
+    /// The member of a record's first line that says what is evaluated.
+    var header: String { self == .robustness ? "evaluation" : "retrieval" }
+    /// What a record of it is of.
+    var run: String { self == .robustness ? "an evaluation" : "a retrieval" }
   }
 
   /// The kind of result in a folder; nil for none.

@@ -11,7 +11,7 @@ public import Training
 ///
 /// The attacked side of the gallery is adversarial as a whole. Attacks see an image with its own
 /// captions and nothing of other images.
-public struct RetrievalEvaluation {
+public struct RetrievalEvaluation: EvaluationSettings {
   /// An attack on images alone.
   public struct ImageAttack {
     /// The attack; one within a ball.
@@ -77,7 +77,7 @@ public struct RetrievalEvaluation {
   ///   name, a method needs labels, the record in `output` is damaged or of another evaluation, or an
   ///   attack fails; on interrupt.
   public func run(_ model: ClipModel, data: Dataset, name: String = "") throws -> RetrievalReport {
-    guard batch >= 1 else { throw KilpiError("", "batch is \(batch), at least 1 is needed") }
+    try checkRun()
     guard data.count > 0 else { throw KilpiError("", "there is no image in \(data.name)") }
     guard data.hasCaptions else {
       throw KilpiError(
@@ -92,22 +92,10 @@ public struct RetrievalEvaluation {
       try both.method.checkTakesCaptions()
       _ = try MultimodalMethod.captionMembers(both.methods)
     }
-    for labels in [
+    try checkNames([
       images.map(\.specification.name), texts.map(\.specification.name),
       multimodal.map { ScenarioKind($0.method).rawValue + "/" + $0.name },
-    ] {
-      var seen = Set<String>()
-      if let twice = labels.first(where: { !seen.insert($0).inserted }) {
-        throw KilpiError(
-          "", "two attacks have the name '\(twice)'", advice: "give one of them another name")
-      }
-    }
-    guard output != nil || !resumes else {
-      throw KilpiError("", "resume needs out", advice: "name the evaluation's folder")
-    }
-    let run = try RetrievalRun(self, model, data)
-    return try processes.together(processes.size > 1 ? run.fingerprint() : "") {
-      try run.report(name)
-    }
+    ])
+    return try RetrievalRun(self, model, data, name: name).run()
   }
 }

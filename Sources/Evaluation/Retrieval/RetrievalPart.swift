@@ -2,8 +2,10 @@ internal import Diagnostics
 internal import Files
 internal import Tensors
 
-/// What one row makes of one batch of images: finished or not at all.
-struct RetrievalPart {
+/// What one row makes of one batch of images.
+struct RetrievalPart: EvaluationPart {
+  /// The row's name in the record: its number and label, and of a member of `worst` that one's.
+  var key = ""
   /// The place of the first image.
   var first: Int
   /// Features of the batch's images, `[n, D]`.
@@ -14,35 +16,41 @@ struct RetrievalPart {
   var totals = RetrievalTotals()
   /// Checksum of the clean pixels.
   var pixels = ""
+  var isRestored = false
 
   init(first: Int, features: Tensor) {
     self.first = first
     self.features = features
   }
 
-  /// Images in it.
+  var label: String { key }
   var count: Int { features.shape[0] }
+  var seconds: Double { totals.seconds }
 
   // MARK: Lines
 
-  func members(key: String) throws -> [JSONValue.Member] {
+  func json() throws -> JSONValue { .object(try members()) }
+
+  func members() throws -> [JSONValue.Member] {
     [
       .init("row", .string(key)), .init("first", .integer(Int64(first))),
       .init("features", try FeatureDigits.json(features)),
-      .init("texts", .array(texts.map { .string($0) })), .init("totals", totals.json),
+      .init("texts", .strings(texts)), .init("totals", totals.json),
       .init("pixels", .string(pixels)),
     ]
   }
 
   /// Reads what `members` wrote; nil when something is missing or does not fit.
   init?(_ line: JSONValue) throws {
-    guard let first = line["first"]?.int, first >= 0, let held = line["features"],
+    guard let key = line["row"]?.string, let first = line["first"]?.int, first >= 0,
+      let held = line["features"],
       let features = try FeatureDigits.tensor(held),
       let texts = line["texts"]?.array?.map(\.string), !texts.contains(nil),
       let totals = line["totals"].flatMap({ RetrievalTotals($0) }),
       let pixels = line["pixels"]?.string
     else { return nil }
     self.init(first: first, features: features)
+    self.key = key
     self.texts = texts.compactMap { $0 }
     self.totals = totals
     self.pixels = pixels

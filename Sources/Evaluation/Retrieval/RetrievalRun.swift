@@ -4,40 +4,48 @@ internal import Datasets
 internal import Diagnostics
 internal import Files
 internal import Kernels
-internal import Processes
 internal import Tensors
 internal import Training
 
-/// One evaluation under way.
-final class RetrievalRun {
+/// A retrieval under way: galleries that are attacked one after another.
+final class RetrievalRun: EvaluationTask {
+  static let kind = ResultFolder.Kind.retrieval
+  var state: RunState<RetrievalPart>
   let evaluation: RetrievalEvaluation
+  private let name: String
   private let model: ClipModel
   let data: Dataset
   private let encoder: DualEncoder
-  private let start = ContinuousClock.now
   /// All captions in order, and the image of each.
   private let captions: [String]
   private let owners: [Int]
   let grouped: [[String]]
-  let captionsHash: String
-  let weights: String
+  private let captionsHash: String
+  private let weights: String
   /// Of the features.
   let width: Int
   private var resolution = (width: 0, height: 0)
   private var images: Tensor?
   private var texts: Tensor?
-  var record: RetrievalRecord?
+  /// The rows: what is attacked, how, within which budget, and what came of it.
+  private var rows: [RetrievalScenario] = []
+  /// Batches of the row that is measured.
+  var finished: [RetrievalPart] = []
+  /// What the record held when it was taken up: batches by row and first image, and text attacks.
+  var known: [String: [Int: RetrievalPart]] = [:]
+  var knownTexts: [String: JSONValue] = [:]
   /// Galleries attacked on both sides, by label and record: rows and members of `worst` share those
   /// that are alike in all that fixes them.
   private var galleries: [String: RetrievalScenario] = [:]
-  private var planned: [RetrievalScenario]?
-  /// Time that earlier sessions spent on what the record held.
-  var restoredSeconds = 0.0
-  /// Images of all rows, finished and planned.
-  var visits = (done: 0, planned: 1)
 
-  init(_ evaluation: RetrievalEvaluation, _ model: ClipModel, _ data: Dataset) throws {
+  init(
+    _ evaluation: RetrievalEvaluation, _ model: ClipModel, _ data: Dataset, name: String
+  ) throws {
     self.evaluation = evaluation
+    self.name = name.isEmpty ? model.origin : name
+    state = RunState(
+      evaluation, images: data.count,
+      meter: EvaluationMeter("retrieval", weights: [:], samples: data.count, batch: 1))
     self.model = try model.frozen()
     self.data = data
     try model.checkCaptions(of: data)
@@ -48,32 +56,44 @@ final class RetrievalRun {
     captions = grouped.flatMap { $0 }
     captionsHash = String(SampleID.number(of: captions.joined(separator: "\n")), radix: 16)
     owners = grouped.enumerated().flatMap { image, texts in texts.map { _ in image } }
-  }
-
-  /// The rows, nothing computed: what is attacked, how, and within which budget.
-  func plan() throws -> [RetrievalScenario] {
-    if let planned { return planned }
-    let rows =
+    rows =
       try [RetrievalScenario(kind: .clean)] + evaluation.images.map(blank)
       + evaluation.texts.map(blank) + evaluation.multimodal.map(blank)
-    planned = rows
-    return rows
   }
 
-  /// Everything that fixes the result, as the record's first line holds it.
-  func header() throws -> JSONValue {
-    .object(
-      (try about().object ?? []) + [
-        .init(
-          "rows",
-          .array(try plan().map { .record(["label": .string($0.label), "attack": $0.record]) })),
-        .init("batch", .integer(Int64(evaluation.batch))),
-        .init("captions_hash", .string(captionsHash)),
-        .init("machine", RobustnessReport.machine(model.precision.rawValue)),
-      ])
+  // MARK: The task
+
+  var planned: [(label: String, record: JSONValue)] { rows.map { ($0.label, $0.record) } }
+
+  var common: [String] { get throws { [try data.fingerprint, captionsHash, weights] } }
+
+  func prepare() throws {
+    let shape = try data.batch([0]).images.shape
+    resolution = (shape[3], shape[2])
+    // Each gallery of images is gone through once; those of texts cost nothing that is known before.
+    var weights = [key(0): 1]
+    for index in evaluation.images.indices { weights[key(index + 1)] = 1 }
+    var seen: Set<String> = []
+    for (index, both) in evaluation.multimodal.enumerated() {
+      let key = key(1 + evaluation.images.count + evaluation.texts.count + index)
+      for (memberKey, member) in try members(both, key) {
+        let row = try blank(member)
+        if seen.insert(row.label + row.record.serialized()).inserted { weights[memberKey] = 1 }
+      }
+    }
+    state.meter = EvaluationMeter(
+      "retrieval", weights: weights, samples: data.count, batch: evaluation.batch)
   }
 
-  private func about() throws -> JSONValue {
+  func settings() -> [JSONValue.Member] {
+    [
+      .init("batch", .integer(Int64(evaluation.batch))),
+      .init("captions_hash", .string(captionsHash)),
+      .init("machine", RobustnessReport.machine(model.precision.rawValue)),
+    ]
+  }
+
+  func about() throws -> JSONValue {
     .record([
       "kilpi": .string(RobustnessReport.version),
       "model": .record([
@@ -84,7 +104,7 @@ final class RetrievalRun {
         "name": .string(data.name), "split": .string(data.split),
         "n": .integer(Int64(data.count)), "of": .integer(Int64(data.splitCount)),
         "captions": .integer(Int64(captions.count)), "digests": try data.digests().record,
-        "notes": .array(data.notes.map { .string($0) }),
+        "notes": .strings(data.notes),
       ]),
       "threat": .record([
         "perturb_at": "native", "width": .integer(Int64(resolution.width)),
@@ -97,59 +117,52 @@ final class RetrievalRun {
     ])
   }
 
-  func report(_ name: String) throws -> RetrievalReport {
-    visits.planned = data.count * (1 + evaluation.images.count + (try differentGalleries()))
-    let shape = try data.batch([0]).images.shape
-    resolution = (shape[3], shape[2])
-    try openRecord()
-    let clean = try eachBatch("1 clean", "clean") { batch in
+  func measure() throws {
+    let clean = try eachBatch(key(0), "clean") { batch in
       RetrievalPart(first: 0, features: try self.features(batch.images))
     }
     let images = try gathered(clean)
     let texts = try encoder.text(captions)
-    var rows = try plan()
     rows[0].ranks = try RetrievalRanks(images: images, texts: texts, owners: owners)
     for part in clean { rows[0].totals.add(part.totals) }
     self.images = images
     self.texts = texts
-    for index in rows.indices.dropFirst() {
-      let key = "\(index + 1) \(rows[index].label)"
-      var place = index - 1
-      if place < evaluation.images.count {
-        try fill(&rows[index], key, evaluation.images[place])
-        continue
-      }
-      place -= evaluation.images.count
-      if place < evaluation.texts.count {
-        try fill(&rows[index], key, evaluation.texts[place])
-        continue
-      }
-      let both = evaluation.multimodal[place - evaluation.texts.count]
-      if both.method == .worst {
-        try fillWorst(&rows[index], key, both, clean: rows[0])
-      } else {
-        try fill(&rows[index], key, both)
+    var index = 1
+    func next(_ fill: (inout RetrievalScenario, String) throws -> Void) throws {
+      var row = rows[index]
+      try fill(&row, key(index))
+      rows[index] = row
+      index += 1
+    }
+    for attack in evaluation.images { try next { try fill(&$0, $1, attack) } }
+    for attack in evaluation.texts { try next { try fill(&$0, $1, attack) } }
+    for both in evaluation.multimodal {
+      try next {
+        if both.method == .worst { try fillWorst(&$0, $1, both) } else { try fill(&$0, $1, both) }
       }
     }
-    return RetrievalReport(
-      name: name.isEmpty ? model.origin : name, data: data, captions: grouped, owners: owners,
-      resolution: resolution, scenarios: rows, record: try about(), notes: record?.notes ?? [],
-      seconds: start.seconds + restoredSeconds)
   }
 
-  private func differentGalleries() throws -> Int {
-    var seen: Set<String> = []
-    for both in evaluation.multimodal {
-      let methods =
-        both.method == .worst ? try MultimodalMethod.captionMembers(both.methods) : [both.method]
-      for method in methods {
-        var member = both
-        member.method = method
-        let row = try blank(member)
-        seen.insert(row.label + row.record.serialized())
-      }
+  func report() throws -> RetrievalReport {
+    RetrievalReport(
+      name: name, data: data, captions: grouped, owners: owners, resolution: resolution,
+      scenarios: rows, record: try about(), notes: state.record?.notes ?? [],
+      seconds: state.seconds)
+  }
+
+  /// A row's name in the record.
+  private func key(_ row: Int) -> String { "\(row + 1) \(rows[row].label)" }
+
+  /// The galleries that a row goes through, by their names in the record.
+  private func members(
+    _ both: MultimodalSpecification, _ key: String
+  ) throws -> [(key: String, attack: MultimodalSpecification)] {
+    guard both.method == .worst else { return [(key, both)] }
+    return try MultimodalMethod.captionMembers(both.methods).map { method in
+      var member = both
+      member.method = method
+      return ("\(key): \(try blank(member).label)", member)
     }
-    return seen.count
   }
 
   // MARK: Rows
@@ -226,7 +239,9 @@ final class RetrievalRun {
     _ row: inout RetrievalScenario, _ key: String, _ attack: RetrievalEvaluation.TextAttack
   ) throws {
     let blank = row
-    let json = try fromRoot(key) {
+    let json = try once(
+      knownTexts[key], line: { [.init("row", .string(key)), .init("text", $0)] }
+    ) {
       var row = blank
       let begin = ContinuousClock.now
       row.take(try perturbed(attack, row.label))
@@ -296,16 +311,13 @@ final class RetrievalRun {
   /// Every query at its worst over the members' galleries and the clean one; each gallery is
   /// adversarial as a whole.
   private func fillWorst(
-    _ row: inout RetrievalScenario, _ key: String, _ specification: MultimodalSpecification,
-    clean: RetrievalScenario
+    _ row: inout RetrievalScenario, _ key: String, _ specification: MultimodalSpecification
   ) throws {
-    row.ranks = clean.ranks
+    row.ranks = rows[0].ranks
     row.texts = captions
-    for method in try MultimodalMethod.captionMembers(specification.methods) {
-      var member = specification
-      member.method = method
+    for (memberKey, member) in try members(specification, key) {
       var gallery = try blank(member)
-      try fill(&gallery, "\(key): \(gallery.label)", member)
+      try fill(&gallery, memberKey, member)
       row.add(gallery)
     }
     row.changedTexts = zip(captions, row.texts).count { $0 != $1 }
@@ -332,15 +344,5 @@ final class RetrievalRun {
     settings.seed = evaluation.seed ?? settings.seed
     settings.progress = nil
     return settings
-  }
-
-  /// Puts a row's name in front of what went wrong in it.
-  func named<Result>(_ label: String, _ body: () throws -> Result) throws -> Result {
-    do {
-      return try body()
-    } catch var error as KilpiError where error.kind == .host && error.function.isEmpty {
-      error.problem = label + ": " + error.problem
-      throw error
-    }
   }
 }

@@ -53,7 +53,7 @@ struct RetrievalTotals {
       "largest": largest.map { .array([.number($0.linf), .number($0.l2), .number($0.l1)]) }
         ?? .null,
       "forwards": .integer(Int64(forwards)), "backwards": .integer(Int64(backwards)),
-      "seconds": .number(seconds), "problems": .array(problems.map { .string($0) }),
+      "seconds": .number(seconds), "problems": .strings(problems),
       "searches": .array(
         [limits.searches, limits.maxQueries, limits.maxSeconds].map { .integer(Int64($0)) }),
     ])

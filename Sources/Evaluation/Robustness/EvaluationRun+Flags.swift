@@ -18,14 +18,14 @@ extension EvaluationRun {
     guard evaluation.probesGradients, let budget = attack?.image?.settings.budget else {
       return ([], nil)
     }
-    if let known = record?.probed { return known }
+    if let probed = known.probed { return probed }
     // A quarter of the samples, so that probes of a small evaluation stay smaller than itself.
     let count = min(64, max(min(8, data.count), data.count / 4))
     let batch = try data.batch((0..<count).map { $0 * data.count / count })
     guard let labels = try batch.labels?.integers().map({ Int($0) }) else { return ([], nil) }
     var probes = SearchProbes(seed: evaluation.seed ?? 0)
     probes.firstIndex = 1
-    probes.progress = meter.handler("probes", evaluation.progress)
+    probes.progress = state.meter.handler("probes", evaluation.progress)
     var (flags, note): ([AttackFlag], String?) = ([], nil)
     do {
       flags = try probes.flags(
@@ -34,7 +34,7 @@ extension EvaluationRun {
       // A model without gradients can be evaluated without them all the same.
       note = "the probes for masked gradients could not run: \(error.problem)"
     }
-    try record?.append(probes: flags, note: note)
+    try state.record?.append(FinishedUnits.line(probes: flags, note: note))
     return (flags, note)
   }
 

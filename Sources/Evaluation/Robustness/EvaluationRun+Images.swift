@@ -20,7 +20,7 @@ extension EvaluationRun {
     // The model stays the same: probes of it look at the first samples only.
     if part.first > 0 { settings.probedSamples = 0 }
     settings.confirmsSolved = subject.precision != "float32"
-    settings.progress = meter.handler(label, evaluation.progress)
+    settings.progress = state.meter.handler(label, evaluation.progress)
     return try named(label) {
       try attack.attack.run(
         classifier, images: part.images,

@@ -38,7 +38,7 @@ extension EvaluationRun {
           if part.first > 0 { settings.probedSamples = 0 }
           settings.sampleIDs = part.sampleIDs
           settings.firstIndex = part.first + 1
-          settings.progress = meter.handler(label, evaluation.progress)
+          settings.progress = state.meter.handler(label, evaluation.progress)
         }
       }
       let report = result.report

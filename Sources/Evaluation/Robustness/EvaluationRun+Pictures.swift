@@ -1,5 +1,4 @@
 internal import Files
-internal import Processes
 internal import Tensors
 
 // Pictures of some samples, for the report and, where a record grows, on disk.
@@ -9,8 +8,7 @@ extension EvaluationRun {
     for (place, sample) in places(in: part) {
       let index = sample - part.first
       let image = try part.images.selected(0, index).cloned()
-      try keep(
-        KeptPicture(place: place, row: 0, prediction: scores[index].prediction, image: image))
+      try finish(0, KeptPicture(place: place, prediction: scores[index].prediction, image: image))
     }
   }
 
@@ -25,7 +23,7 @@ extension EvaluationRun {
         let prediction = samples[position].prediction
       else { continue }
       let image = try images.selected(0, position).cloned()
-      try keep(KeptPicture(place: place, row: index, prediction: prediction, image: image))
+      try finish(index, KeptPicture(place: place, prediction: prediction, image: image))
     }
   }
 
@@ -36,9 +34,8 @@ extension EvaluationRun {
       guard let prediction = rows[index].samples[sample].prediction, FileReader.exists(path),
         let image = try? Safetensors.load(path).tensors["image"]
       else { continue }
-      try keep(
-        KeptPicture(
-          place: place, row: index, prediction: prediction, image: image, isRestored: true))
+      try finish(
+        index, KeptPicture(place: place, prediction: prediction, image: image), isRestored: true)
     }
   }
 
@@ -47,24 +44,30 @@ extension EvaluationRun {
       .map { ($0.offset, $0.element) }
   }
 
-  /// Takes a picture into the report; the first process writes it, too.
-  func keep(_ picture: KeptPicture, tells: Bool = true) throws {
-    let sample = pictured[picture.place]
-    if picture.row == 0 {
-      let clean = rows[0].samples[sample]
+  private func finish(_ row: Int, _ picture: KeptPicture, isRestored: Bool = false) throws {
+    try finish(
+      FinishedPart(row: row, label: rows[row].label, picture: picture, isRestored: isRestored))
+  }
+
+  /// Takes a picture into the report.
+  func keep(_ picture: KeptPicture, row: Int) {
+    guard row > 0 else {
+      let clean = rows[0].samples[pictured[picture.place]]
       pictures[picture.place] = PictureRow(
         id: clean.id, label: clean.label, image: picture.image, prediction: picture.prediction)
-    } else {
-      pictures[picture.place]?.attacked.append(
-        (rows[picture.row].label, picture.image, picture.prediction))
-      if record != nil, let folder = evaluation.output, processes.isRoot, !picture.isRestored {
-        try FileReader.makeDirectory(folder + "/pictures")
-        try Safetensors.save(
-          ["image": picture.image], metadata: [:],
-          to: picturePath(folder, picture.row, sample))
-      }
+      return
     }
-    if tells, processes.size > 1 { finished.append(FinishedPart(picture: picture)) }
+    pictures[picture.place]?.attacked.append(
+      (rows[row].label, picture.image, picture.prediction))
+  }
+
+  /// Writes the picture of an attacked image beside the record.
+  func save(_ picture: KeptPicture, row: Int) throws {
+    guard row > 0, let folder = evaluation.output else { return }
+    try FileReader.makeDirectory(folder + "/pictures")
+    try Safetensors.save(
+      ["image": picture.image], metadata: [:],
+      to: picturePath(folder, row, pictured[picture.place]))
   }
 
   private func picturePath(_ folder: String, _ index: Int, _ sample: Int) -> String {

@@ -1,6 +1,7 @@
 internal import Attacks
 internal import ClipModels
 internal import Diagnostics
+internal import Files
 
 // Text attacks of an evaluation: once a prompt, before the first batch.
 
@@ -11,14 +12,11 @@ extension EvaluationRun {
     for row in plan.rows {
       guard var attack = row.text, texts[row.textKey] == nil else { continue }
       attack.name = row.textKey
-      let text = try fromRoot {
-        if let known = record?.text(attack.name) {
-          restoredSeconds += known.seconds
-          return known
-        }
-        let text = try perturbed(attack, zeroShot)
-        try record?.append(text)
-        return text
+      let json = try once(known.texts[attack.name], line: { [.init("text_attack", $0)] }) {
+        try perturbed(attack, zeroShot).json
+      }
+      guard let text = TextAttackRecord(json) else {
+        throw KilpiError("", "a text attack of the first process cannot be read")
       }
       texts[attack.name] = (text, try reprompted(text.prompts.map(\.adversarial)))
       textOrder.append(attack.name)

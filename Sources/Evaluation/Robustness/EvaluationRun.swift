@@ -7,23 +7,21 @@ internal import Images
 internal import Processes
 internal import Tensors
 
-/// One evaluation under way: rows that grow batch by batch.
-final class EvaluationRun {
+/// An evaluation of classes under way: rows that grow batch by batch.
+final class EvaluationRun: EvaluationTask {
+  static let kind = ResultFolder.Kind.robustness
+  var state: RunState<FinishedPart>
   let evaluation: RobustnessEvaluation
   let subject: EvaluationSubject
   let data: Dataset
   let plan: EvaluationPlan
-  let meter: EvaluationMeter
   /// Rows in the order of the plan, `clean` first.
   var rows: [ScenarioResult]
   private let whole: Dataset
-  private let start = ContinuousClock.now
-  var record: EvaluationRecord?
-  let processes: ProcessGroup
+  /// What the record held when it was taken up.
+  var known = FinishedUnits()
   /// What a function answers for a few samples; see `functionAnswers`.
   private var answers = JSONValue.null
-  /// What this process finished since the processes last told each other.
-  var finished: [FinishedPart] = []
   /// Prompts attacked so far, by the attack's name.
   var texts: [String: (record: TextAttackRecord, classifier: Classifier)] = [:]
   var textOrder: [String] = []
@@ -36,8 +34,6 @@ final class EvaluationRun {
   private var resolution: (width: Int, height: Int) = (0, 0)
   /// Where each evaluated sample stands in the whole set, which targets, masks and starts go by.
   private let wholePlaces: [Int]
-  /// Time that earlier sessions spent on what the record held.
-  var restoredSeconds = 0.0
 
   init(
     _ evaluation: RobustnessEvaluation, _ subject: EvaluationSubject, _ data: Dataset,
@@ -48,8 +44,14 @@ final class EvaluationRun {
     self.data = data
     self.whole = whole
     plan = EvaluationPlan(evaluation)
-    meter = EvaluationMeter(plan, samples: data.count, batch: evaluation.batch)
-    processes = evaluation.processes
+    // Attacks weigh as much as their passes; a cap keeps sums over samples within range.
+    let weights = Dictionary(
+      plan.rows.map { ($0.label, max(1, min($0.cost.time, 1 << 24))) },
+      uniquingKeysWith: { first, _ in first })
+    state = RunState(
+      evaluation, images: data.count,
+      meter: EvaluationMeter(
+        "evaluate", weights: weights, samples: data.count, batch: evaluation.batch))
     let blank = SampleRecord(
       id: "", label: 0, cleanPrediction: 0, prediction: nil, isCorrect: false)
     rows = plan.rows.map {
@@ -63,59 +65,56 @@ final class EvaluationRun {
     pictures = [PictureRow?](repeating: nil, count: kept)
   }
 
-  func report() throws -> RobustnessReport {
+  // MARK: The task
+
+  var planned: [(label: String, record: JSONValue)] { plan.rows.map { ($0.label, $0.record) } }
+
+  var common: [String] {
+    get throws { [try data.fingerprint, String(evaluation.pictures), subject.weights ?? ""] }
+  }
+
+  func prepare() throws {
     let images = try placed(data.batch([0]).images)
     resolution = (images.shape[3], images.shape[2])
     try prepareJointRows()
     if evaluation.output != nil { answers = try functionAnswers() }
-    try openRecord()
-    meter.announce(plan.cost(samples: data.count), evaluation.progress)
+  }
+
+  func about() throws -> JSONValue {
+    try RobustnessReport.record(
+      subject, evaluation, data, of: whole.count, resolution: resolution,
+      classNames: subject.classNames.isEmpty ? data.classNames : subject.classNames)
+  }
+
+  func settings() -> [JSONValue.Member] {
+    [
+      .init("answers", answers), .init("conventions", RecordConventions.samples),
+      .init("batch", .integer(Int64(evaluation.batch))),
+      .init("pictures", .integer(Int64(evaluation.pictures))),
+      .init("probes", .bool(evaluation.probesGradients)),
+      .init("save_images", evaluation.savedImages.map { .string($0.rawValue) } ?? .null),
+    ]
+  }
+
+  func take(line: JSONValue) -> Bool { known.take(line) }
+
+  func measure() throws {
+    state.meter.announce(plan.cost(samples: data.count).description, evaluation.progress)
     try attackTexts()
-    // Each process takes a batch of every round: whole ones, so that results are those of one process.
-    let starts = Array(stride(from: 0, to: data.count, by: evaluation.batch))
-    for round in stride(from: 0, to: starts.count, by: processes.size) {
-      try Interrupts.poll()
-      if round + processes.rank < starts.count {
-        let first = starts[round + processes.rank]
-        let indices = Array(first..<min(first + evaluation.batch, data.count))
-        try evaluate(data.batch(indices), first: first)
-      }
-      try shareFinished()
-    }
-    // Who was killed inside a save may still have been dying when the record was taken up.
-    if evaluation.resumes, let output = evaluation.output, processes.rank == 0 {
-      AtomicFile.removeLeftovers(in: output)
-    }
+    try eachBatch { try evaluate(data.batch(Array($0)), first: $0.lowerBound) }
+  }
+
+  func report() throws -> RobustnessReport {
     describeRows()
     flagBlackBoxes()
     let (flags, note) = try probedFlags()
-    var scenarios = rows
-    scenarios += worstRows(rows)
     return try RobustnessReport(
       subject: subject, evaluation: evaluation, data: data, of: whole.count,
-      resolution: resolution, scenarios: scenarios,
+      resolution: resolution, scenarios: rows + worstRows(rows),
       texts: textOrder.compactMap { texts[$0]?.record }, pictures: pictures.compactMap { $0 },
-      seconds: start.seconds + restoredSeconds, cost: plan.cost(samples: data.count), flags: flags,
-      notes: (note.map { [$0] } ?? []) + (record?.finalNotes() ?? []))
-  }
-
-  /// Everything that fixes the result, as the record's first line holds it.
-  func header() throws -> JSONValue {
-    let about = try RobustnessReport.record(
-      subject, evaluation, data, of: whole.count, resolution: resolution,
-      classNames: subject.classNames.isEmpty ? data.classNames : subject.classNames)
-    return .object(
-      (about.object ?? []) + [
-        .init(
-          "rows",
-          .array(plan.rows.map { .record(["label": .string($0.label), "attack": $0.record]) })),
-        .init("answers", answers),
-        .init("conventions", RecordConventions.samples),
-        .init("batch", .integer(Int64(evaluation.batch))),
-        .init("pictures", .integer(Int64(evaluation.pictures))),
-        .init("probes", .bool(evaluation.probesGradients)),
-        .init("save_images", evaluation.savedImages.map { .string($0.rawValue) } ?? .null),
-      ])
+      seconds: state.seconds, cost: plan.cost(samples: data.count), flags: flags,
+      notes: [note].compactMap { $0 } + (state.record?.notes ?? [])
+        + [known.note].compactMap { $0 })
   }
 
   // MARK: One batch
@@ -129,8 +128,8 @@ final class EvaluationRun {
       images: images, labels: try labelTensor.integers().map { Int($0) }, ids: batch.ids,
       sampleIDs: batch.sampleIDs, first: first,
       places: Array(wholePlaces[first..<first + batch.ids.count]))
-    let pixels = record == nil ? nil : try images.rowChecksums()
-    if let pixels { try record?.check(pixels: pixels, part.ids, first: first) }
+    let pixels = state.record == nil ? nil : try images.rowChecksums()
+    if let pixels { try known.check(pixels: pixels, part.ids, first: first) }
     if try !restored(0, part) {
       let begin = ContinuousClock.now
       let scores = try score(subject.classifier, images, part, "clean")
@@ -269,34 +268,21 @@ final class EvaluationRun {
   /// Takes a row's part of a batch from the record, if it was finished there.
   private func restored(_ index: Int, _ part: BatchPart) throws -> Bool {
     let label = rows[index].label
-    guard let unit = record?.unit(label, first: part.first, count: part.count),
+    guard let unit = known.unit(label, first: part.first, count: part.count),
       unit.samples.map(\.id) == part.ids
     else { return false }
-    append(index, part.first, unit)
-    restoredSeconds += unit.seconds
-    if processes.size > 1 {
-      finished.append(FinishedPart(row: index, first: part.first, unit: unit, isRestored: true))
-    }
+    try finish(
+      FinishedPart(row: index, label: label, first: part.first, unit: unit, isRestored: true))
     if index > 0 { try restorePictures(part, index) }
-    meter.restored(label, part.count)
     return true
   }
 
   func commit(
     _ index: Int, _ part: BatchPart, _ unit: EvaluationUnit, pixels: [String]? = nil
   ) throws {
-    let label = rows[index].label
-    if processes.size > 1 {
-      // The first process writes it, in the order of the batches, when all have told.
-      append(index, part.first, unit)
-      finished.append(
-        FinishedPart(row: index, first: part.first, unit: unit, pixels: pixels))
-    } else {
-      append(
-        index, part.first,
-        try record?.append(label, first: part.first, unit, pixels: pixels) ?? unit)
-    }
-    meter.finished(label, part.count, evaluation.progress)
+    try finish(
+      FinishedPart(
+        row: index, label: rows[index].label, first: part.first, unit: unit, pixels: pixels))
   }
 
   func append(_ index: Int, _ first: Int, _ unit: EvaluationUnit) {
@@ -323,23 +309,5 @@ final class EvaluationRun {
       rows[index].record = row.record
       rows[index].follows = row.nested.map { rows[$0].label }
     }
-  }
-
-  /// Puts a row's name in front of what went wrong in it.
-  func named<Result>(_ label: String, _ body: () throws -> Result) throws -> Result {
-    do {
-      return try body()
-    } catch var error as KilpiError where error.kind == .host && error.function.isEmpty {
-      error.problem = label + ": " + error.problem
-      throw error
-    }
-  }
-}
-
-extension ContinuousClock.Instant {
-  /// Seconds since this moment.
-  var seconds: Double {
-    let passed = duration(to: .now).components
-    return Double(passed.seconds) + Double(passed.attoseconds) * 1e-18
   }
 }

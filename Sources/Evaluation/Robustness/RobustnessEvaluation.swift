@@ -42,7 +42,7 @@ public enum SavedImages: String, Sendable, CaseIterable {
 /// budgets lie within its own (`ThreatModel.isNested`), and its row counts what these have left together.
 /// A number never depends on attacks of another norm or of a larger budget. `attacksEach` runs every one
 /// of them over all samples, in the given order.
-public struct RobustnessEvaluation {
+public struct RobustnessEvaluation: EvaluationSettings {
   /// Attacks on images, each with a row of its own.
   public var images: [EvaluatedImageAttack] = []
   /// Attacks on the class prompts, each with a row of its own.
@@ -100,10 +100,7 @@ public struct RobustnessEvaluation {
     guard chosen.count > 0 else {
       throw KilpiError("", "there is no sample to evaluate in \(data.name)")
     }
-    let run = try EvaluationRun(self, subject, chosen, whole: data)
-    return try processes.together(processes.size > 1 ? run.fingerprint() : "") {
-      try run.report()
-    }
+    return try EvaluationRun(self, subject, chosen, whole: data).run()
   }
 
   /// What the evaluation will cost, at most: nothing is attacked.
@@ -131,7 +128,7 @@ public struct RobustnessEvaluation {
       + "text attacks out")
 
   private func check(_ subject: EvaluationSubject, _ data: Dataset) throws {
-    guard batch >= 1 else { throw KilpiError("", "batch is \(batch), at least 1 is needed") }
+    try checkRun()
     guard pictures >= 0 else { throw KilpiError("", "pictures is \(pictures), below 0") }
     try Self.requireClasses(data)
     if !subject.classNames.isEmpty, subject.classNames.count != data.classNames.count {
@@ -167,10 +164,8 @@ public struct RobustnessEvaluation {
         "", "the input size of a plain function is not known", advice: "use perturb_at = \"native\""
       )
     }
-    if output == nil, resumes || savedImages != nil {
-      throw KilpiError(
-        "", "\(resumes ? "resume" : "save_images") needs out",
-        advice: "name the evaluation's folder")
+    if output == nil, savedImages != nil {
+      throw KilpiError("", "save_images needs out", advice: "name the evaluation's folder")
     }
     if savedImages == .png {
       let attacks =
@@ -199,19 +194,10 @@ public struct RobustnessEvaluation {
           advice: "image rows, independent and adaptive have")
       }
     }
-    for names in [
+    try checkNames([
       images.map(\.name), texts.map(\.name),
       multimodal.map { ScenarioKind($0.method).rawValue + "/" + $0.name },
-    ] {
-      if names.contains("") {
-        throw KilpiError("", "an attack has an empty name", advice: "leave name out, or give one")
-      }
-      var seen = Set<String>()
-      if let twice = names.first(where: { !seen.insert($0).inserted }) {
-        throw KilpiError(
-          "", "two attacks have the name '\(twice)'", advice: "give one of them another name")
-      }
-    }
+    ])
   }
 
   private func choose(_ data: Dataset) throws -> Dataset {

@@ -3,28 +3,33 @@ internal import Files
 
 /// `record.jsonl` in the folder of an evaluation, begun or taken up: its first line says what is
 /// evaluated, the others what is finished.
-struct OpenedRecord {
-  /// What is finished goes on here.
-  let file: RecordFile
+final class RunRecord {
+  /// nil where another process writes.
+  private let file: RecordFile?
   /// Held as long as the record is written.
-  let lock: FolderLock
+  private let lock: FolderLock?
   /// The lines behind the first that stood there already.
   let lines: [JSONValue]
   /// What a reader of the result must know.
   private(set) var notes: [String] = []
 
-  static func path(_ folder: String) -> String { folder + "/record.jsonl" }
+  /// This process writes the record, and whatever else is kept beside it.
+  var isWritten: Bool { file != nil }
 
   /// Begins a record, or takes up the one that stands in `folder`.
   ///
   /// - Parameters:
-  ///   - kind: the member of the first line that holds the header; it tells records apart.
+  ///   - kind: what is evaluated.
   ///   - header: everything that fixes the result; members of `machine` may differ, but for the
   ///     precision.
   ///   - resumes: a record may stand there already.
-  init(_ folder: String, kind: String, header: JSONValue, resumes: Bool) throws {
-    let path = Self.path(folder)
-    try ResultFolder.claim(folder, for: kind == "retrieval" ? .retrieval : .robustness)
+  ///   - take: takes a line; false when it has another format.
+  init(
+    _ folder: String, kind: ResultFolder.Kind, header: JSONValue, resumes: Bool,
+    take: (JSONValue) throws -> Bool
+  ) throws {
+    let path = folder + "/record.jsonl"
+    try ResultFolder.claim(folder, for: kind)
     lock = try FolderLock(folder)
     var contents = RecordFile.Contents()
     if FileReader.exists(path) {
@@ -36,7 +41,8 @@ struct OpenedRecord {
       contents = try RecordFile.read(path)
       AtomicFile.removeLeftovers(in: folder)
     }
-    file = try RecordFile(path: path, keeping: contents.length)
+    let file = try RecordFile(path: path, keeping: contents.length)
+    self.file = file
     lines = Array(contents.values.dropFirst())
     if contents.torn > 0 {
       notes.append(
@@ -45,18 +51,33 @@ struct OpenedRecord {
     // What was written is compared, with numbers as text gives them back.
     let header = try JSONValue.parse(header.serialized())
     guard let first = contents.values.first else {
-      try file.append([.init(kind, header)])
+      try file.append([.init(kind.header, header)])
       return
     }
-    guard let known = first[kind] else {
+    guard let known = first[kind.header] else {
       throw KilpiError(
-        "", "'\(path)' is no record of \(kind == "evaluation" ? "an" : "a") \(kind)",
-        advice: "use another out")
+        "", "'\(path)' is no record of \(kind.run)", advice: "use another out")
     }
     try compare(known, header)
+    for (index, line) in lines.enumerated() where try !take(line) {
+      throw KilpiError("", "'\(path)' has another format in line \(index + 2)")
+    }
   }
 
-  private mutating func compare(_ known: JSONValue, _ now: JSONValue) throws {
+  /// What another process's record held when it was taken up; it alone writes on.
+  init(copying lines: [JSONValue], take: (JSONValue) throws -> Bool) throws {
+    file = nil
+    lock = nil
+    self.lines = lines
+    for line in lines where try !take(line) {
+      throw KilpiError("", "the record of the first process cannot be read")
+    }
+  }
+
+  /// Appends a line, where this process writes.
+  func append(_ members: [JSONValue.Member]) throws { try file?.append(members) }
+
+  private func compare(_ known: JSONValue, _ now: JSONValue) throws {
     let all = known.differences(to: now).filter { !Self.isRounding($0) }
     // One answer stands for all of them.
     let answer = all.firstIndex(where: Self.isAnswer)

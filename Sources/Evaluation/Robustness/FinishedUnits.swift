@@ -13,7 +13,7 @@ struct EvaluationUnit {
   var summary: [JSONValue.Member] {
     [
       .init("seconds", .number(seconds)), .init("flags", Self.json(flags)),
-      .init("problems", .array(problems.map { .string($0) })),
+      .init("problems", .strings(problems)),
     ]
   }
 
@@ -42,63 +42,26 @@ extension EvaluationUnit {
   }
 }
 
-/// The record of an evaluation under way, `record.jsonl` in its folder: what it evaluates, then a line
-/// a sample and row, and a line for each row's finished batch.
+/// What the record of an evaluation holds: a line a sample and row, and a line for each row's finished
+/// batch.
 ///
 /// A row of a batch is taken up again only as a whole, since the last bits of a result may depend on
 /// the batch. Samples that stand in the record of an unfinished one are kept, and computed once more.
-final class EvaluationRecord {
-  /// nil where another process writes.
-  private let file: RecordFile?
-  private let lock: FolderLock?
-  /// The lines that stood in the record when it was taken up.
-  let lines: [JSONValue]
+struct FinishedUnits {
   private var units: [String: [Int: EvaluationUnit]] = [:]
   private var samples: [String: [Int: SampleRecord]] = [:]
   private var pixels: [Int: String] = [:]
-  private var texts: [String: TextAttackRecord] = [:]
+  private var deviating: [String] = []
+  /// Finished text attacks by name.
+  private(set) var texts: [String: JSONValue] = [:]
   /// Flags of the probes, once they were run.
   private(set) var probed: (flags: [AttackFlag], note: String?)?
-  /// What a reader of the result must know.
-  private(set) var notes: [String] = []
-  private var deviating: [String] = []
 
-  /// Begins a record, or takes up the one that stands in `folder`.
-  ///
-  /// - Parameters:
-  ///   - header: everything that fixes the result; members of `machine` may differ, but for the
-  ///     precision.
-  ///   - resumes: a record may stand there already.
-  init(_ folder: String, header: JSONValue, resumes: Bool) throws {
-    let opened = try OpenedRecord(folder, kind: "evaluation", header: header, resumes: resumes)
-    file = opened.file
-    lock = opened.lock
-    lines = opened.lines
-    notes = opened.notes
-    for (index, line) in lines.enumerated() {
-      guard take(line) else {
-        throw KilpiError(
-          "", "'\(OpenedRecord.path(folder))' has another format in line \(index + 2)")
-      }
-    }
-  }
-
-  /// What another process's record held when it was taken up; it alone writes on.
-  init(copying lines: [JSONValue]) throws {
-    file = nil
-    lock = nil
-    self.lines = lines
-    for line in lines where !take(line) {
-      throw KilpiError("", "the record of the first process cannot be read")
-    }
-  }
-
-  // MARK: Lines
-
-  private func take(_ line: JSONValue) -> Bool {
+  /// Takes a line; false when it has another format.
+  mutating func take(_ line: JSONValue) -> Bool {
     if let text = line["text_attack"] {
       guard let record = TextAttackRecord(text) else { return false }
-      texts[record.name] = record
+      texts[record.name] = text
       return true
     }
     if let flags = line["probes"]?.array {
@@ -122,25 +85,17 @@ final class EvaluationRecord {
     return true
   }
 
-  /// Appends what the probes found.
-  func append(probes flags: [AttackFlag], note: String?) throws {
-    try file?.append([
+  /// The line of what the probes found.
+  static func line(probes flags: [AttackFlag], note: String?) -> [JSONValue.Member] {
+    [
       .init("probes", EvaluationUnit.json(flags)), .init("note", note.map { .string($0) } ?? .null),
-    ])
+    ]
   }
 
   /// A row's finished batch; nil when it has to be computed.
   func unit(_ row: String, first: Int, count: Int) -> EvaluationUnit? {
     guard let unit = units[row]?[first], unit.samples.count == count else { return nil }
     return unit
-  }
-
-  /// The text attack of a name, when it was finished.
-  func text(_ name: String) -> TextAttackRecord? { texts[name] }
-
-  /// Appends a finished text attack.
-  func append(_ text: TextAttackRecord) throws {
-    try file?.append([.init("text_attack", text.json)])
   }
 
   /// The images of a batch must be those of the record.
@@ -156,8 +111,9 @@ final class EvaluationRecord {
   /// Appends a row's batch, a line a sample, those that stand in the record left out.
   ///
   /// - Returns: the unit as the record has it.
-  func append(
-    _ row: String, first: Int, _ unit: EvaluationUnit, pixels digits: [String]?
+  mutating func append(
+    _ row: String, first: Int, _ unit: EvaluationUnit, pixels digits: [String]?,
+    to record: RunRecord
   ) throws -> EvaluationUnit {
     var unit = unit
     for (index, sample) in unit.samples.enumerated() {
@@ -174,9 +130,9 @@ final class EvaluationRecord {
       var members = sample.members(row: row)
       members.append(.init("at", .integer(Int64(place))))
       if let digits { members.append(.init("pixels", .string(digits[index]))) }
-      try file?.append(members)
+      try record.append(members)
     }
-    try file?.append(
+    try record.append(
       [
         .init("row", .string(row)), .init("finished", .integer(Int64(first))),
         .init("count", .integer(Int64(unit.samples.count))),
@@ -184,12 +140,10 @@ final class EvaluationRecord {
     return unit
   }
 
-  /// Notes at the end: samples that were computed twice must have come out alike.
-  func finalNotes() -> [String] {
-    guard let first = deviating.first else { return notes }
-    return notes + [
-      "\(deviating.count) samples came out differently when they were computed again, such as "
-        + "\(first): this machine or build computes otherwise than the one that began the record"
-    ]
+  /// Samples that were computed twice must have come out alike.
+  var note: String? {
+    guard let first = deviating.first else { return nil }
+    return "\(deviating.count) samples came out differently when they were computed again, such as "
+      + "\(first): this machine or build computes otherwise than the one that began the record"
   }
 }
