@@ -54,7 +54,7 @@ static int64_t to_int64(double value) {
   return (int64_t)value;
 }
 
-size_t kilpi_first_beyond_int64(int from, const void *source, size_t n) {
+size_t kilpi_first_beyond_int64(kilpi_dtype from, const void *source, size_t n) {
   const float *f = source;
   const double *d = source;
   /* Written so that NaN fails; both bounds are exact in either type. */
@@ -68,7 +68,7 @@ size_t kilpi_first_beyond_int64(int from, const void *source, size_t n) {
   return n;
 }
 
-void kilpi_convert(int from, const void *source, int to, void *target, size_t n) {
+void kilpi_convert(kilpi_dtype from, const void *source, kilpi_dtype to, void *target, size_t n) {
   const float *f = source; const double *d = source; const int64_t *l = source;
   switch (to) {
     case KILPI_FLOAT32: {

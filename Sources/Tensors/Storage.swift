@@ -15,11 +15,11 @@ public enum DType: String, Sendable, CaseIterable {
   /// True for the two floating-point types.
   public var isFloatingPoint: Bool { self != .int64 }
 
-  var code: Int32 {
+  var code: kilpi_dtype {
     switch self {
-    case .float32: return Int32(KILPI_FLOAT32.rawValue)
-    case .float64: return Int32(KILPI_FLOAT64.rawValue)
-    case .int64: return Int32(KILPI_INT64.rawValue)
+    case .float32: KILPI_FLOAT32
+    case .float64: KILPI_FLOAT64
+    case .int64: KILPI_INT64
     }
   }
 }

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "operations.h"
 
 /* ---- storage.c: pooled, 64-byte-aligned blocks with a byte meter ---- */
 /* A block of at least `bytes`, or NULL when the cap or the system refuses. Contents are undefined. */
@@ -63,18 +64,12 @@ uint64_t kilpi_next_order(void); /* 1, 2, 3, ...: creation order of tape nodes *
 uint64_t kilpi_recorded(void); /* tape nodes that this thread has made */
 
 /* ---- operation codes ---- */
-enum kilpi_unary {
-  KILPI_NEGATE, KILPI_ABS, KILPI_EXP, KILPI_LOG, KILPI_SQRT, KILPI_RSQRT, KILPI_SQUARE, KILPI_SIN,
-  KILPI_COS, KILPI_TANH, KILPI_SIGMOID, KILPI_RELU, KILPI_GELU, KILPI_QUICK_GELU, KILPI_SIGN,
-  KILPI_FLOOR, KILPI_ROUND, KILPI_TANH_GELU
-};
-enum kilpi_binary {
-  KILPI_ADD, KILPI_SUBTRACT, KILPI_MULTIPLY, KILPI_DIVIDE, KILPI_POWER, KILPI_MINIMUM, KILPI_MAXIMUM,
-  KILPI_FLOOR_DIVIDE, KILPI_REMAINDER
-};
-enum kilpi_compare { KILPI_EQUAL, KILPI_LESS, KILPI_LESS_EQUAL, KILPI_GREATER, KILPI_GREATER_EQUAL };
-enum kilpi_reduce { KILPI_SUM, KILPI_PRODUCT, KILPI_MAX, KILPI_MIN };
-enum kilpi_dtype { KILPI_FLOAT32, KILPI_FLOAT64, KILPI_INT64 };
+/* Unary and binary ones: operations.h. */
+typedef enum { KILPI_EQUAL, KILPI_LESS, KILPI_LESS_EQUAL, KILPI_GREATER, KILPI_GREATER_EQUAL } kilpi_compare;
+typedef enum { KILPI_SUM, KILPI_PRODUCT, KILPI_MAX, KILPI_MIN } kilpi_reduce;
+typedef enum { KILPI_FLOAT32, KILPI_FLOAT64, KILPI_INT64 } kilpi_dtype;
+bool kilpi_unary_takes_int64(kilpi_unary op);
+bool kilpi_binary_takes_int64(kilpi_binary op);
 
 /* Two operands of a `rows x columns` result, each with its own row and column step (0 or 1 in the
    column; any in the row): plain, scalar, row and column broadcasts in one form. */
@@ -91,18 +86,20 @@ typedef struct {
 } kilpi_window;
 
 #define KILPI_DECLARE(T, S)                                                                          \
-  void kilpi_unary_##S(int op, const T *x, T *y, size_t n);                                          \
+  void kilpi_unary_##S(kilpi_unary op, const T *x, T *y, size_t n);                                          \
   /* out = g * f'(x), given also y = f(x) */                                                         \
-  void kilpi_unary_gradient_##S(int op, const T *x, const T *y, const T *g, T *out, size_t n);       \
-  void kilpi_binary_##S(int op, const T *a, const T *b, T *out, kilpi_plane plane);                  \
-  void kilpi_compare_##S(int op, const T *a, const T *b, int64_t *out, kilpi_plane plane);           \
+  void kilpi_unary_gradient_##S(kilpi_unary op, const T *x, const T *y, const T *g, T *out, size_t n);       \
+  /* out = g * f'(x) of a function that a linear layer fuses */                                       \
+  void kilpi_activation_gradient_##S(kilpi_activation op, const T *x, const T *g, T *out, size_t n); \
+  void kilpi_binary_##S(kilpi_binary op, const T *a, const T *b, T *out, kilpi_plane plane);                  \
+  void kilpi_compare_##S(kilpi_compare op, const T *a, const T *b, int64_t *out, kilpi_plane plane);           \
   void kilpi_clamp_##S(const T *x, T *y, size_t n, T lo, T hi);                                      \
   void kilpi_clamp_gradient_##S(const T *x, const T *g, T *out, size_t n, T lo, T hi);               \
   void kilpi_select_##S(const int64_t *condition, const T *a, const T *b, T *out, size_t n);         \
   void kilpi_fill_##S(T *x, T value, size_t n);                                                      \
   void kilpi_axpy_##S(T alpha, const T *x, T *y, size_t n);                                          \
   /* x [outer, n, inner] -> out [outer, inner] */                                                    \
-  void kilpi_reduce_##S(int op, const T *x, T *out, size_t outer, size_t n, size_t inner);           \
+  void kilpi_reduce_##S(kilpi_reduce op, const T *x, T *out, size_t outer, size_t n, size_t inner);           \
   /* index of the first largest (or smallest) of each row of x [outer, n] */                         \
   void kilpi_argmax_##S(const T *x, int64_t *out, size_t outer, size_t n, bool smallest);            \
   void kilpi_softmax_##S(const T *x, T *y, size_t rows, size_t n, bool logarithm);                   \
@@ -117,8 +114,8 @@ typedef struct {
   void kilpi_cross_entropy_##S(const T *logits, const int64_t *labels, T *loss, size_t rows, size_t n); \
   void kilpi_cross_entropy_gradient_##S(const T *logits, const int64_t *labels, const T *g, T *out,  \
                                         size_t rows, size_t n);                                      \
-  /* y += bias by columns, then the activation (a unary code, or -1); y may be kept before it in pre */ \
-  void kilpi_bias_activation_##S(T *y, const T *bias, T *pre, size_t rows, size_t n, int activation); \
+  /* y += bias by columns, then the activation; y may be kept before it in pre */ \
+  void kilpi_bias_activation_##S(T *y, const T *bias, T *pre, size_t rows, size_t n, kilpi_activation op); \
   void kilpi_normalize_##S(const T *x, T *y, T *norm, size_t rows, size_t n);                        \
   void kilpi_normalize_gradient_##S(const T *y, const T *norm, const T *g, T *out, size_t rows, size_t n); \
   /* g counts scale times */                                                                         \
@@ -150,12 +147,12 @@ KILPI_DECLARE(double, f64)
 #undef KILPI_DECLARE
 
 /* int64: wrapping arithmetic, comparisons, sums. */
-void kilpi_unary_i64(int op, const int64_t *x, int64_t *y, size_t n);
-void kilpi_binary_i64(int op, const int64_t *a, const int64_t *b, int64_t *out, kilpi_plane plane);
-void kilpi_compare_i64(int op, const int64_t *a, const int64_t *b, int64_t *out, kilpi_plane plane);
+void kilpi_unary_i64(kilpi_unary op, const int64_t *x, int64_t *y, size_t n);
+void kilpi_binary_i64(kilpi_binary op, const int64_t *a, const int64_t *b, int64_t *out, kilpi_plane plane);
+void kilpi_compare_i64(kilpi_compare op, const int64_t *a, const int64_t *b, int64_t *out, kilpi_plane plane);
 /* The same of integers beside floating-point numbers, exact as mathematics has it. */
-void kilpi_compare_mixed(int op, const int64_t *a, const double *b, int64_t *out, kilpi_plane plane);
-void kilpi_reduce_i64(int op, const int64_t *x, int64_t *out, size_t outer, size_t n, size_t inner);
+void kilpi_compare_mixed(kilpi_compare op, const int64_t *a, const double *b, int64_t *out, kilpi_plane plane);
+void kilpi_reduce_i64(kilpi_reduce op, const int64_t *x, int64_t *out, size_t outer, size_t n, size_t inner);
 void kilpi_argmax_i64(const int64_t *x, int64_t *out, size_t outer, size_t n, bool smallest);
 
 /* ---- copies ---- */
@@ -167,8 +164,8 @@ void kilpi_gather_strided(size_t size, int rank, const size_t *shape, const ptrd
 void kilpi_scatter_strided(size_t size, int rank, const size_t *shape, const ptrdiff_t *strides,
                            const void *source, void *target);
 /* The first element that int64 cannot hold, NaN among them; n when there is none. */
-size_t kilpi_first_beyond_int64(int from, const void *source, size_t n);
-void kilpi_convert(int from, const void *source, int to, void *target, size_t n);
+size_t kilpi_first_beyond_int64(kilpi_dtype from, const void *source, size_t n);
+void kilpi_convert(kilpi_dtype from, const void *source, kilpi_dtype to, void *target, size_t n);
 /* target[o, k, :] = source[o, indices[k], :]; blocks of `width` bytes */
 void kilpi_take_rows(const void *source, const int64_t *indices, void *target, size_t outer,
                      size_t source_rows, size_t count, size_t width);

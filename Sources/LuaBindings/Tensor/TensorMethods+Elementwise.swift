@@ -125,6 +125,11 @@ extension TensorType {
       try $0.sigmoid()
     },
     unary(
+      "softplus",
+      "`log(1 + eˣ)`, a smooth `max(x, 0)`, computed without overflow. The gradient is `sigmoid`.",
+      "print(tensor.from{100}:softplus():item())  --> 100.0"
+    ) { try $0.softplus() },
+    unary(
       "relu", "`max(x, 0)`. The gradient at 0 is 0.",
       "print(tensor.from{-1, 2}:relu():sum():item())  --> 2.0"
     ) { try $0.relu() },

@@ -60,14 +60,15 @@ extension DType {
 extension Tensor {
   static func binary(_ op: kilpi_binary, _ a: Tensor, _ b: Tensor) throws -> Tensor {
     let pair = try BroadcastPair(a, b)
-    let result = try Tensor(uninitialized: pair.shape, pair.a.dtype)
+    let dtype = pair.a.dtype
+    guard dtype.isFloatingPoint || kilpi_binary_takes_int64(op) else { throw unsupported(dtype) }
+    let result = try Tensor(uninitialized: pair.shape, dtype)
     if result.count == 0 { return result }
-    let code = Int32(op.rawValue)
     keeping(pair.a, pair.b) {
       switch result.dtype {
-      case .float32: kilpi_binary_f32(code, pair.a.f32, pair.b.f32, result.f32, pair.plane)
-      case .float64: kilpi_binary_f64(code, pair.a.f64, pair.b.f64, result.f64, pair.plane)
-      case .int64: kilpi_binary_i64(code, pair.a.i64, pair.b.i64, result.i64, pair.plane)
+      case .float32: kilpi_binary_f32(op, pair.a.f32, pair.b.f32, result.f32, pair.plane)
+      case .float64: kilpi_binary_f64(op, pair.a.f64, pair.b.f64, result.f64, pair.plane)
+      case .int64: kilpi_binary_i64(op, pair.a.i64, pair.b.i64, result.i64, pair.plane)
       }
     }
     return result
@@ -221,12 +222,11 @@ extension Tensor {
     let pair = try BroadcastPair(self, other)
     let result = try Tensor(uninitialized: pair.shape, .int64)
     if result.count == 0 { return result }
-    let code = Int32(op.rawValue)
     keeping(pair.a, pair.b) {
       switch pair.a.dtype {
-      case .float32: kilpi_compare_f32(code, pair.a.f32, pair.b.f32, result.i64, pair.plane)
-      case .float64: kilpi_compare_f64(code, pair.a.f64, pair.b.f64, result.i64, pair.plane)
-      case .int64: kilpi_compare_i64(code, pair.a.i64, pair.b.i64, result.i64, pair.plane)
+      case .float32: kilpi_compare_f32(op, pair.a.f32, pair.b.f32, result.i64, pair.plane)
+      case .float64: kilpi_compare_f64(op, pair.a.f64, pair.b.f64, result.i64, pair.plane)
+      case .int64: kilpi_compare_i64(op, pair.a.i64, pair.b.i64, result.i64, pair.plane)
       }
     }
     return result
@@ -238,8 +238,7 @@ extension Tensor {
     let result = try Tensor(uninitialized: pair.shape, .int64)
     if result.count == 0 { return result }
     keeping(pair.a, pair.b) {
-      kilpi_compare_mixed(
-        Int32(op.rawValue), pair.a.i64, pair.b.f64, result.i64, pair.plane)
+      kilpi_compare_mixed(op, pair.a.i64, pair.b.f64, result.i64, pair.plane)
     }
     return result
   }

@@ -1,19 +1,19 @@
 internal import CKernels
 
 extension Tensor {
-  /// An elementwise function of one operand; `op` names value and gradient in the kernels.
-  private func unary(_ name: String, _ op: kilpi_unary, integers: Bool = false) throws -> Tensor {
-    let code = Int32(op.rawValue)
+  /// An elementwise function of one operand: a row of `KILPI_UNARY` in `CKernels/include/operations.h`,
+  /// which holds value and slope and says whether it takes int64.
+  private func unary(_ name: String, _ op: kilpi_unary) throws -> Tensor {
+    guard dtype.isFloatingPoint || kilpi_unary_takes_int64(op) else { throw unsupported(dtype) }
     let source = try ordered()
     let result = try Tensor(uninitialized: shape, dtype)
     keeping(source) {
       switch dtype {
-      case .float32: kilpi_unary_f32(code, source.f32, result.f32, count)
-      case .float64: kilpi_unary_f64(code, source.f64, result.f64, count)
-      case .int64: if integers { kilpi_unary_i64(code, source.i64, result.i64, count) }
+      case .float32: kilpi_unary_f32(op, source.f32, result.f32, count)
+      case .float64: kilpi_unary_f64(op, source.f64, result.f64, count)
+      case .int64: kilpi_unary_i64(op, source.i64, result.i64, count)
       }
     }
-    guard dtype.isFloatingPoint || integers else { throw unsupported(dtype) }
     guard Tensor.willRecord([self]) else { return result }
     let x = Saved(source)
     let y = Saved(result)
@@ -22,9 +22,9 @@ extension Tensor {
       let out = try Tensor(uninitialized: x.shape, x.dtype)
       keeping(x, y, g) {
         if x.dtype == .float32 {
-          kilpi_unary_gradient_f32(code, x.f32, y.f32, g.f32, out.f32, x.count)
+          kilpi_unary_gradient_f32(op, x.f32, y.f32, g.f32, out.f32, x.count)
         } else {
-          kilpi_unary_gradient_f64(code, x.f64, y.f64, g.f64, out.f64, x.count)
+          kilpi_unary_gradient_f64(op, x.f64, y.f64, g.f64, out.f64, x.count)
         }
       }
       return [out]
@@ -33,12 +33,12 @@ extension Tensor {
 
   /// `-x`.
   public static prefix func - (x: Tensor) throws -> Tensor {
-    try x.unary("neg", KILPI_NEGATE, integers: true)
+    try x.unary("neg", KILPI_NEGATE)
   }
   /// `|x|`.
   ///
   /// Gradient: `sign(x)`, 0 at 0.
-  public func abs() throws -> Tensor { try unary("abs", KILPI_ABS, integers: true) }
+  public func abs() throws -> Tensor { try unary("abs", KILPI_ABS) }
   /// `eˣ`.
   ///
   /// In float32 by a polynomial, relative error below 2e-7; below −86.5 it is 0.
@@ -50,7 +50,7 @@ extension Tensor {
   /// `1/√x`.
   public func rsqrt() throws -> Tensor { try unary("rsqrt", KILPI_RSQRT) }
   /// `x²`.
-  public func square() throws -> Tensor { try unary("square", KILPI_SQUARE, integers: true) }
+  public func square() throws -> Tensor { try unary("square", KILPI_SQUARE) }
   /// Sine, `x` in radians.
   public func sin() throws -> Tensor { try unary("sin", KILPI_SIN) }
   /// Cosine, `x` in radians.
@@ -59,6 +59,10 @@ extension Tensor {
   public func tanh() throws -> Tensor { try unary("tanh", KILPI_TANH) }
   /// `1 / (1 + e⁻ˣ)`.
   public func sigmoid() throws -> Tensor { try unary("sigmoid", KILPI_SIGMOID) }
+  /// `log(1 + eˣ)`, computed as `max(x, 0) + log1p(e^−|x|)`.
+  ///
+  /// Gradient: `sigmoid(x)`. In float32, below −86.5 it is 0.
+  public func softplus() throws -> Tensor { try unary("softplus", KILPI_SOFTPLUS) }
   /// `max(x, 0)`.
   ///
   /// Gradient at 0: 0.
@@ -73,15 +77,15 @@ extension Tensor {
   /// −1, 0 or 1; `sign(0) = 0`.
   ///
   /// Gradient: 0.
-  public func sign() throws -> Tensor { try unary("sign", KILPI_SIGN, integers: true) }
+  public func sign() throws -> Tensor { try unary("sign", KILPI_SIGN) }
   /// Largest integer not above `x`.
   ///
   /// Gradient: 0.
-  public func floor() throws -> Tensor { try unary("floor", KILPI_FLOOR, integers: true) }
+  public func floor() throws -> Tensor { try unary("floor", KILPI_FLOOR) }
   /// Nearest integer, ties to even.
   ///
   /// Gradient: 0.
-  public func round() throws -> Tensor { try unary("round", KILPI_ROUND, integers: true) }
+  public func round() throws -> Tensor { try unary("round", KILPI_ROUND) }
 
   /// `min(max(x, low), high)`; a nil bound is none.
   ///

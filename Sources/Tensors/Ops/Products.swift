@@ -15,13 +15,14 @@ public enum Activation: String, Sendable, CaseIterable {
   /// `max(x, 0)`.
   case relu
 
-  var code: Int32 {
+  /// Its row among those that the kernels fuse.
+  var code: kilpi_activation {
     switch self {
-    case .none: return -1
-    case .quickGELU: return Int32(KILPI_QUICK_GELU.rawValue)
-    case .gelu: return Int32(KILPI_GELU.rawValue)
-    case .tanhGELU: return Int32(KILPI_TANH_GELU.rawValue)
-    case .relu: return Int32(KILPI_RELU.rawValue)
+    case .none: KILPI_FUSED_IDENTITY
+    case .quickGELU: KILPI_FUSED_QUICK_GELU
+    case .gelu: KILPI_FUSED_GELU
+    case .tanhGELU: KILPI_FUSED_TANH_GELU
+    case .relu: KILPI_FUSED_RELU
     }
   }
 }
@@ -218,9 +219,9 @@ extension Tensor {
     let out = try Tensor(uninitialized: x.shape, x.dtype)
     keeping(x, g) {
       if x.dtype == .float32 {
-        kilpi_unary_gradient_f32(activation.code, x.f32, x.f32, g.f32, out.f32, x.count)
+        kilpi_activation_gradient_f32(activation.code, x.f32, g.f32, out.f32, x.count)
       } else {
-        kilpi_unary_gradient_f64(activation.code, x.f64, x.f64, g.f64, out.f64, x.count)
+        kilpi_activation_gradient_f64(activation.code, x.f64, g.f64, out.f64, x.count)
       }
     }
     return out

@@ -19,7 +19,6 @@ extension Tensor {
 
   /// Folds over axes without recording.
   private func folded(_ op: kilpi_reduce, _ axes: [Int], keep: Bool) throws -> Tensor {
-    let code = Int32(op.rawValue)
     let target = reducedShape(axes, keep: keep)
     // Neighbouring axes fold in place as [outer, n, inner]; others are moved to the end first.
     let neighbours = axes.isEmpty || axes == Array(axes[0]...axes[axes.count - 1])
@@ -48,9 +47,9 @@ extension Tensor {
     }
     keeping(source) {
       switch dtype {
-      case .float32: kilpi_reduce_f32(code, source.f32, result.f32, outer, n, inner)
-      case .float64: kilpi_reduce_f64(code, source.f64, result.f64, outer, n, inner)
-      case .int64: kilpi_reduce_i64(code, source.i64, result.i64, outer, n, inner)
+      case .float32: kilpi_reduce_f32(op, source.f32, result.f32, outer, n, inner)
+      case .float64: kilpi_reduce_f64(op, source.f64, result.f64, outer, n, inner)
+      case .int64: kilpi_reduce_i64(op, source.i64, result.i64, outer, n, inner)
       }
     }
     return result

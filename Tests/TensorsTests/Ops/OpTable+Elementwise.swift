@@ -27,6 +27,7 @@ extension OpTable {
     row("cos", .any(shape), { try $0.cos() }) { cos($0) },
     row("tanh", .any(shape), { try $0.tanh() }) { tanh($0) },
     row("sigmoid", .any(shape), { try $0.sigmoid() }, sigmoid),
+    row("softplus", .any(shape), { try $0.softplus() }) { max($0, 0) + log1p(exp(-abs($0))) },
     row("relu", .away(from: [0], shape), { try $0.relu() }) { max($0, 0) },
     row("gelu", .any(shape), { try $0.gelu() }, gelu),
     row("tanhGELU", .any(shape), { try $0.tanhGELU() }, tanhGELU),
@@ -59,6 +60,9 @@ extension OpTable {
     row("exp", .wide(-80, 80, [100_003]), { try $0.exp() }) { exp($0) }.long,
     row("tanh", .wide(-10, 10, [100_003]), { try $0.tanh() }) { tanh($0) }.long,
     row("sigmoid", .wide(-80, 80, [100_003]), { try $0.sigmoid() }, sigmoid).long,
+    row("softplus", .wide(-80, 80, [100_003]), { try $0.softplus() }) {
+      max($0, 0) + log1p(exp(-abs($0)))
+    }.long,
     row("gelu", .wide(-10, 10, [100_003]), { try $0.gelu() }, gelu).long,
     row("quickGELU", .wide(-40, 40, [100_003]), { try $0.quickGELU() }) {
       $0 * sigmoid(1.702 * $0)

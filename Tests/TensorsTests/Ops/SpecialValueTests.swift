@@ -48,6 +48,10 @@ struct SpecialValueTests {
       gradient: [0.25, 0, 0, 0, 0, nan]
     ) { try $0.sigmoid() },
     SpecialCase(
+      "softplus", [1000, -1000, inf, -inf, nan], gives: [1000, 0, inf, 0, nan],
+      gradient: [1, 0, 1, 0, nan]
+    ) { try $0.softplus() },
+    SpecialCase(
       "gelu", [0, 1e4, -1e4, 1e30, -1e30, nan], gives: [0, 1e4, 0, 1e30, 0, nan],
       gradient: [0.5, 1, 0, 1, 0, nan]
     ) { try $0.gelu() },

@@ -1,4 +1,5 @@
-/* int64: arithmetic wraps (unsigned inside), division and power are refused above, divisors of 0 before. */
+/* The loops for int64: arithmetic wraps (unsigned inside); callers refuse operations that are not for it
+   and divisors of 0. */
 #include "clones.h"
 
 INLINE int64_t floor_quotient_i64(int64_t u, int64_t v) {
@@ -14,27 +15,28 @@ INLINE int64_t remainder_i64(int64_t u, int64_t v) {
 #define WIDE uint64_t
 #define NAME(x) x##_i64
 #define KNAME(x) kilpi_##x##_i64
-#define ADDITION(u, v) ((int64_t)((uint64_t)(u) + (uint64_t)(v)))
-#define SUBTRACTION(u, v) ((int64_t)((uint64_t)(u) - (uint64_t)(v)))
-#define MULTIPLICATION(u, v) ((int64_t)((uint64_t)(u) * (uint64_t)(v)))
-#define DIVISION(u, v) ((v) == 0 || (v) == -1 ? (int64_t)(0 - (uint64_t)(u)) : (u) / (v))
-#define POWER(u, v) ((u) & (v) & 0)
-#define FLOOR_QUOTIENT(u, v) floor_quotient_i64((u), (v))
-#define REMAINDER(u, v) remainder_i64((u), (v))
+#define INTEGERS 1
 #pragma clang diagnostic ignored "-Wtautological-compare"
 #include "binary.inc"
 
-void kilpi_unary_i64(int op, const int64_t *x, int64_t *y, size_t n) {
-  for (size_t i = 0; i < n; i++) {
-    int64_t v = x[i], minus = (int64_t)(0 - (uint64_t)v);
-    switch (op) {
-      case KILPI_NEGATE: y[i] = minus; break;
-      case KILPI_ABS: y[i] = v < 0 ? minus : v; break;
-      case KILPI_SQUARE: y[i] = (int64_t)((uint64_t)v * (uint64_t)v); break;
-      case KILPI_SIGN: y[i] = (v > 0) - (v < 0); break;
-      default: y[i] = v; break; /* floor, round */
-    }
-  }
+#define FLOATS(code, ...) case KILPI_##code: break; /* refused above */
+#define ALL(code, value, slope, integers)                                                            \
+  case KILPI_##code:                                                                                 \
+    for (size_t i = 0; i < n; i++) { int64_t v = x[i]; y[i] = (integers); }                          \
+    break;
+void kilpi_unary_i64(kilpi_unary op, const int64_t *x, int64_t *y, size_t n) {
+  switch (op) { KILPI_UNARY(FLOATS, FLOATS, ALL) }
+}
+#undef FLOATS
+#undef ALL
+
+#define FLOATS(code, ...) case KILPI_##code: return false;
+#define ALL(code, ...) case KILPI_##code: return true;
+bool kilpi_unary_takes_int64(kilpi_unary op) {
+  switch (op) { KILPI_UNARY(FLOATS, FLOATS, ALL) }
+}
+bool kilpi_binary_takes_int64(kilpi_binary op) {
+  switch (op) { KILPI_BINARY(FLOATS, ALL) }
 }
 
 /* -1, 0 or 1 as i lies below, at or above x; 2 beside NaN. */
@@ -48,7 +50,7 @@ static int order_mixed(int64_t i, double x) {
   return rest > 0 ? -1 : rest < 0;
 }
 
-typedef struct { int op; const int64_t *a; const double *b; int64_t *out; kilpi_plane plane; } mixed_pair;
+typedef struct { kilpi_compare op; const int64_t *a; const double *b; int64_t *out; kilpi_plane plane; } mixed_pair;
 
 static void compare_mixed_range(void *context, size_t start, size_t end) {
   mixed_pair *job = context;
@@ -69,7 +71,7 @@ static void compare_mixed_range(void *context, size_t start, size_t end) {
   }
 }
 
-void kilpi_compare_mixed(int op, const int64_t *a, const double *b, int64_t *out, kilpi_plane plane) {
+void kilpi_compare_mixed(kilpi_compare op, const int64_t *a, const double *b, int64_t *out, kilpi_plane plane) {
   mixed_pair job = {op, a, b, out, plane};
   in_ranges(plane.rows * plane.columns, GRAIN, compare_mixed_range, &job);
 }

@@ -1,5 +1,0 @@
-#include "clones.h"
-#define T double
-#define NAME(x) x##_f64
-#define KNAME(x) kilpi_##x##_f64
-#include "elementwise.inc"
