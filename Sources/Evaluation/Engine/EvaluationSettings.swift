@@ -1,18 +1,20 @@
-internal import Diagnostics
-internal import Processes
+public import Diagnostics
+public import Processes
 
 /// What an evaluation is told, whatever it measures.
-protocol EvaluationSettings {
-  /// Images worked on together.
-  var batch: Int { get }
-  /// A folder for the record; nil for none.
-  var output: String? { get }
-  /// Go on with the record that stands there.
-  var resumes: Bool { get }
-  /// Who shares the work.
-  var processes: ProcessGroup { get }
+public protocol EvaluationSettings {
+  /// Images worked on together, at least 1.
+  var batch: Int { get set }
+  /// Root of random draws, in place of the attacks' own seeds.
+  var seed: UInt64? { get set }
+  /// A folder for the record, which grows as images are finished; nil for none.
+  var output: String? { get set }
+  /// Go on with the record that stands in `output`: what is finished is not computed again.
+  var resumes: Bool { get set }
+  /// Who shares the work; this process alone unless told otherwise.
+  var processes: ProcessGroup { get set }
   /// Told as images are finished.
-  var progress: ProgressHandler? { get }
+  var progress: ProgressHandler? { get set }
 }
 
 extension EvaluationSettings {

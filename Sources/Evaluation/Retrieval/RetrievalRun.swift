@@ -228,7 +228,7 @@ final class RetrievalRun: EvaluationTask {
       let result = try step.runImages(
         self.encoder, images: batch.images, captions: batch.captions, objective: attack.objective)
       var part = RetrievalPart(first: 0, features: try self.features(result.images))
-      part.totals.take(result.report, result.images)
+      try part.totals.take(result.report, result.images)
       return part
     }
     for part in parts { row.totals.add(part.totals) }
@@ -294,7 +294,7 @@ final class RetrievalRun: EvaluationTask {
       }
       var part = RetrievalPart(first: 0, features: try self.features(result.images))
       part.texts = result.captions.flatMap { $0 }
-      part.totals.take(result.image, result.images)
+      try part.totals.take(result.image, result.images)
       part.totals.limits = result.limits
       return part
     }

@@ -17,19 +17,12 @@ struct RetrievalTotals {
   /// Searches of captions, and those that a limit ended.
   var limits = TextLimits()
 
-  mutating func take(_ report: AttackReport, _ images: Tensor) {
+  mutating func take(_ report: AttackReport, _ images: Tensor) throws {
     let distance = report.distance
     grow((distance.linf.max() ?? 0, distance.l2.max() ?? 0, distance.l1.max() ?? 0))
     forwards += report.forwards.reduce(0, +)
     backwards += report.backwards.reduce(0, +)
-    let slack = report.budget.norm == .linf ? 0 : 1e-6 * report.budget.epsilon
-    let change = distance[report.budget.norm].max() ?? 0
-    if !(change <= report.budget.epsilon + slack) {
-      problems.append("the change \(change) is larger than the budget, \(report.budget)")
-    }
-    if (try? images.withPixels { $0.allSatisfy { $0 >= 0 && $0 <= 1 } }) != true {
-      problems.append("adversarial pixels leave 0 … 1")
-    }
+    problems += try report.brokenBounds(images, report.budget)
   }
 
   mutating func add(_ other: RetrievalTotals, label: String? = nil) {

@@ -88,18 +88,17 @@ extension EvaluationRun {
       return broken[position].map { skipped(whole, position, clean, $0) }
     }
     let part = try whole.selected(positions)
-    var records: [SampleRecord] = []
     if !positions.isEmpty {
       let result = try result(attack, classifier, part, label: rows[index].label)
       let scores = positions.map { clean[$0] }
-      records = try verdicts(index, result, part, scores)
-      try checkBounds(result.images, result.report, attack.settings.budget, &unit)
+      unit.samples = try verdicts(index, result, part, scores)
+      unit.problems = try result.report.brokenBounds(result.images, attack.settings.budget)
       unit.flags = result.report.flags
       if let kind = evaluation.savedImages {
-        try save(kind, index, result.images, part, positions, classifier, &records, &unit)
+        try save(kind, index, result.images, part, positions, classifier, &unit)
       }
-      try keepPictures(whole, index, result.images, records)
-      var next = records.makeIterator()
+      try keepPictures(whole, index, result.images, unit.samples)
+      var next = unit.samples.makeIterator()
       unit.samples = (0..<whole.count).compactMap { position in
         other(position) ?? next.next()
       }
@@ -146,10 +145,7 @@ extension EvaluationRun {
       record.isCorrect = counts(index, record, report.prediction[position])
       record.margin = report.margin[position]
       record.loss = report.loss[position]
-      record.linf = report.distance.linf[position]
-      record.l2 = report.distance.l2[position]
-      record.l1 = report.distance.l1[position]
-      record.take(report.quality, position)
+      record.take(report.distance, report.quality, at: position)
       record.forwards = report.forwards[position]
       record.backwards = report.backwards[position]
       record.target = report.targets?[position]
@@ -167,22 +163,6 @@ extension EvaluationRun {
     prediction == record.label && (rows[index].kind != .image || record.isCleanCorrect)
   }
 
-  /// The budget must hold, checked in float64: exactly in L∞, to 1e-6 relative in the other norms.
-  func checkBounds(
-    _ images: Tensor, _ report: AttackReport, _ budget: Budget, _ unit: inout EvaluationUnit
-  ) throws {
-    let slack = budget.norm == .linf ? 0 : 1e-6 * budget.epsilon
-    let largest = report.distance[budget.norm].max() ?? 0
-    if !(largest <= budget.epsilon + slack) {
-      unit.problems.append(
-        "the change \(largest) is larger than the budget, \(budget.description)")
-    }
-    let isInside = try images.withPixels { values in
-      values.allSatisfy { $0 >= 0 && $0 <= 1 }
-    }
-    if !isInside { unit.problems.append("adversarial pixels leave 0 … 1") }
-  }
-
   // MARK: Files
 
   /// The folder of a row's images: its label as a name of files, with a number where an earlier row has
@@ -196,13 +176,14 @@ extension EvaluationRun {
   /// Writes the attacked images, reads them back, and judges what the files hold.
   func save(
     _ kind: SavedImages, _ index: Int, _ images: Tensor, _ part: BatchPart, _ positions: [Int],
-    _ classifier: Classifier, _ records: inout [SampleRecord], _ unit: inout EvaluationUnit
+    _ classifier: Classifier, _ unit: inout EvaluationUnit
   ) throws {
     guard let output = evaluation.output, let attack = plan.rows[index].image else { return }
     let (budget, label) = (attack.settings.budget, rows[index].label)
     let folder = "\(output)/images/\(imageFolder(index))"
     try FileReader.makeDirectory(folder)
-    for place in records.indices where !records[place].flags.contains(SampleRecord.notAttacked) {
+    for place in unit.samples.indices
+    where !unit.samples[place].flags.contains(SampleRecord.notAttacked) {
       try Interrupts.poll()
       let number = String(part.first + positions[place])
       let name =
@@ -230,23 +211,19 @@ extension EvaluationRun {
         images: row, labels: [part.labels[place]], ids: [part.ids[place]],
         sampleIDs: [part.sampleIDs[place]], first: 0)
       let score = try score(classifier, row, one, label)[0]
-      let wasBroken = !records[place].isCorrect
+      let wasBroken = !unit.samples[place].isCorrect
       // The attack's loss is that of its own image.
-      if score.margin != records[place].margin { records[place].loss = nil }
-      records[place].prediction = score.prediction
-      records[place].isCorrect = counts(index, records[place], score.prediction)
-      records[place].margin = score.margin
-      records[place].forwards = (records[place].forwards ?? 0) + 1
+      if score.margin != unit.samples[place].margin { unit.samples[place].loss = nil }
+      unit.samples[place].prediction = score.prediction
+      unit.samples[place].isCorrect = counts(index, unit.samples[place], score.prediction)
+      unit.samples[place].margin = score.margin
+      unit.samples[place].forwards = (unit.samples[place].forwards ?? 0) + 1
       let distances = try Distances(from: clean.unsqueezed(0), to: row)
-      records[place].linf = distances.linf[0]
-      records[place].l2 = distances.l2[0]
-      records[place].l1 = distances.l1[0]
-      records[place].take(try ImageQuality(clean.unsqueezed(0), row), 0)
-      if wasBroken, records[place].isCorrect {
-        records[place].flags.append(SampleRecord.lostInFile)
+      unit.samples[place].take(distances, try ImageQuality(clean.unsqueezed(0), row), at: 0)
+      if wasBroken, unit.samples[place].isCorrect {
+        unit.samples[place].flags.append(SampleRecord.lostInFile)
       }
-      let slack = budget.norm == .linf ? 0 : 1e-6 * budget.epsilon
-      if !(distances[budget.norm][0] <= budget.epsilon + slack) {
+      if !budget.holds(distances[budget.norm][0]) {
         unit.problems.append("a file holds a change beyond the budget, \(budget.description)")
       }
     }

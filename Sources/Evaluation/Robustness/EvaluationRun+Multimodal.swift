@@ -53,15 +53,12 @@ extension EvaluationRun {
         record.isCorrect = record.isCorrect && record.isCleanCorrect
         record.margin = report.margin[place]
         record.loss = report.loss[place]
-        record.linf = distances.linf[place]
-        record.l2 = distances.l2[place]
-        record.l1 = distances.l1[place]
-        record.take(quality, place)
+        record.take(distances, quality, at: place)
         record.forwards = report.image.forwards[place]
         record.backwards = report.image.backwards[place]
         records[position] = record
       }
-      try checkBounds(result.images, report.image, image.settings.budget, &unit)
+      unit.problems = try report.image.brokenBounds(result.images, image.settings.budget)
       unit.flags = report.image.flags + (report.limits.flag.map { [$0] } ?? [])
       try keepPictures(whole, index, result.images, positions.map { records[$0] })
     }

@@ -203,24 +203,18 @@ final class EvaluationRun: EvaluationTask {
       let distances = try Distances(from: part.images, to: moved.images)
       let quality = try ImageQuality(part.images, moved.images)
       for place in unit.samples.indices {
-        unit.samples[place].linf = distances.linf[place]
-        unit.samples[place].l2 = distances.l2[place]
-        unit.samples[place].l1 = distances.l1[place]
-        unit.samples[place].take(quality, place)
+        unit.samples[place].take(distances, quality, at: place)
         unit.samples[place].target = moved.report.targets?[place]
         guard isOwn else { continue }
         unit.samples[place].forwards = 1 + moved.report.forwards[place]
         unit.samples[place].backwards = moved.report.backwards[place]
       }
       if isOwn, let budget = plan.rows[index].image?.settings.budget {
-        try checkBounds(moved.images, moved.report, budget, &unit)
+        unit.problems = try moved.report.brokenBounds(moved.images, budget)
         unit.flags = moved.report.flags
       }
       if let kind = evaluation.savedImages {
-        var samples = unit.samples
-        try save(
-          kind, index, moved.images, part, positions, classifier, &samples, &unit)
-        unit.samples = samples
+        try save(kind, index, moved.images, part, positions, classifier, &unit)
       }
       try keepPictures(whole, index, moved.images, unit.samples)
     }

@@ -74,12 +74,9 @@ extension RobustnessComparison: ResultReport {
       difference(line.name, row: line.row.label)
     }
     return [
-      .value("name") { $0.name },
-      .value("row") { $0.row.label },
-      .value("norm") { $0.row.budget?.norm.rawValue },
-      .value("eps") { $0.row.budget?.epsilon },
-      .value("threat") { $0.row.threatText },
-      .value("n") { $0.row.accuracy.total },
+      .value("name") { $0.name }, .value("row") { $0.row.label },
+      .value("norm") { $0.row.budget?.norm.rawValue }, .value("eps") { $0.row.budget?.epsilon },
+      .value("threat") { $0.row.threatText }, .value("n") { $0.row.accuracy.total },
       .value("strict") { $0.row.strict.value },
       .value("strict_low") { $0.row.strict.wilson?.lowerBound },
       .value("strict_high") { $0.row.strict.wilson?.upperBound },
@@ -88,8 +85,7 @@ extension RobustnessComparison: ResultReport {
       .value("high") { $0.row.accuracy.wilson?.upperBound },
       .value("difference") { paired($0)?.value },
       .value("difference_low") { paired($0)?.interval.lowerBound },
-      .value("difference_high") { paired($0)?.interval.upperBound },
-      .value("p") { paired($0)?.p },
+      .value("difference_high") { paired($0)?.interval.upperBound }, .value("p") { paired($0)?.p },
       .value("p_corrected") { tested($0.name, row: $0.row.label)?.corrected },
       .value("is_difference") { tested($0.name, row: $0.row.label)?.isDifference },
     ]

@@ -2,6 +2,15 @@ internal import Attacks
 internal import Files
 
 extension SampleRecord {
+  /// What was measured of it, in the order of its line.
+  private static let measures: [(String, WritableKeyPath<SampleRecord, Double?> & Sendable)] = [
+    ("margin", \.margin), ("loss", \.loss), ("linf", \.linf), ("l2", \.l2), ("l1", \.l1),
+    ("ssim", \.ssim), ("psnr", \.psnr),
+  ]
+  private static let counts: [(String, WritableKeyPath<SampleRecord, Int?> & Sendable)] = [
+    ("forwards", \.forwards), ("backwards", \.backwards), ("target", \.target),
+  ]
+
   /// The members of its line in files; what was not measured is left out.
   func members(row label: String) -> [JSONValue.Member] {
     var members: [JSONValue.Member] = [
@@ -11,16 +20,11 @@ extension SampleRecord {
     ]
     if let prediction { members.append(.init("prediction", .integer(Int64(prediction)))) }
     members.append(.init("correct", .bool(isCorrect)))
-    for (key, value) in [
-      ("margin", margin), ("loss", loss), ("linf", linf), ("l2", l2), ("l1", l1),
-      ("ssim", ssim), ("psnr", psnr),
-    ] {
-      if let value { members.append(.init(key, .number(value))) }
+    for (key, path) in Self.measures {
+      if let value = self[keyPath: path] { members.append(.init(key, .number(value))) }
     }
-    for (key, value) in [
-      ("forwards", forwards), ("backwards", backwards), ("target", target),
-    ] {
-      if let value { members.append(.init(key, .integer(Int64(value)))) }
+    for (key, path) in Self.counts {
+      if let value = self[keyPath: path] { members.append(.init(key, .integer(Int64(value)))) }
     }
     if !flags.isEmpty { members.append(.init("flags", .strings(flags))) }
     return members
@@ -34,16 +38,8 @@ extension SampleRecord {
     self.init(
       id: id, label: label, cleanPrediction: clean, prediction: json["prediction"]?.int,
       isCorrect: isCorrect)
-    margin = json["margin"]?.anyDouble
-    loss = json["loss"]?.anyDouble
-    linf = json["linf"]?.anyDouble
-    l2 = json["l2"]?.anyDouble
-    l1 = json["l1"]?.anyDouble
-    ssim = json["ssim"]?.anyDouble
-    psnr = json["psnr"]?.anyDouble
-    forwards = json["forwards"]?.int
-    backwards = json["backwards"]?.int
-    target = json["target"]?.int
+    for (key, path) in Self.measures { self[keyPath: path] = json[key]?.anyDouble }
+    for (key, path) in Self.counts { self[keyPath: path] = json[key]?.int }
     flags = json["flags"]?.array?.compactMap(\.string) ?? []
   }
 }

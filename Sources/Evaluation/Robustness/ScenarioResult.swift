@@ -65,8 +65,11 @@ public struct SampleRecord: Equatable, Sendable {
     self.isCorrect = isCorrect
   }
 
-  /// Takes over how much the image looks like the clean one.
-  mutating func take(_ quality: ImageQuality, _ position: Int) {
+  /// Takes over how far the image is from the clean one, and how much it looks like it.
+  mutating func take(_ distances: Distances, _ quality: ImageQuality, at position: Int) {
+    (linf, l2, l1) = (
+      distances.linf[position], distances.l2[position], distances.l1[position]
+    )
     guard quality.ssim.indices.contains(position), quality.psnr.indices.contains(position) else {
       return
     }

@@ -88,7 +88,6 @@ enum ComparisonEntries {
     evaluation.output = out.map {
       RobustnessComparison.folder(of: name, number: number, in: $0)
     }
-    evaluation.resumes = try options.boolean("resume")
     if let progress = evaluation.progress {
       evaluation.progress = { event in
         var event = event

@@ -117,8 +117,6 @@ enum EvalLibrary {
   private static func keeps(
     _ evaluation: inout RobustnessEvaluation, _ options: Options
   ) throws {
-    evaluation.output = try options.pathIfGiven("out", writing: true)
-    evaluation.resumes = try options.boolean("resume")
     evaluation.savedImages = try options.stringIfGiven("save_images").flatMap {
       SavedImages(rawValue: $0)
     }
@@ -228,16 +226,25 @@ enum EvalLibrary {
     } else if options.has("samples") {
       evaluation.samples = .ids(try options.strings("samples"))
     }
-    evaluation.seed = try call.randomSource(options).seed
-    evaluation.batch = try options.integer("batch")
+    try evaluation.take(options, call)
     evaluation.pictures = try options.integer("pictures")
     evaluation.attacksEach = try options.boolean("each")
     evaluation.attacksAll = try options.boolean("attack_all")
     evaluation.probesGradients = try options.boolean("probes")
     evaluation.perturbationPlace =
       PerturbationPlace(rawValue: try options.string("perturb_at")) ?? .native
-    evaluation.progress = call.progress
-    evaluation.processes = call.processes
     return evaluation
+  }
+}
+
+extension EvaluationSettings {
+  /// Takes the options that every evaluation has, and what the call brings.
+  mutating func take(_ options: Options, _ call: Call) throws {
+    batch = try options.integer("batch")
+    seed = try call.randomSource(options).seed
+    output = try options.pathIfGiven("out", writing: true)
+    resumes = try options.boolean("resume")
+    progress = call.progress
+    processes = call.processes
   }
 }

@@ -138,12 +138,7 @@ enum RetrievalEntries {
       chosen.methods = try MultimodalOptions.members(table)
       return chosen
     }
-    evaluation.batch = try options.integer("batch")
-    evaluation.seed = try call.randomSource(options).seed
-    evaluation.progress = call.progress
-    evaluation.output = try options.pathIfGiven("out", writing: true)
-    evaluation.resumes = try options.boolean("resume")
-    evaluation.processes = call.processes
+    try evaluation.take(options, call)
     let report = try evaluation.run(
       model, data: data, name: options.stringIfGiven("name") ?? "")
     if let folder = evaluation.output, evaluation.processes.isRoot { try report.save(folder) }
