@@ -14,6 +14,16 @@
 /* Elements a task of the pool handles; smaller calls stay on the caller's thread. */
 #define GRAIN 16384
 
+/* The loops by element type. */
+#define DECLARE_F32(result, name, parameters, arguments) result kilpi_##name##_f32 parameters;
+#define DECLARE_F64(result, name, parameters, arguments) result kilpi_##name##_f64 parameters;
+#define DECLARE_I64(result, name, parameters, arguments) result kilpi_##name##_i64 parameters;
+KILPI_LOOPS(DECLARE_F32, float)
+KILPI_LOOPS(DECLARE_F64, double)
+KILPI_LOOPS(DECLARE_I64, int64_t)
+KILPI_FLOAT_LOOPS(DECLARE_F32, float, float)
+KILPI_FLOAT_LOOPS(DECLARE_F64, double, double)
+
 /* Runs `body(start, end)` over 0 ..< n in tasks of GRAIN. */
 typedef struct { size_t n; void (*range)(void *, size_t, size_t); void *context; size_t grain; } ranged;
 static inline void ranged_task(void *context, size_t index) {

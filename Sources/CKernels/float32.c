@@ -46,8 +46,8 @@ INLINE float fast_tanh_f32(float x) {
 }
 
 #include "functions.inc"
+#include "arithmetic.inc"
 #include "elementwise.inc"
-#include "binary.inc"
 #include "rows.inc"
 #include "columns.inc"
 #include "patches.inc"

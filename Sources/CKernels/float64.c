@@ -9,8 +9,8 @@
 INLINE double fast_exp_f64(double x) { return exp(x); }
 INLINE double fast_tanh_f64(double x) { return tanh(x); }
 #include "functions.inc"
+#include "arithmetic.inc"
 #include "elementwise.inc"
-#include "binary.inc"
 #include "rows.inc"
 #include "columns.inc"
 #include "patches.inc"

@@ -17,25 +17,14 @@ INLINE int64_t remainder_i64(int64_t u, int64_t v) {
 #define KNAME(x) kilpi_##x##_i64
 #define INTEGERS 1
 #pragma clang diagnostic ignored "-Wtautological-compare"
-#include "binary.inc"
-
-#define FLOATS(code, ...) case KILPI_##code: break; /* refused above */
-#define ALL(code, value, slope, integers)                                                            \
-  case KILPI_##code:                                                                                 \
-    for (size_t i = 0; i < n; i++) { int64_t v = x[i]; y[i] = (integers); }                          \
-    break;
-void kilpi_unary_i64(kilpi_unary op, const int64_t *x, int64_t *y, size_t n) {
-  switch (op) { KILPI_UNARY(FLOATS, FLOATS, ALL) }
-}
-#undef FLOATS
-#undef ALL
+#include "arithmetic.inc"
 
 #define FLOATS(code, ...) case KILPI_##code: return false;
 #define ALL(code, ...) case KILPI_##code: return true;
-bool kilpi_unary_takes_int64(kilpi_unary op) {
+bool kilpi_unary_takes_int64(kilpi_unary_code op) {
   switch (op) { KILPI_UNARY(FLOATS, FLOATS, ALL) }
 }
-bool kilpi_binary_takes_int64(kilpi_binary op) {
+bool kilpi_binary_takes_int64(kilpi_binary_code op) {
   switch (op) { KILPI_BINARY(FLOATS, ALL) }
 }
 
@@ -50,7 +39,7 @@ static int order_mixed(int64_t i, double x) {
   return rest > 0 ? -1 : rest < 0;
 }
 
-typedef struct { kilpi_compare op; const int64_t *a; const double *b; int64_t *out; kilpi_plane plane; } mixed_pair;
+typedef struct { kilpi_comparison op; const int64_t *a; const double *b; int64_t *out; kilpi_plane plane; } mixed_pair;
 
 static void compare_mixed_range(void *context, size_t start, size_t end) {
   mixed_pair *job = context;
@@ -71,7 +60,7 @@ static void compare_mixed_range(void *context, size_t start, size_t end) {
   }
 }
 
-void kilpi_compare_mixed(kilpi_compare op, const int64_t *a, const double *b, int64_t *out, kilpi_plane plane) {
+void kilpi_compare_mixed(kilpi_comparison op, const int64_t *a, const double *b, int64_t *out, kilpi_plane plane) {
   mixed_pair job = {op, a, b, out, plane};
   in_ranges(plane.rows * plane.columns, GRAIN, compare_mixed_range, &job);
 }

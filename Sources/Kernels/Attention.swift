@@ -1,47 +1,12 @@
 internal import CInterrupt
 internal import CKernels
 
-/// Row softmax of attention scores, per element type.
-public protocol AttentionScalar: KernelScalar {
-  /// `softmax(scale · s)` of each row in place, with an optional causal mask.
-  static func attentionSoftmax(
-    _ s: UnsafeMutablePointer<Self>, _ rows: Int, _ n: Int, _ scale: Self, _ causal: Bool)
-  /// Turns `dP` into `dS` in place, given the probabilities.
-  static func attentionSoftmaxGradient(
-    _ p: UnsafePointer<Self>, _ dp: UnsafeMutablePointer<Self>, _ rows: Int, _ n: Int,
-    _ scale: Self, _ causal: Bool)
-}
-
-extension Float: AttentionScalar {
-  /// See `AttentionScalar`.
-  public static func attentionSoftmax(
-    _ s: UnsafeMutablePointer<Float>, _ rows: Int, _ n: Int, _ scale: Float, _ causal: Bool
-  ) { kilpi_attention_softmax_f32(s, rows, n, scale, causal) }
-  /// See `AttentionScalar`.
-  public static func attentionSoftmaxGradient(
-    _ p: UnsafePointer<Float>, _ dp: UnsafeMutablePointer<Float>, _ rows: Int, _ n: Int,
-    _ scale: Float, _ causal: Bool
-  ) { kilpi_attention_softmax_gradient_f32(p, dp, rows, n, scale, causal) }
-}
-
-extension Double: AttentionScalar {
-  /// See `AttentionScalar`.
-  public static func attentionSoftmax(
-    _ s: UnsafeMutablePointer<Double>, _ rows: Int, _ n: Int, _ scale: Double, _ causal: Bool
-  ) { kilpi_attention_softmax_f64(s, rows, n, scale, causal) }
-  /// See `AttentionScalar`.
-  public static func attentionSoftmaxGradient(
-    _ p: UnsafePointer<Double>, _ dp: UnsafeMutablePointer<Double>, _ rows: Int, _ n: Int,
-    _ scale: Double, _ causal: Bool
-  ) { kilpi_attention_softmax_gradient_f64(p, dp, rows, n, scale, causal) }
-}
-
 /// Multi-head self-attention over packed queries, keys and values, fused per (sample, head).
 ///
 /// `qkv` is `[samples, tokens, 3 · width]` with queries, keys and values side by side in each row and
 /// heads side by side in each of them; the result is `[samples, tokens, width]`. A head's scores stay
 /// in cache; products inside are single-threaded, heads are spread over the pool.
-public struct FusedAttention<Scalar: AttentionScalar> {
+public struct FusedAttention {
   /// Number of sequences.
   public var samples: Int
   /// Length of each sequence.
@@ -63,15 +28,18 @@ public struct FusedAttention<Scalar: AttentionScalar> {
   }
 
   private var headWidth: Int { width / heads }
-  private var scale: Scalar { 1 / Scalar(headWidth).squareRoot() }
 
   /// Computes the result; keeps the probabilities `[samples, heads, tokens, tokens]` when asked.
   ///
   /// - Returns: false when an interrupt stopped it.
-  public func forward(
-    _ qkv: UnsafePointer<Scalar>, into result: UnsafeMutablePointer<Scalar>,
-    probabilities: UnsafeMutablePointer<Scalar>?
+  public func forward<Scalar: KernelScalar>(
+    _: Scalar.Type, _ qkv: UnsafeRawPointer, into result: UnsafeMutableRawPointer,
+    probabilities: UnsafeMutableRawPointer?
   ) -> Bool {
+    let qkv = qkv.assumingMemoryBound(to: Scalar.self)
+    let result = result.assumingMemoryBound(to: Scalar.self)
+    let probabilities = probabilities?.assumingMemoryBound(to: Scalar.self)
+    let scale = Scalar.rootReciprocal(headWidth)
     BLAS.prepare()
     let square = tokens * tokens
     WorkerPool.run(tasks: samples * heads) { task in
@@ -84,7 +52,7 @@ public struct FusedAttention<Scalar: AttentionScalar> {
       let q = qkv + sample * tokens * 3 * width + head * headWidth
       Scalar.taskProduct(
         false, true, tokens, tokens, headWidth, 1, q, 3 * width, q + width, 3 * width, 0, p, tokens)
-      Scalar.attentionSoftmax(p, tokens, tokens, scale, isCausal)
+      kilpi_attention_softmax(Scalar.code, p, tokens, tokens, scale, isCausal)
       Scalar.taskProduct(
         false, false, tokens, headWidth, tokens, 1, p, tokens, q + 2 * width, 3 * width, 0,
         result + sample * tokens * width + head * headWidth, width)
@@ -95,10 +63,15 @@ public struct FusedAttention<Scalar: AttentionScalar> {
   /// Computes the gradient with respect to `qkv` from that of the result.
   ///
   /// `dV = Pᵀ·dO`, `dP = dO·Vᵀ`, `dS = P∘(dP − rowsum(P∘dP))·scale`, `dQ = dS·K`, `dK = dSᵀ·Q`.
-  public func backward(
-    _ qkv: UnsafePointer<Scalar>, probabilities: UnsafePointer<Scalar>,
-    gradient: UnsafePointer<Scalar>, into target: UnsafeMutablePointer<Scalar>
+  public func backward<Scalar: KernelScalar>(
+    _: Scalar.Type, _ qkv: UnsafeRawPointer, probabilities: UnsafeRawPointer,
+    gradient: UnsafeRawPointer, into target: UnsafeMutableRawPointer
   ) -> Bool {
+    let qkv = qkv.assumingMemoryBound(to: Scalar.self)
+    let probabilities = probabilities.assumingMemoryBound(to: Scalar.self)
+    let gradient = gradient.assumingMemoryBound(to: Scalar.self)
+    let target = target.assumingMemoryBound(to: Scalar.self)
+    let scale = Scalar.rootReciprocal(headWidth)
     BLAS.prepare()
     let square = tokens * tokens
     WorkerPool.run(tasks: samples * heads) { task in
@@ -117,7 +90,7 @@ public struct FusedAttention<Scalar: AttentionScalar> {
       Scalar.taskProduct(
         false, true, tokens, tokens, headWidth, 1, output, width, q + 2 * width, 3 * width, 0, ds,
         tokens)
-      Scalar.attentionSoftmaxGradient(p, ds, tokens, tokens, scale, isCausal)
+      kilpi_attention_softmax_gradient(Scalar.code, p, ds, tokens, tokens, scale, isCausal)
       Scalar.taskProduct(
         false, false, tokens, headWidth, tokens, 1, ds, tokens, q + width, 3 * width, 0, dq,
         3 * width)
@@ -133,7 +106,7 @@ public struct FusedAttention<Scalar: AttentionScalar> {
 ///
 /// `queries` is `[samples, width]`; `memory` is `[samples, tokens, 2 · width]`, keys and values side by
 /// side; the result is `[samples, width]`. A sample sees its first `lengths[sample]` tokens.
-public struct PooledAttention<Scalar: AttentionScalar> {
+public struct PooledAttention {
   /// Number of sequences.
   public var samples: Int
   /// Length of the longest sequence, the stride of `memory`.
@@ -155,15 +128,19 @@ public struct PooledAttention<Scalar: AttentionScalar> {
   }
 
   private var headWidth: Int { width / heads }
-  private var scale: Scalar { 1 / Scalar(headWidth).squareRoot() }
 
   /// Computes the result and the probabilities `[samples, heads, tokens]`.
   ///
   /// - Returns: false when an interrupt stopped it.
-  public func forward(
-    _ queries: UnsafePointer<Scalar>, _ memory: UnsafePointer<Scalar>,
-    into result: UnsafeMutablePointer<Scalar>, probabilities: UnsafeMutablePointer<Scalar>
+  public func forward<Scalar: KernelScalar>(
+    _: Scalar.Type, _ queries: UnsafeRawPointer, _ memory: UnsafeRawPointer,
+    into result: UnsafeMutableRawPointer, probabilities: UnsafeMutableRawPointer
   ) -> Bool {
+    let queries = queries.assumingMemoryBound(to: Scalar.self)
+    let memory = memory.assumingMemoryBound(to: Scalar.self)
+    let result = result.assumingMemoryBound(to: Scalar.self)
+    let probabilities = probabilities.assumingMemoryBound(to: Scalar.self)
+    let scale = Scalar.rootReciprocal(headWidth)
     BLAS.prepare()
     WorkerPool.run(tasks: samples) { sample in
       if kilpi_interrupt_pending() { return }
@@ -175,7 +152,7 @@ public struct PooledAttention<Scalar: AttentionScalar> {
         p.update(repeating: 0, count: tokens)
         Scalar.taskProduct(
           false, true, 1, count, headWidth, 1, queries + offset, width, keys, row, 0, p, count)
-        Scalar.attentionSoftmax(p, 1, count, scale, false)
+        kilpi_attention_softmax(Scalar.code, p, 1, count, scale, false)
         Scalar.taskProduct(
           false, false, 1, headWidth, count, 1, p, count, keys + width, row, 0, result + offset,
           width)
@@ -187,11 +164,18 @@ public struct PooledAttention<Scalar: AttentionScalar> {
   /// Computes the gradients with respect to queries and memory; `memoryGradient` holds zeros.
   ///
   /// `dV = p ⊗ dO`, `dp = V·dO`, `ds = p∘(dp − ⟨p, dp⟩)·scale`, `dq = Kᵀ·ds`, `dK = ds ⊗ q`.
-  public func backward(
-    _ queries: UnsafePointer<Scalar>, _ memory: UnsafePointer<Scalar>,
-    probabilities: UnsafePointer<Scalar>, gradient: UnsafePointer<Scalar>,
-    queryGradient: UnsafeMutablePointer<Scalar>, memoryGradient: UnsafeMutablePointer<Scalar>
+  public func backward<Scalar: KernelScalar>(
+    _: Scalar.Type, _ queries: UnsafeRawPointer, _ memory: UnsafeRawPointer,
+    probabilities: UnsafeRawPointer, gradient: UnsafeRawPointer,
+    queryGradient: UnsafeMutableRawPointer, memoryGradient: UnsafeMutableRawPointer
   ) -> Bool {
+    let queries = queries.assumingMemoryBound(to: Scalar.self)
+    let memory = memory.assumingMemoryBound(to: Scalar.self)
+    let probabilities = probabilities.assumingMemoryBound(to: Scalar.self)
+    let gradient = gradient.assumingMemoryBound(to: Scalar.self)
+    let queryGradient = queryGradient.assumingMemoryBound(to: Scalar.self)
+    let memoryGradient = memoryGradient.assumingMemoryBound(to: Scalar.self)
+    let scale = Scalar.rootReciprocal(headWidth)
     BLAS.prepare()
     WorkerPool.run(tasks: samples) { sample in
       if kilpi_interrupt_pending() { return }
@@ -209,7 +193,7 @@ public struct PooledAttention<Scalar: AttentionScalar> {
         Scalar.taskProduct(
           false, true, 1, count, headWidth, 1, gradient + offset, width, keys + width, row, 0, ds,
           count)
-        Scalar.attentionSoftmaxGradient(p, ds, 1, count, scale, false)
+        kilpi_attention_softmax_gradient(Scalar.code, p, ds, 1, count, scale, false)
         Scalar.taskProduct(
           false, false, 1, headWidth, count, 1, ds, count, keys, row, 0, queryGradient + offset,
           width)

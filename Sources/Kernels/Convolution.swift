@@ -2,54 +2,13 @@ internal import CInterrupt
 internal import CKernels
 internal import COpenBLAS
 
-/// A band of output rows of one image, and the pixels under its kernel.
-public struct ConvolutionWindow {
-  let raw: kilpi_window
-}
-
-/// Unfolding and folding of one image's pixels, per element type.
-public protocol ConvolutionScalar: KernelScalar {
-  /// Pixels under the kernel as columns.
-  static func unfold(
-    _ x: UnsafePointer<Self>, into columns: UnsafeMutablePointer<Self>, _ window: ConvolutionWindow)
-  /// Adds columns back to the pixels they came from.
-  static func fold(
-    _ columns: UnsafePointer<Self>, into x: UnsafeMutablePointer<Self>, _ window: ConvolutionWindow)
-}
-
-extension Float: ConvolutionScalar {
-  /// See `ConvolutionScalar`.
-  public static func unfold(
-    _ x: UnsafePointer<Float>, into columns: UnsafeMutablePointer<Float>,
-    _ window: ConvolutionWindow
-  ) { kilpi_unfold_f32(x, columns, window.raw) }
-  /// See `ConvolutionScalar`.
-  public static func fold(
-    _ columns: UnsafePointer<Float>, into x: UnsafeMutablePointer<Float>,
-    _ window: ConvolutionWindow
-  ) { kilpi_fold_f32(columns, x, window.raw) }
-}
-
-extension Double: ConvolutionScalar {
-  /// See `ConvolutionScalar`.
-  public static func unfold(
-    _ x: UnsafePointer<Double>, into columns: UnsafeMutablePointer<Double>,
-    _ window: ConvolutionWindow
-  ) { kilpi_unfold_f64(x, columns, window.raw) }
-  /// See `ConvolutionScalar`.
-  public static func fold(
-    _ columns: UnsafePointer<Double>, into x: UnsafeMutablePointer<Double>,
-    _ window: ConvolutionWindow
-  ) { kilpi_fold_f64(columns, x, window.raw) }
-}
-
 /// Convolution of images `[samples, channels, height, width]` with square kernels, as products.
 ///
 /// `y[o, p] = Σ_k W[o, k] · columns[k, p]`: bands of output rows are unfolded into a buffer that stays
 /// in cache, each product single-threaded, bands spread over the pool. A kernel of one pixel with
 /// stride 1 needs no unfolding. Bands depend on the shapes alone, so a sample's result depends neither
 /// on the batch nor on the thread count.
-public struct Convolution<Scalar: ConvolutionScalar> {
+public struct Convolution {
   /// Number of images.
   public var samples: Int
   /// Channels, height and width of an input image.
@@ -88,15 +47,14 @@ public struct Convolution<Scalar: ConvolutionScalar> {
     max(1, min(output.height, Self.bufferLimit / max(depth * output.width, 1)))
   }
 
-  private func window(first: Int, rows: Int) -> ConvolutionWindow {
-    ConvolutionWindow(
-      raw: kilpi_window(
-        channels: input.channels, height: input.height, width: input.width, kernel: kernel,
-        stride: stride, padding: padding, columns: output.width, first: first, rows: rows))
+  private func window(first: Int, rows: Int) -> kilpi_window {
+    kilpi_window(
+      channels: input.channels, height: input.height, width: input.width, kernel: kernel,
+      stride: stride, padding: padding, columns: output.width, first: first, rows: rows)
   }
 
   /// Calls `body` with a band's columns: where they lie, their row stride, the first place and how many.
-  private func withColumns(
+  private func withColumns<Scalar: KernelScalar>(
     _ x: UnsafePointer<Scalar>, first: Int, rows: Int,
     _ body: (UnsafePointer<Scalar>, _ stride: Int, _ start: Int, _ count: Int) -> Void
   ) {
@@ -104,17 +62,20 @@ public struct Convolution<Scalar: ConvolutionScalar> {
     if isPointwise { return body(x + start, places, start, count) }
     let columns = UnsafeMutablePointer<Scalar>.allocate(capacity: max(depth * count, 1))
     defer { columns.deallocate() }
-    Scalar.unfold(x, into: columns, window(first: first, rows: rows))
+    kilpi_unfold(Scalar.code, x, columns, window(first: first, rows: rows))
     body(columns, count, start, count)
   }
 
   /// `y = W · columns`, without bias.
   ///
   /// - Returns: false when an interrupt stopped it.
-  public func forward(
-    _ x: UnsafePointer<Scalar>, weight: UnsafePointer<Scalar>,
-    into y: UnsafeMutablePointer<Scalar>
+  public func forward<Scalar: KernelScalar>(
+    _: Scalar.Type, _ x: UnsafeRawPointer, weight: UnsafeRawPointer,
+    into y: UnsafeMutableRawPointer
   ) -> Bool {
+    let x = x.assumingMemoryBound(to: Scalar.self)
+    let weight = weight.assumingMemoryBound(to: Scalar.self)
+    let y = y.assumingMemoryBound(to: Scalar.self)
     BLAS.prepare()
     let rows = bandRows
     let bands = (output.height + rows - 1) / rows
@@ -134,10 +95,13 @@ public struct Convolution<Scalar: ConvolutionScalar> {
   /// The gradient with respect to the images: `Wᵀ · g`, folded back.
   ///
   /// `target` holds zeros.
-  public func inputGradient(
-    _ g: UnsafePointer<Scalar>, weight: UnsafePointer<Scalar>,
-    into target: UnsafeMutablePointer<Scalar>
+  public func inputGradient<Scalar: KernelScalar>(
+    _: Scalar.Type, _ g: UnsafeRawPointer, weight: UnsafeRawPointer,
+    into target: UnsafeMutableRawPointer
   ) -> Bool {
+    let g = g.assumingMemoryBound(to: Scalar.self)
+    let weight = weight.assumingMemoryBound(to: Scalar.self)
+    let target = target.assumingMemoryBound(to: Scalar.self)
     BLAS.prepare()
     let rows = bandRows
     WorkerPool.run(tasks: samples) { sample in
@@ -160,7 +124,7 @@ public struct Convolution<Scalar: ConvolutionScalar> {
         Scalar.taskProduct(
           true, false, depth, n, output.channels, 1, weight, depth, g + first * output.width,
           places, 0, columns, n)
-        Scalar.fold(columns, into: target, window(first: first, rows: count))
+        kilpi_fold(Scalar.code, columns, target, window(first: first, rows: count))
       }
     }
     return !kilpi_interrupt_pending()
@@ -171,10 +135,13 @@ public struct Convolution<Scalar: ConvolutionScalar> {
   /// Samples are summed in `parts` fixed shares, one after another, so that the thread count changes
   /// nothing. `partial` has room for `parts` weights and is overwritten; the sum of the shares is the
   /// result, which the caller forms.
-  public func weightGradient(
-    _ g: UnsafePointer<Scalar>, _ x: UnsafePointer<Scalar>,
-    partial: UnsafeMutablePointer<Scalar>, parts: Int
+  public func weightGradient<Scalar: KernelScalar>(
+    _: Scalar.Type, _ g: UnsafeRawPointer, _ x: UnsafeRawPointer,
+    partial: UnsafeMutableRawPointer, parts: Int
   ) -> Bool {
+    let g = g.assumingMemoryBound(to: Scalar.self)
+    let x = x.assumingMemoryBound(to: Scalar.self)
+    let partial = partial.assumingMemoryBound(to: Scalar.self)
     BLAS.prepare()
     let rows = bandRows
     let share = (samples + parts - 1) / parts

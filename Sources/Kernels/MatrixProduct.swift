@@ -23,6 +23,28 @@ public protocol KernelScalar: BinaryFloatingPoint, Sendable {
   ) -> Bool
 }
 
+extension KernelScalar {
+  /// By BLAS.
+  public static func taskProduct(
+    _ transposeA: Bool, _ transposeB: Bool, _ m: Int, _ n: Int, _ k: Int, _ alpha: Self,
+    _ a: UnsafePointer<Self>, _ lda: Int, _ b: UnsafePointer<Self>, _ ldb: Int, _ beta: Self,
+    _ c: UnsafeMutablePointer<Self>, _ ldc: Int
+  ) { blasProduct(transposeA, transposeB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc) }
+
+  /// None: float64 serves checks and references, where OpenBLAS is fast enough.
+  public static func ownProduct(
+    _ precision: ProductPrecision, _ transposeA: Bool, _ transposeB: Bool, _ m: Int, _ n: Int,
+    _ k: Int, _ alpha: Self, _ a: UnsafePointer<Self>, _ lda: Int, _ b: UnsafePointer<Self>,
+    _ ldb: Int, _ beta: Self, _ c: UnsafeMutablePointer<Self>, _ ldc: Int
+  ) -> Bool { false }
+
+  /// What the kernels in C choose their loop by.
+  static var code: kilpi_dtype { self == Float.self ? KILPI_FLOAT32 : KILPI_FLOAT64 }
+
+  /// `1/√n`.
+  static func rootReciprocal(_ n: Int) -> Double { Double(1 / Self(n).squareRoot()) }
+}
+
 extension Float: KernelScalar {
   /// See `KernelScalar`.
   public static func taskProduct(
@@ -68,19 +90,6 @@ extension Float: KernelScalar {
 
 extension Double: KernelScalar {
   /// See `KernelScalar`.
-  public static func taskProduct(
-    _ transposeA: Bool, _ transposeB: Bool, _ m: Int, _ n: Int, _ k: Int, _ alpha: Double,
-    _ a: UnsafePointer<Double>, _ lda: Int, _ b: UnsafePointer<Double>, _ ldb: Int, _ beta: Double,
-    _ c: UnsafeMutablePointer<Double>, _ ldc: Int
-  ) { blasProduct(transposeA, transposeB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc) }
-
-  /// None: float64 serves checks and references, where OpenBLAS is fast enough.
-  public static func ownProduct(
-    _ precision: ProductPrecision, _ transposeA: Bool, _ transposeB: Bool, _ m: Int, _ n: Int,
-    _ k: Int, _ alpha: Double, _ a: UnsafePointer<Double>, _ lda: Int, _ b: UnsafePointer<Double>,
-    _ ldb: Int, _ beta: Double, _ c: UnsafeMutablePointer<Double>, _ ldc: Int
-  ) -> Bool { false }
-  /// See `KernelScalar`.
   public static func blasProduct(
     _ transposeA: Bool, _ transposeB: Bool, _ m: Int, _ n: Int, _ k: Int, _ alpha: Double,
     _ a: UnsafePointer<Double>, _ lda: Int, _ b: UnsafePointer<Double>, _ ldb: Int, _ beta: Double,
@@ -94,19 +103,24 @@ extension Double: KernelScalar {
 }
 
 /// One operand of a product as it lies in memory, row-major.
-public struct MatrixOperand<Scalar: KernelScalar> {
+public struct MatrixOperand {
   /// First element.
-  public var start: UnsafePointer<Scalar>
+  public var start: UnsafeRawPointer
   /// Elements from one stored row to the next.
   public var rowStride: Int
   /// True when the product uses the transpose of what is stored.
   public var isTransposed: Bool
 
   /// Describes an operand.
-  public init(_ start: UnsafePointer<Scalar>, rowStride: Int, isTransposed: Bool = false) {
+  public init(_ start: UnsafeRawPointer, rowStride: Int, isTransposed: Bool = false) {
     self.start = start
     self.rowStride = rowStride
     self.isTransposed = isTransposed
+  }
+
+  /// The elements from the one at `offset` on.
+  func elements<Scalar>(from offset: Int = 0) -> UnsafePointer<Scalar> {
+    start.assumingMemoryBound(to: Scalar.self) + offset
   }
 }
 
@@ -124,26 +138,25 @@ public enum MatrixProduct {
   /// Multiply-adds of a panel at most: some 20 ms at 100 GFLOP/s.
   static let panelWork = 1 << 30
 
-  /// `C = alpha · A · B + beta · C`, `A` is `[m, k]`, `B` is `[k, n]`, `C` is `[m, n]`.
+  /// `C = A · B`, `A` is `[m, k]`, `B` is `[k, n]`, `C` is `[m, n]`.
   ///
   /// - Parameter precision: how float32 operands are rounded; float64 ignores it.
   /// - Returns: false when an interrupt stopped it; `C` is then incomplete.
   public static func multiply<Scalar: KernelScalar>(
-    _ a: MatrixOperand<Scalar>, _ b: MatrixOperand<Scalar>,
-    into c: UnsafeMutablePointer<Scalar>, rowStride: Int, m: Int, n: Int, k: Int,
-    alpha: Scalar = 1, beta: Scalar = 0, precision: ProductPrecision = .float32
+    _: Scalar.Type, _ a: MatrixOperand, _ b: MatrixOperand, into c: UnsafeMutableRawPointer,
+    rowStride: Int, m: Int, n: Int, k: Int, precision: ProductPrecision = .float32
   ) -> Bool {
+    let c = c.assumingMemoryBound(to: Scalar.self)
     if m == 0 || n == 0 { return true }
     if k > 0,
       Scalar.ownProduct(
-        precision, a.isTransposed, b.isTransposed, m, n, k, alpha, a.start, a.rowStride, b.start,
-        b.rowStride, beta, c, rowStride)
+        precision, a.isTransposed, b.isTransposed, m, n, k, 1, a.elements(), a.rowStride,
+        b.elements(), b.rowStride, 0, c, rowStride)
     {
       return !kilpi_interrupt_pending()
     }
     BLAS.prepare()
-    let product = Product(
-      a: a, b: b, c: c, ldc: rowStride, m: m, n: n, k: k, alpha: alpha, beta: beta)
+    let product = Product(a: a, b: b, c: c, ldc: rowStride, m: m, n: n, k: k)
     let work = m * n * max(k, 1)
     if BLAS.isDeterministic {
       FixedProduct(product).run()
@@ -178,28 +191,26 @@ public enum MatrixProduct {
 
 /// The operands of one product; panels of it may run on any thread.
 private struct Product<Scalar: KernelScalar> {
-  let a: MatrixOperand<Scalar>
-  let b: MatrixOperand<Scalar>
+  let a: MatrixOperand
+  let b: MatrixOperand
   let c: UnsafeMutablePointer<Scalar>
   let ldc: Int
   let m: Int
   let n: Int
   let k: Int
-  let alpha: Scalar
-  let beta: Scalar
 
   func rows(_ first: Int, _ count: Int) {
-    let start = a.start + (a.isTransposed ? first : first * a.rowStride)
     Scalar.blasProduct(
-      a.isTransposed, b.isTransposed, count, n, k, alpha, start, max(a.rowStride, 1), b.start,
-      max(b.rowStride, 1), beta, c + first * ldc, max(ldc, 1))
+      a.isTransposed, b.isTransposed, count, n, k, 1,
+      a.elements(from: a.isTransposed ? first : first * a.rowStride), max(a.rowStride, 1),
+      b.elements(), max(b.rowStride, 1), 0, c + first * ldc, max(ldc, 1))
   }
 
   func columns(_ first: Int, _ count: Int) {
-    let start = b.start + (b.isTransposed ? first * b.rowStride : first)
     Scalar.blasProduct(
-      a.isTransposed, b.isTransposed, m, count, k, alpha, a.start, max(a.rowStride, 1), start,
-      max(b.rowStride, 1), beta, c + first, max(ldc, 1))
+      a.isTransposed, b.isTransposed, m, count, k, 1, a.elements(), max(a.rowStride, 1),
+      b.elements(from: b.isTransposed ? first * b.rowStride : first), max(b.rowStride, 1), 0,
+      c + first, max(ldc, 1))
   }
 }
 
@@ -222,7 +233,8 @@ private struct FixedProduct<Scalar: KernelScalar> {
     defer { wide.deallocate() }
     WorkerPool.run(tasks: (rows + 63) / 64) { task in
       for row in task * 64..<min(task * 64 + 64, rows) {
-        let (source, target) = (b.start + row * b.rowStride, wide + row * columns)
+        let source: UnsafePointer<Scalar> = b.elements(from: row * b.rowStride)
+        let target = wide + row * columns
         for column in 0..<columns { target[column] = Double(source[column]) }
       }
     }
@@ -243,22 +255,17 @@ private struct FixedProduct<Scalar: KernelScalar> {
     input.initialize(repeating: 0, count: max(height * k, 1))
     for row in 0..<count {
       let target = input + row * k
-      if a.isTransposed {
-        for i in 0..<k { target[i] = Double(a.start[i * a.rowStride + first + row]) }
-      } else {
-        let source = a.start + (first + row) * a.rowStride
-        for i in 0..<k { target[i] = Double(source[i]) }
-      }
+      let (start, step) =
+        a.isTransposed ? (first + row, a.rowStride) : ((first + row) * a.rowStride, 1)
+      let source: UnsafePointer<Scalar> = a.elements(from: start)
+      for i in 0..<k { target[i] = Double(source[i * step]) }
     }
     Double.blasProduct(
       !product.b.isTransposed, true, n, height, k, 1, wide, stride, input, max(k, 1), 0, output,
       height)
     for row in 0..<count {
       let target = product.c + (first + row) * product.ldc
-      for j in 0..<n {
-        let sum = product.alpha * Scalar(output[j * height + row])
-        target[j] = product.beta == 0 ? sum : sum + product.beta * target[j]
-      }
+      for j in 0..<n { target[j] = Scalar(output[j * height + row]) }
     }
   }
 }

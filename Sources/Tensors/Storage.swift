@@ -1,5 +1,6 @@
 internal import CKernels
 internal import Diagnostics
+internal import Kernels
 
 /// Element types of tensors.
 public enum DType: String, Sendable, CaseIterable {
@@ -15,6 +16,7 @@ public enum DType: String, Sendable, CaseIterable {
   /// True for the two floating-point types.
   public var isFloatingPoint: Bool { self != .int64 }
 
+  /// What the kernels in C choose their loop by.
   var code: kilpi_dtype {
     switch self {
     case .float32: KILPI_FLOAT32
@@ -22,6 +24,9 @@ public enum DType: String, Sendable, CaseIterable {
     case .int64: KILPI_INT64
     }
   }
+
+  /// What the generic kernels in Swift take for a floating-point type.
+  var scalar: any KernelScalar.Type { self == .float32 ? Float.self : Double.self }
 }
 
 /// A block of elements that tensors and their views share.

@@ -7,15 +7,13 @@ extension Tensor {
     _ shape: [Int], _ value: Double, _ dtype: DType = .float32
   ) throws -> Tensor {
     let result = try Tensor(uninitialized: shape, dtype)
-    let count = result.count
-    switch dtype {
-    case .float32: kilpi_fill_f32(result.f32, Float(value), count)
-    case .float64: kilpi_fill_f64(result.f64, value, count)
-    case .int64:
+    if dtype == .int64 {
       guard let integer = Int64(exactly: value) else {
         throw KilpiError("", "\(value) is not an integer, the tensor is int64")
       }
-      result.i64.update(repeating: integer, count: count)
+      result.i64.update(repeating: integer, count: result.count)
+    } else {
+      kilpi_fill(dtype.code, result.raw, value, result.count)
     }
     return result
   }
@@ -33,13 +31,7 @@ extension Tensor {
   /// The identity matrix `[n, n]`.
   public static func eye(_ n: Int, _ dtype: DType = .float32) throws -> Tensor {
     let result = try zeros([n, n], dtype)
-    for i in 0..<n {
-      switch dtype {
-      case .float32: result.f32[i * n + i] = 1
-      case .float64: result.f64[i * n + i] = 1
-      case .int64: result.i64[i * n + i] = 1
-      }
-    }
+    try result.view(shape: [n], strides: [n + 1]).scatter(from: ones([n], dtype))
     return result
   }
 
@@ -169,19 +161,11 @@ extension Tensor {
   private static func generated(
     _ shape: [Int], _ dtype: DType, _ next: () -> Double
   ) throws -> Tensor {
+    guard dtype.isFloatingPoint else { throw unsupported(dtype) }
     let result = try Tensor(uninitialized: shape, dtype)
-    switch dtype {
-    case .float32:
-      for i in 0..<result.count {
-        if i & 0xFFFF == 0xFFFF { try Interrupts.poll() }
-        result.f32[i] = single(next())
-      }
-    case .float64:
-      for i in 0..<result.count {
-        if i & 0xFFFF == 0xFFFF { try Interrupts.poll() }
-        result.f64[i] = next()
-      }
-    case .int64: throw unsupported(dtype)
+    for i in 0..<result.count {
+      if i & 0xFFFF == 0xFFFF { try Interrupts.poll() }
+      if dtype == .float32 { result.f32[i] = single(next()) } else { result.f64[i] = next() }
     }
     return result
   }
@@ -203,6 +187,11 @@ extension Tensor {
   private func askForElements(_ size: Int) throws {
     try MemoryReservation.ask(count.multipliedClamped(by: 2 * size))
     try Interrupts.poll()
+  }
+
+  /// The element of a floating-point tensor at an offset from its first in memory.
+  func number(_ offset: Int) -> Double {
+    keeping(self) { dtype == .float32 ? Double(f32[offset]) : f64[offset] }
   }
 
   /// All elements in row-major order as `Float`.
@@ -278,7 +267,7 @@ extension Tensor {
         kilpi_first_beyond_int64(dtype.code, source.raw, count)
       }
       guard first == count else {
-        let value = dtype == .float32 ? Double(source.f32[first]) : source.f64[first]
+        let value = source.number(first)
         throw KilpiError(
           "",
           "element \(first + 1) is \(value.isNaN ? "nan" : "\(value)"), which int64 cannot hold",

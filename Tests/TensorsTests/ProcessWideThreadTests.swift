@@ -223,7 +223,7 @@ struct ProcessWideThreadTests {
           guard let left = a.baseAddress, let target = c.baseAddress else { return true }
           let operand = MatrixOperand(left, rowStride: n)
           return MatrixProduct.multiply(
-            operand, operand, into: target, rowStride: n, m: n, n: n, k: n)
+            Float.self, operand, operand, into: target, rowStride: n, m: n, n: n, k: n)
         }
       }
       #expect(!finished)

@@ -63,13 +63,12 @@ void kilpi_set_deterministic(bool on);
 uint64_t kilpi_next_order(void); /* 1, 2, 3, ...: creation order of tape nodes */
 uint64_t kilpi_recorded(void); /* tape nodes that this thread has made */
 
-/* ---- operation codes ---- */
-/* Unary and binary ones: operations.h. */
-typedef enum { KILPI_EQUAL, KILPI_LESS, KILPI_LESS_EQUAL, KILPI_GREATER, KILPI_GREATER_EQUAL } kilpi_compare;
-typedef enum { KILPI_SUM, KILPI_PRODUCT, KILPI_MAX, KILPI_MIN } kilpi_reduce;
+/* ---- operation codes; unary and binary ones: operations.h ---- */
+typedef enum { KILPI_EQUAL, KILPI_LESS, KILPI_LESS_EQUAL, KILPI_GREATER, KILPI_GREATER_EQUAL } kilpi_comparison;
+typedef enum { KILPI_SUM, KILPI_PRODUCT, KILPI_MAX, KILPI_MIN } kilpi_reduction;
 typedef enum { KILPI_FLOAT32, KILPI_FLOAT64, KILPI_INT64 } kilpi_dtype;
-bool kilpi_unary_takes_int64(kilpi_unary op);
-bool kilpi_binary_takes_int64(kilpi_binary op);
+bool kilpi_unary_takes_int64(kilpi_unary_code op);
+bool kilpi_binary_takes_int64(kilpi_binary_code op);
 
 /* Two operands of a `rows x columns` result, each with its own row and column step (0 or 1 in the
    column; any in the row): plain, scalar, row and column broadcasts in one form. */
@@ -85,75 +84,116 @@ typedef struct {
   size_t channels, height, width, kernel, stride, padding, columns, first, rows;
 } kilpi_window;
 
-#define KILPI_DECLARE(T, S)                                                                          \
-  void kilpi_unary_##S(kilpi_unary op, const T *x, T *y, size_t n);                                          \
-  /* out = g * f'(x), given also y = f(x) */                                                         \
-  void kilpi_unary_gradient_##S(kilpi_unary op, const T *x, const T *y, const T *g, T *out, size_t n);       \
-  /* out = g * f'(x) of a function that a linear layer fuses */                                       \
-  void kilpi_activation_gradient_##S(kilpi_activation op, const T *x, const T *g, T *out, size_t n); \
-  void kilpi_binary_##S(kilpi_binary op, const T *a, const T *b, T *out, kilpi_plane plane);                  \
-  void kilpi_compare_##S(kilpi_compare op, const T *a, const T *b, int64_t *out, kilpi_plane plane);           \
-  void kilpi_clamp_##S(const T *x, T *y, size_t n, T lo, T hi);                                      \
-  void kilpi_clamp_gradient_##S(const T *x, const T *g, T *out, size_t n, T lo, T hi);               \
-  void kilpi_select_##S(const int64_t *condition, const T *a, const T *b, T *out, size_t n);         \
-  void kilpi_fill_##S(T *x, T value, size_t n);                                                      \
-  void kilpi_axpy_##S(T alpha, const T *x, T *y, size_t n);                                          \
-  /* x [outer, n, inner] -> out [outer, inner] */                                                    \
-  void kilpi_reduce_##S(kilpi_reduce op, const T *x, T *out, size_t outer, size_t n, size_t inner);           \
-  /* index of the first largest (or smallest) of each row of x [outer, n] */                         \
-  void kilpi_argmax_##S(const T *x, int64_t *out, size_t outer, size_t n, bool smallest);            \
-  void kilpi_softmax_##S(const T *x, T *y, size_t rows, size_t n, bool logarithm);                   \
-  void kilpi_softmax_gradient_##S(const T *y, const T *g, T *out, size_t rows, size_t n, bool logarithm); \
-  void kilpi_layer_norm_##S(const T *x, const T *gain, const T *bias, T *y, T *mean, T *scale,       \
-                            size_t rows, size_t n, double epsilon);                                  \
-  void kilpi_layer_norm_gradient_##S(const T *x, const T *gain, const T *mean, const T *scale,       \
-                                     const T *g, T *dx, size_t rows, size_t n);                      \
-  /* g * (x - mean) * scale, whose column sums are the gain's gradient */                            \
-  void kilpi_layer_norm_gain_##S(const T *x, const T *mean, const T *scale, const T *g, T *out,      \
-                                 size_t rows, size_t n);                                             \
-  void kilpi_cross_entropy_##S(const T *logits, const int64_t *labels, T *loss, size_t rows, size_t n); \
-  void kilpi_cross_entropy_gradient_##S(const T *logits, const int64_t *labels, const T *g, T *out,  \
-                                        size_t rows, size_t n);                                      \
-  /* y += bias by columns, then the activation; y may be kept before it in pre */ \
-  void kilpi_bias_activation_##S(T *y, const T *bias, T *pre, size_t rows, size_t n, kilpi_activation op); \
-  void kilpi_normalize_##S(const T *x, T *y, T *norm, size_t rows, size_t n);                        \
-  void kilpi_normalize_gradient_##S(const T *y, const T *norm, const T *g, T *out, size_t rows, size_t n); \
-  /* g counts scale times */                                                                         \
-  void kilpi_adamw_##S(T *w, const T *g, T *m, T *v, size_t n, double scale, double rate,            \
-                       double beta1, double beta2, double epsilon, double decay, double correction1, \
-                       double correction2);                                                          \
-  /* x = min(max(x + step * sign(g), lo), hi) */                                                     \
-  void kilpi_sign_step_##S(T *x, const T *g, const T *lo, const T *hi, T step, size_t n);            \
-  /* softmax(scale * s [+ causal mask]) in place, s [rows, n] with row stride ld */                  \
-  void kilpi_attention_softmax_##S(T *s, size_t rows, size_t n, T scale, bool causal);               \
-  void kilpi_attention_softmax_gradient_##S(const T *p, T *dp, size_t rows, size_t n, T scale,       \
-                                            bool causal);                                            \
-  /* sum of squares, in double */                                                                   \
-  double kilpi_sum_of_squares_##S(const T *x, size_t n);                                             \
-  /* first index whose value is not finite, or n */                                                  \
-  size_t kilpi_first_not_finite_##S(const T *x, size_t n);                                           \
-  void kilpi_add_rows_##S(T *table, const int64_t *rows, const T *values, size_t count, size_t width); \
-  /* x [samples, channels, side_y, side_x] -> patches [samples, grid_y * grid_x, channels * patch * patch],     \
-     each value times factor[channel] plus offset[channel]; the gradient scatters back */            \
-  void kilpi_patches_##S(const T *x, T *out, kilpi_grid grid, const T *factor, const T *offset);     \
-  void kilpi_patches_gradient_##S(const T *g, T *out, kilpi_grid grid, const T *factor);             \
-  /* x [channels, height, width] <-> [channels * kernel * kernel, rows * columns]; fold adds */      \
-  void kilpi_unfold_##S(const T *x, T *out, kilpi_window window);                                    \
-  void kilpi_fold_##S(const T *columns, T *x, kilpi_window window);                                  \
-  void kilpi_cumulate_##S(const T *x, T *y, size_t outer, size_t n, size_t inner, bool reverse);
+/* ---- loops over tensors, one row each: K(result, name, parameters, arguments) ----
+   T is the element type and R that of a single number. Swift sees `kilpi_name(type, ...)` with T = void and
+   R = double, the one dispatch over element types (dispatch.c); the loops are `kilpi_name_f32` and so on. */
 
-KILPI_DECLARE(float, f32)
-KILPI_DECLARE(double, f64)
+/* float32, float64 and int64 */
+#define KILPI_LOOPS(K, T)                                                                            \
+  K(void, unary, (kilpi_unary_code op, const T *x, T *y, size_t n), (op, x, y, n))                        \
+  K(void, binary, (kilpi_binary_code op, const T *a, const T *b, T *out, kilpi_plane plane),              \
+    (op, a, b, out, plane))                                                                          \
+  K(void, compare, (kilpi_comparison op, const T *a, const T *b, int64_t *out, kilpi_plane plane),      \
+    (op, a, b, out, plane))                                                                          \
+  K(void, select, (const int64_t *condition, const T *a, const T *b, T *out, size_t n),              \
+    (condition, a, b, out, n))                                                                       \
+  /* x [outer, n, inner] -> out [outer, inner] */                                                    \
+  K(void, reduce, (kilpi_reduction op, const T *x, T *out, size_t outer, size_t n, size_t inner),       \
+    (op, x, out, outer, n, inner))                                                                   \
+  K(void, cumulate, (const T *x, T *y, size_t outer, size_t n, size_t inner, bool reverse),          \
+    (x, y, outer, n, inner, reverse))                                                                \
+  /* index of the first largest (or smallest) of each row of x [outer, n] */                         \
+  K(void, argmax, (const T *x, int64_t *out, size_t outer, size_t n, bool smallest),                 \
+    (x, out, outer, n, smallest))                                                                    \
+  /* x [outer, length, inner], indices and out [outer, along, inner] of n elements */                \
+  K(void, pick, (const T *x, const int64_t *indices, T *out, size_t n, size_t along, size_t length,  \
+                 size_t inner), (x, indices, out, n, along, length, inner))
+
+/* float32 and float64 */
+#define KILPI_FLOAT_LOOPS(K, T, R)                                                                   \
+  /* out = g * f'(x), given also y = f(x) */                                                         \
+  K(void, unary_gradient, (kilpi_unary_code op, const T *x, const T *y, const T *g, T *out, size_t n),    \
+    (op, x, y, g, out, n))                                                                           \
+  /* the same of a function that a linear layer fuses */                                             \
+  K(void, activation_gradient, (kilpi_activation op, const T *x, const T *g, T *out, size_t n),      \
+    (op, x, g, out, n))                                                                              \
+  K(void, clamp, (const T *x, T *y, size_t n, R lo, R hi), (x, y, n, lo, hi))                        \
+  K(void, clamp_gradient, (const T *x, const T *g, T *out, size_t n, R lo, R hi),                    \
+    (x, g, out, n, lo, hi))                                                                          \
+  K(void, fill, (T *x, R value, size_t n), (x, value, n))                                            \
+  K(void, axpy, (R alpha, const T *x, T *y, size_t n), (alpha, x, y, n))                             \
+  K(void, softmax, (const T *x, T *y, size_t rows, size_t n, bool logarithm),                        \
+    (x, y, rows, n, logarithm))                                                                      \
+  K(void, softmax_gradient,                                                                          \
+    (const T *y, const T *g, T *out, size_t rows, size_t n, bool logarithm),                         \
+    (y, g, out, rows, n, logarithm))                                                                 \
+  K(void, layer_norm,                                                                                \
+    (const T *x, const T *gain, const T *bias, T *y, T *mean, T *scale, size_t rows, size_t n,       \
+     double epsilon), (x, gain, bias, y, mean, scale, rows, n, epsilon))                             \
+  K(void, layer_norm_gradient,                                                                       \
+    (const T *x, const T *gain, const T *mean, const T *scale, const T *g, T *dx, size_t rows,       \
+     size_t n), (x, gain, mean, scale, g, dx, rows, n))                                              \
+  /* g * (x - mean) * scale, whose column sums are the gain's gradient */                            \
+  K(void, layer_norm_gain,                                                                           \
+    (const T *x, const T *mean, const T *scale, const T *g, T *out, size_t rows, size_t n),          \
+    (x, mean, scale, g, out, rows, n))                                                               \
+  K(void, cross_entropy,                                                                             \
+    (const T *logits, const int64_t *labels, T *loss, size_t rows, size_t n),                        \
+    (logits, labels, loss, rows, n))                                                                 \
+  K(void, cross_entropy_gradient,                                                                    \
+    (const T *logits, const int64_t *labels, const T *g, T *out, size_t rows, size_t n),             \
+    (logits, labels, g, out, rows, n))                                                               \
+  /* y += bias by columns, then the activation; y may be kept before it in pre */                    \
+  K(void, bias_activation,                                                                           \
+    (T *y, const T *bias, T *pre, size_t rows, size_t n, kilpi_activation op),                       \
+    (y, bias, pre, rows, n, op))                                                                     \
+  K(void, normalize, (const T *x, T *y, T *norm, size_t rows, size_t n), (x, y, norm, rows, n))      \
+  K(void, normalize_gradient,                                                                        \
+    (const T *y, const T *norm, const T *g, T *out, size_t rows, size_t n),                          \
+    (y, norm, g, out, rows, n))                                                                      \
+  /* g counts scale times */                                                                         \
+  K(void, adamw,                                                                                     \
+    (T *w, const T *g, T *m, T *v, size_t n, double scale, double rate, double beta1, double beta2,  \
+     double epsilon, double decay, double correction1, double correction2),                          \
+    (w, g, m, v, n, scale, rate, beta1, beta2, epsilon, decay, correction1, correction2))            \
+  /* x = min(max(x + step * sign(g), lo), hi) */                                                     \
+  K(void, sign_step, (T *x, const T *g, const T *lo, const T *hi, R step, size_t n),                 \
+    (x, g, lo, hi, step, n))                                                                         \
+  /* softmax(scale * s [+ causal mask]) in place, s [rows, n] */                                     \
+  K(void, attention_softmax, (T *s, size_t rows, size_t n, R scale, bool causal),                    \
+    (s, rows, n, scale, causal))                                                                     \
+  K(void, attention_softmax_gradient,                                                                \
+    (const T *p, T *dp, size_t rows, size_t n, R scale, bool causal), (p, dp, rows, n, scale, causal)) \
+  /* sum of squares, in double */                                                                    \
+  K(double, sum_of_squares, (const T *x, size_t n), (x, n))                                          \
+  /* first index whose value is not finite, or n */                                                  \
+  K(size_t, first_not_finite, (const T *x, size_t n), (x, n))                                        \
+  /* table [outer, entries, width] += values [outer, count, width], each at its row */               \
+  K(void, add_rows,                                                                                  \
+    (T *table, const int64_t *rows, const T *values, size_t outer, size_t entries, size_t count,     \
+     size_t width), (table, rows, values, outer, entries, count, width))                             \
+  /* adds back what pick took */                                                                     \
+  K(void, add_picked,                                                                                \
+    (T *x, const int64_t *indices, const T *values, size_t n, size_t along, size_t length,           \
+     size_t inner), (x, indices, values, n, along, length, inner))                                   \
+  /* x [samples, channels, side_y, side_x] -> [samples, grid_y * grid_x, channels * patch * patch], each \
+     value times factor[channel] plus offset[channel]; the gradient scatters back */                 \
+  K(void, patches, (const T *x, T *out, kilpi_grid grid, const double *factor, const double *offset), \
+    (x, out, grid, factor, offset))                                                                  \
+  K(void, patches_gradient, (const T *g, T *out, kilpi_grid grid, const double *factor),             \
+    (g, out, grid, factor))                                                                          \
+  /* x [channels, height, width] <-> [channels * kernel * kernel, rows * columns]; fold adds */      \
+  K(void, unfold, (const T *x, T *out, kilpi_window window), (x, out, window))                       \
+  K(void, fold, (const T *columns, T *x, kilpi_window window), (columns, x, window))
+
+#define KILPI_TYPED(...) (kilpi_dtype type, __VA_ARGS__)
+#define KILPI_DECLARE(result, name, parameters, arguments) result kilpi_##name KILPI_TYPED parameters;
+KILPI_LOOPS(KILPI_DECLARE, void)
+KILPI_FLOAT_LOOPS(KILPI_DECLARE, void, double)
 #undef KILPI_DECLARE
 
-/* int64: wrapping arithmetic, comparisons, sums. */
-void kilpi_unary_i64(kilpi_unary op, const int64_t *x, int64_t *y, size_t n);
-void kilpi_binary_i64(kilpi_binary op, const int64_t *a, const int64_t *b, int64_t *out, kilpi_plane plane);
-void kilpi_compare_i64(kilpi_compare op, const int64_t *a, const int64_t *b, int64_t *out, kilpi_plane plane);
-/* The same of integers beside floating-point numbers, exact as mathematics has it. */
-void kilpi_compare_mixed(kilpi_compare op, const int64_t *a, const double *b, int64_t *out, kilpi_plane plane);
-void kilpi_reduce_i64(kilpi_reduce op, const int64_t *x, int64_t *out, size_t outer, size_t n, size_t inner);
-void kilpi_argmax_i64(const int64_t *x, int64_t *out, size_t outer, size_t n, bool smallest);
+/* Integers compared with floating-point numbers, exact as mathematics has it. */
+void kilpi_compare_mixed(kilpi_comparison op, const int64_t *a, const double *b, int64_t *out, kilpi_plane plane);
 
 /* ---- copies ---- */
 #define KILPI_MAX_RANK 16

@@ -48,8 +48,8 @@
 #define KILPI_CODE_2(code, value) KILPI_##code,
 #define KILPI_CODE_3(code, value, third) KILPI_##code,
 #define KILPI_CODE_4(code, value, slope, integers) KILPI_##code,
-typedef enum { KILPI_UNARY(KILPI_CODE_3, KILPI_CODE_3, KILPI_CODE_4) } kilpi_unary;
-typedef enum { KILPI_BINARY(KILPI_CODE_2, KILPI_CODE_3) } kilpi_binary;
+typedef enum { KILPI_UNARY(KILPI_CODE_3, KILPI_CODE_3, KILPI_CODE_4) } kilpi_unary_code;
+typedef enum { KILPI_BINARY(KILPI_CODE_2, KILPI_CODE_3) } kilpi_binary_code;
 #undef KILPI_CODE_2
 #undef KILPI_CODE_3
 #undef KILPI_CODE_4

@@ -173,11 +173,7 @@ private struct Sum {
     if isOwned {
       let source = try other.ordered()
       keeping(value, source) {
-        switch value.dtype {
-        case .float32: kilpi_axpy_f32(1, source.f32, value.f32, value.count)
-        case .float64: kilpi_axpy_f64(1, source.f64, value.f64, value.count)
-        case .int64: break
-        }
+        kilpi_axpy(value.dtype.code, 1, source.raw, value.raw, value.count)
       }
     } else {
       self.value = try value + other

@@ -58,18 +58,14 @@ extension DType {
 }
 
 extension Tensor {
-  static func binary(_ op: kilpi_binary, _ a: Tensor, _ b: Tensor) throws -> Tensor {
+  static func binary(_ op: kilpi_binary_code, _ a: Tensor, _ b: Tensor) throws -> Tensor {
     let pair = try BroadcastPair(a, b)
     let dtype = pair.a.dtype
     guard dtype.isFloatingPoint || kilpi_binary_takes_int64(op) else { throw unsupported(dtype) }
     let result = try Tensor(uninitialized: pair.shape, dtype)
     if result.count == 0 { return result }
     keeping(pair.a, pair.b) {
-      switch result.dtype {
-      case .float32: kilpi_binary_f32(op, pair.a.f32, pair.b.f32, result.f32, pair.plane)
-      case .float64: kilpi_binary_f64(op, pair.a.f64, pair.b.f64, result.f64, pair.plane)
-      case .int64: kilpi_binary_i64(op, pair.a.i64, pair.b.i64, result.i64, pair.plane)
-      }
+      kilpi_binary(result.dtype.code, op, pair.a.raw, pair.b.raw, result.raw, pair.plane)
     }
     return result
   }
@@ -189,7 +185,7 @@ extension Tensor {
     try extremum("maximum", KILPI_MAXIMUM, other)
   }
 
-  private func extremum(_ name: String, _ op: kilpi_binary, _ other: Tensor) throws -> Tensor {
+  private func extremum(_ name: String, _ op: kilpi_binary_code, _ other: Tensor) throws -> Tensor {
     let result = try Tensor.binary(op, self, other)
     guard Tensor.willRecord([self, other]) else { return result }
     let (a, b) = (Saved(self), Saved(other))
@@ -206,10 +202,10 @@ extension Tensor {
 
   // MARK: Comparisons: int64, 1 where true
 
-  private func compared(_ op: kilpi_compare, _ other: Tensor) throws -> Tensor {
+  private func compared(_ op: kilpi_comparison, _ other: Tensor) throws -> Tensor {
     if dtype == .int64, other.dtype.isFloatingPoint { return try comparedExactly(op, other) }
     if other.dtype == .int64, dtype.isFloatingPoint {
-      let turned: kilpi_compare =
+      let turned: kilpi_comparison =
         switch op {
         case KILPI_LESS: KILPI_GREATER
         case KILPI_LESS_EQUAL: KILPI_GREATER_EQUAL
@@ -223,17 +219,13 @@ extension Tensor {
     let result = try Tensor(uninitialized: pair.shape, .int64)
     if result.count == 0 { return result }
     keeping(pair.a, pair.b) {
-      switch pair.a.dtype {
-      case .float32: kilpi_compare_f32(op, pair.a.f32, pair.b.f32, result.i64, pair.plane)
-      case .float64: kilpi_compare_f64(op, pair.a.f64, pair.b.f64, result.i64, pair.plane)
-      case .int64: kilpi_compare_i64(op, pair.a.i64, pair.b.i64, result.i64, pair.plane)
-      }
+      kilpi_compare(pair.a.dtype.code, op, pair.a.raw, pair.b.raw, result.i64, pair.plane)
     }
     return result
   }
 
   /// int64 beside floating point, as Lua compares them: no common type holds all numbers of both.
-  private func comparedExactly(_ op: kilpi_compare, _ other: Tensor) throws -> Tensor {
+  private func comparedExactly(_ op: kilpi_comparison, _ other: Tensor) throws -> Tensor {
     let pair = try BroadcastPair(each: self, other.detached().converted(to: .float64))
     let result = try Tensor(uninitialized: pair.shape, .int64)
     if result.count == 0 { return result }
@@ -271,12 +263,7 @@ extension Tensor {
     let right = try b.detached().converted(to: dtype).expanded(shape).ordered()
     let result = try Tensor(uninitialized: shape, dtype)
     keeping(flags, left, right) {
-      switch dtype {
-      case .float32: kilpi_select_f32(flags.i64, left.f32, right.f32, result.f32, result.count)
-      case .float64: kilpi_select_f64(flags.i64, left.f64, right.f64, result.f64, result.count)
-      case .int64:
-        for i in 0..<result.count { result.i64[i] = flags.i64[i] != 0 ? left.i64[i] : right.i64[i] }
-      }
+      kilpi_select(dtype.code, flags.i64, left.raw, right.raw, result.raw, result.count)
     }
     guard willRecord([a, b]) else { return result }
     let kept = Saved(flags)

@@ -21,9 +21,7 @@ extension Tensor {
     let (source, kernel) = (try x.ordered(), try weight.ordered())
     let y = try Tensor(uninitialized: plan.outputShape, x.dtype)
     let finished = keeping(source, kernel, y) {
-      x.dtype == .float32
-        ? plan.kernel(Float.self).forward(source.f32, weight: kernel.f32, into: y.f32)
-        : plan.kernel(Double.self).forward(source.f64, weight: kernel.f64, into: y.f64)
+      plan.kernel.forward(x.dtype.scalar, source.raw, weight: kernel.raw, into: y.raw)
     }
     if !finished { try Interrupts.poll() }
     let keptInput = weight.node == nil ? nil : Saved(source)
@@ -89,7 +87,7 @@ private struct ConvolutionPlan {
     self.padding = padding
   }
 
-  func kernel<Scalar: ConvolutionScalar>(_: Scalar.Type) -> Convolution<Scalar> {
+  var kernel: Convolution {
     Convolution(
       samples: inputShape[0], input: (inputShape[1], inputShape[2], inputShape[3]),
       output: (outputShape[1], outputShape[2], outputShape[3]), kernel: weightShape[2],
@@ -99,9 +97,7 @@ private struct ConvolutionPlan {
   func inputGradient(_ g: Tensor, weight: Tensor) throws -> Tensor {
     let target = try Tensor.zeros(inputShape, g.dtype)
     let finished = keeping(g, weight, target) {
-      g.dtype == .float32
-        ? kernel(Float.self).inputGradient(g.f32, weight: weight.f32, into: target.f32)
-        : kernel(Double.self).inputGradient(g.f64, weight: weight.f64, into: target.f64)
+      kernel.inputGradient(g.dtype.scalar, g.raw, weight: weight.raw, into: target.raw)
     }
     if !finished { try Interrupts.poll() }
     return target
@@ -112,11 +108,7 @@ private struct ConvolutionPlan {
     let parts = Swift.max(1, Swift.min(inputShape[0], 8))
     let partial = try Tensor(uninitialized: [parts] + weightShape, g.dtype)
     let finished = keeping(g, input, partial) {
-      g.dtype == .float32
-        ? kernel(Float.self).weightGradient(
-          g.f32, input.f32, partial: partial.f32, parts: parts)
-        : kernel(Double.self).weightGradient(
-          g.f64, input.f64, partial: partial.f64, parts: parts)
+      kernel.weightGradient(g.dtype.scalar, g.raw, input.raw, partial: partial.raw, parts: parts)
     }
     if !finished { try Interrupts.poll() }
     return parts == 1 ? try partial.reshaped(weightShape) : try partial.sum(axes: [0])

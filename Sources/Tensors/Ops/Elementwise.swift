@@ -3,16 +3,12 @@ internal import CKernels
 extension Tensor {
   /// An elementwise function of one operand: a row of `KILPI_UNARY` in `CKernels/include/operations.h`,
   /// which holds value and slope and says whether it takes int64.
-  private func unary(_ name: String, _ op: kilpi_unary) throws -> Tensor {
+  private func unary(_ name: String, _ op: kilpi_unary_code) throws -> Tensor {
     guard dtype.isFloatingPoint || kilpi_unary_takes_int64(op) else { throw unsupported(dtype) }
     let source = try ordered()
     let result = try Tensor(uninitialized: shape, dtype)
     keeping(source) {
-      switch dtype {
-      case .float32: kilpi_unary_f32(op, source.f32, result.f32, count)
-      case .float64: kilpi_unary_f64(op, source.f64, result.f64, count)
-      case .int64: kilpi_unary_i64(op, source.i64, result.i64, count)
-      }
+      kilpi_unary(dtype.code, op, source.raw, result.raw, count)
     }
     guard Tensor.willRecord([self]) else { return result }
     let x = Saved(source)
@@ -21,11 +17,7 @@ extension Tensor {
       let (x, y, g) = (try x.value(), try y.value(), try gradient.ordered())
       let out = try Tensor(uninitialized: x.shape, x.dtype)
       keeping(x, y, g) {
-        if x.dtype == .float32 {
-          kilpi_unary_gradient_f32(op, x.f32, y.f32, g.f32, out.f32, x.count)
-        } else {
-          kilpi_unary_gradient_f64(op, x.f64, y.f64, g.f64, out.f64, x.count)
-        }
+        kilpi_unary_gradient(x.dtype.code, op, x.raw, y.raw, g.raw, out.raw, x.count)
       }
       return [out]
     }
@@ -97,11 +89,7 @@ extension Tensor {
     let source = try ordered()
     let result = try Tensor(uninitialized: shape, dtype)
     keeping(source) {
-      if dtype == .float32 {
-        kilpi_clamp_f32(source.f32, result.f32, count, Float(lo), Float(hi))
-      } else {
-        kilpi_clamp_f64(source.f64, result.f64, count, lo, hi)
-      }
+      kilpi_clamp(dtype.code, source.raw, result.raw, count, lo, hi)
     }
     guard Tensor.willRecord([self]) else { return result }
     let x = Saved(source)
@@ -109,11 +97,7 @@ extension Tensor {
       let (x, g) = (try x.value(), try gradient.ordered())
       let out = try Tensor(uninitialized: x.shape, x.dtype)
       keeping(x, g) {
-        if x.dtype == .float32 {
-          kilpi_clamp_gradient_f32(x.f32, g.f32, out.f32, x.count, Float(lo), Float(hi))
-        } else {
-          kilpi_clamp_gradient_f64(x.f64, g.f64, out.f64, x.count, lo, hi)
-        }
+        kilpi_clamp_gradient(x.dtype.code, x.raw, g.raw, out.raw, x.count, lo, hi)
       }
       return [out]
     }

@@ -33,7 +33,9 @@ extension Tensor {
     }
   }
 
-  private static func floorBinary(_ op: kilpi_binary, _ a: Tensor, _ b: Tensor) throws -> Tensor {
+  private static func floorBinary(_ op: kilpi_binary_code, _ a: Tensor, _ b: Tensor) throws
+    -> Tensor
+  {
     let result = try binary(op, a, b)
     // Without elements there is nothing to divide.
     if result.dtype == .int64, result.count > 0 {

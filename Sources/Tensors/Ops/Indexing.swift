@@ -42,14 +42,8 @@ extension Tensor {
       let whole = try Tensor.zeros(original, type)
       let g = try g.ordered()
       keeping(g, rows) {
-        for o in 0..<outer {
-          let (to, from) = (o * original[axis] * inner, o * rows.count * inner)
-          if type == .float32 {
-            kilpi_add_rows_f32(whole.f32 + to, rows.i64, g.f32 + from, rows.count, inner)
-          } else {
-            kilpi_add_rows_f64(whole.f64 + to, rows.i64, g.f64 + from, rows.count, inner)
-          }
-        }
+        kilpi_add_rows(
+          type.code, whole.raw, rows.i64, g.raw, outer, original[axis], rows.count, inner)
       }
       return [whole]
     }
@@ -83,33 +77,16 @@ extension Tensor {
     let (along, length) = (picks.shape[axis], shape[axis])
     let source = try ordered()
     let result = try Tensor(uninitialized: picks.shape, dtype)
-    /// Where element `position` of the result lies in the source.
-    func place(_ position: Int) -> Int {
-      let (outer, column) = (position / (along * inner), position % inner)
-      return (outer * length + Int(picks.i64[position])) * inner + column
-    }
-    try keeping(source, picks) {
-      for position in 0..<result.count {
-        if position & 0xFFFF == 0 { try Interrupts.poll() }
-        switch dtype {
-        case .float32: result.f32[position] = source.f32[place(position)]
-        case .float64: result.f64[position] = source.f64[place(position)]
-        case .int64: result.i64[position] = source.i64[place(position)]
-        }
-      }
+    keeping(source, picks) {
+      kilpi_pick(
+        dtype.code, source.raw, picks.i64, result.raw, result.count, along, length, inner)
     }
     let (original, type) = (shape, dtype)
     return Tensor.record("gather", result, from: [self]) { g, _ in
       let whole = try Tensor.zeros(original, type)
       let g = try g.ordered()
       keeping(g, picks) {
-        for position in 0..<g.count {
-          if type == .float32 {
-            whole.f32[place(position)] += g.f32[position]
-          } else {
-            whole.f64[place(position)] += g.f64[position]
-          }
-        }
+        kilpi_add_picked(type.code, whole.raw, picks.i64, g.raw, g.count, along, length, inner)
       }
       return [whole]
     }

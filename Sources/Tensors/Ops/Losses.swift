@@ -50,11 +50,7 @@ extension Tensor {
     let source = try logits.ordered()
     let result = try Tensor(uninitialized: [rows], logits.dtype)
     keeping(source, truth) {
-      if logits.dtype == .float32 {
-        kilpi_cross_entropy_f32(source.f32, truth.i64, result.f32, rows, classes)
-      } else {
-        kilpi_cross_entropy_f64(source.f64, truth.i64, result.f64, rows, classes)
-      }
+      kilpi_cross_entropy(logits.dtype.code, source.raw, truth.i64, result.raw, rows, classes)
     }
     guard willRecord([logits]) else { return try result.reduced(reduction) }
     let kept = Saved(source)
@@ -62,11 +58,7 @@ extension Tensor {
       let (z, g) = (try kept.value(), try g.ordered())
       let out = try Tensor(uninitialized: z.shape, z.dtype)
       keeping(z, g, truth) {
-        if z.dtype == .float32 {
-          kilpi_cross_entropy_gradient_f32(z.f32, truth.i64, g.f32, out.f32, rows, classes)
-        } else {
-          kilpi_cross_entropy_gradient_f64(z.f64, truth.i64, g.f64, out.f64, rows, classes)
-        }
+        kilpi_cross_entropy_gradient(z.dtype.code, z.raw, truth.i64, g.raw, out.raw, rows, classes)
       }
       return [out]
     }.reduced(reduction)

@@ -71,11 +71,7 @@ extension Tensor {
     let columns = y.shape[y.rank - 1]
     let rows = columns == 0 ? 0 : y.count / columns
     keeping(y) {
-      if y.dtype == .float32 {
-        kilpi_bias_activation_f32(y.f32, nil, nil, rows, columns, activation.code)
-      } else {
-        kilpi_bias_activation_f64(y.f64, nil, nil, rows, columns, activation.code)
-      }
+      kilpi_bias_activation(y.dtype.code, y.raw, nil, nil, rows, columns, activation.code)
     }
     return y
   }

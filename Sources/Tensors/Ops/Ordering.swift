@@ -79,22 +79,8 @@ extension Tensor {
     let source = try ordered()
     let result = try Tensor(uninitialized: shape, dtype)
     let (outer, inner) = (shape[..<axis].reduce(1, *), shape[(axis + 1)...].reduce(1, *))
-    if dtype == .int64 {
-      keeping(source) {
-        for place in 0..<count {
-          let isFirst = place / inner % shape[axis] == 0
-          let before = isFirst ? 0 : result.i64[place - inner]
-          result.i64[place] = before &+ source.i64[place]
-        }
-      }
-      return result
-    }
     keeping(source) {
-      if dtype == .float32 {
-        kilpi_cumulate_f32(source.f32, result.f32, outer, shape[axis], inner, reverse)
-      } else {
-        kilpi_cumulate_f64(source.f64, result.f64, outer, shape[axis], inner, reverse)
-      }
+      kilpi_cumulate(dtype.code, source.raw, result.raw, outer, shape[axis], inner, reverse)
     }
     return Tensor.record("cumsum", result, from: [self]) { g, _ in
       [try g.cumulated(axis, reverse: !reverse)]

@@ -28,12 +28,7 @@ extension Tensor {
     let source = try images.ordered()
     let result = try Tensor(uninitialized: shape, images.dtype)
     keeping(source) {
-      if images.dtype == .float32 {
-        kilpi_patches_f32(
-          source.f32, result.f32, grid, factor.map { Float($0) }, offset.map { Float($0) })
-      } else {
-        kilpi_patches_f64(source.f64, result.f64, grid, factor, offset)
-      }
+      kilpi_patches(images.dtype.code, source.raw, result.raw, grid, factor, offset)
     }
     let (original, type) = (images.shape, images.dtype)
     return record("patches", result, from: [images]) { g, _ in
@@ -42,11 +37,7 @@ extension Tensor {
       let out =
         covered ? try Tensor(uninitialized: original, type) : try Tensor.zeros(original, type)
       keeping(g) {
-        if type == .float32 {
-          kilpi_patches_gradient_f32(g.f32, out.f32, grid, factor.map { Float($0) })
-        } else {
-          kilpi_patches_gradient_f64(g.f64, out.f64, grid, factor)
-        }
+        kilpi_patches_gradient(type.code, g.raw, out.raw, grid, factor)
       }
       return [out]
     }

@@ -36,15 +36,11 @@ extension Tensor {
     let result = try Tensor(uninitialized: [samples, width], queries.dtype)
     let kept = try Tensor(uninitialized: [samples, heads, tokens], queries.dtype)
     let counts = lengths ?? Array(repeating: tokens, count: samples)
-    let single = queries.dtype == .float32
-    let float = PooledAttention<Float>(
-      samples: samples, tokens: tokens, width: width, heads: heads, lengths: counts)
-    let double = PooledAttention<Double>(
+    let pooled = PooledAttention(
       samples: samples, tokens: tokens, width: width, heads: heads, lengths: counts)
     let finished = keeping(asked, told, result, kept) {
-      single
-        ? float.forward(asked.f32, told.f32, into: result.f32, probabilities: kept.f32)
-        : double.forward(asked.f64, told.f64, into: result.f64, probabilities: kept.f64)
+      pooled.forward(
+        queries.dtype.scalar, asked.raw, told.raw, into: result.raw, probabilities: kept.raw)
     }
     if !finished { try Interrupts.poll() }
     guard willRecord([queries, memory]) else { return result }
@@ -54,13 +50,9 @@ extension Tensor {
       let dq = try Tensor(uninitialized: q.shape, q.dtype)
       let dm = try Tensor.zeros(m.shape, m.dtype)
       let finished = keeping(q, m, kept, g) {
-        single
-          ? float.backward(
-            q.f32, m.f32, probabilities: kept.f32, gradient: g.f32, queryGradient: dq.f32,
-            memoryGradient: dm.f32)
-          : double.backward(
-            q.f64, m.f64, probabilities: kept.f64, gradient: g.f64, queryGradient: dq.f64,
-            memoryGradient: dm.f64)
+        pooled.backward(
+          q.dtype.scalar, q.raw, m.raw, probabilities: kept.raw, gradient: g.raw,
+          queryGradient: dq.raw, memoryGradient: dm.raw)
       }
       if !finished { try Interrupts.poll() }
       return [dq, dm]

@@ -47,6 +47,10 @@ private struct MatrixView {
       (self.tensor, rowStride, isTransposed) = (copy, Swift.max(columns, 1), false)
     }
   }
+
+  var operand: MatrixOperand {
+    MatrixOperand(tensor.raw, rowStride: rowStride, isTransposed: isTransposed)
+  }
 }
 
 extension Tensor {
@@ -126,23 +130,9 @@ extension Tensor {
     let (left, right) = (try MatrixView(a), try MatrixView(b))
     let (m, k, n) = (a.shape[0], a.shape[1], b.shape[1])
     let finished = keeping(left.tensor, right.tensor, c) {
-      if c.dtype == .float32 {
-        return MatrixProduct.multiply(
-          MatrixOperand(
-            UnsafePointer(left.tensor.f32), rowStride: left.rowStride,
-            isTransposed: left.isTransposed),
-          MatrixOperand(
-            UnsafePointer(right.tensor.f32), rowStride: right.rowStride,
-            isTransposed: right.isTransposed), into: c.f32, rowStride: n, m: m, n: n, k: k,
-          precision: precision)
-      }
-      return MatrixProduct.multiply(
-        MatrixOperand(
-          UnsafePointer(left.tensor.f64), rowStride: left.rowStride, isTransposed: left.isTransposed
-        ),
-        MatrixOperand(
-          UnsafePointer(right.tensor.f64), rowStride: right.rowStride,
-          isTransposed: right.isTransposed), into: c.f64, rowStride: n, m: m, n: n, k: k)
+      MatrixProduct.multiply(
+        c.dtype.scalar, left.operand, right.operand, into: c.raw, rowStride: n, m: m, n: n, k: k,
+        precision: precision)
     }
     if !finished { try Interrupts.poll() }
   }
@@ -182,11 +172,8 @@ extension Tensor {
       let shift = try bias?.ordered()
       keeping(y) {
         withExtendedLifetime((shift, before)) {
-          if y.dtype == .float32 {
-            kilpi_bias_activation_f32(y.f32, shift?.f32, before?.f32, rows, out, activation.code)
-          } else {
-            kilpi_bias_activation_f64(y.f64, shift?.f64, before?.f64, rows, out, activation.code)
-          }
+          kilpi_bias_activation(
+            y.dtype.code, y.raw, shift?.raw, before?.raw, rows, out, activation.code)
         }
       }
     }
@@ -218,11 +205,7 @@ extension Tensor {
   ) throws -> Tensor {
     let out = try Tensor(uninitialized: x.shape, x.dtype)
     keeping(x, g) {
-      if x.dtype == .float32 {
-        kilpi_activation_gradient_f32(activation.code, x.f32, g.f32, out.f32, x.count)
-      } else {
-        kilpi_activation_gradient_f64(activation.code, x.f64, g.f64, out.f64, x.count)
-      }
+      kilpi_activation_gradient(x.dtype.code, activation.code, x.raw, g.raw, out.raw, x.count)
     }
     return out
   }
@@ -250,16 +233,11 @@ extension Tensor {
     let kept =
       recording ? try Tensor(uninitialized: [samples, heads, tokens, tokens], qkv.dtype) : nil
     if result.count == 0 { return record("attention", result, from: [qkv]) { _, _ in [source] } }
-    let single = qkv.dtype == .float32
-    let float = FusedAttention<Float>(
-      samples: samples, tokens: tokens, width: width, heads: heads, isCausal: isCausal)
-    let double = FusedAttention<Double>(
+    let fused = FusedAttention(
       samples: samples, tokens: tokens, width: width, heads: heads, isCausal: isCausal)
     let finished = keeping(source, result) {
       withExtendedLifetime(kept) {
-        single
-          ? float.forward(source.f32, into: result.f32, probabilities: kept?.f32)
-          : double.forward(source.f64, into: result.f64, probabilities: kept?.f64)
+        fused.forward(qkv.dtype.scalar, source.raw, into: result.raw, probabilities: kept?.raw)
       }
     }
     if !finished { try Interrupts.poll() }
@@ -269,9 +247,8 @@ extension Tensor {
       let (qkv, g) = (try input.value(), try g.ordered())
       let out = try Tensor(uninitialized: qkv.shape, qkv.dtype)
       let finished = keeping(qkv, kept, g) {
-        single
-          ? float.backward(qkv.f32, probabilities: kept.f32, gradient: g.f32, into: out.f32)
-          : double.backward(qkv.f64, probabilities: kept.f64, gradient: g.f64, into: out.f64)
+        fused.backward(
+          qkv.dtype.scalar, qkv.raw, probabilities: kept.raw, gradient: g.raw, into: out.raw)
       }
       if !finished { try Interrupts.poll() }
       return [out]

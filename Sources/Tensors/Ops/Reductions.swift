@@ -18,7 +18,7 @@ extension Tensor {
   }
 
   /// Folds over axes without recording.
-  private func folded(_ op: kilpi_reduce, _ axes: [Int], keep: Bool) throws -> Tensor {
+  private func folded(_ op: kilpi_reduction, _ axes: [Int], keep: Bool) throws -> Tensor {
     let target = reducedShape(axes, keep: keep)
     // Neighbouring axes fold in place as [outer, n, inner]; others are moved to the end first.
     let neighbours = axes.isEmpty || axes == Array(axes[0]...axes[axes.count - 1])
@@ -46,11 +46,7 @@ extension Tensor {
       throw KilpiError("", "\(Shape.describe(shape)) has no entries to compare")
     }
     keeping(source) {
-      switch dtype {
-      case .float32: kilpi_reduce_f32(op, source.f32, result.f32, outer, n, inner)
-      case .float64: kilpi_reduce_f64(op, source.f64, result.f64, outer, n, inner)
-      case .int64: kilpi_reduce_i64(op, source.i64, result.i64, outer, n, inner)
-      }
+      kilpi_reduce(dtype.code, op, source.raw, result.raw, outer, n, inner)
     }
     return result
   }
@@ -193,11 +189,7 @@ extension Tensor {
     let outer = moved.shape.dropLast().reduce(1, *)
     let result = try Tensor(uninitialized: Array(moved.shape.dropLast()) + [1], .int64)
     keeping(moved) {
-      switch dtype {
-      case .float32: kilpi_argmax_f32(moved.f32, result.i64, outer, shape[index], smallest)
-      case .float64: kilpi_argmax_f64(moved.f64, result.i64, outer, shape[index], smallest)
-      case .int64: kilpi_argmax_i64(moved.i64, result.i64, outer, shape[index], smallest)
-      }
+      kilpi_argmax(dtype.code, moved.raw, result.i64, outer, shape[index], smallest)
     }
     let kept = try result.transposed(index, rank - 1)
     return keepDimensions ? kept : try kept.squeezed(index)

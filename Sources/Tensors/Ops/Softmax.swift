@@ -24,11 +24,7 @@ extension Tensor {
     let source = try ordered()
     let result = try Tensor(uninitialized: shape, dtype)
     keeping(source) {
-      if dtype == .float32 {
-        kilpi_softmax_f32(source.f32, result.f32, rows, n, logarithm)
-      } else {
-        kilpi_softmax_f64(source.f64, result.f64, rows, n, logarithm)
-      }
+      kilpi_softmax(dtype.code, source.raw, result.raw, rows, n, logarithm)
     }
     guard Tensor.willRecord([self]) else { return result }
     let y = Saved(result)
@@ -36,11 +32,7 @@ extension Tensor {
       let (y, g) = (try y.value(), try g.ordered())
       let out = try Tensor(uninitialized: y.shape, y.dtype)
       keeping(y, g) {
-        if y.dtype == .float32 {
-          kilpi_softmax_gradient_f32(y.f32, g.f32, out.f32, rows, n, logarithm)
-        } else {
-          kilpi_softmax_gradient_f64(y.f64, g.f64, out.f64, rows, n, logarithm)
-        }
+        kilpi_softmax_gradient(y.dtype.code, y.raw, g.raw, out.raw, rows, n, logarithm)
       }
       return [out]
     }
@@ -63,11 +55,7 @@ extension Tensor {
     let result = try Tensor(uninitialized: shape, dtype)
     let norms = try Tensor(uninitialized: [rows], dtype)
     keeping(source) {
-      if dtype == .float32 {
-        kilpi_normalize_f32(source.f32, result.f32, norms.f32, rows, n)
-      } else {
-        kilpi_normalize_f64(source.f64, result.f64, norms.f64, rows, n)
-      }
+      kilpi_normalize(dtype.code, source.raw, result.raw, norms.raw, rows, n)
     }
     guard Tensor.willRecord([self]) else { return result }
     let y = Saved(result)
@@ -75,11 +63,7 @@ extension Tensor {
       let (y, g) = (try y.value(), try g.ordered())
       let out = try Tensor(uninitialized: y.shape, y.dtype)
       keeping(y, norms, g) {
-        if y.dtype == .float32 {
-          kilpi_normalize_gradient_f32(y.f32, norms.f32, g.f32, out.f32, rows, n)
-        } else {
-          kilpi_normalize_gradient_f64(y.f64, norms.f64, g.f64, out.f64, rows, n)
-        }
+        kilpi_normalize_gradient(y.dtype.code, y.raw, norms.raw, g.raw, out.raw, rows, n)
       }
       return [out]
     }
@@ -106,39 +90,25 @@ extension Tensor {
     let mean = try Tensor(uninitialized: [rows], x.dtype)
     let scale = try Tensor(uninitialized: [rows], x.dtype)
     keeping(source, gain, shift) {
-      if x.dtype == .float32 {
-        kilpi_layer_norm_f32(
-          source.f32, gain.f32, shift.f32, result.f32, mean.f32, scale.f32, rows, n, epsilon)
-      } else {
-        kilpi_layer_norm_f64(
-          source.f64, gain.f64, shift.f64, result.f64, mean.f64, scale.f64, rows, n, epsilon)
-      }
+      kilpi_layer_norm(
+        x.dtype.code, source.raw, gain.raw, shift.raw, result.raw, mean.raw, scale.raw, rows, n,
+        epsilon)
     }
     guard willRecord([x, weight, bias]) else { return result }
     let (kept, keptGain) = (Saved(source), Saved(gain))
     return record("layer_norm", result, from: [x, weight, bias]) { g, needs in
       let (x, gain, g) = (try kept.value(), try keptGain.value(), try g.ordered())
-      let single = x.dtype == .float32
       var gradients: [Tensor?] = [nil, nil, nil]
       try keeping(x, gain, mean, scale, g) {
         if needs[0] {
           let out = try Tensor(uninitialized: x.shape, x.dtype)
-          if single {
-            kilpi_layer_norm_gradient_f32(
-              x.f32, gain.f32, mean.f32, scale.f32, g.f32, out.f32, rows, n)
-          } else {
-            kilpi_layer_norm_gradient_f64(
-              x.f64, gain.f64, mean.f64, scale.f64, g.f64, out.f64, rows, n)
-          }
+          kilpi_layer_norm_gradient(
+            x.dtype.code, x.raw, gain.raw, mean.raw, scale.raw, g.raw, out.raw, rows, n)
           gradients[0] = out
         }
         if needs[1] {
           let out = try Tensor(uninitialized: [rows, n], x.dtype)
-          if single {
-            kilpi_layer_norm_gain_f32(x.f32, mean.f32, scale.f32, g.f32, out.f32, rows, n)
-          } else {
-            kilpi_layer_norm_gain_f64(x.f64, mean.f64, scale.f64, g.f64, out.f64, rows, n)
-          }
+          kilpi_layer_norm_gain(x.dtype.code, x.raw, mean.raw, scale.raw, g.raw, out.raw, rows, n)
           gradients[1] = try out.sum(axes: [0])
         }
         if needs[2] { gradients[2] = try g.reshaped([rows, n]).sum(axes: [0]) }

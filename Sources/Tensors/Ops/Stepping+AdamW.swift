@@ -17,28 +17,17 @@ extension Tensor {
     let g = try gradient.ordered()
     storage.version += 1
     keeping(self, first, second, g) {
-      if dtype == .float32 {
-        kilpi_adamw_f32(
-          f32, g.f32, first.f32, second.f32, count, scale, learningRate, betas.0, betas.1,
-          epsilon, weightDecay, corrections.0, corrections.1)
-      } else {
-        kilpi_adamw_f64(
-          f64, g.f64, first.f64, second.f64, count, scale, learningRate, betas.0, betas.1,
-          epsilon, weightDecay, corrections.0, corrections.1)
-      }
+      kilpi_adamw(
+        dtype.code, raw, g.raw, first.raw, second.raw, count, scale, learningRate, betas.0, betas.1,
+        epsilon, weightDecay, corrections.0, corrections.1)
     }
   }
 
   /// Index of the first element that is NaN or infinite, in row-major order; nil when all are finite.
   public func firstNotFinite() throws -> Int? {
+    guard dtype.isFloatingPoint else { return nil }
     let source = try ordered()
-    let index = keeping(source) {
-      switch dtype {
-      case .float32: return kilpi_first_not_finite_f32(source.f32, count)
-      case .float64: return kilpi_first_not_finite_f64(source.f64, count)
-      case .int64: return count
-      }
-    }
+    let index = keeping(source) { kilpi_first_not_finite(dtype.code, source.raw, count) }
     return index == count ? nil : index
   }
 
@@ -46,9 +35,6 @@ extension Tensor {
   public func sumOfSquares() throws -> Double {
     guard dtype.isFloatingPoint else { throw unsupported(dtype) }
     let source = try ordered()
-    return keeping(source) {
-      dtype == .float32
-        ? kilpi_sum_of_squares_f32(source.f32, count) : kilpi_sum_of_squares_f64(source.f64, count)
-    }
+    return keeping(source) { kilpi_sum_of_squares(dtype.code, source.raw, count) }
   }
 }

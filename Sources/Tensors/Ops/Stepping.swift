@@ -24,14 +24,13 @@ extension Tensor {
     let result = try Tensor(uninitialized: shape, dtype)
     gather(into: result)
     let (g, low, high) = (try gradient.ordered(), try lower.ordered(), try upper.ordered())
+    var length = step
+    if dtype == .float32 {
+      let single = Float(step)
+      length = Double(Double(single) < step ? single.nextUp : single)
+    }
     keeping(g, low, high) {
-      if dtype == .float32 {
-        var length = Float(step)
-        if Double(length) < step { length = length.nextUp }
-        kilpi_sign_step_f32(result.f32, g.f32, low.f32, high.f32, length, result.count)
-      } else {
-        kilpi_sign_step_f64(result.f64, g.f64, low.f64, high.f64, step, result.count)
-      }
+      kilpi_sign_step(dtype.code, result.raw, g.raw, low.raw, high.raw, length, result.count)
     }
     return result
   }

@@ -122,7 +122,7 @@ public enum TensorSummary {
         }
       } else {
         let numbers = values.compactMap { $0 }.map { slice in
-          slice.compactMap { $0 }.map { row in row.map { $0.map(number) } }
+          slice.compactMap { $0 }.map { row in row.map { $0.map(tensor.number) } }
         }
         let layout = NumberLayout(numbers.joined().joined().compactMap { $0 })
         if let exponent = layout.exponent { heading = ["1e\(exponent) *"] }
@@ -160,12 +160,6 @@ public enum TensorSummary {
         + (rank >= 2 ? row * tensor.strides[rank - 2] : 0)
       let step = tensor.strides.last ?? 0
       return columns.map { column in column.map { start + $0 * step } }
-    }
-
-    private func number(_ offset: Int) -> Double {
-      keeping(tensor) {
-        tensor.dtype == .float32 ? Double(tensor.f32[offset]) : tensor.f64[offset]
-      }
     }
 
     private func padded(_ text: String, _ length: Int) -> String {
