@@ -26,7 +26,8 @@ struct BatchPart {
       places: places.isEmpty ? [] : positions.map { places[$0] })
   }
 
-  func record(_ index: Int, _ clean: Score, prediction: Int) -> SampleRecord {
+  /// A sample's record; without a prediction it is not right.
+  func record(_ index: Int, _ clean: Score, prediction: Int?) -> SampleRecord {
     SampleRecord(
       id: ids[index], label: labels[index], cleanPrediction: clean.prediction,
       prediction: prediction, isCorrect: prediction == labels[index])

@@ -29,32 +29,45 @@ extension EvaluationRun {
     }
   }
 
-  /// Positions of a part that an attack runs on: all but those whose target is their label.
-  func aimed(_ attack: EvaluatedImageAttack, _ part: BatchPart) -> [Int] {
+  /// Samples whose target is their own label: nothing is attacked, and the row does not count them.
+  func leftOut(
+    _ attack: EvaluatedImageAttack, _ part: BatchPart, _ clean: [Score]
+  ) -> [Int: SampleRecord] {
     let known = attack.targets?.known(part.places)
-    return (0..<part.count).filter { known?[$0] != part.labels[$0] }
+    var others: [Int: SampleRecord] = [:]
+    for position in 0..<part.count where known?[position] == part.labels[position] {
+      var record = part.record(position, clean[position], prediction: nil)
+      record.isCorrect = record.isCleanCorrect
+      record.target = part.labels[position]
+      record.flags = [SampleRecord.targetIsLabel]
+      others[position] = record
+    }
+    return others
   }
 
-  /// A sample whose target is its own label: nothing was attacked, and the row does not count it.
-  func leftOut(_ part: BatchPart, _ position: Int, _ clean: [Score]) -> SampleRecord {
-    var record = SampleRecord(
-      id: part.ids[position], label: part.labels[position],
-      cleanPrediction: clean[position].prediction, prediction: nil,
-      isCorrect: clean[position].prediction == part.labels[position])
-    record.target = part.labels[position]
-    record.flags = [SampleRecord.targetIsLabel]
-    return record
-  }
-
-  /// A sample that was wrong when clean, and stays as it is.
-  private func notAttacked(
-    _ attack: EvaluatedImageAttack, _ part: BatchPart, _ position: Int, _ clean: [Score]
-  ) -> SampleRecord {
-    var record = part.record(position, clean[position], prediction: clean[position].prediction)
-    (record.linf, record.l2, record.l1) = (0, 0, 0)
-    record.target = attack.targets?.known([part.places[position]])?.first
-    record.flags = [SampleRecord.notAttacked]
-    return record
+  /// Samples that the attack of a row does not run on, by their positions: their target is their label,
+  /// they were wrong when clean, or an earlier attack of the set broke them.
+  private func untouched(
+    _ index: Int, _ attack: EvaluatedImageAttack, _ part: BatchPart, _ clean: [Score]
+  ) -> [Int: SampleRecord] {
+    var others = leftOut(attack, part, clean)
+    // An attack for a target would go on with what is wrong already.
+    let skipsWrong =
+      attack.targets != nil && !evaluation.attacksAll && plan.rows[index].kind == .image
+    for position in 0..<part.count where others[position] == nil {
+      let (score, label) = (clean[position], part.labels[position])
+      if skipsWrong, score.prediction != label {
+        var record = part.record(position, score, prediction: score.prediction)
+        (record.linf, record.l2, record.l1) = (0, 0, 0)
+        record.target = attack.targets?.known([part.places[position]])?.first
+        record.flags = [SampleRecord.notAttacked]
+        others[position] = record
+      } else if let breaker = breaker(of: part.first + position, before: index) {
+        others[position] = part.record(position, score, prediction: nil)
+        others[position]?.flags = [SampleRecord.brokenBefore + breaker]
+      }
+    }
+    return others
   }
 
   /// Runs the attack of a row over a batch, or over what earlier attacks left of it, and appends its
@@ -65,50 +78,25 @@ extension EvaluationRun {
     _ index: Int, _ classifier: @escaping Classifier, _ whole: BatchPart, _ clean: [Score]
   ) throws -> AttackResult? {
     guard let attack = plan.rows[index].image else { return nil }
-    let begin = ContinuousClock.now
-    var unit = EvaluationUnit(samples: [])
-    var broken: [Int: String] = [:]
-    if plan.rows[index].onSurvivors {
-      for position in 0..<whole.count {
-        broken[position] = breaker(of: whole.first + position, before: index)
-      }
-    }
-    let aimed = Set(aimed(attack, whole))
-    // An attack for a target would go on with what is wrong already.
-    let skipsWrong =
-      attack.targets != nil && !evaluation.attacksAll && plan.rows[index].kind == .image
-    let wrong = Set(
-      skipsWrong ? (0..<whole.count).filter { clean[$0].prediction != whole.labels[$0] } : [])
-    let positions = (0..<whole.count).filter {
-      broken[$0] == nil && aimed.contains($0) && !wrong.contains($0)
-    }
-    func other(_ position: Int) -> SampleRecord? {
-      if !aimed.contains(position) { return leftOut(whole, position, clean) }
-      if wrong.contains(position) { return notAttacked(attack, whole, position, clean) }
-      return broken[position].map { skipped(whole, position, clean, $0) }
-    }
-    let part = try whole.selected(positions)
-    if !positions.isEmpty {
+    let others = untouched(index, attack, whole, clean)
+    var moved: AttackResult?
+    try fill(index, whole, except: others, judge: classifier) { part, positions in
       let result = try result(attack, classifier, part, label: rows[index].label)
-      let scores = positions.map { clean[$0] }
-      unit.samples = try verdicts(index, result, part, scores)
-      unit.problems = try result.report.brokenBounds(result.images, attack.settings.budget)
-      unit.flags = result.report.flags
-      if let kind = evaluation.savedImages {
-        try save(kind, index, result.images, part, positions, classifier, &unit)
-      }
-      try keepPictures(whole, index, result.images, unit.samples)
-      var next = unit.samples.makeIterator()
-      unit.samples = (0..<whole.count).compactMap { position in
-        other(position) ?? next.next()
-      }
-      unit.seconds = begin.seconds
-      try commit(index, whole, unit)
-      return positions.count == whole.count ? result : nil
+      moved = result
+      let samples = try verdicts(index, result, part, positions.map { clean[$0] })
+      return try (
+        result.images, unit(samples, result.report, result.images, attack.settings.budget)
+      )
     }
-    unit.samples = (0..<whole.count).compactMap(other)
-    try commit(index, whole, unit)
-    return nil
+    return others.isEmpty ? moved : nil
+  }
+
+  /// The verdicts of an attack, with what its report says about them.
+  func unit(
+    _ samples: [SampleRecord], _ report: AttackReport, _ images: Tensor, _ budget: Budget
+  ) throws -> EvaluationUnit {
+    EvaluationUnit(
+      samples: samples, flags: report.flags, problems: try report.brokenBounds(images, budget))
   }
 
   /// The image attack that broke a sample before row `index`, within that row's budget; wrong when clean
@@ -121,16 +109,6 @@ extension EvaluationRun {
       }
     }
     return nil
-  }
-
-  private func skipped(
-    _ part: BatchPart, _ position: Int, _ clean: [Score], _ breaker: String
-  ) -> SampleRecord {
-    var record = SampleRecord(
-      id: part.ids[position], label: part.labels[position],
-      cleanPrediction: clean[position].prediction, prediction: nil, isCorrect: false)
-    record.flags = [SampleRecord.brokenBefore + breaker]
-    return record
   }
 
   private func verdicts(

@@ -8,33 +8,27 @@ extension EvaluationRun {
   /// Attacks the samples that are right when clean (all of them with `attacksAll`), image and prompts
   /// together, and appends the verdicts; the others count as broken and stay as they are.
   func attackJointly(_ index: Int, _ whole: BatchPart, _ clean: [Score]) throws {
-    guard let image = plan.rows[index].image else { return }
-    let begin = ContinuousClock.now
+    guard let row = plan.rows[index].image else { return }
     let label = rows[index].label
-    var unit = EvaluationUnit(samples: [])
-    var records = (0..<whole.count).map { position -> SampleRecord in
-      var record = whole.record(position, clean[position], prediction: clean[position].prediction)
-      record.isCorrect = false
-      record.margin = clean[position].margin
-      record.loss = clean[position].loss
+    var others: [Int: SampleRecord] = [:]
+    for (position, score) in clean.enumerated()
+    where !evaluation.attacksAll && score.prediction != whole.labels[position] {
+      var record = whole.record(position, score, prediction: score.prediction)
+      (record.margin, record.loss) = (score.margin, score.loss)
       (record.linf, record.l2, record.l1) = (0, 0, 0)
       (record.forwards, record.backwards) = (0, 0)
       record.flags = [SampleRecord.notAttacked]
-      return record
+      others[position] = record
     }
-    let positions = (0..<whole.count).filter {
-      evaluation.attacksAll || clean[$0].prediction == whole.labels[$0]
-    }
-    if !positions.isEmpty {
-      let part = try whole.selected(positions)
-      let perturb = try self.perturb(index)
+    let perturb = try self.perturb(index)
+    try fill(index, whole, except: others, judge: subject.classifier) { part, positions in
       let result = try named(label) {
         try perturb(part.images, part.labels) { settings in
-          settings.attacksAll = image.settings.attacksAll
-          settings.stopsEarly = image.settings.stopsEarly
-          settings.judging = image.settings.judging
-          settings.seed = image.settings.seed
-          settings.probes = settings.probes && image.settings.probes
+          settings.attacksAll = row.settings.attacksAll
+          settings.stopsEarly = row.settings.stopsEarly
+          settings.judging = row.settings.judging
+          settings.seed = row.settings.seed
+          settings.probes = settings.probes && row.settings.probes
           if part.first > 0 { settings.probedSamples = 0 }
           settings.sampleIDs = part.sampleIDs
           settings.firstIndex = part.first + 1
@@ -47,24 +41,19 @@ extension EvaluationRun {
       }
       let distances = try Distances(from: part.images, to: result.images)
       let quality = try ImageQuality(part.images, result.images)
-      for (place, position) in positions.enumerated() {
-        var record = whole.record(
-          position, clean[position], prediction: report.prediction[place])
+      let samples = positions.enumerated().map { place, position in
+        var record = part.record(place, clean[position], prediction: report.prediction[place])
         record.isCorrect = record.isCorrect && record.isCleanCorrect
-        record.margin = report.margin[place]
-        record.loss = report.loss[place]
+        (record.margin, record.loss) = (report.margin[place], report.loss[place])
         record.take(distances, quality, at: place)
         record.forwards = report.image.forwards[place]
         record.backwards = report.image.backwards[place]
-        records[position] = record
+        return record
       }
-      unit.problems = try report.image.brokenBounds(result.images, image.settings.budget)
-      unit.flags = report.image.flags + (report.limits.flag.map { [$0] } ?? [])
-      try keepPictures(whole, index, result.images, positions.map { records[$0] })
+      var unit = try unit(samples, report.image, result.images, row.settings.budget)
+      if let flag = report.limits.flag { unit.flags.append(flag) }
+      return (result.images, unit)
     }
-    unit.samples = records
-    unit.seconds = begin.seconds
-    try commit(index, whole, unit)
   }
 
   /// Makes the attacks of all rows on both sides, so that what cannot be done is refused at once.

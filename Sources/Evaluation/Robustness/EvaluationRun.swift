@@ -148,26 +148,26 @@ final class EvaluationRun: EvaluationTask {
         attacked[row.imageKey] = try attack(index, subject.classifier, part, clean)
       case .text:
         guard let changed = texts[row.textKey] else { continue }
-        try score(index, changed.classifier, part, clean)
+        try fill(index, part, judge: changed.classifier) { part, _ in
+          let scores = try score(changed.classifier, part.images, part, row.label)
+          return (nil, EvaluationUnit(samples: records(scores, part, clean: clean)))
+        }
       case .multimodalAdaptive:
         guard let changed = texts[row.textKey] else { continue }
         _ = try attack(index, changed.classifier, part, clean)
       case .multimodalIndependent:
         guard let image = row.image, let changed = texts[row.textKey] else { continue }
-        let aimed = aimed(image, part)
-        if aimed.isEmpty {
-          try commit(
-            index, part,
-            EvaluationUnit(samples: (0..<part.count).map { leftOut(part, $0, clean) }))
-          continue
+        let others = leftOut(image, part, clean)
+        try fill(index, part, except: others, judge: changed.classifier) { part, positions in
+          // A row that was restored has no images any more.
+          let moved =
+            try attacked[row.imageKey]
+            ?? result(image, subject.classifier, part, label: row.label)
+          attacked[row.imageKey] = moved
+          let scores = try score(changed.classifier, moved.images, part, row.label)
+          return try rescored(
+            row, moved, part, records(scores, part, clean: positions.map { clean[$0] }))
         }
-        // A row that was restored has no images any more.
-        let moved =
-          try attacked[row.imageKey]
-          ?? result(image, subject.classifier, part.selected(aimed), label: row.label)
-        attacked[row.imageKey] = moved
-        try score(
-          index, changed.classifier, part, clean, moved: moved, at: aimed, isOwn: !row.takesImages)
       case .multimodalImageFirst, .multimodalAlternating, .multimodalCoAttack, .multimodalSGA,
         .multimodalWorst:
         try attackJointly(index, part, clean)
@@ -184,49 +184,57 @@ final class EvaluationRun: EvaluationTask {
     return try ImageOperations.preprocessed(images, .openai, size: side)
   }
 
-  /// Scores images with a classifier and appends the verdicts to a row.
+  /// Appends a batch to a row: what an attack made of some samples, and the others as they are.
   ///
   /// - Parameters:
-  ///   - moved: attacked images, in place of the clean ones.
-  ///   - positions: which samples of `whole` were attacked; the others are left out. nil for all.
-  ///   - isOwn: the images were attacked for this row alone, whose passes they are.
-  private func score(
-    _ index: Int, _ classifier: @escaping Classifier, _ whole: BatchPart, _ wholeClean: [Score],
-    moved: AttackResult? = nil, at positions: [Int]? = nil, isOwn: Bool = false
+  ///   - others: by their positions, samples that are not attacked.
+  ///   - classifier: judges images that are read back from their files.
+  ///   - body: attacked images and verdicts of the samples at some positions, in their order.
+  func fill(
+    _ index: Int, _ whole: BatchPart, except others: [Int: SampleRecord] = [:],
+    judge classifier: Classifier,
+    _ body: (_ part: BatchPart, _ positions: [Int]) throws -> (images: Tensor?, EvaluationUnit)
   ) throws {
     let begin = ContinuousClock.now
-    let positions = positions ?? Array(0..<whole.count)
-    let (part, clean) = (try whole.selected(positions), positions.map { wholeClean[$0] })
-    let scores = try score(classifier, moved?.images ?? part.images, part, rows[index].label)
-    var unit = EvaluationUnit(samples: records(scores, part, clean: clean))
-    if let moved {
-      let distances = try Distances(from: part.images, to: moved.images)
-      let quality = try ImageQuality(part.images, moved.images)
-      for place in unit.samples.indices {
-        unit.samples[place].take(distances, quality, at: place)
-        unit.samples[place].target = moved.report.targets?[place]
-        guard isOwn else { continue }
-        unit.samples[place].forwards = 1 + moved.report.forwards[place]
-        unit.samples[place].backwards = moved.report.backwards[place]
-      }
-      if isOwn, let budget = plan.rows[index].image?.settings.budget {
-        unit.problems = try moved.report.brokenBounds(moved.images, budget)
-        unit.flags = moved.report.flags
-      }
-      if let kind = evaluation.savedImages {
-        try save(kind, index, moved.images, part, positions, classifier, &unit)
-      }
-      try keepPictures(whole, index, moved.images, unit.samples)
-    }
-    if positions.count < whole.count {
-      var next = unit.samples.makeIterator()
-      let attacked = Set(positions)
-      unit.samples = (0..<whole.count).compactMap {
-        attacked.contains($0) ? next.next() : leftOut(whole, $0, wholeClean)
+    let positions = (0..<whole.count).filter { others[$0] == nil }
+    var unit = EvaluationUnit(samples: [])
+    if !positions.isEmpty {
+      let part = try whole.selected(positions)
+      let images: Tensor?
+      (images, unit) = try body(part, positions)
+      if let images {
+        if let kind = evaluation.savedImages {
+          try save(kind, index, images, part, positions, classifier, &unit)
+        }
+        try keepPictures(whole, index, images, unit.samples)
       }
     }
+    var next = unit.samples.makeIterator()
+    unit.samples = (0..<whole.count).compactMap { others[$0] ?? next.next() }
     unit.seconds = begin.seconds
     try commit(index, whole, unit)
+  }
+
+  /// Images of another row, or of this one alone, judged with other prompts.
+  private func rescored(
+    _ row: PlannedRow, _ moved: AttackResult, _ part: BatchPart, _ samples: [SampleRecord]
+  ) throws -> (Tensor, EvaluationUnit) {
+    let distances = try Distances(from: part.images, to: moved.images)
+    let quality = try ImageQuality(part.images, moved.images)
+    var samples = samples
+    for place in samples.indices {
+      samples[place].take(distances, quality, at: place)
+      samples[place].target = moved.report.targets?[place]
+    }
+    guard !row.takesImages, let image = row.image else {
+      return (moved.images, EvaluationUnit(samples: samples))
+    }
+    // The images were attacked for this row alone, whose passes they are.
+    for place in samples.indices {
+      samples[place].forwards = 1 + moved.report.forwards[place]
+      samples[place].backwards = moved.report.backwards[place]
+    }
+    return try (moved.images, unit(samples, moved.report, moved.images, image.settings.budget))
   }
 
   private func records(_ scores: [Score], _ part: BatchPart, clean: [Score]) -> [SampleRecord] {
