@@ -2,7 +2,7 @@ public import Attacks
 public import ClipModels
 public import Diagnostics
 public import Files
-internal import Tensors
+public import Tensors
 
 // Where models and attacks meet: neither knows the other.
 
@@ -14,19 +14,55 @@ public struct ImageAttackSpecification {
   public var attack: any ImageAttack
   /// Budget, loss, seed and the like.
   public var settings: AttackSettings
-  /// All parameters, for `run.json` and result records.
-  public var record: JSONValue
   /// The name without a budget, where several descriptions differ in that alone; empty for none.
   public var family = ""
+  /// What tells the mask of the settings apart; nil for none.
+  public private(set) var maskDigest: String?
 
   /// Describes an attack.
-  public init(
-    name: String, attack: any ImageAttack, settings: AttackSettings, record: JSONValue = .null
-  ) {
+  public init(name: String, attack: any ImageAttack, settings: AttackSettings) {
     self.name = name
     self.attack = attack
     self.settings = settings
-    self.record = record
+  }
+
+  /// Makes a mask that holds for all images part of the attack.
+  public mutating func keep(mask: Tensor) throws {
+    settings.mask = try PixelMask(mask)
+    maskDigest = Self.digest(mask)
+  }
+
+  /// Some digits that tell tensors apart: of the shape and every bit of the values.
+  public static func digest(_ tensor: Tensor) -> String {
+    let values = (try? tensor.detached().doubles()) ?? []
+    var digest = SHA256()
+    tensor.shape.withUnsafeBytes { digest.update($0) }
+    values.withUnsafeBytes { digest.update($0) }
+    return String(digest.hexadecimal().prefix(16))
+  }
+
+  /// All parameters, for `run.json` and result records.
+  public var record: JSONValue {
+    let budget = settings.budget
+    var members: [JSONValue.Member] = [.init("method", .string(attack.method))]
+    if !attack.choosesLoss, case .margin(let clamp?) = settings.loss {
+      members.append(.init("kappa", .number(clamp)))
+    }
+    members += [
+      .init("norm", .string(budget.norm.rawValue)), .init("eps", .number(budget.epsilon)),
+      .init("eps_255", .number((budget.epsilon * 255 * 1e6).rounded() / 1e6)),
+      .init("loss", .string(lossName)),
+      .init("restarts", attack.choosesRestarts ? "own" : .integer(Int64(settings.restarts))),
+      .init("seed", .integer(Int64(bitPattern: settings.seed))),
+    ]
+    if let maskDigest { members.append(.init("mask", .string(maskDigest))) }
+    return .object(members + attack.recordedParameters)
+  }
+
+  private var lossName: String {
+    if attack.choosesLoss { return "own" }
+    if case .custom = settings.loss { return "function" }
+    return settings.loss.name
   }
 
   /// The attack inside training: exactly its steps, a new random start each step, no verdict pass.

@@ -165,6 +165,7 @@ import Testing
 
 /// Attacks with one known defect each.
 struct Broken: FixedBudgetAttack {
+  static var parameters: [Parameter<Self>] { [] }
   enum Defect {
     case identity, plainClamp, noBox, drifting, batchMomentum, unguardedNorm, dominatingGuard
     case overshoots, sharedStream

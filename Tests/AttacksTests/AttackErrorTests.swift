@@ -128,7 +128,7 @@ import Testing
     ) { try run(attack: BasicIterativeMethod(step: 2)) },
     Case(
       "no step",
-      "step is 0, a length above 0 is needed (steps are in pixel units of 0 … 1, like eps)"
+      "step is 0, a length above 0 is needed (lengths are in pixel units of 0 … 1, like eps)"
     ) { try run(attack: MomentumIterative(step: 0)) },
     Case("momentum", "momentum is nan, at least 0 is needed") {
       try run(attack: ProjectedGradientDescent(momentum: .nan))
@@ -137,7 +137,7 @@ import Testing
       try run(attack: RandomFastGradientSign(randomStep: 0.5))
     },
     Case("restarts", "restarts is 0, at least 1 is needed") { try run { $0.restarts = 0 } },
-    Case("draws", "eot is 0, at least 1 draw is needed") { try run { $0.draws = 0 } },
+    Case("draws", "eot is 0, at least 1 is needed") { try run { $0.draws = 0 } },
     Case(
       "start points",
       "init is float32 [1, 3, 2, 2], the images are float32 [2, 3, 2, 2] (one start point an image, of its "

@@ -112,7 +112,7 @@ import Testing
     ("alpha_max is 2, outside 0 … 1", FastAdaptiveBoundary(alphaMax: 2)),
     ("eta is 0.5, at least 1 is needed", FastAdaptiveBoundary(eta: 0.5)),
     ("beta is -1, outside 0 … 1", FastAdaptiveBoundary(beta: -1)),
-    ("n_targets is -1, below 0", FastAdaptiveBoundary(classes: -1)),
+    ("n_targets is -1, at least 0 is needed", FastAdaptiveBoundary(classes: -1)),
     (
       "n_targets is 5, the classifier has 3 classes (at most 2)", FastAdaptiveBoundary(classes: 5)
     ),

@@ -218,19 +218,19 @@ import Testing
       message { _ = try Self.moved(attack, images) { try $0.sum(axes: [1, 2, 3]) } }
     }
     #expect(text(MomentumIterative(decay: -1)) == "momentum is -1, at least 0 is needed")
-    #expect(text(MomentumIterative(scales: 0)) == "scales is 0, outside 1 … 64")
+    #expect(text(MomentumIterative(scales: 0)) == "scales is 0, at least 1 is needed")
     #expect(
       text(MomentumIterative(variance: VarianceTuning(neighbours: 0)))
-        == "variance is 0 neighbours, at least 1 is needed")
+        == "variance is 0, at least 1 is needed")
     #expect(
       text(MomentumIterative(variance: VarianceTuning(radius: -1)))
         == "beta is -1, at least 0 is needed")
     #expect(
       text(MomentumIterative(diversity: InputDiversity(probability: 2)))
-        == "diversity is 2, a probability of 0 … 1 is needed")
+        == "diversity is 2, outside 0 … 1")
     #expect(
       text(MomentumIterative(diversity: InputDiversity(ratio: 0)))
-        == "resize is 0, a share above 0, at most 1 is needed")
+        == "resize is 0, outside 0 … 1 (0 excluded)")
     #expect(
       text(MomentumIterative(smoothing: GradientSmoothing(size: 4)))
         == "smoothing is 4, an odd side of 1 … 255 is needed")

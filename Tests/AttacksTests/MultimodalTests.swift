@@ -201,6 +201,7 @@ import Testing
 
   /// Returns where a run starts.
   private struct StartOnly: FixedBudgetAttack {
+    static var parameters: [Parameter<Self>] { [] }
     var name: String { "start" }
     var plannedVisits: Int { 0 }
     var defaultKeep: Keep { .last }
@@ -361,6 +362,7 @@ import Testing
   ]
 
   private struct Free: ImageAttack {
+    static var parameters: [Parameter<Self>] { [] }
     var name: String { "free" }
     func run(
       _ classifier: @escaping Classifier, images: Tensor, criterion: Criterion,

@@ -230,7 +230,7 @@ import Testing
     #expect(text(CarliniWagner(confidence: .nan)) == "kappa is nan, at least 0 is needed")
     #expect(
       text(DecoupledDirectionNorm(initialNorm: 0))
-        == "init_norm is 0, a length above 0 is needed")
+        == "init_norm is 0, a number above 0 is needed")
     #expect(text(DecoupledDirectionNorm(gamma: 1)) == "gamma is 1, outside 0 … 1 (exclusive)")
   }
 }

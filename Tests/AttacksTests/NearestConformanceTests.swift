@@ -83,6 +83,7 @@ import Testing
 
 /// Minimum-norm attacks with one known defect each.
 struct Careless: MinimumNormAttack {
+  static var parameters: [Parameter<Self>] { [] }
   enum Defect { case idle, far, unguarded, coupled }
   var defect: Defect
   var name: String { "careless" }

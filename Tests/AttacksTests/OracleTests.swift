@@ -239,6 +239,7 @@ import Testing
 
 /// Ten random points of the ball, the best of which is the result.
 struct Noise: FixedBudgetAttack {
+  static var parameters: [Parameter<Self>] { [] }
   var name: String { "noise" }
   var plannedVisits: Int { 10 }
   func check(_ settings: AttackSettings) throws {}

@@ -152,7 +152,7 @@ import Testing
         == "epochs is 0, at least 1 is needed")
     #expect(
       universal(UniversalPerturbation(step: 0), source: source)
-        == "step is 0, a length above 0 is needed (steps are in pixel units of 0 … 1, like eps)")
+        == "step is 0, a length above 0 is needed (lengths are in pixel units of 0 … 1, like eps)")
     let sum = try Budget(.l1, 1)
     #expect(
       universal(source: source, budget: sum)
@@ -195,7 +195,7 @@ import Testing
         budget: .default) == "images are float [N, 3, H, W]")
     #expect(
       patch(AdversarialPatch(area: 0))
-        == "area is 0, a share above 0, at most 1 is needed")
+        == "area is 0, outside 0 … 1 (0 excluded)")
     #expect(patch(AdversarialPatch(steps: 0)) == "steps is 0, at least 1 is needed")
   }
 }

@@ -72,6 +72,9 @@ enum HandMade {
 
   /// Marks every image of one group that is still right; `step` is how far the mark goes.
   struct Marking: ImageAttack {
+    static var parameters: [Parameter<Self>] {
+      [Parameter("cost", \.cost, 0...1_000_000, "passes that it plans")]
+    }
     var name: String
     var groups: Set<Int>
     var step: Float = 0.03

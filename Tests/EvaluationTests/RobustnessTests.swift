@@ -181,7 +181,7 @@ import Testing
     #expect(json["prompts"]?["prompts"]?.array?.first?.string == "a red dot")
     let image = json["scenarios"]?.array?[1]["parameters"]?["image"]
     #expect(image?["norm"]?.string == "linf" && image?["eps_255"]?.double == 8)
-    #expect(image?["parameters"]?["step"] != nil, "\(String(describing: image))")
+    #expect(image?["parameters"]?["cost"] != nil, "\(String(describing: image))")
     #expect(json["texts"]?.array?[0]["prompts"]?.array?.count == 4)
     #expect(report.table().contains("linf 8/255 at 2 x 2 pixels (native)"))
     let other = try WeightsHash.of(HandMade.clip(seed: 2))

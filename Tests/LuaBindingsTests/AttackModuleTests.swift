@@ -247,10 +247,10 @@ import Testing
     "the norms that an attack lists are those that it has a form for",
     arguments: ImageAttackRow.all.map(\.name))
   func norms(_ name: String) throws {
-    let row = try #require(ImageAttackRow.all.first { $0.name == name })
+    let row = try #require(ImageAttackRow.named(name))
     let steps = row.options.filter { ["steps", "search_steps"].contains($0.name) }
     let short = steps.map { ", \($0.name) = 1" }.joined()
-    for norm in row.norms {
+    for norm in row.attack.norms {
       let output = try Script().run(
         """
         local function classify(x) return x:flatten(2):narrow(2, 1, 2) * 3 end
@@ -268,6 +268,6 @@ import Testing
         io.write(tostring(text):find("'norm'", 1, true) and "" or norm .. " ")
       end
       """)
-    #expect(options == row.norms.map { $0.rawValue + " " }.joined())
+    #expect(options == row.attack.norms.map { $0.rawValue + " " }.joined())
   }
 }

@@ -162,11 +162,11 @@ import Testing
     ("return #data.from(x, {1, 1000}).class_names", "1000"),
     (
       "attacked('pgd', {momentum = least})",
-      "attack.pgd: momentum is -9.223372036854776e+18, at least 0 is needed"
+      "attack.pgd: momentum is -9223372036854775808, below 0"
     ),
     (
       "attacked('difgsm', {diversity = least})",
-      "attack.difgsm: diversity is -9.223372036854776e+18, a probability of 0 … 1 is needed"
+      "attack.difgsm: diversity is -9.223372036854776e+18, outside 0 … 1"
     ),
     (
       "text.edits(('x'):rep(200000), {kind = 'insert'})",

@@ -79,7 +79,7 @@ struct RandomPoints: FixedBudgetAttack {
 
   var name: String { "random" }
   var plannedVisits: Int { count }
-  func check(_ settings: AttackSettings) throws { try ParameterCheck.steps(count) }
+  static var parameters: [Parameter<Self>] { [.steps(\.count, "points")] }
 
   func perturb(_ search: PixelSearch) throws {
     for index in 0..<count {

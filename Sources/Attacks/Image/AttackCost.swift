@@ -54,7 +54,7 @@ extension SearchAttack {
 extension MinimumNormAttack {
   /// Every visit is a gradient; clean images are judged, and results, which may need a second look.
   public func plannedCost(_ settings: AttackSettings) -> AttackCost {
-    let runs = isRandomised ? settings.restarts : 1
+    let runs = unused.contains(.restarts) ? 1 : settings.restarts
     let visits = AttackCost(forwards: plannedVisits, backwards: plannedVisits) * runs
     return (visits + AttackCost(forwards: 3, backwards: 0)) * settings.draws
   }

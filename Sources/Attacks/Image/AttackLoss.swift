@@ -31,15 +31,27 @@ public enum AttackLoss {
   ///
   /// - Throws: `KilpiError` that offers the nearest name.
   public static func named(_ name: String) throws -> AttackLoss {
-    switch name {
-    case "ce": return .crossEntropy
-    case "margin": return .margin(clamp: nil)
-    case "dlr": return .dlr
-    case "dlr-targeted": return .targetedDLR
-    default:
+    guard let loss = named.first(where: { $0.name == name }) else {
+      let names = named.map { "\"\($0.name)\"" }.joined(separator: ", ")
       throw KilpiError(
-        "", "unknown loss '\(name.prefix(40))'",
-        advice: "losses are \"ce\", \"margin\", \"dlr\", \"dlr-targeted\", or a function")
+        "", "unknown loss '\(name.prefix(40))'", advice: "losses are \(names), or a function")
+    }
+    return loss
+  }
+
+  /// The losses that have names in scripts.
+  public static var named: [AttackLoss] {
+    [.crossEntropy, .margin(clamp: nil), .dlr, .targetedDLR]
+  }
+
+  /// Its name in scripts and records.
+  public var name: String {
+    switch self {
+    case .crossEntropy: return "ce"
+    case .margin: return "margin"
+    case .dlr: return "dlr"
+    case .targetedDLR: return "dlr-targeted"
+    case .custom: return "custom"
     }
   }
 

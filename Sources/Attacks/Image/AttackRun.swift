@@ -174,6 +174,7 @@ final class AttackRun {
         advice: "it takes \(names)")
     }
     try plan.check(settings, isTargeted: objective?.criterion.isTargeted ?? false)
+    try attack.checkParameters(norm: settings.budget.norm)
     try attack.check(settings)
     try objective?.check(samples: samples)
     try PixelCheck.range(images)
@@ -327,7 +328,7 @@ enum SearchPlan {
 
   /// Runs from different starts; an attack without random choices would only repeat itself.
   func runs(_ settings: AttackSettings) -> Int {
-    if case .nearest(let attack) = self, !attack.isRandomised { return 1 }
+    if case .nearest(let attack) = self, attack.unused.contains(.restarts) { return 1 }
     return settings.restarts
   }
 
@@ -338,7 +339,7 @@ enum SearchPlan {
         throw KilpiError("", "\(attack.name) needs a budget", advice: "give eps")
       }
     case .nearest(let attack):
-      guard !isTargeted || attack.takesTargets else {
+      guard !isTargeted || !attack.unused.contains(.targets) else {
         throw KilpiError("", "\(attack.name) has no targeted form")
       }
     }

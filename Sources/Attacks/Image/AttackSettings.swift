@@ -117,11 +117,7 @@ public struct AttackSettings {
       }
     }
     try mask?.check(samples, Array(images.shape.dropFirst()))
-    guard restarts >= 1 else {
-      throw KilpiError("", "restarts is \(restarts), at least 1 is needed")
-    }
-    guard draws >= 1 else { throw KilpiError("", "eot is \(draws), at least 1 draw is needed") }
-    guard batch >= 0 else { throw KilpiError("", "batch is \(batch), which is negative") }
+    try checkParameters()
     if let sampleIDs, sampleIDs.count != samples {
       throw KilpiError(
         "", "there are \(sampleIDs.count) sample ids for \(samples) images",
@@ -138,25 +134,46 @@ extension Budget {
   }
 }
 
-/// Checks that attacks make of their own parameters.
-enum ParameterCheck {
-  static func steps(_ steps: Int) throws {
-    guard steps >= 1 else { throw KilpiError("", "steps is \(steps), at least 1 is needed") }
+// Parameters that several attacks have.
+extension Parameter {
+  /// `steps`, up to a million.
+  static func steps(
+    _ path: WritableKeyPath<Owner, Int>, _ doc: String = "gradient steps"
+  ) -> Parameter {
+    Parameter("steps", path, 1...1_000_000, doc)
   }
 
-  static func step(_ step: Double?, norm: Norm) throws {
-    guard let step else { return }
-    guard step > 0 else {
-      throw KilpiError(
-        "", "step is \(Budget.number(step)), a length above 0 is needed",
-        advice: "steps are in pixel units of 0 … 1, like eps")
-    }
-    _ = try Budget.checked(step, name: "step", norm: norm)
+  /// `step`, by the rule of `Budget.defaultStep` when not given.
+  static func step(_ path: WritableKeyPath<Owner, Double?>) -> Parameter {
+    .length(
+      "step", path, .above(0), "length of a step",
+      absent: "max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2 and l1,")
   }
+}
 
-  static func decay(_ value: Double, name: String) throws {
-    guard value >= 0, value.isFinite else {
-      throw KilpiError("", "\(name) is \(Budget.number(value)), at least 0 is needed")
-    }
+extension AttackSettings: Parameterized {
+  /// What all attacks share, but for budget, loss, seed and what is no plain value.
+  public static var parameters: [Parameter<Self>] {
+    [
+      Parameter("restarts", \.restarts, 1...10_000, "random starts; the best counts"),
+      Parameter(
+        "keep", \.keep, of: [.best, .last], "which iterate is returned",
+        absent: "the attack's own habit"),
+      Parameter("eot", \.draws, 1...100_000, "passes a gradient is averaged over"),
+      Parameter(
+        "lattice", .integer(8...8),
+        "8: the result lies on 8-bit levels, as a PNG can hold it; gradient attacks in linf end with moves "
+          + "from level to level",
+        get: { $0.isOnEightBitLevels ? .integer(8) : nil },
+        set: { settings, _ in settings.isOnEightBitLevels = true }),
+      Parameter("attack_all", \.attacksAll, "attack samples that are wrong when clean, too"),
+      Parameter("early_stop", \.stopsEarly, "samples that are solved leave the batch"),
+      Parameter(
+        "probes", \.probes,
+        "look for signs of masked gradients, at the cost of some 13 passes over the first images, at most "
+          + "32; false for a quick look"),
+      Parameter("trace", \.recordsTrace, "record loss and margin of every iterate"),
+      Parameter("batch", \.batch, 0...1_000_000, "images at once; 0: all"),
+    ]
   }
 }

@@ -54,10 +54,23 @@ public struct AutoAttack: ImageAttack {
 
   /// `AA/standard` and the like.
   public var name: String { "AA/" + version.rawValue }
-  /// True: each stage has its own.
-  public var choosesLoss: Bool { true }
+  /// `autoattack`.
+  public var method: String { "autoattack" }
   /// True: each stage has its own.
   public var choosesRestarts: Bool { true }
+  /// Its stages have their own losses, restarts, starts and ways to keep points.
+  public var unused: Set<SharedSetting> {
+    [.loss, .restarts, .keep, .targets, .sources, .trace, .start]
+  }
+  /// The version; steps and queries are part of what it names.
+  public static var parameters: [Parameter<Self>] {
+    [
+      Parameter("version", \.version, "which stages"),
+      Parameter.steps(\.steps).unlisted(usual: .integer(100)),
+      Parameter("queries", \.queries, 1...100_000_000, "queries of Square")
+        .unlisted(usual: .integer(5000)),
+    ]
+  }
 
   /// The name where the number of classes is known: it ends in `-C2` or `-C3` where stages fall away.
   public func name(classes: Int) -> String {

@@ -63,15 +63,33 @@ public struct AutoProjectedGradientDescent: FixedBudgetAttack {
       by: aimsAtClasses ? classes ?? Self.usualClasses : 1)
   }
 
-  /// Checks steps, rho and the number of classes.
-  public func check(_ settings: AttackSettings) throws {
-    try ParameterCheck.steps(steps)
-    guard rho >= 0, rho <= 1 else {
-      throw KilpiError("", "rho is \(Budget.number(rho)), outside 0 … 1")
-    }
-    if let classes, classes < 1 {
-      throw KilpiError("", "n_targets is \(classes), at least 1 is needed")
-    }
+  /// All but `aimsAtClasses`, which the loss tells (`following`).
+  public static var parameters: [Parameter<Self>] {
+    [
+      .steps(\.steps, "gradient steps of one walk"),
+      Parameter(
+        "rho", \.rho, .within(0...1), "share of increases below which a step is halved"),
+      Parameter(
+        "n_targets", \.classes, 1...1_000_000, "classes taken one after another",
+        absent: "\(usualClasses), or all others where there are fewer,"
+      ).goesWith("loss", "dlr-targeted"),
+      Parameter(
+        "best_loss", \.keepsLargestLoss,
+        "return the point with the largest loss, instead of a successful one before any other"),
+      Parameter(
+        "compat", \.isCompatible,
+        "count as the released code does, which compares the first step with zero"),
+      Parameter(
+        "wide_start", \.beginsWide,
+        "L1: walk through balls of three and two times eps first, as AutoAttack does"),
+    ]
+  }
+
+  /// With the loss `dlr-targeted` it takes classes one after another.
+  public func following(_ loss: AttackLoss) -> Self {
+    var copy = self
+    if case .targetedDLR = loss { copy.aimsAtClasses = true }
+    return copy
   }
 
   /// See `FixedBudgetAttack`.

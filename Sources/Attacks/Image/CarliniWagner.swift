@@ -43,26 +43,25 @@ public struct CarliniWagner: MinimumNormAttack {
   public var name: String { "cw" }
   /// L2 only.
   public var norms: [Norm] { [.l2] }
-  /// True.
-  public var choosesLoss: Bool { true }
+  /// It has a loss of its own, and draws nothing.
+  public var unused: Set<SharedSetting> { [.loss, .restarts, .keep] }
   /// All steps for all constants.
   public var plannedVisits: Int {
     let (product, overflow) = searchSteps.multipliedReportingOverflow(by: steps)
     return overflow ? Int.max / 2 : min(product, Int.max / 2)
   }
 
-  /// Checks the properties.
-  public func check(_ settings: AttackSettings) throws {
-    try ParameterCheck.steps(steps)
-    guard searchSteps >= 1 else {
-      throw KilpiError("", "search_steps is \(searchSteps), at least 1 is needed")
-    }
-    for (name, value) in [("lr", learningRate), ("c", initialConstant)] {
-      guard value > 0, value.isFinite else {
-        throw KilpiError("", "\(name) is \(Budget.number(value)), a number above 0 is needed")
-      }
-    }
-    try ParameterCheck.decay(confidence, name: "kappa")
+  /// All properties, and `fast`.
+  public static var parameters: [Parameter<Self>] {
+    [
+      .preset("fast", .fast, "a short search, for a first look"),
+      .steps(\.steps, "Adam's steps for each c"),
+      Parameter("search_steps", \.searchSteps, 1...1000, "values of c tried"),
+      Parameter("lr", \.learningRate, .above(0), "Adam's step size"),
+      Parameter("c", \.initialConstant, .above(0), "the first c"),
+      Parameter(
+        "kappa", \.confidence, .atLeast(0), "margin of the logits that a result must have"),
+    ]
   }
 
   /// See `MinimumNormAttack`.

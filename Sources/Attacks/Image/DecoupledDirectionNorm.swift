@@ -34,15 +34,15 @@ public struct DecoupledDirectionNorm: MinimumNormAttack {
   /// The steps, and their end.
   public var plannedVisits: Int { steps.addingClamped(1) }
 
-  /// Checks the properties.
-  public func check(_ settings: AttackSettings) throws {
-    try ParameterCheck.steps(steps)
-    guard initialNorm > 0, initialNorm.isFinite else {
-      throw KilpiError("", "init_norm is \(Budget.number(initialNorm)), a length above 0 is needed")
-    }
-    guard gamma > 0, gamma < 1 else {
-      throw KilpiError("", "gamma is \(Budget.number(gamma)), outside 0 … 1 (exclusive)")
-    }
+  /// All properties.
+  public static var parameters: [Parameter<Self>] {
+    [
+      .steps(\.steps),
+      Parameter("init_norm", \.initialNorm, .above(0), "the first norm, in pixel units"),
+      Parameter(
+        "gamma", \.gamma, .between(0, 1),
+        "share by which the norm changes, between 0 and 1"),
+    ]
   }
 
   /// See `MinimumNormAttack`.

@@ -36,10 +36,8 @@ public struct DeepFool: MinimumNormAttack {
   public var name: String { "deepfool" }
   /// L∞ and L2.
   public var norms: [Norm] { [.linf, .l2] }
-  /// True.
-  public var choosesLoss: Bool { true }
-  /// False: it goes to whichever class is nearest.
-  public var takesTargets: Bool { false }
+  /// It goes to whichever class is nearest, and draws nothing.
+  public var unused: Set<SharedSetting> { [.loss, .restarts, .keep, .targets, .start] }
   /// The steps, and their end.
   public var plannedVisits: Int { steps.addingClamped(1) }
 
@@ -49,14 +47,18 @@ public struct DeepFool: MinimumNormAttack {
     return step * steps * settings.draws + AttackCost(forwards: 4, backwards: 0) * settings.draws
   }
 
-  /// Checks the properties.
-  public func check(_ settings: AttackSettings) throws {
-    try ParameterCheck.steps(steps)
-    try ParameterCheck.decay(overshoot, name: "overshoot")
-    try ParameterCheck.decay(stabiliser, name: "stabiliser")
-    guard candidates >= 1 else {
-      throw KilpiError("", "candidates is \(candidates), at least 1 is needed")
-    }
+  /// All properties; the stabiliser is no option.
+  public static var parameters: [Parameter<Self>] {
+    [
+      .steps(\.steps, "steps"),
+      Parameter(
+        "overshoot", \.overshoot, .atLeast(0), "share by which the change is lengthened"),
+      Parameter(
+        "candidates", \.candidates, 1...1_000_000,
+        "classes looked at, by their rank on the clean image"),
+      Parameter("stabiliser", \.stabiliser, .atLeast(0), "added to each step's length")
+        .unlisted(usual: .number(1e-4)),
+    ]
   }
 
   /// See `MinimumNormAttack`.

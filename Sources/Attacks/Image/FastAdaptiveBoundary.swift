@@ -49,10 +49,8 @@ public struct FastAdaptiveBoundary: MinimumNormAttack {
   public var name: String { "fab" }
   /// All.
   public var norms: [Norm] { Norm.allCases }
-  /// True.
-  public var choosesLoss: Bool { true }
-  /// Restarts begin at random points.
-  public var isRandomised: Bool { true }
+  /// It follows the boundary, whatever the loss; restarts begin at random points.
+  public var unused: Set<SharedSetting> { [.loss, .keep] }
   /// Two for each step, towards each class.
   public var plannedVisits: Int {
     steps.addingClamped(1).multipliedClamped(by: 2).multipliedClamped(
@@ -70,16 +68,20 @@ public struct FastAdaptiveBoundary: MinimumNormAttack {
     return (walks * settings.restarts + AttackCost(forwards: 3, backwards: 0)) * settings.draws
   }
 
-  /// Checks the properties.
-  public func check(_ settings: AttackSettings) throws {
-    try ParameterCheck.steps(steps)
-    for (name, value) in [("alpha_max", alphaMax), ("beta", beta)] where !(0...1).contains(value) {
-      throw KilpiError("", "\(name) is \(Budget.number(value)), outside 0 … 1")
-    }
-    guard eta >= 1, eta.isFinite else {
-      throw KilpiError("", "eta is \(Budget.number(eta)), at least 1 is needed")
-    }
-    if let classes, classes < 0 { throw KilpiError("", "n_targets is \(classes), below 0") }
+  /// All properties.
+  public static var parameters: [Parameter<Self>] {
+    [
+      .steps(\.steps, "steps towards one class"),
+      Parameter("alpha_max", \.alphaMax, .within(0...1), "largest weight of the clean image"),
+      Parameter("eta", \.eta, .atLeast(1), "overshoot across the boundary"),
+      Parameter("beta", \.beta, .within(0...1), "how far a successful point is drawn back"),
+      Parameter(
+        "n_targets", \.classes, 0...1_000_000,
+        "classes taken one after another, by rank on the clean image; 0: the nearest of all at each step",
+        absent: "9, or all others where there are fewer,"),
+      Parameter(
+        "compat", \.isCompatible, "no bisection at the end, as in the released code"),
+    ]
   }
 
   /// See `MinimumNormAttack`.

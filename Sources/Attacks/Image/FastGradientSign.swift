@@ -20,8 +20,10 @@ public struct FastGradientSign: FixedBudgetAttack {
   public var startsAtCleanImages: Bool { true }
   /// One.
   public var plannedVisits: Int { 1 }
-  /// Nothing to check.
-  public func check(_ settings: AttackSettings) throws {}
+  /// None.
+  public static var parameters: [Parameter<Self>] { [] }
+  /// Its one step begins at the clean image.
+  public var unused: Set<SharedSetting> { [.start] }
 
   /// See `FixedBudgetAttack`.
   public func perturb(_ search: PixelSearch) throws {
@@ -58,10 +60,21 @@ public struct RandomFastGradientSign: FixedBudgetAttack {
   /// One.
   public var plannedVisits: Int { 1 }
 
+  /// The length of the random step.
+  public static var parameters: [Parameter<Self>] {
+    [
+      .length(
+        "random_step", \.randomStep, .atLeast(0), "length of the random step",
+        absent: "eps / 2")
+    ]
+  }
+  /// It has a start of its own.
+  public var unused: Set<SharedSetting> { [.start] }
+
   /// The random step must not exceed the budget.
   public func check(_ settings: AttackSettings) throws {
     guard let randomStep else { return }
-    guard randomStep >= 0, randomStep <= settings.budget.epsilon else {
+    guard randomStep <= settings.budget.epsilon else {
       throw KilpiError(
         "", "the random step \(Budget.number(randomStep)) is outside 0 … eps",
         advice: "leave it out for eps / 2")

@@ -12,8 +12,7 @@ public struct GradientSmoothing: Equatable, Sendable {
   public init(size: Int? = nil) { self.size = size }
 
   func check() throws {
-    guard let size else { return }
-    guard (1...255).contains(size), size % 2 == 1 else {
+    if let size, size % 2 == 0 {
       throw KilpiError("", "smoothing is \(size), an odd side of 1 … 255 is needed")
     }
   }

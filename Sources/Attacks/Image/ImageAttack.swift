@@ -1,16 +1,26 @@
 public import Tensors
 
 /// An attack on images: a value whose properties are its hyper-parameters.
-public protocol ImageAttack {
+public protocol ImageAttack: Parameterized, Sendable {
   /// The short name that everybody says, such as `pgd`.
   var name: String { get }
+  /// Its name as a method in scripts and records; `name` unless that says more.
+  var method: String { get }
   /// False for a search that asks for logits alone: what it breaks and gradients leave is a sign of
   /// masked gradients.
   var usesGradients: Bool { get }
-  /// True when it follows a loss of its own, whatever the settings say.
-  var choosesLoss: Bool { get }
   /// True when it decides how often to begin anew, whatever the settings say.
   var choosesRestarts: Bool { get }
+  /// Settings that it has no use for.
+  var unused: Set<SharedSetting> { get }
+  /// Norms that it has a form for; the first is its habit.
+  var norms: [Norm] { get }
+
+  /// The name where the number of classes is known: sets of attacks are named after their members.
+  func name(classes: Int) -> String
+
+  /// The attack as it is with a loss; some walk differently then.
+  func following(_ loss: AttackLoss) -> Self
 
   /// Passes for each sample, at most, with these settings; orders and announces sets of attacks.
   func plannedCost(_ settings: AttackSettings) -> AttackCost
@@ -31,23 +41,55 @@ public protocol ImageAttack {
 }
 
 extension ImageAttack {
+  /// The name.
+  public var method: String { name }
   /// True.
   public var usesGradients: Bool { true }
   /// False.
-  public var choosesLoss: Bool { false }
-  /// False.
   public var choosesRestarts: Bool { false }
+  /// None.
+  public var unused: Set<SharedSetting> { [] }
+  /// All.
+  public var norms: [Norm] { Norm.allCases }
+  /// True when it follows a loss of its own, whatever the settings say.
+  public var choosesLoss: Bool { unused.contains(.loss) }
+
+  /// The name.
+  public func name(classes: Int) -> String { name }
+  /// Itself.
+  public func following(_ loss: AttackLoss) -> Self { self }
+}
+
+/// A setting that some attacks have no use for; the raw value is its option.
+public enum SharedSetting: String, Sendable {
+  /// `AttackSettings.loss`.
+  case loss
+  /// `AttackSettings.restarts`: runs would not differ.
+  case restarts
+  /// `AttackSettings.keep`.
+  case keep
+  /// The targets of a criterion.
+  case targets = "targeted"
+  /// `AttackSettings.sources`.
+  case sources = "source"
+  /// `AttackSettings.recordsTrace`.
+  case trace
+  /// `AttackSettings.startPoints`.
+  case start = "init"
 }
 
 /// An attack that searches among images: what the base asks of either kind, `FixedBudgetAttack` and
 /// `MinimumNormAttack`.
 public protocol SearchAttack: ImageAttack {
-  /// Norms that it has a form for; the first is its habit.
-  var norms: [Norm] { get }
   /// Points it visits in one run, for progress.
   var plannedVisits: Int { get }
-  /// Checks its own parameters.
+  /// Checks what the ranges of its parameters do not say.
   func check(_ settings: AttackSettings) throws
+}
+
+extension SearchAttack {
+  /// Nothing more.
+  public func check(_ settings: AttackSettings) throws {}
 }
 
 /// An attack that increases a loss within a ball.
@@ -63,23 +105,26 @@ public protocol FixedBudgetAttack: SearchAttack {
   var startsAtCleanImages: Bool { get }
   /// True when it follows the gradient at its own points, so that a single step must not beat it.
   var followsGradient: Bool { get }
+  /// The attack with another rule for the length of its steps where it was given none; itself where it
+  /// keeps to its own.
+  func stepping(byDefault length: (_ steps: Int) -> Double) -> any FixedBudgetAttack
   /// Walks through the ball once, showing every point to `search`, and ends with `search.finish`.
   func perturb(_ search: PixelSearch) throws
 }
 
 extension FixedBudgetAttack {
-  /// All.
-  public var norms: [Norm] { Norm.allCases }
   /// The best point.
   public var defaultKeep: Keep { .best }
   /// True.
   public var followsGradient: Bool { true }
   /// Nil.
   public var ownLoss: AttackLoss? { nil }
-  /// True where there is a loss of its own.
-  public var choosesLoss: Bool { ownLoss != nil }
+  /// The loss, where there is one of its own.
+  public var unused: Set<SharedSetting> { ownLoss == nil ? [] : [.loss] }
   /// False: most attacks start at a random point.
   public var startsAtCleanImages: Bool { false }
+  /// Itself.
+  public func stepping(byDefault length: (_ steps: Int) -> Double) -> any FixedBudgetAttack { self }
 
   /// See `ImageAttack`.
   public func run(

@@ -15,17 +15,6 @@ public struct InputDiversity: Equatable, Sendable {
     self.probability = probability
     self.ratio = ratio
   }
-
-  func check() throws {
-    guard probability >= 0, probability <= 1 else {
-      throw KilpiError(
-        "", "diversity is \(Budget.number(probability)), a probability of 0 … 1 is needed")
-    }
-    guard ratio > 0, ratio <= 1 else {
-      throw KilpiError(
-        "", "resize is \(Budget.number(ratio)), a share above 0, at most 1 is needed")
-    }
-  }
 }
 
 /// One draw of resizing and padding a batch: a linear map `T` of each sample, and its transpose.

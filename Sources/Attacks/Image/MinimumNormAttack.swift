@@ -10,19 +10,13 @@ public import Tensors
 /// budget's `epsilon` counts in the report (`shareWithinBudget`, `broken`), and limits the result where
 /// the settings say so (`isWithinBudgetOnly`); `keep` does not apply.
 public protocol MinimumNormAttack: SearchAttack {
-  /// True when restarts differ.
-  var isRandomised: Bool { get }
-  /// True when it has a targeted form.
-  var takesTargets: Bool { get }
   /// Walks towards the boundary once, showing every point to `search`.
   func approach(_ search: NearestSearch) throws
 }
 
 extension MinimumNormAttack {
-  /// False: most of these attacks draw nothing.
-  public var isRandomised: Bool { false }
-  /// True.
-  public var takesTargets: Bool { true }
+  /// Restarts: most of these attacks draw nothing. The nearest point is kept.
+  public var unused: Set<SharedSetting> { [.restarts, .keep] }
 
   /// See `ImageAttack`.
   public func run(

@@ -80,18 +80,53 @@ public struct MomentumIterative: FixedBudgetAttack, Sendable {
       + LevelRefinement.plannedCost(settings)
   }
 
-  /// Checks all parameters.
-  public func check(_ settings: AttackSettings) throws {
-    try ParameterCheck.steps(steps)
-    try ParameterCheck.step(step, norm: settings.budget.norm)
-    try ParameterCheck.decay(decay, name: "momentum")
-    guard (1...64).contains(scales) else {
-      throw KilpiError("", "scales is \(scales), outside 1 … 64")
-    }
-    try variance?.check()
-    try diversity?.check()
-    try smoothing?.check()
+  /// All but the name.
+  public static var parameters: [Parameter<Self>] {
+    [
+      .steps(\.steps), .step(\.step),
+      Parameter("random_start", \.startsAtRandom, "start at a random point of the ball"),
+      Parameter("momentum", \.decay, .atLeast(0), "weight of the gradients before"),
+      Parameter("nesterov", \.looksAhead, "take gradients ahead"),
+      Parameter("scales", \.scales, 1...64, "copies x / 2^i of the image; 1: it alone"),
+      .part(
+        "variance", \.variance, .integer(1...1_000_000),
+        "neighbours that correct the next gradient",
+        whenTrue: "\(VarianceTuning().neighbours)", value: { .integer($0.neighbours) },
+        make: { value in
+          guard case .integer(let count)? = value else { return VarianceTuning() }
+          return VarianceTuning(neighbours: count)
+        }),
+      Parameter(
+        "beta", .number(.atLeast(0)), "how far neighbours lie, in budgets",
+        get: { $0.variance.map { .number($0.radius) } },
+        set: { if case .number(let value) = $1 { $0.variance?.radius = value } }
+      ).usually(.number(VarianceTuning().radius)),
+      .part(
+        "diversity", \.diversity, .number(.within(0...1)), "probability that an image is resized",
+        whenTrue: "\(InputDiversity().probability)", value: { .number($0.probability) },
+        make: { value in
+          guard case .number(let share)? = value else { return InputDiversity() }
+          return InputDiversity(probability: share)
+        }),
+      Parameter(
+        "resize", .number(.above(0, atMost: 1)), "smallest side of a resized image, as a share",
+        get: { $0.diversity.map { .number($0.ratio) } },
+        set: { if case .number(let value) = $1 { $0.diversity?.ratio = value } }
+      ).usually(.number(InputDiversity().ratio)),
+      .part(
+        "smoothing", \.smoothing, .integer(1...255),
+        "side of the kernel that smooths gradients, odd",
+        whenTrue: "5 up to 32 pixels, 7 up to 64, else 15",
+        value: { $0.size.map { .integer($0) } },
+        make: { value in
+          guard case .integer(let side)? = value else { return GradientSmoothing() }
+          return GradientSmoothing(size: side)
+        }),
+    ]
   }
+
+  /// A kernel has a middle.
+  public func check(_ settings: AttackSettings) throws { try smoothing?.check() }
 
   /// See `FixedBudgetAttack`.
   public func perturb(_ search: PixelSearch) throws {
@@ -194,12 +229,5 @@ public struct VarianceTuning: Equatable, Sendable {
   public init(neighbours: Int = 5, radius: Double = 1.5) {
     self.neighbours = neighbours
     self.radius = radius
-  }
-
-  func check() throws {
-    guard neighbours >= 1 else {
-      throw KilpiError("", "variance is \(neighbours) neighbours, at least 1 is needed")
-    }
-    try ParameterCheck.decay(radius, name: "beta")
   }
 }

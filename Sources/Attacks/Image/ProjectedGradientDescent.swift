@@ -36,11 +36,23 @@ public struct ProjectedGradientDescent: FixedBudgetAttack {
   /// The steps.
   public var plannedVisits: Int { steps }
 
-  /// Checks steps, step and momentum.
-  public func check(_ settings: AttackSettings) throws {
-    try ParameterCheck.steps(steps)
-    try ParameterCheck.step(step, norm: settings.budget.norm)
-    try ParameterCheck.decay(momentum, name: "momentum")
+  /// Steps, step, random start and momentum.
+  public static var parameters: [Parameter<Self>] {
+    [
+      .steps(\.steps).inEvaluations(.integer(100)), .step(\.step),
+      Parameter("random_start", \.startsAtRandom, "start at a random point of the ball"),
+      Parameter(
+        "momentum", \.momentum, .atLeast(0), "decay of an accumulated direction; 0.9 in FARE"),
+    ]
+  }
+
+  /// PGD takes the rule of the method that it is part of.
+  public func stepping(
+    byDefault length: (_ steps: Int) -> Double
+  ) -> any FixedBudgetAttack {
+    var copy = self
+    copy.step = step ?? length(steps)
+    return copy
   }
 
   /// See `FixedBudgetAttack`.
@@ -93,8 +105,10 @@ public struct BasicIterativeMethod: FixedBudgetAttack {
   public var startsAtCleanImages: Bool { true }
   /// The steps.
   public var plannedVisits: Int { steps }
-  /// Checks steps and step.
-  public func check(_ settings: AttackSettings) throws { try descent.check(settings) }
+  /// Steps and step.
+  public static var parameters: [Parameter<Self>] {
+    [.steps(\.steps).inEvaluations(.integer(100)), .step(\.step)]
+  }
   /// See `FixedBudgetAttack`.
   public func perturb(_ search: PixelSearch) throws { try descent.perturb(search) }
 }

@@ -48,14 +48,17 @@ public struct SquareAttack: FixedBudgetAttack {
       + AttackCost(forwards: 2, backwards: 0)) * settings.draws
   }
 
-  /// Checks queries and share.
-  public func check(_ settings: AttackSettings) throws {
-    guard queries >= 1 else {
-      throw KilpiError("", "queries is \(queries), at least 1 is needed")
-    }
-    guard share > 0, share <= 1 else {
-      throw KilpiError("", "p is \(Budget.number(share)), outside 0 … 1 (0 excluded)")
-    }
+  /// Queries, share and the stretched schedule.
+  public static var parameters: [Parameter<Self>] {
+    [
+      Parameter(
+        "queries", \.queries, 1...100_000_000, "images that the model is asked about"),
+      Parameter(
+        "p", \.share, .above(0, atMost: 1), "share of the pixels in the first windows"),
+      Parameter(
+        "rescale", \.rescales,
+        "stretch the schedule of window sides, made for 10,000 queries, to queries"),
+    ]
   }
 
   /// See `FixedBudgetAttack`.

@@ -159,18 +159,14 @@ public struct MultimodalAttack {
   /// steps` for `sga` (0.5/255 at its published 2/255 and 10 steps).
   func ballAttack(_ method: MultimodalMethod) throws -> any FixedBudgetAttack {
     let share: Double? = method == .coAttack ? 1.25 : method == .sga ? 2.5 : nil
-    if let share, var descent = image.attack as? ProjectedGradientDescent, descent.step == nil,
-      image.settings.budget.epsilon > 0
-    {
-      descent.step = share * image.settings.budget.epsilon / Double(max(descent.steps, 1))
-      return descent
-    }
     guard let attack = image.attack as? any FixedBudgetAttack else {
       throw KilpiError(
         "", "method \"\(method.rawValue)\" needs an image attack within a ball",
         advice: "\(image.attack.name) is none; use method = \"pgd\"")
     }
-    return attack
+    let epsilon = image.settings.budget.epsilon
+    guard let share, epsilon > 0 else { return attack }
+    return attack.stepping { share * epsilon / Double(max($0, 1)) }
   }
 
   /// Adversarial texts without a look at images, as many as there were.

@@ -15,7 +15,7 @@ extension EvaluatedImageAttack {
   /// The description it was made of, but for its targets.
   public var specification: ImageAttackSpecification {
     var specification = ImageAttackSpecification(
-      name: name, attack: attack, settings: settings, record: record)
+      name: name, attack: attack, settings: settings)
     specification.family = family
     return specification
   }

@@ -2,6 +2,7 @@ public import Attacks
 public import ClipModels
 public import Diagnostics
 public import Files
+internal import Training
 public import Tensors
 
 /// An image attack as an evaluation runs it.
@@ -12,7 +13,7 @@ public struct EvaluatedImageAttack {
   public var attack: any ImageAttack
   /// Budget, loss, seed and the like.
   public var settings: AttackSettings
-  /// Its parameters for the record; null: the properties of `attack`.
+  /// Its parameters for the record; null: those that `attack` declares.
   public var record: JSONValue
   /// The name without a budget, where several rows differ in that alone; empty for none.
   public var family = ""
@@ -41,19 +42,11 @@ public struct EvaluatedImageAttack {
       mask: mask.map { Self.maskText($0) })
   }
 
-  /// Some digits that tell tensors apart: of the shape and every bit of the values.
-  public static func digest(_ tensor: Tensor) -> String {
-    let values = (try? tensor.detached().doubles()) ?? []
-    var digest = SHA256()
-    tensor.shape.withUnsafeBytes { digest.update($0) }
-    values.withUnsafeBytes { digest.update($0) }
-    return String(digest.hexadecimal().prefix(16))
-  }
-
   /// What rows say of a mask: some digits, and how many of its values are free.
   private static func maskText(_ mask: Tensor) -> String {
     let values = (try? mask.detached().doubles()) ?? []
-    return "\(digest(mask).prefix(8)) (\(values.count { $0 != 0 }) of \(values.count) free)"
+    return
+      "\(ImageAttackSpecification.digest(mask).prefix(8)) (\(values.count { $0 != 0 }) of \(values.count) free)"
   }
 
   /// Something is given for each image of the data set.
@@ -106,43 +99,15 @@ public struct EvaluatedImageAttack {
       .init("transfer", .bool(!settings.sources.isEmpty)),
       .init("keep", settings.keep.map { .string($0.rawValue) } ?? .null),
     ]
-    switch settings.loss {
-    case _ where attack.choosesLoss: members.append(.init("loss", "own"))
-    case .crossEntropy: members.append(.init("loss", "ce"))
-    case .dlr: members.append(.init("loss", "dlr"))
-    case .targetedDLR: members.append(.init("loss", "dlr-targeted"))
-    case .custom: members.append(.init("loss", "custom"))
-    case .margin(let clamp):
-      members.append(.init("loss", "margin"))
+    members.append(.init("loss", attack.choosesLoss ? "own" : .string(settings.loss.name)))
+    if !attack.choosesLoss, case .margin(let clamp) = settings.loss {
       members.append(.init("clamp", clamp.map { .number($0) } ?? .null))
     }
     if let targets { members.append(.init("targeted", targets.json)) }
-    if let mask { members.append(.init("mask", .string(Self.digest(mask)))) }
-    if let start { members.append(.init("init", .string(Self.digest(start)))) }
-    let parameters = record == .null ? Self.properties(of: attack) : record
+    if let mask { members.append(.init("mask", .string(ImageAttackSpecification.digest(mask)))) }
+    if let start { members.append(.init("init", .string(ImageAttackSpecification.digest(start)))) }
+    let parameters = record == .null ? .object(attack.recordedParameters) : record
     return .object(members + [.init("parameters", parameters)])
-  }
-
-  /// The stored properties of an attack, which are its hyper-parameters; null is "the default".
-  static func properties(of attack: any ImageAttack) -> JSONValue {
-    .object(
-      Mirror(reflecting: attack).children.compactMap { child in
-        guard let label = child.label else { return nil }
-        return .init(label, value(child.value))
-      })
-  }
-
-  private static func value(_ any: Any) -> JSONValue {
-    switch any {
-    case let value as Bool: return .bool(value)
-    case let value as Int: return .integer(Int64(value))
-    case let value as Double: return .number(value)
-    case let value as String: return .string(value)
-    default:
-      let mirror = Mirror(reflecting: any)
-      guard mirror.displayStyle == .optional else { return .string(String("\(any)".prefix(80))) }
-      return mirror.children.first.map { value($0.value) } ?? .null
-    }
   }
 }
 

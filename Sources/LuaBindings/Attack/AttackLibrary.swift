@@ -60,7 +60,7 @@ enum AttackLibrary {
 
   /// The exact distances of the example are 0.3 (L∞) and 1 (L2).
   private static func nearestExample(_ row: ImageAttackRow) -> String {
-    let limit = row.norm == .linf ? "0.3 * 1.03" : "1.03"
+    let limit = row.attack.norms.first == .linf ? "0.3 * 1.03" : "1.03"
     return """
       local adv, report = attack.\(row.name)(classify, x, y)
       print(report.success[1], report.nearest[1] <= \(limit))  --> true\ttrue
@@ -73,8 +73,8 @@ enum AttackLibrary {
       "(classifier: classifier|function, images: tensor, labels: tensor|integer[] [, options]) "
         + "-> adversarial: tensor, report: table",
       doc: row.doc + (row.isNearest ? nearestDoc : budgetDoc),
-      options: ImageAttackOptions.budget(of: row) + row.options
-        + ImageAttackOptions.call(of: row),
+      options: ImageAttackOptions.budget(of: row.attack) + row.options
+        + ImageAttackOptions.call(of: row.attack),
       example: example
         + (row.example ?? (row.isNearest ? nearestExample(row) : budgetExample(row)))
     ) { call in
@@ -86,14 +86,12 @@ enum AttackLibrary {
       guard labels.count == images.shape[0] else {
         throw KilpiError("", "there are \(labels.count) labels for \(images.shape[0]) images")
       }
-      var (settings, _) = try ImageAttackOptions.settings(
-        options, call, isUnlimited: row.isNearest, takesLoss: !row.ignored.contains("loss"))
-      settings.attacksAll = try options.boolean("attack_all")
-      settings.stopsEarly = try options.booleanIfGiven("early_stop") ?? false
-      settings.recordsTrace = try options.booleanIfGiven("trace") ?? false
+      var attack = row.attack
+      var settings = try ImageAttackOptions.settings(
+        options, call, for: attack, isUnlimited: row.isNearest)
+      try options.read(into: &attack)
+      attack = attack.following(settings.loss)
       try ImageAttackOptions.addPixels(options, images, isSingle: isSingle, to: &settings)
-      settings.probes = try options.boolean("probes")
-      settings.batch = try options.integer("batch")
       settings.sampleIDs = try options.integersIfGiven("sample_ids")?.map {
         UInt64(bitPattern: Int64($0))
       }
@@ -101,7 +99,6 @@ enum AttackLibrary {
       settings.confirmsSolved = model?.precision == .bfloat16
       if try !options.boolean("progress") { settings.progress = nil }
       let criterion = try criterion(labels, options, classes: classes)
-      let attack = try row.make(options).attack
       let result = try attack.run(
         classifier, images: images, criterion: criterion, settings: settings)
       let adversarial = isSingle ? try result.images.squeezed(0) : result.images

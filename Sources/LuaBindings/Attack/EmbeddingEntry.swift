@@ -16,20 +16,17 @@ extension AttackLibrary {
         features as in Co-Attack, or a function. Away from the clean images' own features it needs a \
         random start: there the gradient is zero. arXiv:2402.12336, arXiv:2206.09391.
         """,
-      options: ImageAttackOptions.budget.filter { !["loss", "kappa"].contains($0.name) } + [
-        ImageAttackRow.steps, ImageAttackRow.step, ImageAttackRow.randomStart,
-        .number(
-          "momentum", default: 0, range: 0...Double.greatestFiniteMagnitude,
-          "weight of the directions before; 0.9 in FARE"),
-        .handle(
-          "away", type: "tensor",
-          "features to leave; those of the clean images when neither is given"),
-        .handle("toward", type: "tensor", "features to approach"),
-        .any(
-          "loss", type: "string|function",
-          "\"l2embed\", \"cosine\", \"kl_embed\", or a function (features, images) -> [N] that is "
-            + "increased, with the raw features [N, D] of the images shown"),
-      ] + own,
+      options: ImageAttackOptions.budget.filter { !["loss", "kappa"].contains($0.name) }
+        + ProjectedGradientDescent().options() + [
+          .handle(
+            "away", type: "tensor",
+            "features to leave; those of the clean images when neither is given"),
+          .handle("toward", type: "tensor", "features to approach"),
+          .any(
+            "loss", type: "string|function",
+            "\"l2embed\", \"cosine\", \"kl_embed\", or a function (features, images) -> [N] that is "
+              + "increased, with the raw features [N, D] of the images shown"),
+        ] + own,
       example: """
         local model = clip.create("tiny")
         local adv = attack.embedding(model, tensor.rand{1, 3, 16, 16}, {eps = "2/255", steps = 2})
@@ -102,18 +99,14 @@ extension AttackLibrary {
     _ images: Tensor, _ isSingle: Bool, _ options: Options, _ call: Call,
     _ loss: @escaping SampleLoss
   ) throws -> [any LuaConvertible] {
-    var (settings, _) = try ImageAttackOptions.settings(options, call, loss: .crossEntropy)
+    var settings = try ImageAttackOptions.settings(options, call, for: nil)
     try ImageAttackOptions.addPixels(options, images, isSingle: isSingle, to: &settings)
-    settings.recordsTrace = try options.boolean("trace")
-    settings.batch = try options.integer("batch")
     settings.sampleIDs = try options.integersIfGiven("sample_ids")?.map {
       UInt64(bitPattern: Int64($0))
     }
     if try !options.boolean("progress") { settings.progress = nil }
-    let attack = ProjectedGradientDescent(
-      steps: try options.integer("steps"), step: try options.budgetIfGiven("step"),
-      startsAtRandom: try options.boolean("random_start"),
-      momentum: try options.number("momentum"))
+    var attack = ProjectedGradientDescent()
+    try options.read(into: &attack)
     let result = try attack.maximize(loss, images: images, settings: settings)
     var record = AttackRecords.record(result.report)
     // Without labels there are no verdicts.

@@ -1,94 +1,144 @@
 internal import Attacks
-internal import Diagnostics
-internal import Files
 internal import LuaHost
-internal import Tensors
-internal import Training
 
 /// One image attack as scripts see it; to add one is to add a row.
+///
+/// Options, norms and what it has no use for are those that the attack declares.
 struct ImageAttackRow: Sendable {
-  let name: String
+  /// The attack with its defaults.
+  let attack: any ImageAttack
   let doc: String
-  /// The norm when none is given.
-  var norm = Norm.linf
-  /// A minimum-norm attack: no budget needed.
-  var isNearest = false
-  /// The norms that it has a form for.
-  var norms = Norm.allCases
-  /// Common options that it does not take.
-  var ignored: Set<String> = []
-  /// Options beyond the common ones.
-  let options: [OptionSpec]
   /// What follows the usual classifier, images and labels; nil for the usual example.
   var example: String?
-  /// The attack that options describe; the record names its own parameters.
-  let make: @Sendable (Options) throws -> (attack: any ImageAttack, record: [JSONValue.Member])
 
-  static let steps = OptionSpec.integer(
-    "steps", default: 10, range: 1...1_000_000, "gradient steps")
-  static let step = OptionSpec.budget(
-    "step",
-    "length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, "
-      + "2.5 * eps / steps for l2 and l1")
-  static let randomStart = OptionSpec.boolean(
-    "random_start", default: true, "start at a random point of the ball")
+  init(_ attack: any ImageAttack, _ doc: String, example: String? = nil) {
+    (self.attack, self.doc, self.example) = (attack, doc, example)
+  }
+
+  var name: String { attack.method }
+  /// A minimum-norm attack: no budget needed.
+  var isNearest: Bool { attack is any MinimumNormAttack }
+  /// Options beyond the common ones.
+  var options: [OptionSpec] { attack.options() }
 
   /// Every image attack.
   static let all = withinBudget + momentum + automatic + nearest
 
+  /// The row of a method.
+  static func named(_ name: String) -> ImageAttackRow? { all.first { $0.name == name } }
+
   private static let withinBudget: [ImageAttackRow] = [
     ImageAttackRow(
-      name: "fgsm",
-      doc: "Fast gradient sign method, one step of length eps (arXiv:1412.6572).",
-      ignored: ["init"], options: [],
-      make: { _ in (FastGradientSign(), []) }),
+      FastGradientSign(),
+      "Fast gradient sign method, one step of length eps (arXiv:1412.6572)."),
     ImageAttackRow(
-      name: "rfgsm",
-      doc:
-        "FGSM from a random corner: a random sign step, then a gradient sign step (arXiv:1705.07204).",
-      norms: [.linf], ignored: ["init"],
-      options: [.budget("random_step", "length of the random step; eps / 2 when not given")],
-      make: { options in
-        let length = try options.budgetIfGiven("random_step")
-        return (
-          RandomFastGradientSign(randomStep: length),
-          [.init("random_step", length.map { .number($0) } ?? .null)]
-        )
-      }),
+      RandomFastGradientSign(),
+      "FGSM from a random corner: a random sign step, then a gradient sign step (arXiv:1705.07204)."
+    ),
     ImageAttackRow(
-      name: "bim",
-      doc: "Basic iterative method: PGD without random start, last iterate (arXiv:1607.02533).",
-      options: [steps, step],
-      make: { options in
-        let (steps, step) = (try options.integer("steps"), try options.budgetIfGiven("step"))
-        return (BasicIterativeMethod(steps: steps, step: step), Self.record(steps, step))
-      }),
+      BasicIterativeMethod(),
+      "Basic iterative method: PGD without random start, last iterate (arXiv:1607.02533)."),
     ImageAttackRow(
-      name: "pgd",
-      doc: """
-        Projected gradient descent in an Lp ball (arXiv:1706.06083). Keeps the best iterate: a successful \
-        one before any other, then the largest loss.
-        """,
-      options: [
-        steps, step, randomStart,
-        .number("momentum", default: 0, "decay of an accumulated direction; 0.9 in FARE"),
-      ],
-      make: { options in
-        let (steps, step) = (try options.integer("steps"), try options.budgetIfGiven("step"))
-        let (start, momentum) = (
-          try options.boolean("random_start"), try options.number("momentum")
-        )
-        return (
-          ProjectedGradientDescent(
-            steps: steps, step: step, startsAtRandom: start, momentum: momentum),
-          Self.record(steps, step) + [
-            .init("random_start", .bool(start)), .init("momentum", .number(momentum)),
-          ]
-        )
-      }),
+      ProjectedGradientDescent(),
+      """
+      Projected gradient descent in an Lp ball (arXiv:1706.06083). Keeps the best iterate: a successful \
+      one before any other, then the largest loss.
+      """),
   ]
 
-  static func record(_ steps: Int, _ step: Double?) -> [JSONValue.Member] {
-    [.init("steps", .integer(Int64(steps))), .init("step", step.map { .number($0) } ?? .null)]
-  }
+  /// Iterative sign methods with momentum: one engine, whose parts each name switches on.
+  private static let momentum: [ImageAttackRow] = [
+    ImageAttackRow(
+      MomentumIterative(name: "mifgsm"), "Momentum iterative FGSM (arXiv:1710.06081)."),
+    ImageAttackRow(
+      MomentumIterative(name: "nifgsm", looksAhead: true),
+      "Nesterov iterative FGSM: the gradient is taken ahead (arXiv:1908.06281)."),
+    ImageAttackRow(
+      MomentumIterative(name: "sifgsm", scales: 5),
+      """
+      Scale-invariant FGSM: the gradient is the mean over the copies x / 2^i (arXiv:1908.06281); with \
+      nesterov = true SI-NI-FGSM.
+      """),
+    ImageAttackRow(
+      MomentumIterative(name: "vmifgsm", variance: VarianceTuning()),
+      """
+      Variance-tuned MI-FGSM: gradients at random neighbours correct the next step's (arXiv:2103.15571).
+      """),
+    ImageAttackRow(
+      MomentumIterative(name: "vnifgsm", looksAhead: true, variance: VarianceTuning()),
+      """
+      Variance-tuned NI-FGSM: VMI-FGSM with gradient and neighbours taken ahead (arXiv:2103.15571).
+      """),
+    ImageAttackRow(
+      MomentumIterative(name: "difgsm", decay: 0, diversity: InputDiversity()),
+      """
+      Diverse-input FGSM: each image is resized and padded at random before its gradient is taken \
+      (arXiv:1803.06978); with momentum = 1 M-DI-FGSM.
+      """),
+    ImageAttackRow(
+      MomentumIterative(name: "tifgsm", decay: 0, smoothing: GradientSmoothing()),
+      """
+      Translation-invariant FGSM: gradients are smoothed with a Gaussian kernel (arXiv:1904.02884); \
+      with momentum = 1 TI-MI-FGSM.
+      """),
+  ]
+
+  /// Attacks without a step length to choose.
+  private static let automatic: [ImageAttackRow] = [
+    ImageAttackRow(
+      AutoProjectedGradientDescent(),
+      """
+      Auto-PGD: halves its step and returns to the best point where the loss stops growing \
+      (arXiv:2003.01690; L1: arXiv:2103.01208). loss = "ce", "dlr" or "dlr-targeted", which takes the \
+      classes that rank highest on the clean image one after another, on the samples that are left.
+      """),
+    ImageAttackRow(
+      SquareAttack(),
+      """
+      Square: random search with square windows, which asks for logits alone (arXiv:1912.00049). The loss \
+      is always the margin.
+      """),
+    ImageAttackRow(
+      FastAdaptiveBoundary(),
+      """
+      Fast adaptive boundary attack: walks along the decision boundary towards the image, class by class \
+      (arXiv:1907.02044), and bisects the last stretch.
+      """),
+    ImageAttackRow(
+      AutoAttack(),
+      """
+      AutoAttack, in the version that is named (arXiv:2003.01690): its stages run in order, each on the \
+      samples that are left. "standard": APGD-CE, APGD-T, FAB-T, Square; "plus": more restarts; "rand": \
+      for stochastic models; "ce+dlr" and "ce+t": what TeCoA and FARE call AutoAttack. Stages have their \
+      own losses and restarts. report.attack names the version (AA/standard; AA/standard-C2 where too few \
+      classes leave stages out), report.stages what each did. In L1 "standard" begins in wider balls, with \
+      five restarts of APGD-CE and five classes of APGD-T (arXiv:2103.01208).
+      """,
+      example: """
+        local adv, report = attack.autoattack(classify, x, y, {eps = "8/255", version = "ce+dlr"})
+        print(report.attack, #report.stages)  --> AA/ce+dlr-C2\t1
+        """),
+  ]
+
+  /// Attacks that look for the nearest adversarial image.
+  private static let nearest: [ImageAttackRow] = [
+    ImageAttackRow(
+      DeepFool(),
+      """
+      DeepFool: steps to the nearest face of the linearised decision region until the class changes \
+      (arXiv:1511.04599). Untargeted.
+      """),
+    ImageAttackRow(
+      CarliniWagner(),
+      """
+      Carlini and Wagner's L2 attack: Adam on distance plus c times a hinge of the margin, and a search \
+      for c, sample by sample (arXiv:1608.04644).
+      """),
+    ImageAttackRow(
+      DecoupledDirectionNorm(),
+      """
+      Decoupled direction and norm: the direction follows the gradient, the norm shrinks by a share \
+      after success and grows after failure (arXiv:1811.09600). L2.
+      """),
+  ]
 }

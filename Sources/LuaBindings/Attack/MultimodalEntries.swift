@@ -92,16 +92,7 @@ enum MultimodalOptions {
     var image = try ImageAttackOptions.specification(
       options, call, evaluates: evaluates && !isFeatureAttack, keepsMask: keepsMask)
     if isFeatureAttack, !options.has("eps"), image.settings.budget.norm == .linf {
-      let budget = try Budget(.linf, 2.0 / 255)
-      image.settings.budget = budget
-      image.record = .object(
-        (image.record.object ?? []).map { member in
-          switch member.key {
-          case "eps": return .init("eps", .number(budget.epsilon))
-          case "eps_255": return .init("eps_255", .number(budget.epsilon * 255))
-          default: return member
-          }
-        })
+      image.settings.budget = try Budget(.linf, 2.0 / 255)
     }
     return image
   }

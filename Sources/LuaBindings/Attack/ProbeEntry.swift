@@ -35,7 +35,7 @@ extension AttackLibrary {
       guard labels.count == images.shape[0] else {
         throw KilpiError("", "there are \(labels.count) labels for \(images.shape[0]) images")
       }
-      let (settings, _) = try ImageAttackOptions.settings(options, call, loss: .crossEntropy)
+      let settings = try ImageAttackOptions.settings(options, call, for: nil)
       var probes = SearchProbes(seed: settings.seed)
       probes.steps = try options.integer("steps")
       probes.firstIndex = 1

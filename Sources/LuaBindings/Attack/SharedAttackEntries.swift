@@ -43,13 +43,11 @@ extension AttackLibrary {
     options: [
       .budget("eps", "budget, 1/255 for linf, no default for l2"),
       .choice("norm", ["linf", "l2"], default: "linf", "norm of the budget"),
-      .integer("epochs", default: 5, range: 1...1_000_000, "passes over the images"),
-      .budget("step", "length of a step in pixel units; eps / 4 when not given"),
       .handle(
         "mask", type: "tensor",
         "1 for pixels that may change, 0 for those that keep their bits: [H, W] or [C, H, W] for all images, "
           + "[N, 1, H, W] or [N, C, H, W] for each"),
-    ] + common,
+    ] + UniversalPerturbation().options() + common,
     example: example + """
       local delta, report = attack.universal(classify, x, y, {eps = "8/255", holdout = 0.5})
       print(delta:size(1), delta:abs():max():item() <= 8 / 255, report.held_out.n)  --> 3\ttrue\t1
@@ -63,8 +61,8 @@ extension AttackLibrary {
     guard let value = epsilon ?? (norm == .linf ? 1.0 / 255 : nil) else {
       throw KilpiError("", "norm = \"\(norm)\" has no default budget", advice: "give eps")
     }
-    let attack = UniversalPerturbation(
-      epochs: try options.integer("epochs"), step: try options.budgetIfGiven("step"))
+    var attack = UniversalPerturbation()
+    try options.read(into: &attack)
     var settings = try settings(options, call, classes: classes)
     settings.mask = try ImageAttackOptions.mask(options)
     let result = try attack.run(
@@ -79,11 +77,7 @@ extension AttackLibrary {
       step (arXiv:1712.09665); on images that are less high or wide than the square, a rectangle of the same \
       area. For a patch at a place of your own, attack.pgd takes mask, with eps = 1.
       """ + verdicts + " places gives the row and column of each image's patch when it was judged.",
-    options: [
-      .number("area", default: 0.05, range: 0...1, "share of the image that is covered"),
-      .integer("steps", default: 500, range: 1...1_000_000, "gradient steps, one batch each"),
-      .budget("step", default: "2/255", "length of a step in pixel units"),
-    ] + common,
+    options: AdversarialPatch().options() + common,
     example: example + """
       local patch, report = attack.patch(classify, x, y, {area = 0.25, steps = 20})
       print(patch:size(2), report.distance.linf[1] <= 0.5, #report.places)  --> 1\ttrue\t2
@@ -92,9 +86,8 @@ extension AttackLibrary {
     let options = try call.options(4)
     let (classifier, classes) = try call.classifier(1)
     let source = try call.labelledSource(2, labels: 3, classes: classes)
-    let attack = AdversarialPatch(
-      area: try options.number("area"), steps: try options.integer("steps"),
-      step: try options.budgetIfGiven("step") ?? 2.0 / 255)
+    var attack = AdversarialPatch()
+    try options.read(into: &attack)
     let result = try attack.run(
       classifier, source, settings: settings(options, call, classes: classes))
     return [result.change, record(result)]
@@ -104,7 +97,7 @@ extension AttackLibrary {
     _ options: Options, _ call: Call, classes: Int?
   ) throws -> SharedSettings {
     var settings = SharedSettings(seed: try call.randomSource(options).seed)
-    settings.loss = try ImageAttackOptions.loss(options).loss
+    settings.loss = try ImageAttackOptions.loss(options)
     settings.heldOut = try options.number("holdout")
     settings.batch = try options.integer("batch")
     settings.firstIndex = 1

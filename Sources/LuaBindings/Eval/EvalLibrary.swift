@@ -171,8 +171,8 @@ enum EvalLibrary {
     // A set of attacks is named after its members, which depend on the classes.
     func named(_ image: ImageAttackSpecification) -> ImageAttackSpecification {
       var image = image
-      if let ensemble = image.attack as? AutoAttack {
-        image.name = ensemble.name(classes: data.classNames.count)
+      if image.name == image.attack.name {
+        image.name = image.attack.name(classes: data.classNames.count)
       }
       return image
     }

@@ -197,10 +197,8 @@ enum EvaluationTables {
         && kin.contains { $0.image.settings.budget != image.settings.budget }
       var attack = EvaluatedImageAttack(
         named(image, isPoint: table.isPoint || isOneOfSeveral))
-      let method = try table.options.string("method")
-      let row = ImageAttackRow.all.first { $0.name == method }
-      for name in own.sorted() where table.options.has(name) && row?.ignored.contains(name) == true
-      {
+      for name in own.sorted()
+      where table.options.has(name) && !ImageAttackOptions.takes(name, image.attack) {
         throw table.options.problem(
           name,
           "is given, \(image.name) "

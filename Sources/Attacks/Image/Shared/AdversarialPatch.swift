@@ -8,7 +8,7 @@ internal import Tensors
 /// square, the patch is a rectangle of the same area that ends at them. `p ← clip(p + step · sign(Σ_i ∇_p J))`, from grey.
 ///
 /// Paper: Brown et al., arXiv:1712.09665; here places vary, but neither scale nor rotation.
-public struct AdversarialPatch {
+public struct AdversarialPatch: Parameterized {
   /// Share of an image that the patch covers, above 0, at most 1.
   public var area: Double
   /// Steps, at least 1.
@@ -23,6 +23,16 @@ public struct AdversarialPatch {
     self.step = step
   }
 
+  /// All properties.
+  public static var parameters: [Parameter<Self>] {
+    [
+      Parameter(
+        "area", \.area, .above(0, atMost: 1), "share of the image that is covered"),
+      .steps(\.steps, "gradient steps, one batch each"),
+      .length("step", \.step, .above(0), "length of a step"),
+    ]
+  }
+
   /// Searches on the images that are not held out, and judges all of them, each with its patch at
   /// one random place.
   ///
@@ -30,11 +40,7 @@ public struct AdversarialPatch {
   public func run(
     _ classifier: @escaping Classifier, _ source: LabelledSource, settings: SharedSettings
   ) throws -> SharedResult {
-    guard area > 0, area <= 1 else {
-      throw KilpiError("", "area is \(Budget.number(area)), a share above 0, at most 1 is needed")
-    }
-    try ParameterCheck.steps(steps)
-    try ParameterCheck.step(step, norm: .linf)
+    try checkParameters()
     let run = try SharedRun("patch", classifier, source, .unlimited(.linf), settings)
     var patch: Tensor?
     for done in 0..<(run.isIdle ? 0 : steps) {

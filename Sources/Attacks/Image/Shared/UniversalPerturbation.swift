@@ -10,7 +10,7 @@ internal import Tensors
 ///
 /// Papers: Moosavi-Dezfooli et al., arXiv:1610.08401; Shafahi et al., arXiv:1811.11304, whose gradient
 /// form this is.
-public struct UniversalPerturbation {
+public struct UniversalPerturbation: Parameterized {
   /// Passes over the images, at least 1.
   public var epochs: Int
   /// Step length in pixel units; nil means a quarter of the budget.
@@ -22,6 +22,14 @@ public struct UniversalPerturbation {
     self.step = step
   }
 
+  /// All properties.
+  public static var parameters: [Parameter<Self>] {
+    [
+      Parameter("epochs", \.epochs, 1...1_000_000, "passes over the images"),
+      .length("step", \.step, .above(0), "length of a step", absent: "eps / 4"),
+    ]
+  }
+
   /// Searches on the images that are not held out, and judges all of them.
   ///
   /// - Throws: `KilpiError` for images that differ in size or leave `[0, 1]`, labels or logits that do
@@ -30,8 +38,7 @@ public struct UniversalPerturbation {
     _ classifier: @escaping Classifier, _ source: LabelledSource, budget: Budget,
     settings: SharedSettings
   ) throws -> SharedResult {
-    guard epochs >= 1 else { throw KilpiError("", "epochs is \(epochs), at least 1 is needed") }
-    try ParameterCheck.step(step, norm: budget.norm)
+    try checkParameters(norm: budget.norm)
     guard budget.norm != .l1, budget.isLimited else {
       throw KilpiError(
         "", "universal has no form for \(budget.description)", advice: "give eps in linf or l2")

@@ -1,0 +1,214 @@
+internal import Diagnostics
+
+/// One parameter of an attack, declared by the type that owns it.
+///
+/// Options of calls, help, reference, range checks, records and the resuming of runs are derived
+/// from the declaration. Its default is that of the owner's own initialiser.
+public struct Parameter<Owner> {
+  /// Its name in scripts and records.
+  public let name: String
+  /// What values it takes.
+  public let kind: ParameterKind
+  /// One phrase: what it does.
+  let doc: String
+  let get: (Owner) -> ParameterValue?
+  let set: (inout Owner, ParameterValue) -> Void
+  /// What applies without a value; nil where there always is one.
+  var absent: String?
+  /// The value in evaluations, where it differs from that of a call.
+  var evaluation: ParameterValue?
+  /// The option that it goes with.
+  var condition: ParameterCondition?
+  /// Its default where the owner's own value has no part that it belongs to.
+  var usual: ParameterValue?
+  var role = ParameterRole.option
+
+  init(
+    _ name: String, _ kind: ParameterKind, _ doc: String,
+    get: @escaping (Owner) -> ParameterValue?,
+    set: @escaping (inout Owner, ParameterValue) -> Void
+  ) {
+    (self.name, self.kind, self.doc) = (name, kind, doc)
+    (self.get, self.set) = (get, set)
+  }
+
+  private init<Value: ParameterConvertible>(
+    _ name: String, _ kind: ParameterKind, _ doc: String, _ path: WritableKeyPath<Owner, Value>
+  ) {
+    self.init(
+      name, kind, doc, get: { $0[keyPath: path].parameterValue },
+      set: { owner, value in
+        if let value = Value(value) { owner[keyPath: path] = value }
+      })
+  }
+
+  private init<Value: ParameterConvertible>(
+    _ name: String, _ kind: ParameterKind, _ doc: String, absent: String,
+    _ path: WritableKeyPath<Owner, Value?>
+  ) {
+    self.init(
+      name, kind, doc, get: { $0[keyPath: path]?.parameterValue },
+      set: { owner, value in owner[keyPath: path] = Value(value) })
+    self.absent = absent
+  }
+}
+
+extension Parameter {
+  /// A flag.
+  public init(_ name: String, _ path: WritableKeyPath<Owner, Bool>, _ doc: String) {
+    self.init(name, .flag, doc, path)
+  }
+
+  /// A whole number.
+  public init(
+    _ name: String, _ path: WritableKeyPath<Owner, Int>, _ range: ClosedRange<Int>, _ doc: String
+  ) {
+    self.init(name, .integer(range), doc, path)
+  }
+
+  /// A whole number that may be left out; `absent` says what applies then.
+  public init(
+    _ name: String, _ path: WritableKeyPath<Owner, Int?>, _ range: ClosedRange<Int>, _ doc: String,
+    absent: String
+  ) {
+    self.init(name, .integer(range), doc, absent: absent, path)
+  }
+
+  /// A number.
+  public init(
+    _ name: String, _ path: WritableKeyPath<Owner, Double>, _ range: NumberRange, _ doc: String
+  ) {
+    self.init(name, .number(range), doc, path)
+  }
+
+  /// A number that may be left out; `absent` says what applies then.
+  public init(
+    _ name: String, _ path: WritableKeyPath<Owner, Double?>, _ range: NumberRange, _ doc: String,
+    absent: String
+  ) {
+    self.init(name, .number(range), doc, absent: absent, path)
+  }
+
+  /// One of a type's named values.
+  public init<Choice: RawRepresentable & CaseIterable>(
+    _ name: String, _ path: WritableKeyPath<Owner, Choice>, _ doc: String
+  ) where Choice.RawValue == String {
+    self.init(
+      name, .choice(Choice.allCases.map(\.rawValue)), doc,
+      get: { .name($0[keyPath: path].rawValue) },
+      set: { owner, value in
+        if case .name(let name) = value, let choice = Choice(rawValue: name) {
+          owner[keyPath: path] = choice
+        }
+      })
+  }
+
+  /// One of a type's named values, or of some of them, that may be left out.
+  public init<Choice: RawRepresentable & CaseIterable>(
+    _ name: String, _ path: WritableKeyPath<Owner, Choice?>, of choices: [Choice]? = nil,
+    _ doc: String, absent: String?
+  ) where Choice.RawValue == String {
+    self.init(
+      name, .choice((choices ?? Array(Choice.allCases)).map(\.rawValue)), doc,
+      get: { $0[keyPath: path].map { .name($0.rawValue) } },
+      set: { owner, value in
+        if case .name(let name) = value { owner[keyPath: path] = Choice(rawValue: name) }
+      })
+    self.absent = absent
+  }
+
+  /// A length in pixel units of `[0, 1]`.
+  public static func length(
+    _ name: String, _ path: WritableKeyPath<Owner, Double>, _ range: NumberRange, _ doc: String
+  ) -> Parameter {
+    Parameter(name, .length(range), doc, path)
+  }
+
+  /// A length in pixel units of `[0, 1]` that may be left out; `absent` says what applies then.
+  public static func length(
+    _ name: String, _ path: WritableKeyPath<Owner, Double?>, _ range: NumberRange, _ doc: String,
+    absent: String
+  ) -> Parameter {
+    Parameter(name, .length(range), doc, absent: absent, path)
+  }
+
+  /// A part that is switched on by `true` or by its own number, and off by `false`.
+  ///
+  /// - Parameters:
+  ///   - number: what its number may be.
+  ///   - whenTrue: the number that `true` stands for, in words.
+  ///   - value: the part's number; nil where `true` says it all.
+  ///   - make: the part with a number, or with its usual one.
+  static func part<Part>(
+    _ name: String, _ path: WritableKeyPath<Owner, Part?>, _ number: ParameterKind,
+    _ doc: String, whenTrue: String, value: @escaping (Part) -> ParameterValue?,
+    make: @escaping (ParameterValue?) -> Part
+  ) -> Parameter {
+    Parameter(
+      name, .part(number, whenTrue: whenTrue), doc,
+      get: { owner in owner[keyPath: path].map { value($0) ?? .flag(true) } ?? .flag(false) },
+      set: { owner, new in
+        if case .flag(let isOn) = new {
+          owner[keyPath: path] = isOn ? make(nil) : nil
+        } else {
+          owner[keyPath: path] = make(new)
+        }
+      })
+  }
+
+  /// A flag that exchanges the owner for another: it gives other defaults, which the other parameters
+  /// of a call win over. Records hold what came of it.
+  static func preset(_ name: String, _ value: Owner, _ doc: String) -> Parameter {
+    var parameter = Parameter(
+      name, .flag, doc, get: { _ in nil },
+      set: { owner, new in if new == .flag(true) { owner = value } })
+    parameter.usual = .flag(false)
+    parameter.role = .preset
+    return parameter
+  }
+
+  /// The same parameter with another value in evaluations.
+  func inEvaluations(_ value: ParameterValue) -> Parameter {
+    var copy = self
+    copy.evaluation = value
+    return copy
+  }
+
+  /// The same parameter, which has a meaning with one value of another option alone.
+  func goesWith(_ option: String, _ value: String) -> Parameter {
+    var copy = self
+    copy.condition = ParameterCondition(option: option, value: value)
+    return copy
+  }
+
+  /// The same parameter, without an option: it is recorded only where it is not `usual`.
+  func unlisted(usual: ParameterValue) -> Parameter {
+    var copy = self
+    copy.usual = usual
+    copy.role = .unlisted
+    return copy
+  }
+
+  /// The same parameter with a default where the owner's part is off.
+  func usually(_ value: ParameterValue) -> Parameter {
+    var copy = self
+    copy.usual = value
+    return copy
+  }
+}
+
+/// A value of another option that a parameter goes with.
+public struct ParameterCondition: Equatable, Sendable {
+  /// The other option.
+  public let option: String
+  /// Its value.
+  public let value: String
+
+  /// Names both.
+  public init(option: String, value: String) { (self.option, self.value) = (option, value) }
+}
+
+/// Where a parameter shows.
+enum ParameterRole: Sendable {
+  case option, preset, unlisted
+}

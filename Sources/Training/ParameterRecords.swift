@@ -1,0 +1,21 @@
+public import Attacks
+public import Files
+
+extension ParameterValue {
+  /// The value in records.
+  public var json: JSONValue {
+    switch self {
+    case .flag(let value): return .bool(value)
+    case .integer(let value): return .integer(Int64(value))
+    case .number(let value): return .number(value)
+    case .name(let value): return .string(value)
+    }
+  }
+}
+
+extension Parameterized {
+  /// The parameters as records hold them; null is "not given".
+  public var recordedParameters: [JSONValue.Member] {
+    parameterForms.filter(\.isRecorded).map { .init($0.name, $0.value?.json ?? .null) }
+  }
+}
