@@ -84,16 +84,21 @@ let library: [Target] = [
   swift("TextModels", ["Networks", "Tensors", "Files", "Diagnostics"], fast),
   swift("Attacks", ["Tensors", "Kernels", "Diagnostics"], fast),
   swift("Datasets", ["Images", "Archives", "Tensors", "Files", "Diagnostics"]),
+  // Attacks with models and all that fixes them: what trainers and evaluations take.
+  swift(
+    "AttackPlans",
+    ["ClipModels", "TextModels", "Attacks", "Networks", "Tensors", "Files", "Diagnostics"]),
   swift(
     "Training",
     [
-      "ClipModels", "TextModels", "Attacks", "Datasets", "Networks", "Images", "Tensors",
+      "AttackPlans", "ClipModels", "Attacks", "Datasets", "Networks", "Images", "Tensors",
       "Processes", "Files", "Diagnostics",
     ]),
   swift(
     "Evaluation",
     [
-      "Kernels", "Networks", "Training", "ClipModels", "TextModels", "Attacks", "Datasets",
+      "Kernels", "Networks", "Training", "AttackPlans", "ClipModels", "TextModels", "Attacks",
+      "Datasets",
       "Images", "Tensors", "Processes", "Files", "Diagnostics",
     ]),
 ]
@@ -104,7 +109,8 @@ let edge: [Target] = [
   swift(
     "LuaBindings",
     [
-      "LuaHost", "Evaluation", "Training", "ClipModels", "TextModels", "Attacks", "Datasets",
+      "LuaHost", "Evaluation", "Training", "AttackPlans", "ClipModels", "TextModels", "Attacks",
+      "Datasets",
       "Networks", "Images", "Tensors", "Kernels", "Processes", "Files", "Diagnostics",
     ]),
   swift("Notebook", ["LuaHost", "CEditLine", "CInterrupt", "Files", "Diagnostics"]),
@@ -143,13 +149,14 @@ let tests: [Target] = [
   test(
     "TrainingTests",
     [
-      "Training", "ClipModels", "TextModels", "Attacks", "Datasets", "Networks", "Tensors",
-      "Processes", "Files", "Diagnostics",
+      "Training", "AttackPlans", "ClipModels", "TextModels", "Attacks", "Datasets", "Networks",
+      "Tensors", "Processes", "Files", "Diagnostics",
     ]),
   test(
     "EvaluationTests",
     [
-      "Evaluation", "Training", "ClipModels", "Attacks", "Datasets", "Images", "Tensors",
+      "Evaluation", "Training", "AttackPlans", "ClipModels", "Attacks", "Datasets", "Images",
+      "Tensors",
       "Processes", "Files", "Diagnostics",
     ]),
   test("LuaHostTests", ["LuaHost", "CInterrupt", "Files", "Diagnostics"]),

@@ -1,3 +1,4 @@
+import AttackPlans
 import Attacks
 import ClipModels
 import Datasets
@@ -62,14 +63,14 @@ import Testing
 
   @Test("another strength is noted, other things that may change are refused") func attacks() throws
   {
-    func named(_ parameters: JSONValue) throws -> RobustnessReport {
-      try Self.report { $0.images[0].record = parameters }
+    func named(_ cost: Int) throws -> RobustnessReport {
+      try Self.report { $0.images[0].attack.setParameter("cost", .integer(cost)) }
     }
-    let (ten, twenty) = (try named(.record(["steps": 10])), try named(.record(["steps": 20])))
+    let (ten, twenty) = (try named(10), try named(20))
     let both = try RobustnessComparison([("a", ten), ("b", twenty)])
     #expect(
       both.notes == [
-        "image/a of 'b' is another attack than that of 'a', which may be the difference: steps 20, not 10"
+        "image/a of 'b' is another attack than that of 'a', which may be the difference: cost 20, not 10"
       ])
     #expect(both.difference("b", row: "image/a") != nil)
     func worded(_ record: JSONValue) throws -> RobustnessReport {
@@ -149,7 +150,7 @@ import Testing
   }
 
   @Test("limits that ended searches of texts stand in the report") func limits() throws {
-    let text = EvaluatedTextAttack(name: "x") { classifier, _ in
+    let text = TextAttackSpecification(name: "x") { classifier, _ in
       var attack = TextAttack()
       attack.sources = [CandidateSource("x", substitutes: { [$0 + "x", $0 + "y"] })]
       attack.scope = .prompt

@@ -1,3 +1,4 @@
+import AttackPlans
 import Attacks
 import Diagnostics
 import Files
@@ -10,7 +11,7 @@ import Testing
 @Suite("comparisons and saved reports") struct ComparisonTests {
   /// Ten samples; those of `wrong` are wrong when clean, those of `turned` change under other prompts.
   private static func report(
-    wrong: Set<Int>, turned: Set<Int>, images: [EvaluatedImageAttack] = []
+    wrong: Set<Int>, turned: Set<Int>, images: [ImageAttackSpecification] = []
   ) throws -> RobustnessReport {
     var evaluation = RobustnessEvaluation()
     evaluation.texts = [HandMade.text()]

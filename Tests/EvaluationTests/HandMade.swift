@@ -1,3 +1,4 @@
+import AttackPlans
 import ClipModels
 import Datasets
 import Diagnostics
@@ -123,8 +124,8 @@ enum HandMade {
   static func image(
     _ name: String, _ groups: Set<Int>, step: Float = 0.03, cost: Int = 20,
     flag: AttackFlag.Kind? = nil
-  ) throws -> EvaluatedImageAttack {
-    EvaluatedImageAttack(
+  ) throws -> ImageAttackSpecification {
+    ImageAttackSpecification(
       name: name,
       attack: Marking(name: name, groups: groups, step: step, cost: cost, flag: flag),
       settings: AttackSettings(budget: try Budget(.linf, 8.0 / 255)))
@@ -149,8 +150,8 @@ enum HandMade {
   }
 
   /// Puts an x behind every word; the encoder is made up.
-  static func text(_ name: String = "x") -> EvaluatedTextAttack {
-    EvaluatedTextAttack(name: name, record: ["adds an x"]) { classifier, _ in
+  static func text(_ name: String = "x") -> TextAttackSpecification {
+    TextAttackSpecification(name: name, record: ["adds an x"]) { classifier, _ in
       var attack = TextAttack()
       attack.sources = [CandidateSource("x", substitutes: { [$0 + "x"] })]
       attack.scope = .prompt

@@ -1,3 +1,4 @@
+import AttackPlans
 import Attacks
 import ClipModels
 import Datasets
@@ -26,7 +27,7 @@ import Training
       var both = MultimodalSpecification(
         method, image: try RetrievalTests.image(), text: try RetrievalTests.text(HandMade.clip()))
       both.views.scales = [1]
-      return EvaluatedMultimodalAttack(both)
+      return both
     }
     let data = try HandMade.data(
       (0..<8).map { HandMade.Sample(label: $0 % 4, group: $0 % 3) })
@@ -85,13 +86,12 @@ import Training
     ) throws -> RobustnessReport {
       var evaluation = RobustnessEvaluation()
       evaluation.seed = 5
-      evaluation.images = [EvaluatedImageAttack(try RetrievalTests.image())]
+      evaluation.images = [try RetrievalTests.image()]
       evaluation.texts = [
-        EvaluatedTextAttack(try TextAttackFactory.make(weak, model: model))
+        try TextAttackFactory.make(weak, model: model)
       ]
       evaluation.multimodal = [
-        EvaluatedMultimodalAttack(
-          MultimodalSpecification(.independent, image: image, text: text))
+        MultimodalSpecification(.independent, image: image, text: text)
       ]
       evaluation.output = saves
       evaluation.savedImages = saves == nil ? nil : .float
@@ -138,17 +138,9 @@ import Training
     #expect(
       try message {
         $0.multimodal = [
-          EvaluatedMultimodalAttack(
-            .sga, image: try HandMade.image("a", [1]), text: HandMade.text())
-        ]
-      } == "method \"sga\" is not described")
-    #expect(
-      try message {
-        $0.multimodal = [
-          EvaluatedMultimodalAttack(
-            MultimodalSpecification(
-              .imageFirst, image: try RetrievalTests.image(),
-              text: try RetrievalTests.text(HandMade.clip())))
+          MultimodalSpecification(
+            .imageFirst, image: try RetrievalTests.image(),
+            text: try RetrievalTests.text(HandMade.clip()))
         ]
         $0.output = "/tmp/kilpi-no-such-folder"
         $0.savedImages = .float

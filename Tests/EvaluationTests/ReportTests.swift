@@ -1,3 +1,4 @@
+import AttackPlans
 import Attacks
 import ClipModels
 import Datasets
@@ -176,12 +177,12 @@ import Testing
     let data = try MemoryDataset.make(images: images, labels: labels, classNames: names)
     var evaluation = RobustnessEvaluation()
     evaluation.images = [
-      EvaluatedImageAttack(
+      ImageAttackSpecification(
         name: "pgd", attack: ProjectedGradientDescent(steps: 4),
         settings: AttackSettings(budget: try Budget(.linf, 32.0 / 255)))
     ]
     evaluation.texts = [HandMade.text()]
-    evaluation.multimodal = EvaluatedMultimodalAttack.all(
+    evaluation.multimodal = MultimodalSpecification.all(
       images: evaluation.images, texts: evaluation.texts)
     var events: [ProgressEvent] = []
     evaluation.progress = { events.append($0) }

@@ -1,3 +1,4 @@
+import AttackPlans
 import Attacks
 import ClipModels
 import Datasets

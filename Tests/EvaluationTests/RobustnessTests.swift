@@ -1,3 +1,4 @@
+import AttackPlans
 import Attacks
 import ClipModels
 import Datasets
@@ -25,7 +26,7 @@ import Testing
     evaluation.attacksEach = true
     evaluation.images = [try HandMade.image("a", [1]), try HandMade.image("b", [2])]
     evaluation.texts = [HandMade.text()]
-    evaluation.multimodal = EvaluatedMultimodalAttack.all(
+    evaluation.multimodal = MultimodalSpecification.all(
       images: [evaluation.images[0]], texts: evaluation.texts)
     return evaluation
   }

@@ -1,3 +1,4 @@
+import AttackPlans
 import Attacks
 import Diagnostics
 import Files
@@ -76,7 +77,7 @@ import Testing
       try HandMade.image("cheap", [1], cost: 5), try HandMade.image("dear", [1, 2], cost: 50),
     ]
     evaluation.texts = [HandMade.text()]
-    evaluation.multimodal = EvaluatedMultimodalAttack.all(
+    evaluation.multimodal = MultimodalSpecification.all(
       images: [evaluation.images[1]], texts: evaluation.texts, methods: [.independent])
     let report = try evaluation.run(
       HandMade.subject(), data: HandMade.data(RobustnessTests.samples()))
@@ -88,9 +89,9 @@ import Testing
   @Test func costs() throws {
     var evaluation = RobustnessEvaluation()
     evaluation.images = [
-      EvaluatedImageAttack(
+      ImageAttackSpecification(
         name: "pgd", attack: ProjectedGradientDescent(steps: 10), settings: AttackSettings()),
-      EvaluatedImageAttack(
+      ImageAttackSpecification(
         name: "fgsm", attack: FastGradientSign(), settings: AttackSettings()),
     ]
     evaluation.images[0].settings.restarts = 3

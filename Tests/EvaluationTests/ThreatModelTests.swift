@@ -1,3 +1,4 @@
+import AttackPlans
 import Attacks
 import Datasets
 import Diagnostics
@@ -12,7 +13,7 @@ import Testing
 @Suite("threat models") struct ThreatModelTests {
   /// Samples 0, 1 wrong when clean; 2 … 6 in group 1; 7 … 9 in group 2.
   static func report(
-    _ images: [EvaluatedImageAttack], each: Bool = false, texts: [EvaluatedTextAttack] = [],
+    _ images: [ImageAttackSpecification], each: Bool = false, texts: [TextAttackSpecification] = [],
     _ change: (inout RobustnessEvaluation) throws -> Void = { _ in }
   ) throws -> RobustnessReport {
     var evaluation = RobustnessEvaluation()
@@ -28,7 +29,7 @@ import Testing
   static func image(
     _ name: String, _ groups: Set<Int>, _ epsilon: Double, _ norm: Norm = .linf, cost: Int = 20,
     family: String = ""
-  ) throws -> EvaluatedImageAttack {
+  ) throws -> ImageAttackSpecification {
     var image = try HandMade.image(name, groups, cost: cost)
     image.settings.budget = try Budget(norm, epsilon)
     image.family = family
@@ -36,7 +37,7 @@ import Testing
   }
 
   /// Attacks whose reach grows with the budget, as a real one's: nothing at 0, group 1 at 0.1, both at 0.2.
-  static func growing() throws -> [EvaluatedImageAttack] {
+  static func growing() throws -> [ImageAttackSpecification] {
     [
       try image("zero", [], 0, cost: 50), try image("small", [1], 0.1, cost: 30),
       try image("large", [1, 2], 0.2, cost: 10),
@@ -189,7 +190,7 @@ import Testing
 @Suite("targeted attacks in evaluations") struct TargetedEvaluationTests {
   /// The hand-made attack sends class k to k + 1: samples 2 … 6 of group 1.
   private static func report(
-    _ targets: EvaluatedTargets, _ change: (inout RobustnessEvaluation) throws -> Void = { _ in }
+    _ targets: AttackTargets, _ change: (inout RobustnessEvaluation) throws -> Void = { _ in }
   ) throws -> RobustnessReport {
     var image = try HandMade.image("a", [1])
     image.targets = targets
@@ -241,7 +242,7 @@ import Testing
   }
 
   @Test func refusals() throws {
-    func message(_ targets: EvaluatedTargets) -> String {
+    func message(_ targets: AttackTargets) -> String {
       do { _ = try Self.report(targets) } catch { return "\(error)" }
       return "no error"
     }

@@ -1,3 +1,4 @@
+@testable import AttackPlans
 import Datasets
 import ClipModels
 import Diagnostics

@@ -1,3 +1,4 @@
+@testable import AttackPlans
 import Diagnostics
 import Files
 import Foundation

@@ -1,3 +1,4 @@
+@testable import AttackPlans
 import Attacks
 import Diagnostics
 import Files

@@ -1,3 +1,4 @@
+@testable import AttackPlans
 import Attacks
 import Files
 import Foundation

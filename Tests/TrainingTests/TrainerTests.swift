@@ -1,3 +1,4 @@
+@testable import AttackPlans
 import Attacks
 import ClipModels
 import Datasets

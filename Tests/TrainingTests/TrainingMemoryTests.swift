@@ -1,3 +1,4 @@
+@testable import AttackPlans
 import ClipModels
 import Diagnostics
 import Tensors

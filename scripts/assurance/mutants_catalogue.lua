@@ -18,8 +18,8 @@ return {
   {
     id = "B04", about = "a misspelt loss is taken for cross-entropy",
     file = image .. "AttackLoss.swift",
-    old = 'case "margin": return .margin(clamp: nil)',
-    new = 'case "marign": return .margin(clamp: nil)',
+    old = "named.first(where: { $0.name == name }) else {",
+    new = "named.first(where: { $0.name == name }) ?? named.first else {",
   },
   {
     id = "B05", about = "no projection to the box, upper side", file = threat .. "Ball.swift",

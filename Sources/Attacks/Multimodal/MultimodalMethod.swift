@@ -42,6 +42,10 @@ public enum MultimodalMethod: String, Sendable, CaseIterable {
     }
   }
 
+  /// True for a method that attacks both sides of each sample at once, so that its images go with prompts
+  /// of their own search.
+  public var attacksTogether: Bool { self != .independent && self != .adaptive }
+
   /// The methods that images with captions, which have no classes, can be attacked by; `worst`
   /// chooses from the others.
   public static let captioned: [MultimodalMethod] = [.independent, .coAttack, .sga, .worst]

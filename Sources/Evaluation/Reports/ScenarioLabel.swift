@@ -1,3 +1,4 @@
+internal import AttackPlans
 internal import Diagnostics
 
 /// What a row of a result can be asked for by.

@@ -1,3 +1,4 @@
+internal import AttackPlans
 public import Attacks
 internal import Files
 

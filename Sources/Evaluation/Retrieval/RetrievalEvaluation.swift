@@ -1,10 +1,10 @@
+public import AttackPlans
 public import Attacks
 public import ClipModels
 public import Datasets
 public import Diagnostics
 internal import Files
 public import Processes
-public import Training
 
 /// Measures recall in both directions over a whole gallery, clean and under attacks on all its
 /// images, all its captions, or both (docs/methods/evaluation.md, section 6.6).

@@ -1,3 +1,4 @@
+internal import AttackPlans
 internal import Attacks
 internal import ClipModels
 internal import Datasets
@@ -172,8 +173,8 @@ final class RetrievalRun: EvaluationTask {
     var row = RetrievalScenario(kind: .image, attack: specification.name)
     row.record = .object(
       [.init("objective", .string(attack.objective.rawValue))]
-        + (EvaluatedImageAttack(specification).fullRecord.object ?? []))
-    row.threat = EvaluatedImageAttack(specification).threat
+        + (specification.fullRecord.object ?? []))
+    row.threat = specification.threat
     row.family = specification.family
     return row
   }
@@ -190,13 +191,13 @@ final class RetrievalRun: EvaluationTask {
   private func blank(_ specification: MultimodalSpecification) throws -> RetrievalScenario {
     var row = RetrievalScenario(
       kind: ScenarioKind(specification.method), attack: specification.name)
-    row.threat = EvaluatedImageAttack(specification.image).threat
+    row.threat = specification.image.threat
     if !specification.image.family.isEmpty {
       row.family = row.attack.replacing(specification.image.name, with: specification.image.family)
     }
     // The whole of the image attack: budget, draws, lattice, which point is kept.
     var members: [JSONValue.Member] = [
-      .init("image", EvaluatedImageAttack(specification.image).fullRecord)
+      .init("image", specification.image.fullRecord)
     ]
     members += (joint(specification).record.object ?? []).filter { $0.key != "image" }
     if specification.method == .worst {

@@ -1,3 +1,4 @@
+internal import AttackPlans
 public import Attacks
 internal import Files
 
@@ -30,10 +31,10 @@ struct PlannedRow {
   var kind: ScenarioKind
   var name = ""
   /// With the evaluation's settings.
-  var image: EvaluatedImageAttack?
-  var text: EvaluatedTextAttack?
+  var image: ImageAttackSpecification?
+  var text: TextAttackSpecification?
   /// A multimodal method that attacks both sides at once.
-  var joint: EvaluatedMultimodalAttack.Joint?
+  var joint: MultimodalSpecification?
   /// Earlier rows of image attacks whose budgets lie within this one's: what they broke is broken here,
   /// too, and only what they left is attacked.
   var nested: [Int] = []
@@ -98,10 +99,10 @@ struct EvaluationPlan {
       evaluation.multimodal.filter { $0.method == .independent }.compactMap {
         Self.key($0.image, evaluation)
       })
-    func isShared(_ attack: EvaluatedImageAttack) -> Bool {
+    func isShared(_ attack: ImageAttackSpecification) -> Bool {
       Self.key(attack, evaluation).map(shared.contains) ?? false
     }
-    func completed(_ attack: EvaluatedImageAttack) -> EvaluatedImageAttack {
+    func completed(_ attack: ImageAttackSpecification) -> ImageAttackSpecification {
       var attack = attack
       attack.settings.attacksAll = evaluation.attacksAll
       // A sample that leaves at its first success has a small loss: enough for its own row, but
@@ -139,7 +140,8 @@ struct EvaluationPlan {
     }
     for both in evaluation.multimodal {
       var image = completed(both.image)
-      if both.joint != nil {
+      let isJoint = both.method.attacksTogether
+      if isJoint {
         // Who is attacked is decided before; images meet other prompts than those of the search.
         image.settings.attacksAll = true
         image.settings.stopsEarly = false
@@ -147,7 +149,7 @@ struct EvaluationPlan {
       let key = Self.key(both.image, evaluation)
       var row = PlannedRow(
         kind: ScenarioKind(both.method), name: both.name, image: image,
-        text: both.joint == nil ? both.text : nil, joint: both.joint,
+        text: isJoint ? nil : both.text, joint: isJoint ? both : nil,
         imageKey: key ?? "row \(rows.count)")
       row.takesImages = both.method == .independent && given.contains(row.imageKey)
       if both.method == .independent { given.insert(row.imageKey) }
@@ -177,7 +179,7 @@ struct EvaluationPlan {
     }
   }
 
-  private static func order(_ attack: EvaluatedImageAttack) -> Order {
+  private static func order(_ attack: ImageAttackSpecification) -> Order {
     Order(
       threat: attack.threat.order, cost: attack.attack.plannedCost(attack.settings).time,
       name: attack.name)
@@ -186,7 +188,7 @@ struct EvaluationPlan {
   /// Name and all that fixes an attack on images; nil where functions or other models do, which nobody
   /// can compare.
   private static func key(
-    _ attack: EvaluatedImageAttack, _ evaluation: RobustnessEvaluation
+    _ attack: ImageAttackSpecification, _ evaluation: RobustnessEvaluation
   ) -> String? {
     if case .custom = attack.settings.loss { return nil }
     guard attack.settings.sources.isEmpty else { return nil }

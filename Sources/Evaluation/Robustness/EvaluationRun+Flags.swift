@@ -1,3 +1,4 @@
+internal import AttackPlans
 internal import Attacks
 internal import Datasets
 internal import Diagnostics
@@ -50,7 +51,7 @@ extension EvaluationRun {
           return !sample.isCorrect && sample.isCleanCorrect && !sample.isLeftOut
         })
     }
-    func isBlackBox(_ image: EvaluatedImageAttack) -> Bool {
+    func isBlackBox(_ image: ImageAttackSpecification) -> Bool {
       !image.settings.sources.isEmpty || !image.attack.usesGradients
     }
     for (index, row) in plan.rows.enumerated() where row.kind == .image {

@@ -1,3 +1,4 @@
+internal import AttackPlans
 internal import Attacks
 internal import Diagnostics
 internal import Files
@@ -9,7 +10,7 @@ internal import Tensors
 extension EvaluationRun {
   /// An attack's images and report.
   func result(
-    _ attack: EvaluatedImageAttack, _ classifier: @escaping Classifier, _ part: BatchPart,
+    _ attack: ImageAttackSpecification, _ classifier: @escaping Classifier, _ part: BatchPart,
     label: String
   ) throws -> AttackResult {
     var settings = try named(label) {
@@ -31,7 +32,7 @@ extension EvaluationRun {
 
   /// Samples whose target is their own label: nothing is attacked, and the row does not count them.
   func leftOut(
-    _ attack: EvaluatedImageAttack, _ part: BatchPart, _ clean: [Score]
+    _ attack: ImageAttackSpecification, _ part: BatchPart, _ clean: [Score]
   ) -> [Int: SampleRecord] {
     let known = attack.targets?.known(part.places)
     var others: [Int: SampleRecord] = [:]
@@ -48,7 +49,7 @@ extension EvaluationRun {
   /// Samples that the attack of a row does not run on, by their positions: their target is their label,
   /// they were wrong when clean, or an earlier attack of the set broke them.
   private func untouched(
-    _ index: Int, _ attack: EvaluatedImageAttack, _ part: BatchPart, _ clean: [Score]
+    _ index: Int, _ attack: ImageAttackSpecification, _ part: BatchPart, _ clean: [Score]
   ) -> [Int: SampleRecord] {
     var others = leftOut(attack, part, clean)
     // An attack for a target would go on with what is wrong already.

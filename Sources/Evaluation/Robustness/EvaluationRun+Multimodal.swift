@@ -1,3 +1,4 @@
+internal import AttackPlans
 internal import Attacks
 internal import Diagnostics
 internal import Tensors
@@ -20,10 +21,10 @@ extension EvaluationRun {
       record.flags = [SampleRecord.notAttacked]
       others[position] = record
     }
-    let perturb = try self.perturb(index)
+    let session = try self.session(index)
     try fill(index, whole, except: others, judge: subject.classifier) { part, positions in
       let result = try named(label) {
-        try perturb(part.images, part.labels) { settings in
+        try session.run(images: part.images, labels: part.labels) { settings in
           settings.attacksAll = row.settings.attacksAll
           settings.stopsEarly = row.settings.stopsEarly
           settings.judging = row.settings.judging
@@ -58,16 +59,16 @@ extension EvaluationRun {
 
   /// Makes the attacks of all rows on both sides, so that what cannot be done is refused at once.
   func prepareJointRows() throws {
-    for index in plan.rows.indices where plan.rows[index].joint != nil { _ = try perturb(index) }
+    for index in plan.rows.indices where plan.rows[index].joint != nil { _ = try session(index) }
   }
 
   /// The attack of a row, made once.
-  private func perturb(_ index: Int) throws -> EvaluatedMultimodalAttack.Joint.Perturb {
+  private func session(_ index: Int) throws -> MultimodalSession {
     if let known = joint[index] { return known }
     guard let row = plan.rows[index].joint, let zeroShot = subject.zeroShot else {
       throw KilpiError("", "\(rows[index].label): there is no attack for this row")
     }
-    let made = try named(rows[index].label) { try row.prepare(zeroShot, nil) }
+    let made = try named(rows[index].label) { try MultimodalSession(row, classifier: zeroShot) }
     joint[index] = made
     return made
   }

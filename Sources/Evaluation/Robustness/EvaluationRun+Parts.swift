@@ -1,3 +1,4 @@
+internal import AttackPlans
 internal import Datasets
 internal import Files
 internal import Tensors

@@ -1,3 +1,4 @@
+internal import AttackPlans
 internal import Attacks
 internal import ClipModels
 internal import Diagnostics
@@ -32,11 +33,12 @@ extension EvaluationRun {
   }
 
   private func perturbed(
-    _ attack: EvaluatedTextAttack, _ zeroShot: ZeroShotClassifier
+    _ attack: TextAttackSpecification, _ zeroShot: ZeroShotClassifier
   ) throws -> TextAttackRecord {
     let begin = ContinuousClock.now
     let report = try named("text/" + attack.name) {
-      try attack.perturb(zeroShot, EvaluationMeter.own("text/" + attack.name, evaluation.progress))
+      try attack.perturb(
+        zeroShot, progress: EvaluationMeter.own("text/" + attack.name, evaluation.progress))
     }
     let prompts = zeroShot.prompts
     guard report.texts.count == prompts.count else {

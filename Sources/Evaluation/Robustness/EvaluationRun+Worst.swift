@@ -1,3 +1,4 @@
+internal import AttackPlans
 internal import Attacks
 internal import Files
 

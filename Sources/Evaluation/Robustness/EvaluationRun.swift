@@ -1,3 +1,4 @@
+internal import AttackPlans
 internal import Attacks
 internal import ClipModels
 internal import Datasets
@@ -26,7 +27,7 @@ final class EvaluationRun: EvaluationTask {
   var texts: [String: (record: TextAttackRecord, classifier: Classifier)] = [:]
   var textOrder: [String] = []
   /// Multimodal methods made so far, by row.
-  var joint: [Int: EvaluatedMultimodalAttack.Joint.Perturb] = [:]
+  var joint: [Int: MultimodalSession] = [:]
   /// Pictures by their place in `pictured`; nil as long as the sample is not evaluated.
   var pictures: [PictureRow?]
   /// Which samples' pictures are kept, spread evenly: sets are often sorted by class.

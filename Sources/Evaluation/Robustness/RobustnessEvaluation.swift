@@ -1,3 +1,4 @@
+public import AttackPlans
 internal import Attacks
 public import Datasets
 public import Diagnostics
@@ -44,11 +45,11 @@ public enum SavedImages: String, Sendable, CaseIterable {
 /// of them over all samples, in the given order.
 public struct RobustnessEvaluation: EvaluationSettings {
   /// Attacks on images, each with a row of its own.
-  public var images: [EvaluatedImageAttack] = []
+  public var images: [ImageAttackSpecification] = []
   /// Attacks on the class prompts, each with a row of its own.
-  public var texts: [EvaluatedTextAttack] = []
+  public var texts: [TextAttackSpecification] = []
   /// Attacks on both.
-  public var multimodal: [EvaluatedMultimodalAttack] = []
+  public var multimodal: [MultimodalSpecification] = []
   /// Which samples are evaluated.
   public var samples = SampleChoice.all
   /// Root of random draws, in place of the attacks' own seeds; nil leaves those, and draws samples
@@ -142,15 +143,12 @@ public struct RobustnessEvaluation: EvaluationSettings {
     if !texts.isEmpty || !multimodal.isEmpty, subject.zeroShot == nil || subject.reprompted == nil {
       throw Self.noPrompts
     }
-    for attack in multimodal where attack.method != .independent && attack.method != .adaptive {
+    for attack in multimodal where attack.method.attacksTogether {
       guard subject.hasFeatures else {
         throw KilpiError(
           "",
           "method \"\(attack.method.rawValue)\" attacks the features of a CLIP, a function has logits alone",
           advice: "use independent or adaptive")
-      }
-      guard attack.joint != nil else {
-        throw KilpiError("", "method \"\(attack.method.rawValue)\" is not described")
       }
       if savedImages != nil {
         throw KilpiError(
@@ -170,7 +168,7 @@ public struct RobustnessEvaluation: EvaluationSettings {
     if savedImages == .png {
       let attacks =
         images
-        + multimodal.filter { $0.method == .adaptive || $0.method == .independent }.map(\.image)
+        + multimodal.filter { !$0.method.attacksTogether }.map(\.image)
       for attack in attacks where attack.settings.budget.norm != .linf {
         throw KilpiError(
           "",
@@ -183,7 +181,7 @@ public struct RobustnessEvaluation: EvaluationSettings {
       try attack.targets?.check(
         attack.name, classes: data.classNames.count, samples: data.count)
     }
-    for attack in multimodal where attack.joint != nil {
+    for attack in multimodal where attack.method.attacksTogether {
       let image = attack.image
       let given =
         image.targets != nil

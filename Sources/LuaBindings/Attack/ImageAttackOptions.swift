@@ -1,8 +1,8 @@
+internal import AttackPlans
 internal import Attacks
 internal import Diagnostics
 internal import LuaHost
 internal import Tensors
-internal import Training
 
 /// Options that all image attacks share, and what they become.
 enum ImageAttackOptions {

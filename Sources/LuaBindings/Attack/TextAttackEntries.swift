@@ -1,10 +1,10 @@
+internal import AttackPlans
 internal import Attacks
 internal import ClipModels
 internal import Diagnostics
 internal import LuaHost
 internal import Tensors
 internal import TextModels
-internal import Training
 
 /// Options of text attacks, in calls and in attack tables.
 enum TextAttackOptions {

@@ -1,3 +1,4 @@
+internal import AttackPlans
 internal import Attacks
 internal import ClipModels
 internal import Datasets
@@ -7,7 +8,6 @@ internal import Files
 internal import LuaHost
 internal import Processes
 internal import Tensors
-internal import Training
 
 /// The module `eval`.
 enum EvalLibrary {
@@ -189,7 +189,7 @@ enum EvalLibrary {
       named(try ImageAttackOptions.specification($0, call, evaluates: true))
     }
     let texts = try tables("text", TextAttackOptions.table).map { try text($0.options) }
-    evaluation.texts = texts.map { EvaluatedTextAttack($0) }
+    evaluation.texts = texts
     for table in try tables("multimodal", EvaluationTables.multimodal, inner: "image") {
       let options = table.options
       let chosen = try options.stringIfGiven("method").flatMap { MultimodalMethod(rawValue: $0) }
@@ -204,17 +204,13 @@ enum EvalLibrary {
           options.has("text") || texts.isEmpty ? [try text(options.options("text"))] : texts
         for image in ownImages {
           for text in ownTexts {
-            var both = EvaluatedMultimodalAttack(
-              try MultimodalOptions.specification(
-                method, image: image.specification, text: text, options))
+            var both = try MultimodalOptions.specification(
+              method, image: image, text: text, options)
             both.title = try options.stringIfGiven("name").map { name in
               // Several pairs of one table, and several budgets, are told apart.
               if ownImages.count * ownTexts.count > 1 { return "\(name): \(both.name)" }
               return name + (table.isPoint ? image.name.dropFirst(image.family.count) : "")
             }
-            both.image.targets = image.targets
-            both.image.mask = image.mask
-            both.image.start = image.start
             evaluation.multimodal.append(both)
           }
         }

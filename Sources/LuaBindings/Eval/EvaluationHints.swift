@@ -1,9 +1,9 @@
+internal import AttackPlans
 internal import Attacks
 internal import ClipModels
 internal import Diagnostics
 internal import Evaluation
 internal import LuaHost
-internal import Training
 
 /// What is meant by options that stand in the wrong place of an evaluation.
 enum EvaluationHints {

@@ -1,10 +1,10 @@
+internal import AttackPlans
 internal import Attacks
 internal import ClipModels
 internal import Diagnostics
 internal import Evaluation
 internal import LuaHost
 internal import Tensors
-internal import Training
 
 // Attack tables of evaluations: what an attack takes, a list of budgets, and targets.
 
@@ -185,7 +185,7 @@ enum EvaluationTables {
   /// The image attacks of some tables, with names that tell budgets apart.
   static func images(
     _ tables: [EvaluationTable], _ make: (Options) throws -> ImageAttackSpecification
-  ) throws -> [EvaluatedImageAttack] {
+  ) throws -> [ImageAttackSpecification] {
     let made = try tables.map { table in
       (table: table, image: try make(table.options))
     }
@@ -195,8 +195,7 @@ enum EvaluationTables {
       let isOneOfSeveral =
         !table.options.has("name") && kin.count > 1
         && kin.contains { $0.image.settings.budget != image.settings.budget }
-      var attack = EvaluatedImageAttack(
-        named(image, isPoint: table.isPoint || isOneOfSeveral))
+      var attack = named(image, isPoint: table.isPoint || isOneOfSeveral)
       for name in own.sorted()
       where table.options.has(name) && !ImageAttackOptions.takes(name, image.attack) {
         throw table.options.problem(
@@ -205,7 +204,10 @@ enum EvaluationTables {
             + (name == "targeted" ? "has no targeted form" : "has no \(name)"))
       }
       attack.targets = try targets(table.options)
-      attack.mask = try table.options.handleIfGiven("mask", as: Tensor.self)
+      // A mask that holds for all images is part of the settings already.
+      if attack.maskDigest == nil {
+        attack.mask = try table.options.handleIfGiven("mask", as: Tensor.self)
+      }
       attack.start = try table.options.handleIfGiven("init", as: Tensor.self)
       return attack
     }
@@ -224,7 +226,7 @@ enum EvaluationTables {
   }
 
   /// The option `targeted`.
-  static func targets(_ options: Options) throws -> EvaluatedTargets? {
+  static func targets(_ options: Options) throws -> AttackTargets? {
     let value = options.value("targeted")
     if let name = value.string {
       switch name {

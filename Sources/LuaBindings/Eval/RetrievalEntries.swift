@@ -1,3 +1,4 @@
+internal import AttackPlans
 internal import Attacks
 internal import ClipModels
 internal import Datasets
@@ -7,7 +8,6 @@ internal import Files
 internal import LuaHost
 internal import Processes
 internal import Tensors
-internal import Training
 
 /// `eval.retrieval`.
 enum RetrievalEntries {
@@ -108,7 +108,7 @@ enum RetrievalEntries {
     }
     evaluation.images = try zip(images, described).map { table, attack in
       RetrievalEvaluation.ImageAttack(
-        attack.specification,
+        attack,
         objective: ImageObjective(rawValue: try table.options.string("objective")) ?? .kl)
     }
     let texts = try EvaluationTables.read(attacks, "text", text, call, path: "attack.")

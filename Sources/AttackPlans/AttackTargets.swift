@@ -1,12 +1,12 @@
-internal import Attacks
+package import Attacks
 internal import Diagnostics
-internal import Files
+package import Files
 
 /// What a targeted attack of an evaluation aims at.
 ///
 /// Rows count accuracy from predictions and labels as for any other attack, and target hits beside it. A
 /// sample whose target is its own label is left out, and counted as that.
-public enum EvaluatedTargets: Equatable, Sendable {
+public enum AttackTargets: Equatable, Sendable {
   /// The class with the smallest logit on the clean image.
   case leastLikely
   /// A class other than the label, drawn with the sample's own stream.
@@ -18,7 +18,7 @@ public enum EvaluatedTargets: Equatable, Sendable {
   /// A class for each image of the data set, 0-based, in its order.
   case classes([Int])
 
-  var json: JSONValue {
+  package var json: JSONValue {
     switch self {
     case .leastLikely: return "least-likely"
     case .random: return "random"
@@ -29,7 +29,7 @@ public enum EvaluatedTargets: Equatable, Sendable {
   }
 
   /// The targets of some samples, by their places in the data set; nil where the attack finds them.
-  func known(_ places: [Int]) -> [Int]? {
+  package func known(_ places: [Int]) -> [Int]? {
     switch self {
     case .leastLikely, .random, .every: return nil
     case .one(let target): return places.map { _ in target }
@@ -38,7 +38,7 @@ public enum EvaluatedTargets: Equatable, Sendable {
   }
 
   /// The criterion of an attack on some samples.
-  func criterion(_ places: [Int], labels: [Int]) -> Criterion {
+  package func criterion(_ places: [Int], labels: [Int]) -> Criterion {
     switch self {
     case .leastLikely: return .targeted(.leastLikely, labels: labels)
     case .random: return .targeted(.random, labels: labels)
@@ -48,7 +48,7 @@ public enum EvaluatedTargets: Equatable, Sendable {
   }
 
   /// Refuses classes that the data do not have, and lists of another length.
-  func check(_ name: String, classes: Int, samples: Int) throws {
+  package func check(_ name: String, classes: Int, samples: Int) throws {
     var list: [Int] = []
     if case .one(let target) = self { list = [target] }
     if case .classes(let targets) = self {
