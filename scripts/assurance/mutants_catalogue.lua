@@ -172,7 +172,7 @@ return {
   {
     id = "B32", about = "robust accuracy over a set is not the AND over attacks",
     tests = "EvaluationTests",
-    file = "Sources/Evaluation/Robustness/EvaluationRun.swift",
+    file = "Sources/Evaluation/Robustness/EvaluationRun+Worst.swift",
     old = "prediction: nil, isCorrect: breaking.isEmpty)",
     new = "prediction: nil, isCorrect: breaking.count < scenarios.count - 1)",
   },
@@ -239,8 +239,9 @@ return {
   {
     id = "B49", about = "results of different resolutions are compared", tests = "EvaluationTests",
     file = "Sources/Evaluation/Robustness/RobustnessComparison.swift",
-    old = '("threat model", report.threatTitle, first.report.threatTitle)',
-    new = '("threat model", first.report.threatTitle, first.report.threatTitle)',
+    old = 'report.place == first.report.place ? "" : report.threatTitle,\n'
+      .. '          report.place == first.report.place ? "" : first.report.threatTitle',
+    new = '"", ""',
   },
   {
     id = "B50", about = "a subset keeps positions for ids", tests = "EvaluationTests",
@@ -269,8 +270,8 @@ return {
     id = "B54", about = "the state of a resumed evaluation loses its last bits",
     tests = "EvaluationTests",
     file = "Sources/Evaluation/Robustness/SampleRecord+JSON.swift",
-    old = 'margin = json["margin"]?.anyDouble',
-    new = 'margin = json["margin"]?.anyDouble?.rounded()',
+    old = "self[keyPath: path] = json[key]?.anyDouble }",
+    new = "self[keyPath: path] = json[key]?.anyDouble?.rounded() }",
   },
   {
     id = "B54-checksum", about = "a damaged record is read", tests = "FilesTests",
