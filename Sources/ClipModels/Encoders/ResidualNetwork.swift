@@ -142,20 +142,19 @@ struct ResidualNetwork: ImageEncoder {
 /// The residual network's head: the mean over all places asks, the places and the mean answer.
 private struct SpatialAttentionPooling {
   private let positions: Tensor
-  private let parts: [String: (weight: Tensor, bias: Tensor)]
+  private let queries: Linear
+  private let keys: Linear
+  private let values: Linear
+  private let output: Linear
   private let heads: Int
 
   init(_ parameters: ParameterList, heads: Int) throws {
     let prefix = "visual.attnpool."
     positions = try parameters.required(prefix + "positional_embedding")
-    var parts: [String: (weight: Tensor, bias: Tensor)] = [:]
-    for name in ["q_proj", "k_proj", "v_proj", "c_proj"] {
-      parts[name] = (
-        try parameters.required(prefix + name + ".weight"),
-        try parameters.required(prefix + name + ".bias")
-      )
-    }
-    self.parts = parts
+    queries = try Linear(parameters, prefix + "q_proj")
+    keys = try Linear(parameters, prefix + "k_proj")
+    values = try Linear(parameters, prefix + "v_proj")
+    output = try Linear(parameters, prefix + "c_proj")
     self.heads = heads
   }
 
@@ -165,14 +164,9 @@ private struct SpatialAttentionPooling {
     let places = try x.reshaped([samples, channels, -1]).permuted([0, 2, 1])
     let mean = try places.mean(axes: [1], keepDimensions: true)
     let tokens = try Tensor.concatenated([mean, places], axis: 1) + positions
-    func linear(_ name: String, _ x: Tensor) throws -> Tensor {
-      guard let part = parts[name] else { throw KilpiError("", "the pooling head lacks \(name)") }
-      return try Tensor.linear(x, weight: part.weight, bias: part.bias)
-    }
-    let memory = try Tensor.concatenated(
-      [linear("k_proj", tokens), linear("v_proj", tokens)], axis: 2)
+    let memory = try Tensor.concatenated([keys(tokens), values(tokens)], axis: 2)
     let attended = try Tensor.pooledAttention(
-      linear("q_proj", tokens.selected(1, 0)), memory: memory, heads: heads)
-    return try linear("c_proj", attended)
+      queries(tokens.selected(1, 0)), memory: memory, heads: heads)
+    return try output(attended)
   }
 }

@@ -8,9 +8,9 @@ internal import Tensors
 /// CLIP's is causal and reads the end token; SigLIP's sees all tokens and reads the last.
 struct TextTransformer: TextEncoder {
   private let configuration: ClipConfiguration
-  private let tokens: Tensor
-  private let positions: Tensor
-  private let norm: (weight: Tensor, bias: Tensor)
+  private let tokens: Embedding
+  private let positions: Embedding
+  private let norm: LayerNorm
   private let projection: Tensor
   private let projectionBias: Tensor?
   private let blocks: [TransformerBlock]
@@ -19,11 +19,9 @@ struct TextTransformer: TextEncoder {
     _ configuration: ClipConfiguration, _ parameters: ParameterList, _ precision: ProductPrecision
   ) throws {
     self.configuration = configuration
-    tokens = try parameters.required("token_embedding.weight")
-    positions = try parameters.required("positional_embedding")
-    norm = (
-      try parameters.required("ln_final.weight"), try parameters.required("ln_final.bias")
-    )
+    tokens = try Embedding(parameters, "token_embedding.weight")
+    positions = try Embedding(parameters, "positional_embedding")
+    norm = try LayerNorm(parameters, "ln_final", epsilon: configuration.text.epsilon)
     projection = try parameters.required("text_projection")
     projectionBias =
       configuration.textStyle.hasProjectionBias
@@ -60,15 +58,13 @@ struct TextTransformer: TextEncoder {
     let places = try (0..<samples).map { row in
       try place(values[row * length..<(row + 1) * length], row: row)
     }
-    let isIndependent = ProductKernels.areOwn && tokens.dtype == .float32
+    let isIndependent = ProductKernels.areOwn && tokens.table.dtype == .float32
     if BLAS.isDeterministic, !isIndependent, style.isCausal, observe == nil, Set(places).count > 1 {
       return try byLength(ids, places, options)
     }
     let kept = style.isCausal ? (places.max() ?? 0) + 1 : length
     let cut = try ids.narrowed(1, start: 0, length: kept)
-    var x =
-      try Tensor.embedding(tokens, ids: cut)
-      + positions.narrowed(0, start: 0, length: kept)
+    var x = try tokens(cut) + positions.first(kept)
     // Behind the last block one token a text is read; an observer sees all of it.
     let last = observe == nil ? blocks.last : nil
     for (index, block) in blocks.enumerated() where last == nil || index < blocks.count - 1 {
@@ -83,9 +79,7 @@ struct TextTransformer: TextEncoder {
         places.enumerated().map { Int64($0 * kept + $1) }, shape: [samples])
       picked = try x.reshaped([samples * kept, configuration.text.width]).indexSelected(0, rows)
     }
-    let normed = try Tensor.layerNorm(
-      picked, weight: norm.weight, bias: norm.bias, epsilon: configuration.text.epsilon)
-    let features = try normed.matmul(projection)
+    let features = try norm(picked).matmul(projection)
     return try projectionBias.map { try features + $0 } ?? features
   }
 

@@ -9,11 +9,12 @@ internal import Tensors
 /// the blocks; SigLIP has neither, but a bias in the patches and attention pooling.
 struct VisionTransformer: ImageEncoder {
   private let configuration: ClipConfiguration
-  private let patches: (weight: Tensor, bias: Tensor?)
+  private let patches: Tensor
+  private let patchBias: Tensor?
   private let classToken: Tensor?
   private let positions: Tensor
-  private let normBefore: (weight: Tensor, bias: Tensor)?
-  private let normAfter: (weight: Tensor, bias: Tensor)
+  private let normBefore: LayerNorm?
+  private let normAfter: LayerNorm
   private let pool: AttentionPooling?
   private let projection: Tensor?
   private let blocks: [TransformerBlock]
@@ -23,16 +24,11 @@ struct VisionTransformer: ImageEncoder {
   ) throws {
     let (style, tower) = (configuration.imageStyle, configuration.vision)
     self.configuration = configuration
-    func norm(_ name: String) throws -> (weight: Tensor, bias: Tensor) {
-      (
-        try parameters.required("visual.\(name).weight"),
-        try parameters.required("visual.\(name).bias")
-      )
+    func norm(_ name: String) throws -> LayerNorm {
+      try LayerNorm(parameters, "visual." + name, epsilon: tower.epsilon)
     }
-    patches = (
-      try parameters.required("visual.conv1.weight"),
-      style.hasPatchBias ? try parameters.required("visual.conv1.bias") : nil
-    )
+    patches = try parameters.required("visual.conv1.weight")
+    patchBias = style.hasPatchBias ? try parameters.required("visual.conv1.bias") : nil
     classToken = style.hasClassToken ? try parameters.required("visual.class_embedding") : nil
     positions = try parameters.required("visual.positional_embedding")
     normBefore = style.hasNormBefore ? try norm("ln_pre") : nil
@@ -56,15 +52,14 @@ struct VisionTransformer: ImageEncoder {
     let offset = zip(configuration.mean, factor).map { -$0 * $1 }
     let rows = try Tensor.patches(
       of: sized, size: configuration.patchSize, factor: factor, offset: offset)
-    var x = try Tensor.linear(
-      rows, weight: patches.weight.reshaped([width, -1]), bias: patches.bias)
+    var x = try Tensor.linear(rows, weight: patches.reshaped([width, -1]), bias: patchBias)
     if let classToken {
       let start = try classToken.reshaped([1, 1, width]).expanded([samples, 1, width])
       x = try Tensor.concatenated([start, x], axis: 1)
     }
     x = try x + positions
     if let normBefore {
-      x = try norm(x, normBefore)
+      x = try normBefore(x)
       observe?("visual.ln_pre", x)
     }
     // Behind the last block only the class token is read; an observer sees all of it.
@@ -75,33 +70,27 @@ struct VisionTransformer: ImageEncoder {
     }
     let pooled: Tensor
     if readsOneToken, let last = blocks.last {
-      let token = try last(x, tokenAt: Array(repeating: 0, count: samples))
-      pooled = try norm(token, normAfter)
+      pooled = try normAfter(last(x, tokenAt: Array(repeating: 0, count: samples)))
     } else {
       pooled = try self.pooled(x)
     }
     return try projection.map { try pooled.matmul($0) } ?? pooled
   }
 
-  private func norm(_ x: Tensor, _ norm: (weight: Tensor, bias: Tensor)) throws -> Tensor {
-    try Tensor.layerNorm(
-      x, weight: norm.weight, bias: norm.bias, epsilon: configuration.vision.epsilon)
-  }
-
   /// `[N, T, W]` to `[N, W]`, with the norm after the blocks where the style has it.
   private func pooled(_ x: Tensor) throws -> Tensor {
     let style = configuration.imageStyle
     switch style.pooling {
-    case .token: return try norm(x.selected(1, 0), normAfter)
+    case .token: return try normAfter(x.selected(1, 0))
     case .average:
       let first = style.hasClassToken ? 1 : 0
-      let tokens = try (style.poolsBeforeNorm ? x : norm(x, normAfter))
+      let tokens = try (style.poolsBeforeNorm ? x : normAfter(x))
         .narrowed(1, start: first, length: x.shape[1] - first)
       let mean = try tokens.mean(axes: [1])
-      return style.poolsBeforeNorm ? try norm(mean, normAfter) : mean
+      return style.poolsBeforeNorm ? try normAfter(mean) : mean
     case .attention:
       guard let pool else { throw KilpiError("", "the model has no pooling head") }
-      return try pool(norm(x, normAfter))
+      return try pool(normAfter(x))
     }
   }
 
@@ -132,50 +121,26 @@ struct VisionTransformer: ImageEncoder {
 struct AttentionPooling {
   private static let prefix = "visual.attn_pool."
   private let probe: Tensor
-  private let input: (weight: Tensor, bias: Tensor)
-  private let output: (weight: Tensor, bias: Tensor)
-  private let norm: (weight: Tensor, bias: Tensor)
-  private let expand: (weight: Tensor, bias: Tensor)
-  private let contract: (weight: Tensor, bias: Tensor)
-  private let tower: ClipConfiguration.Tower
+  private let attention: Attention
+  private let norm: LayerNorm
+  private let network: MultilayerPerceptron
 
   init(_ parameters: ParameterList, _ tower: ClipConfiguration.Tower) throws {
-    func pair(_ name: String, _ separator: String = ".") throws -> (weight: Tensor, bias: Tensor) {
-      (
-        try parameters.required(Self.prefix + name + separator + "weight"),
-        try parameters.required(Self.prefix + name + separator + "bias")
-      )
-    }
     probe = try parameters.required(Self.prefix + "probe")
-    input = try pair("attn.in_proj", "_")
-    output = try pair("attn.out_proj")
-    norm = try pair("ln")
-    expand = try pair("mlp.c_fc")
-    contract = try pair("mlp.c_proj")
-    self.tower = tower
+    attention = try Attention(parameters, prefix: Self.prefix + "attn.", heads: tower.heads)
+    norm = try LayerNorm(parameters, Self.prefix + "ln", epsilon: tower.epsilon)
+    network = try MultilayerPerceptron(
+      parameters, prefix: Self.prefix + "mlp.", activation: tower.activation)
   }
 
   /// `[N, T, W]` to `[N, W]`.
   func callAsFunction(_ x: Tensor) throws -> Tensor {
-    let (samples, width) = (x.shape[0], tower.width)
-    func part(_ first: Int, _ count: Int) throws -> (weight: Tensor, bias: Tensor) {
-      (
-        try input.weight.narrowed(0, start: first * width, length: count * width),
-        try input.bias.narrowed(0, start: first * width, length: count * width)
-      )
-    }
-    let (asking, telling) = (try part(0, 1), try part(1, 2))
-    let query = try Tensor.linear(
-      probe.reshaped([1, width]), weight: asking.weight, bias: asking.bias
-    ).expanded([samples, width])
+    let (samples, width) = (x.shape[0], x.shape[2])
+    let query = try attention.queries()(probe.reshaped([1, width])).expanded([samples, width])
     let attended = try Tensor.pooledAttention(
-      query, memory: Tensor.linear(x, weight: telling.weight, bias: telling.bias),
-      heads: tower.heads)
-    let pooled = try Tensor.linear(attended, weight: output.weight, bias: output.bias)
-    return try pooled
-      + Tensor.mlp(
-        Tensor.layerNorm(pooled, weight: norm.weight, bias: norm.bias, epsilon: tower.epsilon),
-        expand: expand, contract: contract, activation: tower.activation)
+      query, memory: attention.memory()(x), heads: attention.heads)
+    let pooled = try attention.output(attended)
+    return try pooled + network(norm(pooled))
   }
 
   static func shapes(_ tower: ClipConfiguration.Tower) -> [WeightShape] {

@@ -1,5 +1,6 @@
 internal import Diagnostics
 public import Files
+internal import Networks
 internal import Tensors
 
 /// The sizes of a BERT (arXiv:1810.04805), as in its `config.json`.
@@ -116,14 +117,12 @@ public enum BertActivation: String, Sendable {
   }
 
   /// `activation(x · Wᵀ + b)`.
-  func linear(_ x: Tensor, _ layer: (weight: Tensor, bias: Tensor)) throws -> Tensor {
+  func linear(_ x: Tensor, _ layer: Linear) throws -> Tensor {
     switch self {
-    case .gelu:
-      return try Tensor.linear(x, weight: layer.weight, bias: layer.bias, activation: .gelu)
-    case .relu:
-      return try Tensor.linear(x, weight: layer.weight, bias: layer.bias, activation: .relu)
+    case .gelu: return try layer(x, activation: .gelu)
+    case .relu: return try layer(x, activation: .relu)
     case .tanhGELU:
-      let y = try Tensor.linear(x, weight: layer.weight, bias: layer.bias)
+      let y = try layer(x)
       let inner = try (y + y.square() * y * 0.044715) * 0.7978845608028654
       return try y * (inner.tanh() + 1) * 0.5
     }

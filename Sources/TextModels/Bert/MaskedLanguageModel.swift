@@ -21,16 +21,17 @@ public final class MaskedLanguageModel {
   public let origin: String
   let cache = MaskedCandidateCache()
 
-  private typealias Pair = (weight: Tensor, bias: Tensor)
-  private let embeddings: (words: Tensor, positions: Tensor, segment: Tensor)
-  private let norm: (weight: Tensor, bias: Tensor)
+  private let words: Embedding
+  private let positions: Embedding
+  private let segment: Tensor
+  private let norm: LayerNorm
   private let blocks: [BertBlock]
   private let head: Head?
 
   private struct Head {
-    let transform: (weight: Tensor, bias: Tensor)
-    let norm: (weight: Tensor, bias: Tensor)
-    let decoder: (weight: Tensor, bias: Tensor)
+    let transform: Linear
+    let norm: LayerNorm
+    let decoder: Linear
   }
 
   /// Takes its weights from a list.
@@ -50,26 +51,24 @@ public final class MaskedLanguageModel {
     self.tokenizer = tokenizer
     self.parameters = parameters
     self.origin = origin
-    func pair(_ name: String) throws -> Pair {
-      (try parameters.required(name + ".weight"), try parameters.required(name + ".bias"))
+    func norm(_ name: String) throws -> LayerNorm {
+      try LayerNorm(parameters, name + ".LayerNorm", epsilon: configuration.epsilon)
     }
-    let words = try parameters.required("embeddings.word_embeddings.weight")
-    embeddings = (
-      words, try parameters.required("embeddings.position_embeddings.weight"),
-      try parameters.required("embeddings.token_type_embeddings.weight").selected(0, 0)
-    )
-    norm = try pair("embeddings.LayerNorm")
+    words = try Embedding(parameters, "embeddings.word_embeddings.weight")
+    positions = try Embedding(parameters, "embeddings.position_embeddings.weight")
+    segment = try parameters.required("embeddings.token_type_embeddings.weight").selected(0, 0)
+    self.norm = try norm("embeddings")
     blocks = try (0..<configuration.layers).map {
       try BertBlock(configuration, parameters, prefix: "encoder.layer.\($0).")
     }
     if parameters["cls.predictions.bias"] != nil {
       let decoder =
         configuration.tiesDecoder
-        ? words : try parameters.required("cls.predictions.decoder.weight")
+        ? words.table : try parameters.required("cls.predictions.decoder.weight")
       head = Head(
-        transform: try pair("cls.predictions.transform.dense"),
-        norm: try pair("cls.predictions.transform.LayerNorm"),
-        decoder: (decoder, try parameters.required("cls.predictions.bias")))
+        transform: try Linear(parameters, "cls.predictions.transform.dense"),
+        norm: try norm("cls.predictions.transform"),
+        decoder: Linear(weight: decoder, bias: try parameters.required("cls.predictions.bias")))
     } else {
       head = nil
     }
@@ -132,10 +131,7 @@ public final class MaskedLanguageModel {
     ForwardMeter.add(ids.count)
     return try Tensor.withoutGradients {
       let table = try Tensor(flat.map(Int64.init), shape: [ids.count, length])
-      var x = try Tensor.embedding(embeddings.words, ids: table)
-      x = try x + embeddings.positions.narrowed(0, start: 0, length: length) + embeddings.segment
-      x = try Tensor.layerNorm(
-        x, weight: norm.weight, bias: norm.bias, epsilon: configuration.epsilon)
+      var x = try norm(words(table) + positions.first(length) + segment)
       observe?("embeddings", x)
       for (index, block) in blocks.enumerated() {
         x = try block(x)
@@ -155,53 +151,36 @@ public final class MaskedLanguageModel {
         advice: "load a BertForMaskedLM checkpoint")
     }
     return try Tensor.withoutGradients {
-      let x = try configuration.activation.linear(features, head.transform)
-      let normed = try Tensor.layerNorm(
-        x, weight: head.norm.weight, bias: head.norm.bias, epsilon: configuration.epsilon)
-      return try Tensor.linear(normed, weight: head.decoder.weight, bias: head.decoder.bias)
+      try head.decoder(
+        head.norm(configuration.activation.linear(features, head.transform)))
     }
   }
 }
 
 /// One post-norm block.
 private struct BertBlock {
-  let input: (weight: Tensor, bias: Tensor)
-  let output: (weight: Tensor, bias: Tensor)
-  let norm1: (weight: Tensor, bias: Tensor)
-  let expand: (weight: Tensor, bias: Tensor)
-  let contract: (weight: Tensor, bias: Tensor)
-  let norm2: (weight: Tensor, bias: Tensor)
-  let heads: Int
+  let attention: Attention
+  let norm1: LayerNorm
+  let expand: Linear
+  let contract: Linear
+  let norm2: LayerNorm
   let activation: BertActivation
-  let epsilon: Double
 
   init(_ configuration: BertConfiguration, _ parameters: ParameterList, prefix: String) throws {
-    func pair(_ name: String) throws -> (weight: Tensor, bias: Tensor) {
-      (
-        try parameters.required(prefix + name + ".weight"),
-        try parameters.required(prefix + name + ".bias")
-      )
-    }
-    input = try pair("attention.self.qkv")
-    output = try pair("attention.output.dense")
-    norm1 = try pair("attention.output.LayerNorm")
-    expand = try pair("intermediate.dense")
-    contract = try pair("output.dense")
-    norm2 = try pair("output.LayerNorm")
-    heads = configuration.heads
+    attention = Attention(
+      input: try Linear(parameters, prefix + "attention.self.qkv"),
+      output: try Linear(parameters, prefix + "attention.output.dense"),
+      heads: configuration.heads)
+    let epsilon = configuration.epsilon
+    norm1 = try LayerNorm(parameters, prefix + "attention.output.LayerNorm", epsilon: epsilon)
+    expand = try Linear(parameters, prefix + "intermediate.dense")
+    contract = try Linear(parameters, prefix + "output.dense")
+    norm2 = try LayerNorm(parameters, prefix + "output.LayerNorm", epsilon: epsilon)
     activation = configuration.activation
-    epsilon = configuration.epsilon
   }
 
   func callAsFunction(_ x: Tensor) throws -> Tensor {
-    let qkv = try Tensor.linear(x, weight: input.weight, bias: input.bias)
-    let attended = try Tensor.attention(qkv, heads: heads)
-    let y = try Tensor.layerNorm(
-      x + Tensor.linear(attended, weight: output.weight, bias: output.bias),
-      weight: norm1.weight, bias: norm1.bias, epsilon: epsilon)
-    let hidden = try activation.linear(y, expand)
-    return try Tensor.layerNorm(
-      y + Tensor.linear(hidden, weight: contract.weight, bias: contract.bias),
-      weight: norm2.weight, bias: norm2.bias, epsilon: epsilon)
+    let y = try norm1(x + attention(x))
+    return try norm2(y + contract(activation.linear(y, expand)))
   }
 }
