@@ -2,6 +2,7 @@ public import Attacks
 public import Files
 
 /// A multimodal attack with everything that fixes its result, as scripts and evaluations take it.
+@dynamicMemberLookup
 public struct MultimodalSpecification {
   /// How image and text attack are put together.
   public var method: MultimodalMethod
@@ -9,21 +10,8 @@ public struct MultimodalSpecification {
   public var image: ImageAttackSpecification
   /// The text attack.
   public var text: TextAttackSpecification
-  /// `imageFirst` and `alternating`: which prompts may change.
-  public var threat = TextThreat.all
-  /// `alternating`: the most rounds.
-  public var rounds = 3
-  /// `coAttack`: the weight of the text term.
-  public var alpha = 3.0
-  /// As released code does: `coAttack` starts on one side; `sga` takes its words from the masked
-  /// language model one row off, and shows the image attack 30 tokens of a text.
-  public var followsRelease = false
-  /// `coAttack` over captions: one image for all its captions.
-  public var isJoint = false
-  /// `sga`: the scaled copies.
-  public var views = ScaledViews()
-  /// `worst`: what is tried; empty for all that fit.
-  public var methods: [MultimodalMethod] = []
+  /// What the method may be told.
+  public var parameters = MultimodalParameters()
   /// What the image attack aims at; nil: any class but the label.
   public var targets: TargetChoice?
   /// A name of its own; nil for those of both attacks.
@@ -53,53 +41,32 @@ public struct MultimodalSpecification {
   /// The name in tables.
   public var name: String { title ?? image.name + " + " + text.name }
 
-  /// How often the image attack runs, at most; a look at scaled copies counts for each of them.
-  public var imageRuns: Int {
-    func runs(_ method: MultimodalMethod) -> Int {
-      switch method {
-      case .alternating: return rounds
-      case .sga: return 1 + views.scales.count
-      default: return 1
-      }
-    }
-    guard method == .worst else { return runs(method) }
-    let members = methods.isEmpty ? MultimodalMethod.allCases.filter { $0 != .worst } : methods
-    return members.reduce(0) { $0 + runs($1) }
+  /// One of its parameters.
+  public subscript<Value>(
+    dynamicMember path: WritableKeyPath<MultimodalParameters, Value>
+  ) -> Value {
+    get { parameters[keyPath: path] }
+    set { parameters[keyPath: path] = newValue }
   }
+
+  /// How often the image attack runs, at most; a look at scaled copies counts for each of them.
+  public var imageRuns: Int { method.imageRuns(parameters) }
 
   /// All parameters, for records.
   public var record: JSONValue {
-    let uses = method == .worst ? methods.isEmpty ? MultimodalMethod.allCases : methods : [method]
     var members: [JSONValue.Member] = [
       .init("method", .string(method.rawValue)), .init("image", image.record),
       .init("text", text.record),
     ]
     if method == .worst {
-      members.append(
-        .init(
-          "methods",
-          methods.isEmpty ? "all that fit" : .array(methods.map { .string($0.rawValue) })))
+      let methods = parameters.methods.map { JSONValue.string($0.rawValue) }
+      members.append(.init("methods", methods.isEmpty ? "all that fit" : .array(methods)))
     }
-    if uses.contains(.imageFirst) || uses.contains(.alternating) {
-      members.append(.init("text_threat", .string(threat.rawValue)))
-    }
-    if uses.contains(.alternating) { members.append(.init("rounds", .integer(Int64(rounds)))) }
-    if uses.contains(.coAttack) {
-      members += [
-        .init("alpha", .number(alpha)), .init("joint", .bool(isJoint)),
-      ]
-    }
-    if uses.contains(.coAttack) || uses.contains(.sga) {
-      members.append(.init("compat", .bool(followsRelease)))
-    }
-    if uses.contains(.sga) {
-      members += [
-        .init("scales", .array(views.scales.map { .number($0) })),
-        .init("noise", .number(views.noise)),
-      ]
-      if followsRelease, let released = try? text.released?() {
-        members.append(.init("sga_text", released.record))
-      }
+    let uses = method.members(parameters)
+    let names = Set(uses.flatMap(\.parameterNames))
+    members += parameters.recordedParameters.filter { names.contains($0.key) }
+    if parameters.followsRelease, uses.contains(.sga), let released = try? text.released?() {
+      members.append(.init("sga_text", released.record))
     }
     return .object(members)
   }
@@ -108,12 +75,7 @@ public struct MultimodalSpecification {
   func attack(_ steps: TextSteps) -> MultimodalAttack {
     var attack = MultimodalAttack(
       method, image: ImageStep(image.attack, image.settings), text: steps)
-    attack.rounds = rounds
-    attack.alpha = alpha
-    attack.startsOneSided = followsRelease
-    attack.isJoint = isJoint
-    attack.views = views
-    attack.methods = methods
+    attack.parameters = parameters
     attack.targets = targets
     return attack
   }

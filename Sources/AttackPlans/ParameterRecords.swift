@@ -9,6 +9,7 @@ extension ParameterValue {
     case .integer(let value): return .integer(Int64(value))
     case .number(let value): return .number(value)
     case .name(let value): return .string(value)
+    case .numbers(let values): return .array(values.map { .number($0) })
     }
   }
 }

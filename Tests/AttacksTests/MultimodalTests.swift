@@ -147,7 +147,7 @@ import Testing
   func oneSidedStart() throws {
     var attack = try Toys.attack(.coAttack, step: Toys.step(StartOnly()))
     let both = try Toys.run(attack)
-    attack.startsOneSided = true
+    attack.followsRelease = true
     let (images, _) = try Toys.images()
     let one = try Toys.run(attack)
     let shift = try (one.images - images).doubles()
@@ -160,7 +160,7 @@ import Testing
   @Test("B09: Co-Attack, compat: the model sees the released start uncut, once and nowhere else")
   func uncutStart() throws {
     var attack = try Toys.attack(.coAttack, step: Toys.step(ProjectedGradientDescent(steps: 4)))
-    attack.startsOneSided = true
+    attack.followsRelease = true
     let image = try Tensor.full([2, 3, 1, 1], 0.98)
     var largest: [Float] = []
     var encoder = Toys.encoder
@@ -187,7 +187,7 @@ import Testing
     // Two steps of the whole ball: one to its border, one that may overshoot the best point.
     var attack = try Toys.attack(
       .coAttack, step: Toys.step(ProjectedGradientDescent(steps: 3, step: 0.09)))
-    attack.startsOneSided = true
+    attack.followsRelease = true
     let found = try Toys.run(attack)
     attack.image.settings.keep = .last
     #expect(try bits(Toys.run(attack).images) == bits(found.images))
@@ -195,7 +195,7 @@ import Testing
     #expect(
       message { _ = try Toys.run(attack) }
         == "compat ends at the last point, keep is \"best\" (leave one of them out)")
-    attack.startsOneSided = false
+    attack.followsRelease = false
     #expect(try bits(Toys.run(attack).images) != bits(found.images))
   }
 
@@ -338,7 +338,7 @@ import Testing
       method: .alternating, message: "rounds is 0, at least 1 is needed"
     ) { $0.rounds = 0 },
     ErrorCase(
-      method: .coAttack, message: "alpha is -1.0, at least 0 is needed"
+      method: .coAttack, message: "alpha is -1, outside 0 … 1000000"
     ) { $0.alpha = -1 },
     ErrorCase(
       method: .worst, message: "methods holds \"worst\" itself (name what it chooses from)"

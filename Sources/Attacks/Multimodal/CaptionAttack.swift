@@ -40,7 +40,7 @@ extension MultimodalAttack {
     _ encoder: DualEncoder, images: Tensor, captions: [[String]]
   ) throws -> CaptionAttackResult {
     try check()
-    var images = try images.detached().contiguous()
+    let images = try images.detached().contiguous()
     guard images.rank == 4, images.shape[0] == captions.count else {
       throw KilpiError(
         "",
@@ -51,86 +51,12 @@ extension MultimodalAttack {
       throw KilpiError("", "image \(empty + 1) has no caption")
     }
     try method.checkTakesCaptions()
-    var ids = image.settings.sampleIDs ?? captions.indices.map { UInt64($0) + 1 }
+    let ids = image.settings.sampleIDs ?? captions.indices.map { UInt64($0) + 1 }
     guard ids.count == captions.count else {
       throw KilpiError("", "there are \(ids.count) sample ids for \(captions.count) images")
     }
-    let owners = captions.enumerated().flatMap { row, texts in texts.map { _ in row } }
-    let clean = images
-    if method == .worst { return try worst(encoder, images, captions, ids, owners) }
-    let moved: AttackResult
-    var changed: [[String]]
-    var stage = self
-    switch method {
-    case .sga: (moved, changed) = try FeatureStage(self, encoder, images, ids).sga(captions)
-    case .coAttack:
-      changed = Captions.grouped(try blindTexts(captions.flatMap { $0 }), like: captions)
-      var sets = changed
-      if !isJoint {
-        // Each pair is an attack of its own, with random draws of its own.
-        images = try images.rows(owners)
-        stage.image.settings.mask = try image.settings.mask?.rows(owners)
-        stage.image.settings.startPoints = try image.settings.startPoints?.rows(owners)
-        ids = captions.enumerated().flatMap { row, texts in
-          texts.indices.map { ids[row] &* 1_000_003 &+ UInt64($0) }
-        }
-        sets = changed.flatMap { $0.map { [$0] } }
-      }
-      moved = try FeatureStage(stage, encoder, images, ids).coAttack(sets)
-    default:
-      changed = Captions.grouped(try blindTexts(captions.flatMap { $0 }), like: captions)
-      moved = try FeatureStage(self, encoder, images, ids).away(.kl, captions: captions)
-    }
-    let isPaired = moved.images.shape[0] != captions.count || !isJoint && method == .coAttack
-    return CaptionAttackResult(
-      images: moved.images, captions: changed, image: moved.report,
-      similarityBefore: try similarities(encoder, clean, captions, owners),
-      similarityAfter: try similarities(
-        encoder, moved.images, changed, isPaired ? Array(owners.indices) : owners))
-  }
-
-  /// For each image the member whose pair is least alike; the first of equals.
-  private func worst(
-    _ encoder: DualEncoder, _ images: Tensor, _ captions: [[String]], _ ids: [UInt64],
-    _ owners: [Int]
-  ) throws -> CaptionAttackResult {
-    var members = try MultimodalMethod.captionMembers(methods)
-    if methods.isEmpty, text.against == nil { members.removeAll { $0 == .sga } }
-    func mean(_ values: [Double]) -> Double { values.reduce(0, +) / Double(values.count) }
-    let before = try similarities(encoder, images, captions, owners)
-    var after = Captions.grouped(before, like: captions)
-    var changed = captions
-    var chosen = captions.map { _ in "clean" }
-    let moved = try images.cloned()
-    var report = AttackReport(budget: image.settings.budget, distance: Distances())
-    report.attack = "worst"
-    report.sampleIDs = ids
-    report.seed = image.settings.seed
-    report.forwards = ids.map { _ in 0 }
-    report.backwards = report.forwards
-    for member in members {
-      var attack = self
-      attack.method = member
-      attack.isJoint = true
-      attack.image.settings.sampleIDs = ids
-      let found = try attack.run(encoder, images: images, captions: captions)
-      report.add(found.image, rows: Array(captions.indices))
-      let values = Captions.grouped(found.similarityAfter, like: captions)
-      for row in captions.indices where mean(values[row]) < mean(after[row]) {
-        after[row] = values[row]
-        changed[row] = found.captions[row]
-        chosen[row] = member.scenario
-        try moved.narrowed(0, start: row, length: 1).assign(
-          found.images.narrowed(0, start: row, length: 1))
-      }
-    }
-    report.distance = try Distances(from: images, to: moved)
-    var result = CaptionAttackResult(
-      images: moved, captions: changed, image: report, similarityBefore: before,
-      similarityAfter: after.flatMap { $0 })
-    result.members = ["clean"] + members.map(\.scenario)
-    result.chosen = chosen
-    return result
+    return try method.procedure.captions(
+      CaptionRun(attack: self, encoder: encoder, images: images, captions: captions, ids: ids))
   }
 
   /// Moves images away from themselves or from their captions, without labels.
@@ -144,9 +70,42 @@ extension MultimodalAttack {
     let ids = try image.settings.sampleIDs ?? (0..<images.shape[0]).mapped { UInt64($0) + 1 }
     return try FeatureStage(self, encoder, images, ids).away(objective, captions: captions)
   }
+}
 
-  private func similarities(
-    _ encoder: DualEncoder, _ images: Tensor, _ captions: [[String]], _ places: [Int]
+/// One call on images with captions, as methods see it.
+struct CaptionRun {
+  let attack: MultimodalAttack
+  let encoder: DualEncoder
+  /// The clean images.
+  let images: Tensor
+  let captions: [[String]]
+  /// Numbers of the samples, which key their random draws.
+  let ids: [UInt64]
+
+  /// The image of each caption.
+  var owners: [Int] { captions.enumerated().flatMap { row, texts in texts.map { _ in row } } }
+
+  /// Attacks in feature space.
+  var stage: FeatureStage { FeatureStage(attack, encoder, images, ids) }
+
+  /// Captions attacked without a look at the images.
+  func blindCaptions() throws -> [[String]] {
+    Captions.grouped(try attack.blindTexts(captions.flatMap { $0 }), like: captions)
+  }
+
+  /// - Parameter isPaired: there is an image for each caption.
+  func finished(
+    _ moved: AttackResult, _ changed: [[String]], isPaired: Bool = false
+  ) throws -> CaptionAttackResult {
+    CaptionAttackResult(
+      images: moved.images, captions: changed, image: moved.report,
+      similarityBefore: try similarities(images, captions, owners),
+      similarityAfter: try similarities(
+        moved.images, changed, isPaired ? Array(owners.indices) : owners))
+  }
+
+  func similarities(
+    _ images: Tensor, _ captions: [[String]], _ places: [Int]
   ) throws -> [Double] {
     let features = try encoder.features(images)
     return try Tensor.withoutGradients {

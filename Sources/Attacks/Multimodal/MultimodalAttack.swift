@@ -51,6 +51,7 @@ public struct TextSteps {
 ///
 /// Definitions: docs/methods/multimodal-attacks.md, section 4.1. Classes are attacked by
 /// `run(_:images:labels:prompts:)`, images with captions by `run(_:images:captions:)`.
+@dynamicMemberLookup
 public struct MultimodalAttack {
   /// How the two are put together.
   public var method: MultimodalMethod
@@ -58,19 +59,8 @@ public struct MultimodalAttack {
   public var image: ImageStep
   /// The text attack.
   public var text: TextSteps
-  /// `alternating`: the most rounds, at least 1; the first is `imageFirst`.
-  public var rounds = 3
-  /// `coAttack`: the weight α of the text term, at least 0.
-  public var alpha = 3.0
-  /// `coAttack`: the released one-sided start `x + U(0, eps)` instead of `U(−eps, eps)`, which the
-  /// model sees before it is cut to `[0, 1]`, and the last point as the result.
-  public var startsOneSided = false
-  /// `coAttack` over captions: one image that all its captions share, not one for each of them.
-  public var isJoint = false
-  /// `sga`: the scaled copies that an image is shown in beside itself.
-  public var views = ScaledViews()
-  /// `worst`: what is tried; empty for all methods that fit the task.
-  public var methods: [MultimodalMethod] = []
+  /// What its method may be told.
+  public var parameters = MultimodalParameters()
   /// What the image attack of `independent` and `adaptive` aims at; nil: any class but the label.
   public var targets: TargetChoice?
 
@@ -79,6 +69,14 @@ public struct MultimodalAttack {
     self.method = method
     self.image = image
     self.text = text
+  }
+
+  /// One of its parameters.
+  public subscript<Value>(
+    dynamicMember path: WritableKeyPath<MultimodalParameters, Value>
+  ) -> Value {
+    get { parameters[keyPath: path] }
+    set { parameters[keyPath: path] = newValue }
   }
 
   /// Attacks images and class prompts together.
@@ -99,18 +97,16 @@ public struct MultimodalAttack {
         "", "there are \(labels.count) labels for images of shape \(images.shape)",
         advice: "give one label an image")
     }
-    return try MultimodalRun(self, encoder, images, labels, prompts).result(method)
+    return try method.procedure.classes(
+      MultimodalRun(self, encoder, images, labels, prompts))
   }
 
   func check() throws {
-    guard rounds >= 1 else { throw KilpiError("", "rounds is \(rounds), at least 1 is needed") }
-    guard alpha >= 0, alpha.isFinite else {
-      throw KilpiError("", "alpha is \(alpha), at least 0 is needed")
-    }
-    if methods.contains(.worst) {
+    try parameters.checkParameters()
+    if parameters.methods.contains(.worst) {
       throw KilpiError("", "methods holds \"worst\" itself", advice: "name what it chooses from")
     }
-    try views.check()
+    try parameters.views.check()
   }
 
   /// Refuses what no run over images with classes could do, before one begins.
@@ -119,20 +115,36 @@ public struct MultimodalAttack {
   ///   carry out.
   public func checkForClasses() throws {
     try check()
-    if targets != nil, method != .independent, method != .adaptive {
+    if targets != nil, method.attacksTogether {
       throw KilpiError(
         "", "method \"\(method.rawValue)\" has no targeted form",
         advice: "independent and adaptive take targeted")
     }
-    for method in method == .worst ? methods : [method] {
-      switch method {
-      case .independent, .adaptive, .worst: break
-      case .imageFirst: _ = try perImage(method)
-      case .alternating: _ = (try perImage(method), try ballAttack(method))
-      case .coAttack: _ = try ballAttack(method)
-      case .sga: _ = (try against(), try ballAttack(method))
-      }
+    for method in method == .worst ? parameters.methods : [method] {
+      for need in method.procedure.needs { try check(need, of: method) }
     }
+  }
+
+  /// Refuses a method that lacks what it needs.
+  private func check(_ need: MultimodalNeed, of method: MultimodalMethod) throws {
+    switch need {
+    case .promptsPerImage: _ = try perImage(method)
+    case .textsAgainstImages: _ = try against(method)
+    case .ball: _ = try ballAttack(method)
+    }
+  }
+
+  /// Those of some methods that the given attacks can carry out.
+  func fitting(_ methods: [MultimodalMethod]) -> [MultimodalMethod] {
+    methods.filter { method in
+      method != .worst
+        && method.procedure.needs.allSatisfy { (try? check($0, of: method)) != nil }
+    }
+  }
+
+  /// Those of some methods for which there is a text attack.
+  func fittingTexts(_ methods: [MultimodalMethod]) -> [MultimodalMethod] {
+    methods.filter { text.against != nil || !$0.procedure.needs.contains(.textsAgainstImages) }
   }
 
   /// What finds the worst prompts of each image.
@@ -146,26 +158,24 @@ public struct MultimodalAttack {
   }
 
   /// What attacks texts against images.
-  func against() throws -> TextSteps.Against {
+  func against(_ method: MultimodalMethod) throws -> TextSteps.Against {
     guard let against = text.against else {
-      throw KilpiError("", "method \"sga\" needs a text attack against images")
+      throw KilpiError("", "method \"\(method.rawValue)\" needs a text attack against images")
     }
     return against
   }
 
   /// The image attack within a ball, for losses on features.
   ///
-  /// PGD without a step gets the method's own: `1.25 · eps / steps` for `coAttack`, `2.5 · eps /
-  /// steps` for `sga` (0.5/255 at its published 2/255 and 10 steps).
+  /// PGD without a step gets the method's own.
   func ballAttack(_ method: MultimodalMethod) throws -> any FixedBudgetAttack {
-    let share: Double? = method == .coAttack ? 1.25 : method == .sga ? 2.5 : nil
     guard let attack = image.attack as? any FixedBudgetAttack else {
       throw KilpiError(
         "", "method \"\(method.rawValue)\" needs an image attack within a ball",
         advice: "\(image.attack.name) is none; use method = \"pgd\"")
     }
     let epsilon = image.settings.budget.epsilon
-    guard let share, epsilon > 0 else { return attack }
+    guard let share = method.procedure.stepShare, epsilon > 0 else { return attack }
     return attack.stepping { share * epsilon / Double(max($0, 1)) }
   }
 

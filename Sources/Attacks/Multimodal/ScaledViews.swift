@@ -19,9 +19,6 @@ public struct ScaledViews: Equatable, Sendable {
     if let scale = scales.first(where: { !($0 > 0 && $0 <= 16) }) {
       throw KilpiError("", "a scale is \(scale), outside 0 … 16")
     }
-    guard noise >= 0, noise.isFinite else {
-      throw KilpiError("", "noise is \(noise), at least 0 is needed")
-    }
   }
 
   /// One copy of images `[n, C, H, W]`, with gradients.

@@ -81,6 +81,11 @@ extension Parameter {
     self.init(name, .number(range), doc, path)
   }
 
+  /// A list of numbers.
+  public init(_ name: String, _ path: WritableKeyPath<Owner, [Double]>, _ doc: String) {
+    self.init(name, .numbers, doc, path)
+  }
+
   /// A number that may be left out; `absent` says what applies then.
   public init(
     _ name: String, _ path: WritableKeyPath<Owner, Double?>, _ range: NumberRange, _ doc: String,

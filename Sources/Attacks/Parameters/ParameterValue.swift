@@ -10,6 +10,8 @@ public enum ParameterValue: Equatable, Sendable {
   case number(Double)
   /// One of the parameter's names.
   case name(String)
+  /// Several numbers.
+  case numbers([Double])
 
   /// As scripts and messages write it.
   var text: String {
@@ -18,6 +20,8 @@ public enum ParameterValue: Equatable, Sendable {
     case .integer(let value): return String(value)
     case .number(let value): return Budget.number(value)
     case .name(let value): return "\"\(value)\""
+    case .numbers(let values):
+      return "{" + values.map(Budget.number).joined(separator: ", ") + "}"
     }
   }
 }
@@ -50,6 +54,14 @@ extension Double: ParameterConvertible {
     self = value
   }
   var parameterValue: ParameterValue { .number(self) }
+}
+
+extension [Double]: ParameterConvertible {
+  init?(_ value: ParameterValue) {
+    guard case .numbers(let values) = value else { return nil }
+    self = values
+  }
+  var parameterValue: ParameterValue { .numbers(self) }
 }
 
 /// Numbers that a parameter may be; finite in any case.
@@ -112,6 +124,8 @@ public indirect enum ParameterKind: Equatable, Sendable {
   case length(NumberRange)
   /// One of these names.
   case choice([String])
+  /// A list of numbers.
+  case numbers
   /// `true`, `false`, or a number that stands for `true` with it.
   case part(ParameterKind, whenTrue: String)
 

@@ -1,42 +1,31 @@
 internal import Attacks
 
 /// What was changed when a row of a table was measured (`clean`, `image`, `text`, …).
-public enum ScenarioKind: String, Sendable, CaseIterable {
-  /// Nothing.
-  case clean
-  /// Images, against the clean prompts.
-  case image
-  /// Every class prompt; images are clean.
-  case text
-  /// Images against the clean prompts, scored with the adversarial prompts.
-  case multimodalIndependent = "mm_sep"
-  /// Prompts first, then images against the adversarial prompts.
-  case multimodalAdaptive = "mm_t2i"
-  /// Images first, then for each image the worst prompts.
-  case multimodalImageFirst = "mm_i2t"
-  /// Both sides in turns.
-  case multimodalAlternating = "mm_alt"
-  /// Co-Attack.
-  case multimodalCoAttack = "mm_co"
-  /// Set-level guidance.
-  case multimodalSGA = "mm_sga"
-  /// For each sample the best of several multimodal methods.
-  case multimodalWorst = "mm_worst"
-  /// The worst of all rows above, sample by sample.
-  case worst
-}
+public struct ScenarioKind: RawRepresentable, Hashable, Sendable, CaseIterable {
+  /// Its name in reports.
+  public let rawValue: String
 
-extension ScenarioKind {
+  private init(_ name: String) { rawValue = name }
+
   /// The row of a multimodal method.
-  init(_ method: MultimodalMethod) {
-    switch method {
-    case .independent: self = .multimodalIndependent
-    case .adaptive: self = .multimodalAdaptive
-    case .imageFirst: self = .multimodalImageFirst
-    case .alternating: self = .multimodalAlternating
-    case .coAttack: self = .multimodalCoAttack
-    case .sga: self = .multimodalSGA
-    case .worst: self = .multimodalWorst
-    }
+  init(_ method: MultimodalMethod) { rawValue = method.scenario }
+
+  /// The kind of a name; nil for none.
+  public init?(rawValue: String) {
+    guard Self.allCases.contains(where: { $0.rawValue == rawValue }) else { return nil }
+    self.rawValue = rawValue
   }
+
+  /// Nothing.
+  public static let clean = ScenarioKind("clean")
+  /// Images, against the clean prompts.
+  public static let image = ScenarioKind("image")
+  /// Every class prompt; images are clean.
+  public static let text = ScenarioKind("text")
+  /// The worst of all rows above, sample by sample.
+  public static let worst = ScenarioKind("worst")
+
+  /// All kinds, in the order of reports.
+  public static let allCases: [ScenarioKind] =
+    [.clean, .image, .text] + MultimodalMethod.allCases.map { ScenarioKind($0) } + [.worst]
 }

@@ -63,7 +63,7 @@ struct PlannedRow {
     let scoring = AttackCost(forwards: 1, backwards: 0)
     guard let image, !takesImages else { return scoring }
     let cost = image.attack.plannedCost(image.settings)
-    return kind == .multimodalIndependent ? cost + scoring : cost
+    return kind == ScenarioKind(.independent) ? cost + scoring : cost
   }
 
   /// Passes of the probes for masked gradients, over the first samples.

@@ -153,10 +153,10 @@ final class EvaluationRun: EvaluationTask {
           let scores = try score(changed.classifier, part.images, part, row.label)
           return (nil, EvaluationUnit(samples: records(scores, part, clean: clean)))
         }
-      case .multimodalAdaptive:
+      case ScenarioKind(.adaptive):
         guard let changed = texts[row.textKey] else { continue }
         _ = try attack(index, changed.classifier, part, clean)
-      case .multimodalIndependent:
+      case ScenarioKind(.independent):
         guard let image = row.image, let changed = texts[row.textKey] else { continue }
         let others = leftOut(image, part, clean)
         try fill(index, part, except: others, judge: changed.classifier) { part, positions in
@@ -169,10 +169,8 @@ final class EvaluationRun: EvaluationTask {
           return try rescored(
             row, moved, part, records(scores, part, clean: positions.map { clean[$0] }))
         }
-      case .multimodalImageFirst, .multimodalAlternating, .multimodalCoAttack, .multimodalSGA,
-        .multimodalWorst:
-        try attackJointly(index, part, clean)
       case .clean, .worst: continue
+      default: try attackJointly(index, part, clean)
       }
     }
   }

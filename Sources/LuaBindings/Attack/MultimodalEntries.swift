@@ -9,28 +9,12 @@ internal import Tensors
 /// Options of multimodal attacks, in calls and in attack tables.
 enum MultimodalOptions {
   /// What the methods need beside the image and the text attack.
-  static let own: [OptionSpec] = [
-    .choice(
-      "text_threat", TextThreat.allCases.map(\.rawValue), default: "all",
-      "image-first, alternating: which prompts may change for an image, those of the true class, of wrong ones, or all"
-    ),
-    .integer("rounds", default: 3, range: 1...1000, "alternating: the most rounds"),
-    .number(
-      "alpha", default: 3, range: 0...1_000_000, "co-attack: weight of the text term"),
-    .boolean(
-      "joint", default: false,
-      "co-attack on captions: one image for all its captions, not one for each"),
-    .boolean(
-      "compat", default: false,
-      "as released code does: co-attack starts at x + U(0, eps), uncut, and ends at its last point; sga takes an mlm's words one row off (mode coattack, 77 tokens) and shows "
-        + "the image attack 30 tokens of a text"
-    ),
-    .numbers("scales", default: [0.5, 0.75, 1.25, 1.5], "sga: scales of the image's copies"),
-    .number(
-      "noise", default: 0.05, range: 0...1, "sga: deviation of the copies' noise in pixel units"),
-    .strings(
-      "methods", "worst: what is chosen from for each sample; all methods that fit when not given"),
-  ]
+  static let own: [OptionSpec] =
+    MultimodalParameters().options() + [
+      .strings(
+        "methods", "worst: what is chosen from for each sample; all methods that fit when not given"
+      )
+    ]
 
   /// The image attack of a call, which may be targeted, have a mask, and start from given images.
   static let imageCall: [OptionSpec] =
@@ -53,14 +37,8 @@ enum MultimodalOptions {
     _ options: Options
   ) throws -> MultimodalSpecification {
     var chosen = MultimodalSpecification(method, image: image, text: text)
-    chosen.threat = TextThreat(rawValue: try options.string("text_threat")) ?? .all
-    chosen.rounds = try options.integer("rounds")
-    chosen.alpha = try options.number("alpha")
-    chosen.isJoint = try options.boolean("joint")
-    chosen.followsRelease = try options.boolean("compat")
-    chosen.views.scales = try options.numbers("scales")
-    chosen.views.noise = try options.number("noise")
-    chosen.methods = try members(options)
+    try options.read(into: &chosen.parameters)
+    chosen.parameters.methods = try members(options)
     return chosen
   }
 
@@ -78,8 +56,7 @@ enum MultimodalOptions {
     }
   }
 
-  /// The image attack of a method: `co-attack` and `sga` have 2/255 for their budget and ten steps
-  /// unless told otherwise.
+  /// The image attack of a method; one with a budget of its own has ten steps unless told otherwise.
   ///
   /// - Parameters:
   ///   - evaluates: see `ImageAttackOptions.specification`.
@@ -88,11 +65,10 @@ enum MultimodalOptions {
     _ options: Options, _ call: Call, _ method: MultimodalMethod, evaluates: Bool = false,
     keepsMask: Bool = false
   ) throws -> ImageAttackSpecification {
-    let isFeatureAttack = method == .coAttack || method == .sga
     var image = try ImageAttackOptions.specification(
-      options, call, evaluates: evaluates && !isFeatureAttack, keepsMask: keepsMask)
-    if isFeatureAttack, !options.has("eps"), image.settings.budget.norm == .linf {
-      image.settings.budget = try Budget(.linf, 2.0 / 255)
+      options, call, evaluates: evaluates && method.usualBudget == nil, keepsMask: keepsMask)
+    if let usual = method.usualBudget, !options.has("eps"), image.settings.budget.norm == .linf {
+      image.settings.budget = try Budget(.linf, usual)
     }
     return image
   }

@@ -131,10 +131,7 @@ enum RetrievalEntries {
       var chosen = MultimodalSpecification(
         method, image: image,
         text: try TextAttackOptions.specification(table.options("text"), call, model: model))
-      chosen.alpha = try table.number("alpha")
-      chosen.followsRelease = try table.boolean("compat")
-      chosen.views.scales = try table.numbers("scales")
-      chosen.views.noise = try table.number("noise")
+      try table.read(into: &chosen.parameters)
       chosen.methods = try MultimodalOptions.members(table)
       return chosen
     }

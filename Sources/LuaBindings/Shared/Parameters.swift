@@ -32,6 +32,10 @@ extension OptionSpec {
       var value: String?
       if case .name(let text)? = form.fallback { value = text }
       self = .choice(name, names, default: value, doc)
+    case .numbers:
+      var values: [Double]?
+      if case .numbers(let list)? = form.fallback { values = list }
+      self = .numbers(name, default: values, doc)
     case .part(let number, _):
       var type = "number"
       if case .integer = number { type = "integer" }
@@ -77,6 +81,7 @@ extension Options {
     case .number: return .number(try number(name))
     case .length: return try budgetIfGiven(name).map { .number($0) }
     case .choice: return .name(try string(name))
+    case .numbers: return .numbers(try numbers(name))
     case .part(let kind, _):
       let given = value(name)
       if let flag = given.bool { return .flag(flag) }
