@@ -175,7 +175,8 @@ let package = Package(
   name: "kilpi",
   products: [.executable(name: "kilpi", targets: ["kilpi"])],
   dependencies: [
-    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
+    .package(
+      url: "https://github.com/apple/swift-argument-parser", .upToNextMinor(from: "1.8.0"))
   ],
   targets: systemLibraries + cTargets + library + edge + tests,
   swiftLanguageModes: [.v6]
