@@ -57,20 +57,15 @@ static void on_fault(int number) {
 void kilpi_fault_install(void (*last_words)(void)) {
   farewell = last_words;
   kilpi_interrupt_name_main_thread();
-  static char stack[KILPI_FAULT_STACK];
-  kilpi_fault_stack(stack);
+  static char memory[64 << 10]; /* of its own, so that an overflow of the stack is explained, too */
+  stack_t stack = {.ss_sp = memory, .ss_size = sizeof memory};
+  sigaltstack(&stack, NULL);
   struct sigaction action = {0};
   action.sa_handler = on_fault;
   action.sa_flags = SA_ONSTACK;
   sigemptyset(&action.sa_mask);
   for (int i = 0; i < FAULTS; i++) sigaction(faults[i].number, &action, NULL);
   kilpi_fault_unblock(); /* a program that starts us from a thread with blocked signals passes its mask on */
-}
-
-void kilpi_fault_stack(void *memory) {
-  stack_t stack = {.ss_sp = memory, .ss_size = KILPI_FAULT_STACK};
-  if (memory == NULL) stack.ss_flags = SS_DISABLE;
-  sigaltstack(&stack, NULL);
 }
 
 void kilpi_fault_unblock(void) {

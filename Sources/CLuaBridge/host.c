@@ -2,7 +2,6 @@
 #include "host.h"
 #include <CInterrupt.h>
 #include <limits.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -122,34 +121,6 @@ void kilpi_fail_allocations(lua_State *L, int64_t n, int64_t count) {
 void kilpi_write_through(int stream, const char *bytes, size_t count) {
   if (stream == 2) fflush(stdout);
   fwrite(bytes, 1, count, stream == 2 ? stderr : stdout);
-}
-
-typedef struct { void (*body)(void *); void *context; } thread_job;
-
-static void *run_job(void *context) {
-  thread_job *job = context;
-  char stack[KILPI_FAULT_STACK]; /* at the far end from where an overflow writes */
-  kilpi_fault_stack(stack);
-  job->body(job->context);
-  kilpi_fault_stack(NULL);
-  return NULL;
-}
-
-bool kilpi_run_with_stack(size_t bytes, void (*body)(void *), void *context) {
-  thread_job job = {body, context};
-  pthread_attr_t attributes;
-  pthread_t thread;
-  if (pthread_attr_init(&attributes) != 0) return false;
-  bool started = pthread_attr_setstacksize(&attributes, bytes) == 0 &&
-                 pthread_create(&thread, &attributes, run_job, &job) == 0;
-  pthread_attr_destroy(&attributes);
-  if (started) pthread_join(thread, NULL);
-  return started;
-}
-
-void kilpi_flush(void) {
-  fflush(stdout);
-  fflush(stderr);
 }
 
 void kilpi_write(kilpi_host *host, int stream, const char *bytes, size_t count) {

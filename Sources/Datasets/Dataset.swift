@@ -128,19 +128,6 @@ public final class Dataset {
     return Array(repeated.prefix(8))
   }
 
-  /// The size of the images, nil when they differ or there are none.
-  ///
-  /// Decodes images until two sizes differ, so it can cost a pass over the set.
-  public func commonSize() throws -> (width: Int, height: Int)? {
-    guard let first = rows.first else { return nil }
-    let size = try source.size(at: first)
-    for row in rows {
-      try Interrupts.poll()
-      guard try source.size(at: row) == size else { return nil }
-    }
-    return size
-  }
-
   func row(at index: Int) throws -> Int {
     guard rows.indices.contains(index) else {
       throw KilpiError("", "there is no sample \(index + 1) in a data set of \(rows.count)")

@@ -51,7 +51,7 @@ extension LuaState {
     kilpi_set_memory_limit(main, Int64(max(0, bytes ?? 0)))
   }
 
-  /// Sets the external bytes above which a full collection is made.
+  /// For tests: sets the external bytes above which a full collection is made.
   public func setSoftLimit(_ bytes: Int) {
     guard !isClosed else { return }
     kilpi_set_soft_limit(main, Int64(bytes))
@@ -73,9 +73,6 @@ extension LuaState {
       }
     }
   }
-
-  /// Hands everything that was written to the process's own streams to the system.
-  public func flushOutput() { kilpi_flush() }
 
   /// Puts `folder` in front of the places where `require` looks for Lua files.
   public func prependSearchPath(_ folder: String) throws {

@@ -60,9 +60,6 @@ public final class Tensor {
     !isContiguous || offset != 0 || Swift.max(count * dtype.size, 1) < storage.byteCount
   }
 
-  /// Bytes of the storage behind this tensor; views of one storage report the same bytes.
-  public var storageBytes: Int { storage.byteCount }
-
   /// Changes in place that the storage has seen; a cache keyed by it knows when it is stale.
   public var version: Int { storage.version }
 

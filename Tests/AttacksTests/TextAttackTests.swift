@@ -193,18 +193,6 @@ import Testing
     words.cores.filter { !$0.isEmpty && !StopWords.english.contains($0) }.count
   }
 
-  /// B39: on a model that no edit can move, nothing changes and nothing is counted.
-  @Test(arguments: [TextSearch.greedy, .beam(), .exhaustive(), .genetic()])
-  func aDeafModelLeavesTextsAlone(search: TextSearch) throws {
-    let encoder = ToyEncoder()
-    encoder.isConstant = true
-    let report = try attack(search, words: 2)
-      .perturb(Self.prompts.map { TextPrompt($0) }, encoder: encoder.encode)
-    #expect(report.texts == Self.prompts)
-    #expect(report.results.allSatisfy { $0.edits.isEmpty && $0.flags == [.noEdit] })
-    #expect(report.changedShare == 0)
-  }
-
   /// I25: the counter equals the rows that a spy saw, and no text is encoded twice for a prompt.
   @Test(arguments: [TextSearch.greedy, .beam(), .exhaustive(), .genetic()])
   func queriesAreCounted(search: TextSearch) throws {
@@ -224,21 +212,6 @@ import Testing
     let lone = ToyEncoder()
     _ = try attack.perturb([TextPrompt("the big bad wolf")], encoder: lone.encode)
     #expect(Set(lone.encoded).count == lone.encoded.count)
-  }
-
-  /// Results do not depend on company, order or batch size.
-  @Test(arguments: [TextSearch.greedy, .beam(), .genetic()])
-  func promptsDoNotInfluenceEachOther(search: TextSearch) throws {
-    var attack = attack(search, words: 2)
-    attack.sampleIDs = Self.prompts.indices.map { UInt64($0 * 7 + 1) }
-    let all = try attack.perturb(Self.prompts.map { TextPrompt($0) }, encoder: ToyEncoder().encode)
-    attack.batch = 3
-    for (index, text) in Self.prompts.enumerated().reversed() {
-      attack.sampleIDs = [UInt64(index * 7 + 1)]
-      let alone = try attack.perturb([TextPrompt(text)], encoder: ToyEncoder().encode).results[0]
-      #expect(alone.adversarial == all.results[index].adversarial)
-      #expect(alone.objectiveAfter == all.results[index].objectiveAfter)
-    }
   }
 
   @Test func equalPromptsAreAttackedOnce() throws {

@@ -135,8 +135,6 @@ import Testing
         "", "sample 'n#1' has 8 x 6 pixels, 'n#0' has 2 x 2",
         advice: "give a preset, so that all have one size")
     ) { try mapped.batch([0, 1]) }
-    #expect(try mapped.commonSize() == nil)
-    #expect(try set.commonSize()?.width == 2)
     let small = try mapped.subset([1]).preprocessed(.openai, size: 4)
     #expect(try small.batch([0]).images.floats() == [Float](repeating: 1, count: 48))
   }

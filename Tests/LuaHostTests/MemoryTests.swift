@@ -163,18 +163,6 @@ import Testing
     #expect(state.memory == MemoryFigures())
   }
 
-  @Test func runsOnABigStack() throws {
-    let depth = try BigStack.run(bytes: 64 << 20) {
-      let state = try LuaState(catalog: FakeLibrary.catalog)
-      defer { state.close() }
-      let results = try state.run(
-        "local function f(n) if n == 0 then return 0 end return 1 + f(n - 1) end return f(150000)",
-        chunkName: "=t")
-      return results.first?.int
-    }
-    #expect(depth == 150_000)
-  }
-
   @Test func collectsFromAHostFunction() throws {
     let bench = try Bench()
     try bench.run("fake.blob(1) fake.collect() fake.collect()")

@@ -234,8 +234,7 @@ struct ProcessWideThreadTests {
   static let interruptible: [(id: String, run: @Sendable (Tensor) throws -> Any)] = [
     ("matmul", { try $0.matmul($0) }), ("elementwise", { try $0.exp() }),
     ("attention", { try Tensor.attention($0.reshaped([1, 30, 30]), heads: 2) }),
-    ("backward", { try $0.sum().backward() }), ("printing", { try TensorSummary.describe($0) }),
-    ("statistics", { try TensorSummary.describe($0.expanded([200, 30, 30])) }),
+    ("backward", { try $0.sum().backward() }),
   ]
 
   @Test("an interrupt ends the call with its own kind of error, and what follows works")

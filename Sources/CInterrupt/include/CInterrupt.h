@@ -64,11 +64,6 @@ void kilpi_interrupt_uninstall(void);
    of the Swift runtime's, which ask the user or walk the stack for half a minute. */
 void kilpi_fault_install(void (*last_words)(void));
 
-/* Gives the calling thread the stack on which these handlers run, so that an overflow of its own is
-   explained too: KILPI_FAULT_STACK bytes that live as long as the thread; NULL takes it away. */
-enum { KILPI_FAULT_STACK = 64 << 10 };
-void kilpi_fault_stack(void *memory);
-
 /* Lets the signals of faults through on a thread that blocks all others. */
 void kilpi_fault_unblock(void);
 

@@ -109,10 +109,6 @@ void kilpi_begin_run(lua_State *L);
 void kilpi_note_interrupt(lua_State *L);
 /* Writes to the process's own stream 1 or 2; the first is flushed before the second. */
 void kilpi_write_through(int stream, const char *bytes, size_t count);
-/* Hands what was written through to the system. */
-void kilpi_flush(void);
-/* Runs `body` on a new thread with a stack of `bytes` and waits; false when there is none. */
-bool kilpi_run_with_stack(size_t bytes, void (*body)(void *), void *context);
 /* Turns the script's own warnings on or off. */
 void kilpi_set_warnings(lua_State *L, bool on);
 #endif

@@ -204,13 +204,6 @@ public final class BytePairTokenizer: Sendable {
       + [Int](repeating: filler, count: context - ids.count - 2)
   }
 
-  /// The number of tokens of a text, start and end included.
-  public func tokenCount(
-    of text: String, cleaning: TextCleaning = .reference
-  ) throws -> Int {
-    try ids(of: text, cleaning: cleaning).count + 2
-  }
-
   /// Whether decoding and tokenizing again gives the same ids.
   public func roundTrips(_ text: String) throws -> Bool {
     let ids = try self.ids(of: text)

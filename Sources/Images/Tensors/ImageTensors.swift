@@ -106,11 +106,6 @@ extension DeepImage {
       width: values.width, height: values.height,
       pixels: try values.interleaved { UInt16($0 * 65_535 + 0.5) })
   }
-
-  /// What a reader of 8 bits makes of it: the high bytes.
-  public func highBytes() throws -> PixelImage {
-    try PixelImage(width: width, height: height, pixels: pixels.map { UInt8($0 >> 8) })
-  }
 }
 
 /// The values of one image tensor, shape and range checked.

@@ -47,8 +47,8 @@ enum ClipLibrary {
         precision,
       ],
       example: """
-        local ok, err = pcall(clip.load, "no-such-model")
-        print(ok, errors.info(err).kind)  --> false\thost
+        local model = clip.load("kilpi-tiny")
+        print(model:num_parameters())  --> 4366593
         """
     ) { call in
       let options = try call.options(2)

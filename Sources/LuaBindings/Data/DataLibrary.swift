@@ -28,8 +28,12 @@ enum DataLibrary {
           .preset, .integer("size", range: 1...8192, "the side that the preset makes"),
         ],
         example: """
-          local ok, problem = pcall(data.open, "no/such/set")
-          print(errors.info(problem).kind)  --> host
+          local folder = os.tmpname() .. "-set"
+          os.execute("mkdir -p " .. folder .. "/cat " .. folder .. "/dog")
+          for _, name in ipairs{"cat/1.png", "cat/2.png", "dog/1.png"} do
+            image.save(folder .. "/" .. name, tensor.rand{3, 8, 8})
+          end
+          print(#data.open(folder), data.open(folder).class_names[2])  --> 3\tdog
           """
       ) { call in
         let path = try call.path(1)
@@ -52,8 +56,8 @@ enum DataLibrary {
           .choice("split", ["train", "test"], default: "test", "60,000 or 10,000 samples")
         ],
         example: """
-          local ok, ds = pcall(data.fashion_mnist, {split = "test"})
-          print(not ok or #ds == 10000)  --> true
+          local ds = data.fashion_mnist{split = "test"}
+          print(#ds, ds.class_names[1])  --> 10000\tT-shirt/top
           """
       ) { call in [try FashionMNIST.open(split: call.options(1).string("split"))] },
       Entry(

@@ -43,8 +43,8 @@ enum TextLibrary {
           .integer("limit", range: 1...10_000, "at most this many"),
         ],
         example: """
-          local ok, words = pcall(text.synonyms, "picture", {limit = 3})
-          print(not ok or #words == 3)  --> true
+          local words = text.synonyms("picture", {limit = 3})
+          print(table.concat(words, " "))  --> image icon ikon
           """
       ) { call in
         let word = try call.string(1)

@@ -66,9 +66,6 @@ public final class Session {
     try builtins.set("Out", outTable)
   }
 
-  /// The number of the next cell.
-  public var nextCell: Int { inputs.count + 1 }
-
   // MARK: Completeness
 
   /// Whether `text` can run, needs more lines, or is wrong.
