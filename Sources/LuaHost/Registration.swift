@@ -85,7 +85,7 @@ extension LuaState {
       local loaded, searchers = package.loaded, package.searchers
       searchers[#searchers + 1] = function(name)
         local module = loaded["kilpi." .. name]
-        if module == nil then return "no module '" .. name .. "' is built in" end
+        if module == nil then return nil end -- the message stays Lua's own
         return function() return module end, ":built in:"
       end
       """, chunkName: "=require")

@@ -179,6 +179,11 @@ import Testing
     ScriptCase("constant", "return fake.pi == math.pi", "true"),
     ScriptCase("module by require", "return require('kilpi.fake') == fake", "true"),
     ScriptCase(
+      "a missing module, as lua5.4 says",
+      "package.path, package.cpath = '?.lua', '?.so' return select(2, pcall(require, 'XXX'))",
+      "module 'XXX' not found:\n\tno field package.preload['XXX']\n\tno file 'XXX.lua'\n"
+        + "\tno file 'XXX.so'"),
+    ScriptCase(
       "options and defaults",
       "local n, t = fake.attack(fake.blob(1), {steps = 3, eps = '4 / 255', size = {1, 2}})"
         + " return n, t.eps == 4 / 255, t.norm, t.size[2], t.lr", "3.0 true linf 2 0.5"),
