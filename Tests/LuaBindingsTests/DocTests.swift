@@ -30,10 +30,16 @@ struct DocCase: CustomTestStringConvertible, Sendable {
 }
 
 @Suite struct DocTests {
+  /// What these are about is an error; a masked model has no files that Kilpi ships.
+  static let showErrors: Set = ["errors.info", "tensor.scope", "text.load_mlm"]
+
   @Test(arguments: DocCase.all)
   func example(_ example: DocCase) throws {
     let lines = example.source.split(separator: "\n").filter { !$0.hasPrefix("--> ") }
-    #expect(lines.count <= 6, "an example has at most six lines")
+    #expect(lines.count <= 7, "an example has at most seven lines")
+    if !Self.showErrors.contains(example.name) {
+      #expect(!example.source.contains("pcall("), "an example shows success")
+    }
     #expect(!example.expected.isEmpty, "an example shows output")
     let output = try Script().run(example.source)
     #expect(output == example.expected)

@@ -47,7 +47,11 @@ struct ReportMethods<Report: ResultReport & SendableMetatype> {
       ) { handle, _ in [handle.report.table(.markdown)] },
       Method(
         "save", "(folder: string)", doc: "Writes " + files,
-        example: example + "print(pcall(r.save, r, os.tmpname() .. \"-saved\"))  --> true"
+        example: example + """
+          local folder = os.tmpname() .. "-saved"
+          r:save(folder)
+          print(io.open(folder .. "/\(files.prefix { $0 != "," })"):read(1))  --> {
+          """
       ) { handle, call in
         try handle.report.save(call.path(1, writing: true))
         return []
@@ -57,7 +61,11 @@ struct ReportMethods<Report: ResultReport & SendableMetatype> {
         options: cutoff + [
           .choice("kind", ["bars", "curve"], "the form; curve where there are several budgets")
         ],
-        example: example + "print((pcall(r.plot, r, \"bars.doc\")))  --> false"
+        example: example + """
+          local path = os.tmpname() .. ".svg"
+          r:plot(path)
+          print(io.open(path):read(5))  --> <?xml
+          """
       ) { handle, call in
         let options = try call.options(2)
         let kind = try options.stringIfGiven("kind")

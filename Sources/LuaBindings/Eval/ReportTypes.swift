@@ -90,7 +90,12 @@ extension EvalLibrary {
         options: [
           .integer("rows", range: 1...1000, "samples shown; all that were kept when not given")
         ],
-        example: reportExample + "print((pcall(r.images, r, \"/nowhere/grid.png\")))  --> false"
+        example: example + """
+          local r = eval.robustness{model = model, data = ds, attacks = {image = {{method = "fgsm"}}}}
+          local path = os.tmpname() .. ".png"
+          r:images(path)
+          print(image.load(path):size(1))  --> 3
+          """
       ) { handle, call in
         let rows = try call.options(2).integerIfGiven("rows")
         try handle.report.images(call.path(1, writing: true), limit: rows)
