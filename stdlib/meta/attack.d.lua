@@ -9,20 +9,20 @@ attack = {}
 ---@field norm? "linf"|"l2"|"l1" # norm of the budget; default "linf"
 ---@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; with targeted the labels are the targets; default "ce"
 ---@field kappa? number # loss = "margin": how far the loss is increased, 50 in TeCoA's CW-PGD; without end when not given
----@field restarts? integer # random starts; the best counts; default 1
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
+---@field restarts? integer # random starts; the best counts; default 1
 ---@field keep? "best"|"last" # which iterate is returned; the attack's own habit when not given
 ---@field eot? integer # passes a gradient is averaged over; default 1
 ---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it; gradient attacks in linf end with moves from level to level
 ---@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn; a target that is the image's own label leaves it out
 ---@field mask? tensor # 1 for pixels that may change, 0 for those that keep their bits: [H, W], [C, H, W], [N, 1, H, W] or [N, C, H, W], 1 for all images or channels
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
+---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
 ---@field probes? boolean # look for signs of masked gradients, at the cost of some 13 passes over the first images, at most 32; false for a quick look; default true
 ---@field trace? boolean # record loss and margin of every iterate; default false
 ---@field batch? integer # images at once; 0: all; default 0
----@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
 ---@field progress? boolean # show a progress bar; default true
 
 --- Fast gradient sign method, one step of length eps (arXiv:1412.6572). Images are [N, 3, H, W] in [0, 1] at their own size, labels count from 1. The result stays within eps of the images and within [0, 1], exactly; success is judged by evaluating each result alone. The report has success, clean_correct and loss per sample, distance {linf, l2, l1}, quality {ssim, psnr}, queries {forward, backward}, flags (warnings about masked gradients) and seconds. clean_accuracy and robust_accuracy are counted from predictions and labels (an image that the attack puts right is right), strict_accuracy from images that are right before and after, as evaluations do; shares of nothing are nil. Of a targeted attack, success means that the target was hit: target_hit per sample and target_hit_rate say the same, and left_out lists the samples whose target is their own label, which are not attacked. quality compares with the clean images: ssim (11 x 11 Gaussian windows, smaller ones where the image is; 1 for equal images) and psnr in dB (infinite for equal images).
@@ -47,21 +47,21 @@ function attack.fgsm(classifier, images, labels, options) end
 ---@field norm? "linf" # norm of the budget; default "linf"
 ---@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; with targeted the labels are the targets; default "ce"
 ---@field kappa? number # loss = "margin": how far the loss is increased, 50 in TeCoA's CW-PGD; without end when not given
----@field restarts? integer # random starts; the best counts; default 1
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
+---@field restarts? integer # random starts; the best counts; default 1
 ---@field keep? "best"|"last" # which iterate is returned; the attack's own habit when not given
 ---@field eot? integer # passes a gradient is averaged over; default 1
 ---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it; gradient attacks in linf end with moves from level to level
----@field random_step? number|string # length of the random step; eps / 2 when not given
+---@field random_step? number|string # length of the random step in pixel units of [0, 1]; eps / 2 when not given
 ---@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn; a target that is the image's own label leaves it out
 ---@field mask? tensor # 1 for pixels that may change, 0 for those that keep their bits: [H, W], [C, H, W], [N, 1, H, W] or [N, C, H, W], 1 for all images or channels
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
+---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
 ---@field probes? boolean # look for signs of masked gradients, at the cost of some 13 passes over the first images, at most 32; false for a quick look; default true
 ---@field trace? boolean # record loss and margin of every iterate; default false
 ---@field batch? integer # images at once; 0: all; default 0
----@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
 ---@field progress? boolean # show a progress bar; default true
 
 --- FGSM from a random corner: a random sign step, then a gradient sign step (arXiv:1705.07204). Images are [N, 3, H, W] in [0, 1] at their own size, labels count from 1. The result stays within eps of the images and within [0, 1], exactly; success is judged by evaluating each result alone. The report has success, clean_correct and loss per sample, distance {linf, l2, l1}, quality {ssim, psnr}, queries {forward, backward}, flags (warnings about masked gradients) and seconds. clean_accuracy and robust_accuracy are counted from predictions and labels (an image that the attack puts right is right), strict_accuracy from images that are right before and after, as evaluations do; shares of nothing are nil. Of a targeted attack, success means that the target was hit: target_hit per sample and target_hit_rate say the same, and left_out lists the samples whose target is their own label, which are not attacked. quality compares with the clean images: ssim (11 x 11 Gaussian windows, smaller ones where the image is; 1 for equal images) and psnr in dB (infinite for equal images).
@@ -86,23 +86,23 @@ function attack.rfgsm(classifier, images, labels, options) end
 ---@field norm? "linf"|"l2"|"l1" # norm of the budget; default "linf"
 ---@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; with targeted the labels are the targets; default "ce"
 ---@field kappa? number # loss = "margin": how far the loss is increased, 50 in TeCoA's CW-PGD; without end when not given
----@field restarts? integer # random starts; the best counts; default 1
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
+---@field restarts? integer # random starts; the best counts; default 1
 ---@field keep? "best"|"last" # which iterate is returned; the attack's own habit when not given
 ---@field eot? integer # passes a gradient is averaged over; default 1
 ---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it; gradient attacks in linf end with moves from level to level
 ---@field steps? integer # gradient steps; default 10
----@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2 and l1
+---@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2 and l1, when not given
 ---@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn; a target that is the image's own label leaves it out
 ---@field mask? tensor # 1 for pixels that may change, 0 for those that keep their bits: [H, W], [C, H, W], [N, 1, H, W] or [N, C, H, W], 1 for all images or channels
 ---@field init? tensor # images that the first run starts from, brought into the budget, instead of the attack's own start
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
+---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
 ---@field probes? boolean # look for signs of masked gradients, at the cost of some 13 passes over the first images, at most 32; false for a quick look; default true
 ---@field trace? boolean # record loss and margin of every iterate; default false
 ---@field batch? integer # images at once; 0: all; default 0
----@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
 ---@field progress? boolean # show a progress bar; default true
 
 --- Basic iterative method: PGD without random start, last iterate (arXiv:1607.02533). Images are [N, 3, H, W] in [0, 1] at their own size, labels count from 1. The result stays within eps of the images and within [0, 1], exactly; success is judged by evaluating each result alone. The report has success, clean_correct and loss per sample, distance {linf, l2, l1}, quality {ssim, psnr}, queries {forward, backward}, flags (warnings about masked gradients) and seconds. clean_accuracy and robust_accuracy are counted from predictions and labels (an image that the attack puts right is right), strict_accuracy from images that are right before and after, as evaluations do; shares of nothing are nil. Of a targeted attack, success means that the target was hit: target_hit per sample and target_hit_rate say the same, and left_out lists the samples whose target is their own label, which are not attacked. quality compares with the clean images: ssim (11 x 11 Gaussian windows, smaller ones where the image is; 1 for equal images) and psnr in dB (infinite for equal images).
@@ -127,25 +127,25 @@ function attack.bim(classifier, images, labels, options) end
 ---@field norm? "linf"|"l2"|"l1" # norm of the budget; default "linf"
 ---@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; with targeted the labels are the targets; default "ce"
 ---@field kappa? number # loss = "margin": how far the loss is increased, 50 in TeCoA's CW-PGD; without end when not given
----@field restarts? integer # random starts; the best counts; default 1
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
+---@field restarts? integer # random starts; the best counts; default 1
 ---@field keep? "best"|"last" # which iterate is returned; the attack's own habit when not given
 ---@field eot? integer # passes a gradient is averaged over; default 1
 ---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it; gradient attacks in linf end with moves from level to level
 ---@field steps? integer # gradient steps; default 10
----@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2 and l1
+---@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2 and l1, when not given
 ---@field random_start? boolean # start at a random point of the ball; default true
 ---@field momentum? number # decay of an accumulated direction; 0.9 in FARE; default 0
 ---@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn; a target that is the image's own label leaves it out
 ---@field mask? tensor # 1 for pixels that may change, 0 for those that keep their bits: [H, W], [C, H, W], [N, 1, H, W] or [N, C, H, W], 1 for all images or channels
 ---@field init? tensor # images that the first run starts from, brought into the budget, instead of the attack's own start
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
+---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
 ---@field probes? boolean # look for signs of masked gradients, at the cost of some 13 passes over the first images, at most 32; false for a quick look; default true
 ---@field trace? boolean # record loss and margin of every iterate; default false
 ---@field batch? integer # images at once; 0: all; default 0
----@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
 ---@field progress? boolean # show a progress bar; default true
 
 --- Projected gradient descent in an Lp ball (arXiv:1706.06083). Keeps the best iterate: a successful one before any other, then the largest loss. Images are [N, 3, H, W] in [0, 1] at their own size, labels count from 1. The result stays within eps of the images and within [0, 1], exactly; success is judged by evaluating each result alone. The report has success, clean_correct and loss per sample, distance {linf, l2, l1}, quality {ssim, psnr}, queries {forward, backward}, flags (warnings about masked gradients) and seconds. clean_accuracy and robust_accuracy are counted from predictions and labels (an image that the attack puts right is right), strict_accuracy from images that are right before and after, as evaluations do; shares of nothing are nil. Of a targeted attack, success means that the target was hit: target_hit per sample and target_hit_rate say the same, and left_out lists the samples whose target is their own label, which are not attacked. quality compares with the clean images: ssim (11 x 11 Gaussian windows, smaller ones where the image is; 1 for equal images) and psnr in dB (infinite for equal images).
@@ -170,32 +170,32 @@ function attack.pgd(classifier, images, labels, options) end
 ---@field norm? "linf"|"l2"|"l1" # norm of the budget; default "linf"
 ---@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; with targeted the labels are the targets; default "ce"
 ---@field kappa? number # loss = "margin": how far the loss is increased, 50 in TeCoA's CW-PGD; without end when not given
----@field restarts? integer # random starts; the best counts; default 1
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
+---@field restarts? integer # random starts; the best counts; default 1
 ---@field keep? "best"|"last" # which iterate is returned; the attack's own habit when not given
 ---@field eot? integer # passes a gradient is averaged over; default 1
 ---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it; gradient attacks in linf end with moves from level to level
 ---@field steps? integer # gradient steps; default 10
----@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2 and l1
+---@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2 and l1, when not given
 ---@field random_start? boolean # start at a random point of the ball; default false
 ---@field momentum? number # weight of the gradients before; default 1
+---@field nesterov? boolean # take gradients ahead; default false
 ---@field scales? integer # copies x / 2^i of the image; 1: it alone; default 1
 ---@field variance? boolean|integer # neighbours that correct the next gradient; true: 5; off by default
 ---@field beta? number # how far neighbours lie, in budgets; default 1.5
 ---@field diversity? boolean|number # probability that an image is resized; true: 0.5; off by default
 ---@field resize? number # smallest side of a resized image, as a share; default 0.9
 ---@field smoothing? boolean|integer # side of the kernel that smooths gradients, odd; true: 5 up to 32 pixels, 7 up to 64, else 15; off by default
----@field nesterov? boolean # take gradients ahead; default false
 ---@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn; a target that is the image's own label leaves it out
 ---@field mask? tensor # 1 for pixels that may change, 0 for those that keep their bits: [H, W], [C, H, W], [N, 1, H, W] or [N, C, H, W], 1 for all images or channels
 ---@field init? tensor # images that the first run starts from, brought into the budget, instead of the attack's own start
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
+---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
 ---@field probes? boolean # look for signs of masked gradients, at the cost of some 13 passes over the first images, at most 32; false for a quick look; default true
 ---@field trace? boolean # record loss and margin of every iterate; default false
 ---@field batch? integer # images at once; 0: all; default 0
----@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
 ---@field progress? boolean # show a progress bar; default true
 
 --- Momentum iterative FGSM (arXiv:1710.06081). Images are [N, 3, H, W] in [0, 1] at their own size, labels count from 1. The result stays within eps of the images and within [0, 1], exactly; success is judged by evaluating each result alone. The report has success, clean_correct and loss per sample, distance {linf, l2, l1}, quality {ssim, psnr}, queries {forward, backward}, flags (warnings about masked gradients) and seconds. clean_accuracy and robust_accuracy are counted from predictions and labels (an image that the attack puts right is right), strict_accuracy from images that are right before and after, as evaluations do; shares of nothing are nil. Of a targeted attack, success means that the target was hit: target_hit per sample and target_hit_rate say the same, and left_out lists the samples whose target is their own label, which are not attacked. quality compares with the clean images: ssim (11 x 11 Gaussian windows, smaller ones where the image is; 1 for equal images) and psnr in dB (infinite for equal images).
@@ -220,15 +220,16 @@ function attack.mifgsm(classifier, images, labels, options) end
 ---@field norm? "linf"|"l2"|"l1" # norm of the budget; default "linf"
 ---@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; with targeted the labels are the targets; default "ce"
 ---@field kappa? number # loss = "margin": how far the loss is increased, 50 in TeCoA's CW-PGD; without end when not given
----@field restarts? integer # random starts; the best counts; default 1
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
+---@field restarts? integer # random starts; the best counts; default 1
 ---@field keep? "best"|"last" # which iterate is returned; the attack's own habit when not given
 ---@field eot? integer # passes a gradient is averaged over; default 1
 ---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it; gradient attacks in linf end with moves from level to level
 ---@field steps? integer # gradient steps; default 10
----@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2 and l1
+---@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2 and l1, when not given
 ---@field random_start? boolean # start at a random point of the ball; default false
 ---@field momentum? number # weight of the gradients before; default 1
+---@field nesterov? boolean # take gradients ahead; default true
 ---@field scales? integer # copies x / 2^i of the image; 1: it alone; default 1
 ---@field variance? boolean|integer # neighbours that correct the next gradient; true: 5; off by default
 ---@field beta? number # how far neighbours lie, in budgets; default 1.5
@@ -239,12 +240,12 @@ function attack.mifgsm(classifier, images, labels, options) end
 ---@field mask? tensor # 1 for pixels that may change, 0 for those that keep their bits: [H, W], [C, H, W], [N, 1, H, W] or [N, C, H, W], 1 for all images or channels
 ---@field init? tensor # images that the first run starts from, brought into the budget, instead of the attack's own start
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
+---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
 ---@field probes? boolean # look for signs of masked gradients, at the cost of some 13 passes over the first images, at most 32; false for a quick look; default true
 ---@field trace? boolean # record loss and margin of every iterate; default false
 ---@field batch? integer # images at once; 0: all; default 0
----@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
 ---@field progress? boolean # show a progress bar; default true
 
 --- Nesterov iterative FGSM: the gradient is taken ahead (arXiv:1908.06281). Images are [N, 3, H, W] in [0, 1] at their own size, labels count from 1. The result stays within eps of the images and within [0, 1], exactly; success is judged by evaluating each result alone. The report has success, clean_correct and loss per sample, distance {linf, l2, l1}, quality {ssim, psnr}, queries {forward, backward}, flags (warnings about masked gradients) and seconds. clean_accuracy and robust_accuracy are counted from predictions and labels (an image that the attack puts right is right), strict_accuracy from images that are right before and after, as evaluations do; shares of nothing are nil. Of a targeted attack, success means that the target was hit: target_hit per sample and target_hit_rate say the same, and left_out lists the samples whose target is their own label, which are not attacked. quality compares with the clean images: ssim (11 x 11 Gaussian windows, smaller ones where the image is; 1 for equal images) and psnr in dB (infinite for equal images).
@@ -269,32 +270,32 @@ function attack.nifgsm(classifier, images, labels, options) end
 ---@field norm? "linf"|"l2"|"l1" # norm of the budget; default "linf"
 ---@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; with targeted the labels are the targets; default "ce"
 ---@field kappa? number # loss = "margin": how far the loss is increased, 50 in TeCoA's CW-PGD; without end when not given
----@field restarts? integer # random starts; the best counts; default 1
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
+---@field restarts? integer # random starts; the best counts; default 1
 ---@field keep? "best"|"last" # which iterate is returned; the attack's own habit when not given
 ---@field eot? integer # passes a gradient is averaged over; default 1
 ---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it; gradient attacks in linf end with moves from level to level
 ---@field steps? integer # gradient steps; default 10
----@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2 and l1
+---@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2 and l1, when not given
 ---@field random_start? boolean # start at a random point of the ball; default false
 ---@field momentum? number # weight of the gradients before; default 1
+---@field nesterov? boolean # take gradients ahead; default false
 ---@field scales? integer # copies x / 2^i of the image; 1: it alone; default 5
 ---@field variance? boolean|integer # neighbours that correct the next gradient; true: 5; off by default
 ---@field beta? number # how far neighbours lie, in budgets; default 1.5
 ---@field diversity? boolean|number # probability that an image is resized; true: 0.5; off by default
 ---@field resize? number # smallest side of a resized image, as a share; default 0.9
 ---@field smoothing? boolean|integer # side of the kernel that smooths gradients, odd; true: 5 up to 32 pixels, 7 up to 64, else 15; off by default
----@field nesterov? boolean # take gradients ahead; default false
 ---@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn; a target that is the image's own label leaves it out
 ---@field mask? tensor # 1 for pixels that may change, 0 for those that keep their bits: [H, W], [C, H, W], [N, 1, H, W] or [N, C, H, W], 1 for all images or channels
 ---@field init? tensor # images that the first run starts from, brought into the budget, instead of the attack's own start
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
+---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
 ---@field probes? boolean # look for signs of masked gradients, at the cost of some 13 passes over the first images, at most 32; false for a quick look; default true
 ---@field trace? boolean # record loss and margin of every iterate; default false
 ---@field batch? integer # images at once; 0: all; default 0
----@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
 ---@field progress? boolean # show a progress bar; default true
 
 --- Scale-invariant FGSM: the gradient is the mean over the copies x / 2^i (arXiv:1908.06281); with nesterov = true SI-NI-FGSM. Images are [N, 3, H, W] in [0, 1] at their own size, labels count from 1. The result stays within eps of the images and within [0, 1], exactly; success is judged by evaluating each result alone. The report has success, clean_correct and loss per sample, distance {linf, l2, l1}, quality {ssim, psnr}, queries {forward, backward}, flags (warnings about masked gradients) and seconds. clean_accuracy and robust_accuracy are counted from predictions and labels (an image that the attack puts right is right), strict_accuracy from images that are right before and after, as evaluations do; shares of nothing are nil. Of a targeted attack, success means that the target was hit: target_hit per sample and target_hit_rate say the same, and left_out lists the samples whose target is their own label, which are not attacked. quality compares with the clean images: ssim (11 x 11 Gaussian windows, smaller ones where the image is; 1 for equal images) and psnr in dB (infinite for equal images).
@@ -319,32 +320,32 @@ function attack.sifgsm(classifier, images, labels, options) end
 ---@field norm? "linf"|"l2"|"l1" # norm of the budget; default "linf"
 ---@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; with targeted the labels are the targets; default "ce"
 ---@field kappa? number # loss = "margin": how far the loss is increased, 50 in TeCoA's CW-PGD; without end when not given
----@field restarts? integer # random starts; the best counts; default 1
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
+---@field restarts? integer # random starts; the best counts; default 1
 ---@field keep? "best"|"last" # which iterate is returned; the attack's own habit when not given
 ---@field eot? integer # passes a gradient is averaged over; default 1
 ---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it; gradient attacks in linf end with moves from level to level
 ---@field steps? integer # gradient steps; default 10
----@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2 and l1
+---@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2 and l1, when not given
 ---@field random_start? boolean # start at a random point of the ball; default false
 ---@field momentum? number # weight of the gradients before; default 1
+---@field nesterov? boolean # take gradients ahead; default false
 ---@field scales? integer # copies x / 2^i of the image; 1: it alone; default 1
 ---@field variance? boolean|integer # neighbours that correct the next gradient; true: 5, the default
 ---@field beta? number # how far neighbours lie, in budgets; default 1.5
 ---@field diversity? boolean|number # probability that an image is resized; true: 0.5; off by default
 ---@field resize? number # smallest side of a resized image, as a share; default 0.9
 ---@field smoothing? boolean|integer # side of the kernel that smooths gradients, odd; true: 5 up to 32 pixels, 7 up to 64, else 15; off by default
----@field nesterov? boolean # take gradients ahead; default false
 ---@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn; a target that is the image's own label leaves it out
 ---@field mask? tensor # 1 for pixels that may change, 0 for those that keep their bits: [H, W], [C, H, W], [N, 1, H, W] or [N, C, H, W], 1 for all images or channels
 ---@field init? tensor # images that the first run starts from, brought into the budget, instead of the attack's own start
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
+---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
 ---@field probes? boolean # look for signs of masked gradients, at the cost of some 13 passes over the first images, at most 32; false for a quick look; default true
 ---@field trace? boolean # record loss and margin of every iterate; default false
 ---@field batch? integer # images at once; 0: all; default 0
----@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
 ---@field progress? boolean # show a progress bar; default true
 
 --- Variance-tuned MI-FGSM: gradients at random neighbours correct the next step's (arXiv:2103.15571). Images are [N, 3, H, W] in [0, 1] at their own size, labels count from 1. The result stays within eps of the images and within [0, 1], exactly; success is judged by evaluating each result alone. The report has success, clean_correct and loss per sample, distance {linf, l2, l1}, quality {ssim, psnr}, queries {forward, backward}, flags (warnings about masked gradients) and seconds. clean_accuracy and robust_accuracy are counted from predictions and labels (an image that the attack puts right is right), strict_accuracy from images that are right before and after, as evaluations do; shares of nothing are nil. Of a targeted attack, success means that the target was hit: target_hit per sample and target_hit_rate say the same, and left_out lists the samples whose target is their own label, which are not attacked. quality compares with the clean images: ssim (11 x 11 Gaussian windows, smaller ones where the image is; 1 for equal images) and psnr in dB (infinite for equal images).
@@ -369,15 +370,16 @@ function attack.vmifgsm(classifier, images, labels, options) end
 ---@field norm? "linf"|"l2"|"l1" # norm of the budget; default "linf"
 ---@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; with targeted the labels are the targets; default "ce"
 ---@field kappa? number # loss = "margin": how far the loss is increased, 50 in TeCoA's CW-PGD; without end when not given
----@field restarts? integer # random starts; the best counts; default 1
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
+---@field restarts? integer # random starts; the best counts; default 1
 ---@field keep? "best"|"last" # which iterate is returned; the attack's own habit when not given
 ---@field eot? integer # passes a gradient is averaged over; default 1
 ---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it; gradient attacks in linf end with moves from level to level
 ---@field steps? integer # gradient steps; default 10
----@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2 and l1
+---@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2 and l1, when not given
 ---@field random_start? boolean # start at a random point of the ball; default false
 ---@field momentum? number # weight of the gradients before; default 1
+---@field nesterov? boolean # take gradients ahead; default true
 ---@field scales? integer # copies x / 2^i of the image; 1: it alone; default 1
 ---@field variance? boolean|integer # neighbours that correct the next gradient; true: 5, the default
 ---@field beta? number # how far neighbours lie, in budgets; default 1.5
@@ -388,12 +390,12 @@ function attack.vmifgsm(classifier, images, labels, options) end
 ---@field mask? tensor # 1 for pixels that may change, 0 for those that keep their bits: [H, W], [C, H, W], [N, 1, H, W] or [N, C, H, W], 1 for all images or channels
 ---@field init? tensor # images that the first run starts from, brought into the budget, instead of the attack's own start
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
+---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
 ---@field probes? boolean # look for signs of masked gradients, at the cost of some 13 passes over the first images, at most 32; false for a quick look; default true
 ---@field trace? boolean # record loss and margin of every iterate; default false
 ---@field batch? integer # images at once; 0: all; default 0
----@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
 ---@field progress? boolean # show a progress bar; default true
 
 --- Variance-tuned NI-FGSM: VMI-FGSM with gradient and neighbours taken ahead (arXiv:2103.15571). Images are [N, 3, H, W] in [0, 1] at their own size, labels count from 1. The result stays within eps of the images and within [0, 1], exactly; success is judged by evaluating each result alone. The report has success, clean_correct and loss per sample, distance {linf, l2, l1}, quality {ssim, psnr}, queries {forward, backward}, flags (warnings about masked gradients) and seconds. clean_accuracy and robust_accuracy are counted from predictions and labels (an image that the attack puts right is right), strict_accuracy from images that are right before and after, as evaluations do; shares of nothing are nil. Of a targeted attack, success means that the target was hit: target_hit per sample and target_hit_rate say the same, and left_out lists the samples whose target is their own label, which are not attacked. quality compares with the clean images: ssim (11 x 11 Gaussian windows, smaller ones where the image is; 1 for equal images) and psnr in dB (infinite for equal images).
@@ -418,32 +420,32 @@ function attack.vnifgsm(classifier, images, labels, options) end
 ---@field norm? "linf"|"l2"|"l1" # norm of the budget; default "linf"
 ---@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; with targeted the labels are the targets; default "ce"
 ---@field kappa? number # loss = "margin": how far the loss is increased, 50 in TeCoA's CW-PGD; without end when not given
----@field restarts? integer # random starts; the best counts; default 1
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
+---@field restarts? integer # random starts; the best counts; default 1
 ---@field keep? "best"|"last" # which iterate is returned; the attack's own habit when not given
 ---@field eot? integer # passes a gradient is averaged over; default 1
 ---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it; gradient attacks in linf end with moves from level to level
 ---@field steps? integer # gradient steps; default 10
----@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2 and l1
+---@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2 and l1, when not given
 ---@field random_start? boolean # start at a random point of the ball; default false
 ---@field momentum? number # weight of the gradients before; default 0
+---@field nesterov? boolean # take gradients ahead; default false
 ---@field scales? integer # copies x / 2^i of the image; 1: it alone; default 1
 ---@field variance? boolean|integer # neighbours that correct the next gradient; true: 5; off by default
 ---@field beta? number # how far neighbours lie, in budgets; default 1.5
 ---@field diversity? boolean|number # probability that an image is resized; true: 0.5, the default
 ---@field resize? number # smallest side of a resized image, as a share; default 0.9
 ---@field smoothing? boolean|integer # side of the kernel that smooths gradients, odd; true: 5 up to 32 pixels, 7 up to 64, else 15; off by default
----@field nesterov? boolean # take gradients ahead; default false
 ---@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn; a target that is the image's own label leaves it out
 ---@field mask? tensor # 1 for pixels that may change, 0 for those that keep their bits: [H, W], [C, H, W], [N, 1, H, W] or [N, C, H, W], 1 for all images or channels
 ---@field init? tensor # images that the first run starts from, brought into the budget, instead of the attack's own start
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
+---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
 ---@field probes? boolean # look for signs of masked gradients, at the cost of some 13 passes over the first images, at most 32; false for a quick look; default true
 ---@field trace? boolean # record loss and margin of every iterate; default false
 ---@field batch? integer # images at once; 0: all; default 0
----@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
 ---@field progress? boolean # show a progress bar; default true
 
 --- Diverse-input FGSM: each image is resized and padded at random before its gradient is taken (arXiv:1803.06978); with momentum = 1 M-DI-FGSM. Images are [N, 3, H, W] in [0, 1] at their own size, labels count from 1. The result stays within eps of the images and within [0, 1], exactly; success is judged by evaluating each result alone. The report has success, clean_correct and loss per sample, distance {linf, l2, l1}, quality {ssim, psnr}, queries {forward, backward}, flags (warnings about masked gradients) and seconds. clean_accuracy and robust_accuracy are counted from predictions and labels (an image that the attack puts right is right), strict_accuracy from images that are right before and after, as evaluations do; shares of nothing are nil. Of a targeted attack, success means that the target was hit: target_hit per sample and target_hit_rate say the same, and left_out lists the samples whose target is their own label, which are not attacked. quality compares with the clean images: ssim (11 x 11 Gaussian windows, smaller ones where the image is; 1 for equal images) and psnr in dB (infinite for equal images).
@@ -468,32 +470,32 @@ function attack.difgsm(classifier, images, labels, options) end
 ---@field norm? "linf"|"l2"|"l1" # norm of the budget; default "linf"
 ---@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; with targeted the labels are the targets; default "ce"
 ---@field kappa? number # loss = "margin": how far the loss is increased, 50 in TeCoA's CW-PGD; without end when not given
----@field restarts? integer # random starts; the best counts; default 1
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
+---@field restarts? integer # random starts; the best counts; default 1
 ---@field keep? "best"|"last" # which iterate is returned; the attack's own habit when not given
 ---@field eot? integer # passes a gradient is averaged over; default 1
 ---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it; gradient attacks in linf end with moves from level to level
 ---@field steps? integer # gradient steps; default 10
----@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2 and l1
+---@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2 and l1, when not given
 ---@field random_start? boolean # start at a random point of the ball; default false
 ---@field momentum? number # weight of the gradients before; default 0
+---@field nesterov? boolean # take gradients ahead; default false
 ---@field scales? integer # copies x / 2^i of the image; 1: it alone; default 1
 ---@field variance? boolean|integer # neighbours that correct the next gradient; true: 5; off by default
 ---@field beta? number # how far neighbours lie, in budgets; default 1.5
 ---@field diversity? boolean|number # probability that an image is resized; true: 0.5; off by default
 ---@field resize? number # smallest side of a resized image, as a share; default 0.9
 ---@field smoothing? boolean|integer # side of the kernel that smooths gradients, odd; true: 5 up to 32 pixels, 7 up to 64, else 15, the default
----@field nesterov? boolean # take gradients ahead; default false
 ---@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn; a target that is the image's own label leaves it out
 ---@field mask? tensor # 1 for pixels that may change, 0 for those that keep their bits: [H, W], [C, H, W], [N, 1, H, W] or [N, C, H, W], 1 for all images or channels
 ---@field init? tensor # images that the first run starts from, brought into the budget, instead of the attack's own start
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
+---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
 ---@field probes? boolean # look for signs of masked gradients, at the cost of some 13 passes over the first images, at most 32; false for a quick look; default true
 ---@field trace? boolean # record loss and margin of every iterate; default false
 ---@field batch? integer # images at once; 0: all; default 0
----@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
 ---@field progress? boolean # show a progress bar; default true
 
 --- Translation-invariant FGSM: gradients are smoothed with a Gaussian kernel (arXiv:1904.02884); with momentum = 1 TI-MI-FGSM. Images are [N, 3, H, W] in [0, 1] at their own size, labels count from 1. The result stays within eps of the images and within [0, 1], exactly; success is judged by evaluating each result alone. The report has success, clean_correct and loss per sample, distance {linf, l2, l1}, quality {ssim, psnr}, queries {forward, backward}, flags (warnings about masked gradients) and seconds. clean_accuracy and robust_accuracy are counted from predictions and labels (an image that the attack puts right is right), strict_accuracy from images that are right before and after, as evaluations do; shares of nothing are nil. Of a targeted attack, success means that the target was hit: target_hit per sample and target_hit_rate say the same, and left_out lists the samples whose target is their own label, which are not attacked. quality compares with the clean images: ssim (11 x 11 Gaussian windows, smaller ones where the image is; 1 for equal images) and psnr in dB (infinite for equal images).
@@ -518,14 +520,14 @@ function attack.tifgsm(classifier, images, labels, options) end
 ---@field norm? "linf"|"l2"|"l1" # norm of the budget; default "linf"
 ---@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; with targeted the labels are the targets; default "ce"
 ---@field kappa? number # loss = "margin": how far the loss is increased, 50 in TeCoA's CW-PGD; without end when not given
----@field restarts? integer # random starts; the best counts; default 1
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
+---@field restarts? integer # random starts; the best counts; default 1
 ---@field keep? "best"|"last" # which iterate is returned; the attack's own habit when not given
 ---@field eot? integer # passes a gradient is averaged over; default 1
 ---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it; gradient attacks in linf end with moves from level to level
 ---@field steps? integer # gradient steps of one walk; default 100
 ---@field rho? number # share of increases below which a step is halved; default 0.75
----@field n_targets? integer # classes that loss = "dlr-targeted" takes; 9, or all others where there are fewer
+---@field n_targets? integer # loss = "dlr-targeted": classes taken one after another; 9, or all others where there are fewer, when not given
 ---@field best_loss? boolean # return the point with the largest loss, instead of a successful one before any other; default false
 ---@field compat? boolean # count as the released code does, which compares the first step with zero; default false
 ---@field wide_start? boolean # L1: walk through balls of three and two times eps first, as AutoAttack does; default false
@@ -533,12 +535,12 @@ function attack.tifgsm(classifier, images, labels, options) end
 ---@field mask? tensor # 1 for pixels that may change, 0 for those that keep their bits: [H, W], [C, H, W], [N, 1, H, W] or [N, C, H, W], 1 for all images or channels
 ---@field init? tensor # images that the first run starts from, brought into the budget, instead of the attack's own start
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
+---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
 ---@field probes? boolean # look for signs of masked gradients, at the cost of some 13 passes over the first images, at most 32; false for a quick look; default true
 ---@field trace? boolean # record loss and margin of every iterate; default false
 ---@field batch? integer # images at once; 0: all; default 0
----@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
 ---@field progress? boolean # show a progress bar; default true
 
 --- Auto-PGD: halves its step and returns to the best point where the loss stops growing (arXiv:2003.01690; L1: arXiv:2103.01208). loss = "ce", "dlr" or "dlr-targeted", which takes the classes that rank highest on the clean image one after another, on the samples that are left. Images are [N, 3, H, W] in [0, 1] at their own size, labels count from 1. The result stays within eps of the images and within [0, 1], exactly; success is judged by evaluating each result alone. The report has success, clean_correct and loss per sample, distance {linf, l2, l1}, quality {ssim, psnr}, queries {forward, backward}, flags (warnings about masked gradients) and seconds. clean_accuracy and robust_accuracy are counted from predictions and labels (an image that the attack puts right is right), strict_accuracy from images that are right before and after, as evaluations do; shares of nothing are nil. Of a targeted attack, success means that the target was hit: target_hit per sample and target_hit_rate say the same, and left_out lists the samples whose target is their own label, which are not attacked. quality compares with the clean images: ssim (11 x 11 Gaussian windows, smaller ones where the image is; 1 for equal images) and psnr in dB (infinite for equal images).
@@ -561,8 +563,8 @@ function attack.apgd(classifier, images, labels, options) end
 ---@class attack.squareOptions
 ---@field eps? number|string # budget in pixel units of [0, 1], or a fraction such as "8/255"; 1/255 for linf, no default for l2 and l1
 ---@field norm? "linf"|"l2"|"l1" # norm of the budget; default "linf"
----@field restarts? integer # random starts; the best counts; default 1
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
+---@field restarts? integer # random starts; the best counts; default 1
 ---@field keep? "best"|"last" # which iterate is returned; the attack's own habit when not given
 ---@field eot? integer # passes a gradient is averaged over; default 1
 ---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it; gradient attacks in linf end with moves from level to level
@@ -573,12 +575,12 @@ function attack.apgd(classifier, images, labels, options) end
 ---@field mask? tensor # 1 for pixels that may change, 0 for those that keep their bits: [H, W], [C, H, W], [N, 1, H, W] or [N, C, H, W], 1 for all images or channels
 ---@field init? tensor # images that the first run starts from, brought into the budget, instead of the attack's own start
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
+---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
 ---@field probes? boolean # look for signs of masked gradients, at the cost of some 13 passes over the first images, at most 32; false for a quick look; default true
 ---@field trace? boolean # record loss and margin of every iterate; default false
 ---@field batch? integer # images at once; 0: all; default 0
----@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
 ---@field progress? boolean # show a progress bar; default true
 
 --- Square: random search with square windows, which asks for logits alone (arXiv:1912.00049). The loss is always the margin. Images are [N, 3, H, W] in [0, 1] at their own size, labels count from 1. The result stays within eps of the images and within [0, 1], exactly; success is judged by evaluating each result alone. The report has success, clean_correct and loss per sample, distance {linf, l2, l1}, quality {ssim, psnr}, queries {forward, backward}, flags (warnings about masked gradients) and seconds. clean_accuracy and robust_accuracy are counted from predictions and labels (an image that the attack puts right is right), strict_accuracy from images that are right before and after, as evaluations do; shares of nothing are nil. Of a targeted attack, success means that the target was hit: target_hit per sample and target_hit_rate say the same, and left_out lists the samples whose target is their own label, which are not attacked. quality compares with the clean images: ssim (11 x 11 Gaussian windows, smaller ones where the image is; 1 for equal images) and psnr in dB (infinite for equal images).
@@ -601,26 +603,26 @@ function attack.square(classifier, images, labels, options) end
 ---@class attack.fabOptions
 ---@field eps? number|string # budget that report.within_eps counts in; no limit when not given
 ---@field norm? "linf"|"l2"|"l1" # norm of the budget; default "linf"
----@field restarts? integer # random starts; the best counts; default 1
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
+---@field restarts? integer # random starts; the best counts; default 1
 ---@field eot? integer # passes a gradient is averaged over; default 1
 ---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it; gradient attacks in linf end with moves from level to level
 ---@field steps? integer # steps towards one class; default 100
 ---@field alpha_max? number # largest weight of the clean image; default 0.1
 ---@field eta? number # overshoot across the boundary; default 1.05
 ---@field beta? number # how far a successful point is drawn back; default 0.9
----@field n_targets? integer # classes taken one after another, by rank on the clean image; 9, or all others where there are fewer; 0: the nearest of all at each step
+---@field n_targets? integer # classes taken one after another, by rank on the clean image; 0: the nearest of all at each step; 9, or all others where there are fewer, when not given
 ---@field compat? boolean # no bisection at the end, as in the released code; default false
 ---@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn; a target that is the image's own label leaves it out
 ---@field mask? tensor # 1 for pixels that may change, 0 for those that keep their bits: [H, W], [C, H, W], [N, 1, H, W] or [N, C, H, W], 1 for all images or channels
 ---@field init? tensor # images that the first run starts from, brought into the budget, instead of the attack's own start
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
+---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
 ---@field probes? boolean # look for signs of masked gradients, at the cost of some 13 passes over the first images, at most 32; false for a quick look; default true
 ---@field trace? boolean # record loss and margin of every iterate; default false
 ---@field batch? integer # images at once; 0: all; default 0
----@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
 ---@field progress? boolean # show a progress bar; default true
 
 --- Fast adaptive boundary attack: walks along the decision boundary towards the image, class by class (arXiv:1907.02044), and bisects the last stretch. Images are [N, 3, H, W] in [0, 1] at their own size, labels count from 1. The result is the nearest image found that is classified otherwise, judged alone; images that are wrong already, and those for which nothing was found, come back unchanged. The report has nearest (the distance per sample, in the norm; 0 or infinite in these two cases), within_eps (the share at a distance of at most eps; beyond it the clean image counts in accuracies), and what other attacks report. In attack tables of eval and train, results beyond eps count as failures. clean_accuracy and robust_accuracy are counted from predictions and labels (an image that the attack puts right is right), strict_accuracy from images that are right before and after, as evaluations do; shares of nothing are nil. Of a targeted attack, success means that the target was hit: target_hit per sample and target_hit_rate say the same, and left_out lists the samples whose target is their own label, which are not attacked. quality compares with the clean images: ssim (11 x 11 Gaussian windows, smaller ones where the image is; 1 for equal images) and psnr in dB (infinite for equal images).
@@ -683,12 +685,12 @@ function attack.autoattack(classifier, images, labels, options) end
 ---@field candidates? integer # classes looked at, by their rank on the clean image; default 10
 ---@field mask? tensor # 1 for pixels that may change, 0 for those that keep their bits: [H, W], [C, H, W], [N, 1, H, W] or [N, C, H, W], 1 for all images or channels
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
+---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
 ---@field probes? boolean # look for signs of masked gradients, at the cost of some 13 passes over the first images, at most 32; false for a quick look; default true
 ---@field trace? boolean # record loss and margin of every iterate; default false
 ---@field batch? integer # images at once; 0: all; default 0
----@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
 ---@field progress? boolean # show a progress bar; default true
 
 --- DeepFool: steps to the nearest face of the linearised decision region until the class changes (arXiv:1511.04599). Untargeted. Images are [N, 3, H, W] in [0, 1] at their own size, labels count from 1. The result is the nearest image found that is classified otherwise, judged alone; images that are wrong already, and those for which nothing was found, come back unchanged. The report has nearest (the distance per sample, in the norm; 0 or infinite in these two cases), within_eps (the share at a distance of at most eps; beyond it the clean image counts in accuracies), and what other attacks report. In attack tables of eval and train, results beyond eps count as failures. clean_accuracy and robust_accuracy are counted from predictions and labels (an image that the attack puts right is right), strict_accuracy from images that are right before and after, as evaluations do; shares of nothing are nil. Of a targeted attack, success means that the target was hit: target_hit per sample and target_hit_rate say the same, and left_out lists the samples whose target is their own label, which are not attacked. quality compares with the clean images: ssim (11 x 11 Gaussian windows, smaller ones where the image is; 1 for equal images) and psnr in dB (infinite for equal images).
@@ -714,22 +716,22 @@ function attack.deepfool(classifier, images, labels, options) end
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 ---@field eot? integer # passes a gradient is averaged over; default 1
 ---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it; gradient attacks in linf end with moves from level to level
----@field steps? integer # Adam's steps for each c; 10000, or 200 with fast = true
----@field search_steps? integer # values of c tried; 9, or 5 with fast = true
+---@field fast? boolean # a short search, for a first look; default false
+---@field steps? integer # Adam's steps for each c; 10000, 200 with fast = true
+---@field search_steps? integer # values of c tried; 9, 5 with fast = true
 ---@field lr? number # Adam's step size; default 0.01
 ---@field c? number # the first c; default 0.001
 ---@field kappa? number # margin of the logits that a result must have; default 0
----@field fast? boolean # a short search, for a first look; default false
 ---@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn; a target that is the image's own label leaves it out
 ---@field mask? tensor # 1 for pixels that may change, 0 for those that keep their bits: [H, W], [C, H, W], [N, 1, H, W] or [N, C, H, W], 1 for all images or channels
 ---@field init? tensor # images that the first run starts from, brought into the budget, instead of the attack's own start
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
+---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
 ---@field probes? boolean # look for signs of masked gradients, at the cost of some 13 passes over the first images, at most 32; false for a quick look; default true
 ---@field trace? boolean # record loss and margin of every iterate; default false
 ---@field batch? integer # images at once; 0: all; default 0
----@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
 ---@field progress? boolean # show a progress bar; default true
 
 --- Carlini and Wagner's L2 attack: Adam on distance plus c times a hinge of the margin, and a search for c, sample by sample (arXiv:1608.04644). Images are [N, 3, H, W] in [0, 1] at their own size, labels count from 1. The result is the nearest image found that is classified otherwise, judged alone; images that are wrong already, and those for which nothing was found, come back unchanged. The report has nearest (the distance per sample, in the norm; 0 or infinite in these two cases), within_eps (the share at a distance of at most eps; beyond it the clean image counts in accuracies), and what other attacks report. In attack tables of eval and train, results beyond eps count as failures. clean_accuracy and robust_accuracy are counted from predictions and labels (an image that the attack puts right is right), strict_accuracy from images that are right before and after, as evaluations do; shares of nothing are nil. Of a targeted attack, success means that the target was hit: target_hit per sample and target_hit_rate say the same, and left_out lists the samples whose target is their own label, which are not attacked. quality compares with the clean images: ssim (11 x 11 Gaussian windows, smaller ones where the image is; 1 for equal images) and psnr in dB (infinite for equal images).
@@ -764,12 +766,12 @@ function attack.cw(classifier, images, labels, options) end
 ---@field mask? tensor # 1 for pixels that may change, 0 for those that keep their bits: [H, W], [C, H, W], [N, 1, H, W] or [N, C, H, W], 1 for all images or channels
 ---@field init? tensor # images that the first run starts from, brought into the budget, instead of the attack's own start
 ---@field sample_ids? integer[] # stable numbers of the samples; 1 … N when not given
+---@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default true
 ---@field early_stop? boolean # samples that are solved leave the batch; default false
 ---@field probes? boolean # look for signs of masked gradients, at the cost of some 13 passes over the first images, at most 32; false for a quick look; default true
 ---@field trace? boolean # record loss and margin of every iterate; default false
 ---@field batch? integer # images at once; 0: all; default 0
----@field source? classifier|function|list # transfer: gradients come from here, success is judged on the classifier
 ---@field progress? boolean # show a progress bar; default true
 
 --- Decoupled direction and norm: the direction follows the gradient, the norm shrinks by a share after success and grows after failure (arXiv:1811.09600). L2. Images are [N, 3, H, W] in [0, 1] at their own size, labels count from 1. The result is the nearest image found that is classified otherwise, judged alone; images that are wrong already, and those for which nothing was found, come back unchanged. The report has nearest (the distance per sample, in the norm; 0 or infinite in these two cases), within_eps (the share at a distance of at most eps; beyond it the clean image counts in accuracies), and what other attacks report. In attack tables of eval and train, results beyond eps count as failures. clean_accuracy and robust_accuracy are counted from predictions and labels (an image that the attack puts right is right), strict_accuracy from images that are right before and after, as evaluations do; shares of nothing are nil. Of a targeted attack, success means that the target was hit: target_hit per sample and target_hit_rate say the same, and left_out lists the samples whose target is their own label, which are not attacked. quality compares with the clean images: ssim (11 x 11 Gaussian windows, smaller ones where the image is; 1 for equal images) and psnr in dB (infinite for equal images).
@@ -792,15 +794,15 @@ function attack.ddn(classifier, images, labels, options) end
 ---@class attack.embeddingOptions
 ---@field eps? number|string # budget in pixel units of [0, 1], or a fraction such as "8/255"; 1/255 for linf, no default for l2 and l1
 ---@field norm? "linf"|"l2"|"l1" # norm of the budget; default "linf"
----@field restarts? integer # random starts; the best counts; default 1
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
+---@field restarts? integer # random starts; the best counts; default 1
 ---@field keep? "best"|"last" # which iterate is returned; the attack's own habit when not given
 ---@field eot? integer # passes a gradient is averaged over; default 1
 ---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it; gradient attacks in linf end with moves from level to level
 ---@field steps? integer # gradient steps; default 10
----@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2 and l1
+---@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2 and l1, when not given
 ---@field random_start? boolean # start at a random point of the ball; default true
----@field momentum? number # weight of the directions before; 0.9 in FARE; default 0
+---@field momentum? number # decay of an accumulated direction; 0.9 in FARE; default 0
 ---@field away? tensor # features to leave; those of the clean images when neither is given
 ---@field toward? tensor # features to approach
 ---@field loss? string|function # "l2embed", "cosine", "kl_embed", or a function (features, images) -> [N] that is increased, with the raw features [N, D] of the images shown
@@ -828,9 +830,9 @@ function attack.embedding(model, images, options) end
 ---@class attack.universalOptions
 ---@field eps? number|string # budget, 1/255 for linf, no default for l2
 ---@field norm? "linf"|"l2" # norm of the budget; default "linf"
----@field epochs? integer # passes over the images; default 5
----@field step? number|string # length of a step in pixel units; eps / 4 when not given
 ---@field mask? tensor # 1 for pixels that may change, 0 for those that keep their bits: [H, W] or [C, H, W] for all images, [N, 1, H, W] or [N, C, H, W] for each
+---@field epochs? integer # passes over the images; default 5
+---@field step? number|string # length of a step in pixel units of [0, 1]; eps / 4 when not given
 ---@field loss? string|function # "ce", "margin", "dlr", or a function (logits, labels) -> [N] that is increased; default "ce"
 ---@field targeted? integer # the class that every image shall get; any but its own when not given
 ---@field holdout? number # share of the images that is only judged; default 0.2
@@ -858,7 +860,7 @@ function attack.universal(classifier, images, labels, options) end
 ---@class attack.patchOptions
 ---@field area? number # share of the image that is covered; default 0.05
 ---@field steps? integer # gradient steps, one batch each; default 500
----@field step? number|string # length of a step in pixel units; default "2/255"
+---@field step? number|string # length of a step in pixel units of [0, 1]; default "2/255"
 ---@field loss? string|function # "ce", "margin", "dlr", or a function (logits, labels) -> [N] that is increased; default "ce"
 ---@field targeted? integer # the class that every image shall get; any but its own when not given
 ---@field holdout? number # share of the images that is only judged; default 0.2
@@ -967,25 +969,25 @@ function attack.text(model, prompts, options) end
 ---@field norm? "linf"|"l2"|"l1" # norm of the budget
 ---@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; with targeted the labels are the targets; default "ce"
 ---@field kappa? number # loss = "margin": how far the loss is increased, 50 in TeCoA's CW-PGD; without end when not given
----@field restarts? integer # random starts; the best counts; default 1
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
+---@field restarts? integer # random starts; the best counts; default 1
 ---@field keep? "best"|"last" # which iterate is returned; the attack's own habit when not given
 ---@field eot? integer # passes a gradient is averaged over; default 1
 ---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it; gradient attacks in linf end with moves from level to level
----@field random_step? number|string # length of the random step; eps / 2 when not given
+---@field random_step? number|string # length of the random step in pixel units of [0, 1]; eps / 2 when not given
 ---@field steps? integer # gradient steps
----@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2 and l1
+---@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2 and l1, when not given
 ---@field random_start? boolean # start at a random point of the ball
 ---@field momentum? number # decay of an accumulated direction; 0.9 in FARE
+---@field nesterov? boolean # take gradients ahead
 ---@field scales? integer # copies x / 2^i of the image; 1: it alone
 ---@field variance? boolean|integer # neighbours that correct the next gradient; true: 5; off by default
 ---@field beta? number # how far neighbours lie, in budgets
 ---@field diversity? boolean|number # probability that an image is resized; true: 0.5; off by default
 ---@field resize? number # smallest side of a resized image, as a share; default 0.9
 ---@field smoothing? boolean|integer # side of the kernel that smooths gradients, odd; true: 5 up to 32 pixels, 7 up to 64, else 15; off by default
----@field nesterov? boolean # take gradients ahead; default false
 ---@field rho? number # share of increases below which a step is halved; default 0.75
----@field n_targets? integer # classes that loss = "dlr-targeted" takes; 9, or all others where there are fewer
+---@field n_targets? integer # loss = "dlr-targeted": classes taken one after another; 9, or all others where there are fewer, when not given
 ---@field best_loss? boolean # return the point with the largest loss, instead of a successful one before any other; default false
 ---@field compat? boolean # count as the released code does, which compares the first step with zero; default false
 ---@field wide_start? boolean # L1: walk through balls of three and two times eps first, as AutoAttack does; default false
@@ -997,10 +999,10 @@ function attack.text(model, prompts, options) end
 ---@field version? "standard"|"plus"|"rand"|"ce+dlr"|"ce+t" # which stages; default "standard"
 ---@field overshoot? number # share by which the change is lengthened; default 0.02
 ---@field candidates? integer # classes looked at, by their rank on the clean image; default 10
----@field search_steps? integer # values of c tried; 9, or 5 with fast = true
+---@field fast? boolean # a short search, for a first look; default false
+---@field search_steps? integer # values of c tried; 9, 5 with fast = true
 ---@field lr? number # Adam's step size; default 0.01
 ---@field c? number # the first c; default 0.001
----@field fast? boolean # a short search, for a first look; default false
 ---@field init_norm? number # the first norm, in pixel units; default 1
 ---@field gamma? number # share by which the norm changes, between 0 and 1; default 0.05
 ---@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn; a target that is the image's own label leaves it out

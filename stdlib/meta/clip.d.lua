@@ -221,8 +221,8 @@ clip = {}
 --- Loads a model: a folder or a file of weights, or the name of a folder in KILPI_MODELS. Hugging Face, open_clip and OpenAI layouts are recognised by their content, in safetensors or PyTorch files, wherever they lie in a training script's checkpoint; so are image towers alone (TeCoA, FARE), which need `base`. A folder of `train.run` gives its trained model. What is assumed or passed over is said once. float16 and bfloat16 weights are widened to float32.
 ---
 ---```lua
----local ok, err = pcall(clip.load, "no-such-model")
----print(ok, errors.info(err).kind)  --> false	host
+---local model = clip.load("kilpi-tiny")
+---print(model:num_parameters())  --> 4366593
 ---```
 ---@param path_or_name string
 ---@param options? clip.loadOptions

@@ -150,8 +150,12 @@ data = {}
 --- Opens a data set: a folder, or the name of a folder in KILPI_DATA, or "fashion-mnist". Formats: webdataset (SPLIT/0.tar … with KEY.jpg and KEY.cls or KEY.txt); idx (train-images-idx3-ubyte and its like, plain or gzip (MNIST's form)); cifar (data_batch_1.bin … or train.bin and test.bin); captions (images/ and SPLIT.json, captions.json, captions.csv, captions.tsv or metadata.jsonl); imagefolder (SPLIT/CLASS/*.png, jpg, jpeg, webp, ppm or pgm). Images of mixed sizes need a preset to be batched. Captions are COCO's, Karpathy's, a list, an object or a table with a header such as `image,caption`. Links are followed, in the sandbox as far as it allows. What is passed over is said, and stands in `notes`.
 ---
 ---```lua
----local ok, problem = pcall(data.open, "no/such/set")
----print(errors.info(problem).kind)  --> host
+---local folder = os.tmpname() .. "-set"
+---os.execute("mkdir -p " .. folder .. "/cat " .. folder .. "/dog")
+---for _, name in ipairs{"cat/1.png", "cat/2.png", "dog/1.png"} do
+---  image.save(folder .. "/" .. name, tensor.rand{3, 8, 8})
+---end
+---print(#data.open(folder), data.open(folder).class_names[2])  --> 3	dog
 ---```
 ---@param path string
 ---@param options? data.openOptions
@@ -164,8 +168,8 @@ function data.open(path, options) end
 --- Fashion-MNIST, 28 × 28 pictures of clothes in 10 classes, from the files of Debian's package dataset-fashion-mnist.
 ---
 ---```lua
----local ok, ds = pcall(data.fashion_mnist, {split = "test"})
----print(not ok or #ds == 10000)  --> true
+---local ds = data.fashion_mnist{split = "test"}
+---print(#ds, ds.class_names[1])  --> 10000	T-shirt/top
 ---```
 ---@param options? data.fashion_mnistOptions
 ---@return dataset

@@ -4,18 +4,6 @@
 ---@class robustness_report
 local robustness_report = {}
 
---- The table: "text" when not given, "markdown", "latex" (booktabs) or "csv".
----
----```lua
----local model = clip.create("tiny")
----local ds = data.from(tensor.rand{4, 3, 16, 16}, {1, 2, 1, 2}, {"cat", "dog"})
----local r = eval.robustness{model = model, data = ds}
----print(r:table():find("clean") ~= nil)  --> true
----```
----@param format? string
----@return string
-function robustness_report:table(format) end
-
 --- The accuracy of a row in 0 … 1 and what may be changed in it ("linf 8/255", "prompts"; nil when clean): "clean", "image/pgd", "image/pgd@2/255", "mm_t2i/pgd + char", "worst". A name that stands for rows of different budgets is refused. Without a name a list of all rows {row =, accuracy =, strict =, n =, low =, high =, norm =, eps =, threat =, on_survivors_of =}, the last the rows whose survivors alone were attacked.
 ---
 ---```lua
@@ -42,15 +30,55 @@ function robustness_report:accuracy(scenario) end
 ---@return string|nil
 function robustness_report:strict(scenario) end
 
+---@class robustness_report.imagesOptions
+---@field rows? integer # samples shown; all that were kept when not given
+
+--- A picture of clean and adversarial images and their amplified difference.
+---
+---```lua
+---local model = clip.create("tiny")
+---local ds = data.from(tensor.rand{4, 3, 16, 16}, {1, 2, 1, 2}, {"cat", "dog"})
+---local r = eval.robustness{model = model, data = ds, attacks = {image = {{method = "fgsm"}}}}
+---local path = os.tmpname() .. ".png"
+---r:images(path)
+---print(image.load(path):size(1))  --> 3
+---```
+---@param path string
+---@param options? robustness_report.imagesOptions
+function robustness_report:images(path, options) end
+
+--- The table: "text" when not given, "markdown", "latex" (booktabs) or "csv".
+---
+---```lua
+---local model = clip.create("tiny")
+---local ds = data.from(tensor.rand{4, 3, 16, 16}, {1, 2, 1, 2}, {"cat", "dog"})
+---local r = eval.robustness{model = model, data = ds}
+---print(#r:table() > 0, #r:table("csv") > 0)  --> true	true
+---```
+---@param format? string
+---@return string
+function robustness_report:table(format) end
+
+--- The table as Markdown.
+---
+---```lua
+---local model = clip.create("tiny")
+---local ds = data.from(tensor.rand{4, 3, 16, 16}, {1, 2, 1, 2}, {"cat", "dog"})
+---local r = eval.robustness{model = model, data = ds}
+---print(r:markdown() == r:table("markdown"))  --> true
+---```
+---@return string
+function robustness_report:markdown() end
+
 --- Writes report.json, table.txt, table.md, table.csv and samples.jsonl, which eval.load reads. The first line of samples.jsonl says its conventions: classes count from 0 there (from 1 in Lua), and margin is negative where the label, or not yet the target, is on top.
 ---
 ---```lua
 ---local model = clip.create("tiny")
 ---local ds = data.from(tensor.rand{4, 3, 16, 16}, {1, 2, 1, 2}, {"cat", "dog"})
 ---local r = eval.robustness{model = model, data = ds}
----local folder = os.tmpname() .. "-report"
+---local folder = os.tmpname() .. "-saved"
 ---r:save(folder)
----print(io.open(folder .. "/table.txt"):read("l") ~= nil)  --> true
+---print(io.open(folder .. "/report.json"):read(1))  --> {
 ---```
 ---@param folder string
 function robustness_report:save(folder) end
@@ -64,34 +92,21 @@ function robustness_report:save(folder) end
 ---local model = clip.create("tiny")
 ---local ds = data.from(tensor.rand{4, 3, 16, 16}, {1, 2, 1, 2}, {"cat", "dog"})
 ---local r = eval.robustness{model = model, data = ds}
----print((pcall(r.plot, r, "bars.doc")))  --> false
+---local path = os.tmpname() .. ".svg"
+---r:plot(path)
+---print(io.open(path):read(5))  --> <?xml
 ---```
 ---@param path string
 ---@param options? robustness_report.plotOptions
 function robustness_report:plot(path, options) end
 
----@class robustness_report.imagesOptions
----@field rows? integer # samples shown; all that were kept when not given
-
---- A picture of clean and adversarial images and their amplified difference.
+--- Everything that the saved JSON file holds.
 ---
 ---```lua
 ---local model = clip.create("tiny")
 ---local ds = data.from(tensor.rand{4, 3, 16, 16}, {1, 2, 1, 2}, {"cat", "dog"})
 ---local r = eval.robustness{model = model, data = ds}
----print((pcall(r.images, r, "/nowhere/grid.png")))  --> false
----```
----@param path string
----@param options? robustness_report.imagesOptions
-function robustness_report:images(path, options) end
-
---- Everything that report.json holds.
----
----```lua
----local model = clip.create("tiny")
----local ds = data.from(tensor.rand{4, 3, 16, 16}, {1, 2, 1, 2}, {"cat", "dog"})
----local r = eval.robustness{model = model, data = ds}
----print(type(r:to_table()))  --> table
+---print(type(r:to_table().notes))  --> table
 ---```
 ---@return table
 function robustness_report:to_table() end
@@ -99,31 +114,18 @@ function robustness_report:to_table() end
 --- Frees the value now.
 function robustness_report:release() end
 
---- Several reports side by side.
+--- Several reports side by side, with paired differences to the first.
 ---@class comparison
 local comparison = {}
-
---- The table with paired differences to the first: "text" when not given, "markdown", "latex" (booktabs) or "csv".
----
----```lua
----local model = clip.create("tiny")
----local ds = data.from(tensor.rand{4, 3, 16, 16}, {1, 2, 1, 2}, {"cat", "dog"})
----local r = eval.robustness{model = model, data = ds}
----local c = eval.compare{{name = "a", report = r}, {name = "b", report = r}}
----print(#c:table() > 0)  --> true
----```
----@param format? string
----@return string
-function comparison:table(format) end
 
 --- The accuracy of a model in a row, and what may be changed in it; see r:accuracy.
 ---
 ---```lua
 ---local model = clip.create("tiny")
 ---local ds = data.from(tensor.rand{4, 3, 16, 16}, {1, 2, 1, 2}, {"cat", "dog"})
----local r = eval.robustness{model = model, data = ds}
----local c = eval.compare{{name = "a", report = r}, {name = "b", report = r}}
----print(c:accuracy("a", "clean") == r:accuracy("clean"))  --> true
+---local a = eval.robustness{model = model, data = ds}
+---local r = eval.compare{{name = "a", report = a}, {name = "b", report = a}}
+---print(r:accuracy("a", "clean") <= 1)  --> true
 ---```
 ---@param model string
 ---@param scenario string
@@ -136,47 +138,50 @@ function comparison:accuracy(model, scenario) end
 ---```lua
 ---local model = clip.create("tiny")
 ---local ds = data.from(tensor.rand{4, 3, 16, 16}, {1, 2, 1, 2}, {"cat", "dog"})
----local r = eval.robustness{model = model, data = ds}
----local c = eval.compare{{name = "a", report = r}, {name = "b", report = r}}
----print(c:difference("b", "clean").p)  --> 1.0
+---local a = eval.robustness{model = model, data = ds}
+---local r = eval.compare{{name = "a", report = a}, {name = "b", report = a}}
+---print(r:difference("b", "clean").p)  --> 1.0
 ---```
 ---@param model string
 ---@param scenario string
 ---@return table|nil
 function comparison:difference(model, scenario) end
 
---- Everything that comparison.json holds.
+--- The table: "text" when not given, "markdown", "latex" (booktabs) or "csv".
 ---
 ---```lua
 ---local model = clip.create("tiny")
 ---local ds = data.from(tensor.rand{4, 3, 16, 16}, {1, 2, 1, 2}, {"cat", "dog"})
----local r = eval.robustness{model = model, data = ds}
----local c = eval.compare{{name = "a", report = r}, {name = "b", report = r}}
----print(#c:to_table().differences)  --> 1
+---local a = eval.robustness{model = model, data = ds}
+---local r = eval.compare{{name = "a", report = a}, {name = "b", report = a}}
+---print(#r:table() > 0, #r:table("csv") > 0)  --> true	true
 ---```
----@return table
-function comparison:to_table() end
+---@param format? string
+---@return string
+function comparison:table(format) end
 
 --- The table as Markdown.
 ---
 ---```lua
 ---local model = clip.create("tiny")
 ---local ds = data.from(tensor.rand{4, 3, 16, 16}, {1, 2, 1, 2}, {"cat", "dog"})
----local r = eval.robustness{model = model, data = ds}
----local c = eval.compare{{name = "a", report = r}, {name = "b", report = r}}
----print(c:markdown():sub(1, 1) ~= "")  --> true
+---local a = eval.robustness{model = model, data = ds}
+---local r = eval.compare{{name = "a", report = a}, {name = "b", report = a}}
+---print(r:markdown() == r:table("markdown"))  --> true
 ---```
 ---@return string
 function comparison:markdown() end
 
---- Writes the comparison's JSON and tables.
+--- Writes comparison.json, comparison.txt, comparison.md and comparison.csv.
 ---
 ---```lua
 ---local model = clip.create("tiny")
 ---local ds = data.from(tensor.rand{4, 3, 16, 16}, {1, 2, 1, 2}, {"cat", "dog"})
----local r = eval.robustness{model = model, data = ds}
----local c = eval.compare{{name = "a", report = r}, {name = "b", report = r}}
----print((pcall(c.save, c, "/dev/null/comparison")))  --> false
+---local a = eval.robustness{model = model, data = ds}
+---local r = eval.compare{{name = "a", report = a}, {name = "b", report = a}}
+---local folder = os.tmpname() .. "-saved"
+---r:save(folder)
+---print(io.open(folder .. "/comparison.json"):read(1))  --> {
 ---```
 ---@param folder string
 function comparison:save(folder) end
@@ -184,17 +189,32 @@ function comparison:save(folder) end
 ---@class comparison.plotOptions
 ---@field kind? "bars"|"curve" # the form; curve where there are several budgets
 
---- Grouped bars, or accuracy against budget where an attack has a list of budgets: PNG, SVG or PDF.
+--- Grouped bars, or accuracy against budget where an attack has a list of budgets. PNG, SVG or PDF.
 ---
 ---```lua
 ---local model = clip.create("tiny")
 ---local ds = data.from(tensor.rand{4, 3, 16, 16}, {1, 2, 1, 2}, {"cat", "dog"})
----local r = eval.robustness{model = model, data = ds}
----print((pcall(eval.compare, {{report = r}})))  --> false
+---local a = eval.robustness{model = model, data = ds}
+---local r = eval.compare{{name = "a", report = a}, {name = "b", report = a}}
+---local path = os.tmpname() .. ".svg"
+---r:plot(path)
+---print(io.open(path):read(5))  --> <?xml
 ---```
 ---@param path string
 ---@param options? comparison.plotOptions
 function comparison:plot(path, options) end
+
+--- Everything that the saved JSON file holds.
+---
+---```lua
+---local model = clip.create("tiny")
+---local ds = data.from(tensor.rand{4, 3, 16, 16}, {1, 2, 1, 2}, {"cat", "dog"})
+---local a = eval.robustness{model = model, data = ds}
+---local r = eval.compare{{name = "a", report = a}, {name = "b", report = a}}
+---print(type(r:to_table().notes))  --> table
+---```
+---@return table
+function comparison:to_table() end
 
 --- Frees the value now.
 function comparison:release() end
@@ -202,32 +222,6 @@ function comparison:release() end
 --- Recall in both directions, clean and under attack, with everything that fixes it.
 ---@class retrieval_report
 local retrieval_report = {}
-
---- The table: "text" when not given, "markdown", "latex" (booktabs) or "csv".
----
----```lua
----local ds = data.from(tensor.rand{2, 3, 16, 16}, {"a cat", "a dog"})
----local r = eval.retrieval{model = clip.create("tiny"), data = ds}
----print(r:table():find("R@10") ~= nil)  --> true
----```
----@param format? string
----@return string
-function retrieval_report:table(format) end
-
----@class retrieval_report.plotOptions
----@field k? integer # the cut-off; default 1
----@field kind? "bars"|"curve" # the form; curve where there are several budgets
-
---- Recall at k with intervals: bars, or recall against budget where an attack has a list of budgets. PNG, SVG or PDF.
----
----```lua
----local ds = data.from(tensor.rand{2, 3, 16, 16}, {"a cat", "a dog"})
----local r = eval.retrieval{model = clip.create("tiny"), data = ds}
----print((pcall(r.plot, r, "bars.doc")))  --> false
----```
----@param path string
----@param options? retrieval_report.plotOptions
-function retrieval_report:plot(path, options) end
 
 --- R@k in 0 … 1 of a row such as "clean", "image/pgd" or "mm_sga", and what may be changed in it ("linf 8/255", "captions"; nil when clean); direction "tr": images find captions, "ir": captions find images.
 ---
@@ -256,24 +250,62 @@ function retrieval_report:recall(scenario, direction, k) end
 ---@return number
 function retrieval_report:lost(scenario, direction, k) end
 
+--- The table: "text" when not given, "markdown", "latex" (booktabs) or "csv".
+---
+---```lua
+---local ds = data.from(tensor.rand{2, 3, 16, 16}, {"a cat", "a dog"})
+---local r = eval.retrieval{model = clip.create("tiny"), data = ds}
+---print(#r:table() > 0, #r:table("csv") > 0)  --> true	true
+---```
+---@param format? string
+---@return string
+function retrieval_report:table(format) end
+
+--- The table as Markdown.
+---
+---```lua
+---local ds = data.from(tensor.rand{2, 3, 16, 16}, {"a cat", "a dog"})
+---local r = eval.retrieval{model = clip.create("tiny"), data = ds}
+---print(r:markdown() == r:table("markdown"))  --> true
+---```
+---@return string
+function retrieval_report:markdown() end
+
 --- Writes report.json, table.txt, table.md, table.csv and items.jsonl, whose first line says that ranks count from 0.
 ---
 ---```lua
 ---local ds = data.from(tensor.rand{2, 3, 16, 16}, {"a cat", "a dog"})
 ---local r = eval.retrieval{model = clip.create("tiny"), data = ds}
----local folder = os.tmpname() .. "-retrieval"
+---local folder = os.tmpname() .. "-saved"
 ---r:save(folder)
----print(io.open(folder .. "/table.txt"):read("l") ~= nil)  --> true
+---print(io.open(folder .. "/report.json"):read(1))  --> {
 ---```
 ---@param folder string
 function retrieval_report:save(folder) end
 
---- Everything that report.json holds.
+---@class retrieval_report.plotOptions
+---@field k? integer # the cut-off; default 1
+---@field kind? "bars"|"curve" # the form; curve where there are several budgets
+
+--- Recall at k with intervals: bars, or recall against budget where an attack has a list of budgets. PNG, SVG or PDF.
 ---
 ---```lua
 ---local ds = data.from(tensor.rand{2, 3, 16, 16}, {"a cat", "a dog"})
 ---local r = eval.retrieval{model = clip.create("tiny"), data = ds}
----print(type(r:to_table().scenarios))  --> table
+---local path = os.tmpname() .. ".svg"
+---r:plot(path)
+---print(io.open(path):read(5))  --> <?xml
+---```
+---@param path string
+---@param options? retrieval_report.plotOptions
+function retrieval_report:plot(path, options) end
+
+--- Everything that the saved JSON file holds.
+---
+---```lua
+---local ds = data.from(tensor.rand{2, 3, 16, 16}, {"a cat", "a dog"})
+---local r = eval.retrieval{model = clip.create("tiny"), data = ds}
+---print(type(r:to_table().notes))  --> table
 ---```
 ---@return table
 function retrieval_report:to_table() end

@@ -19,8 +19,9 @@ plot = {}
 --- Curves: y over x, or several series.
 ---
 ---```lua
----local ok, problem = pcall(plot.line, {title = "nothing"})
----print(tostring(problem):match("there is nothing to draw"))  --> there is nothing to draw
+---local path = os.tmpname() .. ".svg"
+---plot.line{y = {2.3, 1.1, 0.6, 0.4}, title = "loss", xlabel = "epoch", path = path}
+---print(io.open(path):read("l"):sub(1, 5))  --> <?xml
 ---```
 ---@param options table
 function plot.line(options) end
@@ -38,8 +39,9 @@ function plot.line(options) end
 --- Bars: one value a category, or several series side by side.
 ---
 ---```lua
----local ok, problem = pcall(plot.bar, {y = {85, 12}, categories = {"clean", "pgd"}, path = "bars.doc"})
----print(ok)  --> false
+---local path = os.tmpname() .. ".svg"
+---plot.bar{y = {85, 12}, categories = {"clean", "pgd"}, percent = true, path = path}
+---print(io.open(path):read("l"):sub(1, 5))  --> <?xml
 ---```
 ---@param options table
 function plot.bar(options) end
@@ -57,8 +59,9 @@ function plot.bar(options) end
 --- A matrix as colours, with its values written in.
 ---
 ---```lua
----local ok, problem = pcall(plot.heatmap, {matrix = {{1, "two"}}})
----print(tostring(problem):match("holds something other"))  --> holds something other
+---local path = os.tmpname() .. ".svg"
+---plot.heatmap{matrix = {{9, 1}, {2, 8}}, rows = {"cat", "dog"}, columns = {"cat", "dog"}, path = path}
+---print(io.open(path):read("l"):sub(1, 5))  --> <?xml
 ---```
 ---@param options table
 function plot.heatmap(options) end

@@ -295,6 +295,14 @@ function tensor:tanh() end
 ---@return tensor
 function tensor:sigmoid() end
 
+--- `log(1 + eˣ)`, a smooth `max(x, 0)`, computed without overflow. The gradient is `sigmoid`.
+---
+---```lua
+---print(tensor.from{100}:softplus():item())  --> 100.0
+---```
+---@return tensor
+function tensor:softplus() end
+
 --- `max(x, 0)`. The gradient at 0 is 0.
 ---
 ---```lua

@@ -49,8 +49,8 @@ text = {}
 --- Synonyms of a word in the same grammatical form (plural, form of a verb, comparative, genitive), most usual senses first by the counts of WordNet's tagged texts, from WordNet (Debian's package wordnet-base). Case is WordNet's; a synonym without such a form of one word is left out.
 ---
 ---```lua
----local ok, words = pcall(text.synonyms, "picture", {limit = 3})
----print(not ok or #words == 3)  --> true
+---local words = text.synonyms("picture", {limit = 3})
+---print(table.concat(words, " "))  --> image icon ikon
 ---```
 ---@param word string
 ---@param options? text.synonymsOptions

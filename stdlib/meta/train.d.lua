@@ -54,25 +54,25 @@ function train.contrastive(options) end
 ---@field norm? "linf"|"l2"|"l1" # norm of the budget
 ---@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; with targeted the labels are the targets; default "ce"
 ---@field kappa? number # loss = "margin": how far the loss is increased, 50 in TeCoA's CW-PGD; without end when not given
----@field restarts? integer # random starts; the best counts; default 1
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
+---@field restarts? integer # random starts; the best counts; default 1
 ---@field keep? "best"|"last" # which iterate is returned; the attack's own habit when not given
 ---@field eot? integer # passes a gradient is averaged over; default 1
 ---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it; gradient attacks in linf end with moves from level to level
----@field random_step? number|string # length of the random step; eps / 2 when not given
+---@field random_step? number|string # length of the random step in pixel units of [0, 1]; eps / 2 when not given
 ---@field steps? integer # gradient steps
----@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2 and l1
+---@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2 and l1, when not given
 ---@field random_start? boolean # start at a random point of the ball
 ---@field momentum? number # decay of an accumulated direction; 0.9 in FARE
+---@field nesterov? boolean # take gradients ahead
 ---@field scales? integer # copies x / 2^i of the image; 1: it alone
 ---@field variance? boolean|integer # neighbours that correct the next gradient; true: 5; off by default
 ---@field beta? number # how far neighbours lie, in budgets
 ---@field diversity? boolean|number # probability that an image is resized; true: 0.5; off by default
 ---@field resize? number # smallest side of a resized image, as a share; default 0.9
 ---@field smoothing? boolean|integer # side of the kernel that smooths gradients, odd; true: 5 up to 32 pixels, 7 up to 64, else 15; off by default
----@field nesterov? boolean # take gradients ahead; default false
 ---@field rho? number # share of increases below which a step is halved; default 0.75
----@field n_targets? integer # classes that loss = "dlr-targeted" takes; 9, or all others where there are fewer
+---@field n_targets? integer # loss = "dlr-targeted": classes taken one after another; 9, or all others where there are fewer, when not given
 ---@field best_loss? boolean # return the point with the largest loss, instead of a successful one before any other; default false
 ---@field compat? boolean # count as the released code does, which compares the first step with zero; default false
 ---@field wide_start? boolean # L1: walk through balls of three and two times eps first, as AutoAttack does; default false
@@ -84,10 +84,10 @@ function train.contrastive(options) end
 ---@field version? "standard"|"plus"|"rand"|"ce+dlr"|"ce+t" # which stages; default "standard"
 ---@field overshoot? number # share by which the change is lengthened; default 0.02
 ---@field candidates? integer # classes looked at, by their rank on the clean image; default 10
----@field search_steps? integer # values of c tried; 9, or 5 with fast = true
+---@field fast? boolean # a short search, for a first look; default false
+---@field search_steps? integer # values of c tried; 9, 5 with fast = true
 ---@field lr? number # Adam's step size; default 0.01
 ---@field c? number # the first c; default 0.001
----@field fast? boolean # a short search, for a first look; default false
 ---@field init_norm? number # the first norm, in pixel units; default 1
 ---@field gamma? number # share by which the norm changes, between 0 and 1; default 0.05
 ---@field mask? tensor # 1 for pixels that may change, 0 for those that keep their bits, the same for all images: [H, W] or [C, H, W]
