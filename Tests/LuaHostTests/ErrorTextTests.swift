@@ -180,9 +180,9 @@ import Testing
     ScriptCase("module by require", "return require('kilpi.fake') == fake", "true"),
     ScriptCase(
       "a missing module, as lua5.4 says",
-      "package.path, package.cpath = '?.lua', '?.so' return select(2, pcall(require, 'XXX'))",
-      "module 'XXX' not found:\n\tno field package.preload['XXX']\n\tno file 'XXX.lua'\n"
-        + "\tno file 'XXX.so'"),
+      "package.path, package.cpath = '?.lua', '?.so' return select(2, pcall(require, 'nowhere'))",
+      "module 'nowhere' not found:\n\tno field package.preload['nowhere']\n\tno file 'nowhere.lua'\n"
+        + "\tno file 'nowhere.so'"),
     ScriptCase(
       "options and defaults",
       "local n, t = fake.attack(fake.blob(1), {steps = 3, eps = '4 / 255', size = {1, 2}})"

@@ -15,7 +15,9 @@ public protocol MinimumNormAttack: SearchAttack {
 }
 
 extension MinimumNormAttack {
-  /// Restarts: most of these attacks draw nothing. The nearest point is kept.
+  /// Restarts and `keep`.
+  ///
+  /// Most of these attacks draw nothing, and the nearest point is kept.
   public var unused: Set<SharedSetting> { [.restarts, .keep] }
 
   /// See `ImageAttack`.

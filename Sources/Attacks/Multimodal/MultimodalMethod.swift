@@ -53,10 +53,12 @@ public struct MultimodalMethod: RawRepresentable, CaseIterable, Hashable, Sendab
       ? Self.allCases.filter { $0 != .worst } : parameters.methods
   }
 
+  /// Methods are told apart by their names.
   public static func == (a: MultimodalMethod, b: MultimodalMethod) -> Bool {
     a.rawValue == b.rawValue
   }
 
+  /// Hashes the name.
   public func hash(into hasher: inout Hasher) { hasher.combine(rawValue) }
 
   /// The methods that images with captions, which have no classes, can be attacked by; `worst`

@@ -161,8 +161,10 @@ extension Parameter {
       })
   }
 
-  /// A flag that exchanges the owner for another: it gives other defaults, which the other parameters
-  /// of a call win over. Records hold what came of it.
+  /// A flag that exchanges the owner for another.
+  ///
+  /// It gives other defaults; the other parameters of a call win over them, and records hold what came
+  /// of it.
   static func preset(_ name: String, _ value: Owner, _ doc: String) -> Parameter {
     var parameter = Parameter(
       name, .flag, doc, get: { _ in nil },
