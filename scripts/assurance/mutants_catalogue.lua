@@ -210,7 +210,7 @@ return {
   {
     id = "B43", about = "antonyms accepted as synonyms", tests = "TextModelsTests",
     file = "Sources/TextModels/WordNet.swift",
-    old = "    barred.formUnion(try antonyms(of: word).map { $0.lowercased() })\n", new = "",
+    old = "    barred.formUnion(try antonyms(of: stem).map { $0.lowercased() })\n", new = "",
   },
   {
     id = "B44", about = "the first word of a text taken for the class name",
@@ -252,8 +252,8 @@ return {
   {
     id = "B51", about = "a few-shot set that changes with the draw", tests = "DatasetsTests",
     file = "Sources/Datasets/Dataset+Selection.swift",
-    old = "chosen += try stream.permutation(rows.count)[..<n].map { rows[$0] }",
-    new = "chosen += try stream.permutation(n).map { rows[$0] }",
+    old = "for position in try stream.permutation(places.count)[..<n] {",
+    new = "for position in try stream.permutation(n) {",
   },
   {
     id = "B52", about = "an unknown norm silently becomes linf", file = threat .. "Budget.swift",
@@ -289,7 +289,8 @@ return {
   {
     id = "B56", about = "a misspelt option is passed over", tests = "LuaBindingsTests",
     file = "Sources/LuaHost/Options.swift",
-    old = "throw ErrorText.unknownOption(name.display, known: specs.map(\\.name))",
+    old = "throw ErrorText.unknownOption(\n          name.display, known: specs.map(\\.name),\n"
+      .. "          elsewhere: Self.homes(of: name.display, in: specs))",
     new = "continue",
   },
   {
@@ -307,8 +308,8 @@ return {
   {
     id = "B63", about = "accuracy of targeted attacks counted from the attack's goal",
     file = image .. "AttackReport.swift",
-    old = "return prediction[index] != cleanPrediction[index] && isWithin",
-    new = "return success[index] && isWithin",
+    old = "return (isWithin ? prediction : cleanPrediction)[index] == labels[index]",
+    new = "return !(success[index] && isWithin)",
   },
   {
     id = "B63-label", about = "a target that is the label is attacked, and hit",
