@@ -17,6 +17,21 @@ import Testing
 
   static let cases: [OutputCase] = [
     OutputCase(
+      "each attack of a table has its own ranges",
+      """
+      local function try(attack)
+        return pcall(eval.robustness,
+          {model = model, data = ds, probes = false, attacks = {image = {attack}}})
+      end
+      print((try{method = "fab", n_targets = 0, steps = 2}))
+      print(select(2, try{method = "apgd", loss = "dlr-targeted", n_targets = 0}):match("n_targets.*"))
+      """,
+      """
+      true
+      n_targets is 0, outside 1 … 1000000
+
+      """),
+    OutputCase(
       "a list of budgets gives one row each, in any order the same",
       """
       local function rows(eps)

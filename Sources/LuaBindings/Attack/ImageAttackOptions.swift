@@ -92,12 +92,24 @@ enum ImageAttackOptions {
     for option in ImageAttackRow.all.flatMap({ budget(of: $0.attack) + $0.options }) {
       if let index = specs.firstIndex(where: { $0.name == option.name }) {
         if specs[index].fallback != option.fallback { specs[index].fallback = nil }
+        specs[index].form = widest(specs[index].form, option.form)
       } else {
         specs.append(option)
       }
     }
     return specs
   }()
+
+  /// The range that holds both: which numbers one attack takes is asked when the method is known.
+  private static func widest(_ a: OptionSpec.Form, _ b: OptionSpec.Form) -> OptionSpec.Form {
+    switch (a, b) {
+    case (.integer(let a), .integer(let b)):
+      return .integer(min(a.lowerBound, b.lowerBound)...max(a.upperBound, b.upperBound))
+    case (.number(let a), .number(let b)):
+      return .number(min(a.lowerBound, b.lowerBound)...max(a.upperBound, b.upperBound))
+    default: return a
+    }
+  }
 
   /// Settings that calls and attack tables share.
   ///
