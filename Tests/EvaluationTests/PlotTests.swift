@@ -8,7 +8,8 @@ import Testing
 
 @Suite("plots") struct PlotTests {
   /// Everything that gnuplot or a shell could take for more than text.
-  static let hostile = "`touch /tmp/kilpi-ran` \"q\" $(ls) it's 50 %d a_b^c {x} \\n\nEOD\n\u{1B}[31m@macro"
+  static let hostile =
+    "`touch /tmp/kilpi-ran` \"q\" $(ls) it's 50 %d a_b^c {x} \\n\nEOD\n\u{1B}[31m@macro"
 
   static func bars() -> PlotSpecification {
     var plot = PlotSpecification(.bar)
