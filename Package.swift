@@ -23,10 +23,38 @@ let fast: [SwiftSetting] = [
 /// Only `Kernels` is built unchecked: its callers have checked every size.
 let unchecked: [SwiftSetting] = [.unsafeFlags(["-Ounchecked"])]
 
+/// The folder of a target under `Sources`: the floor that it stands on.
+enum Floor: String {
+  case c = "C"
+  case engine = "Engine"
+  case models = "Models"
+  case study = "Study"
+  case lua = "Lua"
+  case shells = "Shells"
+
+  func path(_ name: String) -> String { "Sources/\(rawValue)/\(name)" }
+}
+
 func swift(
-  _ name: String, _ dependencies: [Target.Dependency], _ settings: [SwiftSetting] = []
+  _ name: String, on floor: Floor, _ dependencies: [Target.Dependency],
+  _ settings: [SwiftSetting] = []
 ) -> Target {
-  .target(name: name, dependencies: dependencies, swiftSettings: strict + settings)
+  .target(
+    name: name, dependencies: dependencies, path: floor.path(name),
+    swiftSettings: strict + settings)
+}
+
+func c(
+  _ name: String, _ dependencies: [Target.Dependency] = [], libraries: [String] = []
+) -> Target {
+  .target(
+    name: name, dependencies: dependencies, path: Floor.c.path(name), cSettings: optimised,
+    linkerSettings: libraries.map { .linkedLibrary($0) })
+}
+
+func debian(_ name: String, pkgConfig: String, package: String) -> Target {
+  .systemLibrary(
+    name: name, path: Floor.c.path(name), pkgConfig: pkgConfig, providers: [.apt([package])])
 }
 
 func test(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
@@ -37,90 +65,93 @@ func test(_ name: String, _ dependencies: [Target.Dependency], exclude: [String]
 
 /// Libraries from Debian, found through pkg-config.
 let systemLibraries: [Target] = [
-  .systemLibrary(name: "CLua", pkgConfig: "lua5.4", providers: [.apt(["liblua5.4-dev"])]),
-  .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
-  .systemLibrary(name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
+  debian("CLua", pkgConfig: "lua5.4", package: "liblua5.4-dev"),
+  debian("COpenBLAS", pkgConfig: "openblas", package: "libopenblas-dev"),
+  debian("CArchive", pkgConfig: "libarchive", package: "libarchive-dev"),
 ]
 
 /// C of our own: interrupt flag, numeric leaf loops, and one shim for each library whose interface
 /// Swift cannot call safely (variadic functions, setjmp, longjmp).
 let cTargets: [Target] = [
-  .target(name: "CInterrupt", cSettings: optimised),
-  .target(name: "CSystem", cSettings: optimised),
-  .target(
-    name: "CKernels", dependencies: ["CInterrupt"], cSettings: optimised,
-    linkerSettings: [.linkedLibrary("pthread"), .linkedLibrary("m")]),
-  .target(name: "CDigest", cSettings: optimised),
-  .target(
-    name: "CMPI", dependencies: ["CInterrupt"], cSettings: optimised,
-    linkerSettings: [.linkedLibrary("dl")]),
-  .target(name: "CLuaBridge", dependencies: ["CLua", "CInterrupt"], cSettings: optimised),
-  .target(
-    name: "CPNG", dependencies: ["CInterrupt"], cSettings: optimised,
-    linkerSettings: [.linkedLibrary("png16")]),
-  .target(
-    name: "CTurboJPEG", cSettings: optimised,
-    linkerSettings: [.linkedLibrary("jpeg"), .linkedLibrary("turbojpeg")]),
-  .target(
-    name: "CWebP", cSettings: optimised,
-    linkerSettings: [.linkedLibrary("webp"), .linkedLibrary("webpdemux")]),
-  .target(name: "CEditLine", cSettings: optimised, linkerSettings: [.linkedLibrary("edit")]),
+  c("CInterrupt"),
+  c("CSystem"),
+  c("CKernels", ["CInterrupt"], libraries: ["pthread", "m"]),
+  c("CDigest"),
+  c("CMPI", ["CInterrupt"], libraries: ["dl"]),
+  c("CLuaBridge", ["CLua", "CInterrupt"]),
+  c("CPNG", ["CInterrupt"], libraries: ["png16"]),
+  c("CTurboJPEG", libraries: ["jpeg", "turbojpeg"]),
+  c("CWebP", libraries: ["webp", "webpdemux"]),
+  c("CEditLine", libraries: ["edit"]),
 ]
 
-/// Floor 1: a Swift library for adversarial vision-language work; knows no Lua.
-let library: [Target] = [
-  swift("Diagnostics", ["CInterrupt"]),
-  swift("Files", ["CDigest", "CSystem", "Diagnostics"], fast),
+/// Tensors, files, pictures, layers: know no model.
+let engine: [Target] = [
+  swift("Diagnostics", on: .engine, ["CInterrupt"]),
+  swift("Files", on: .engine, ["CDigest", "CSystem", "Diagnostics"], fast),
   // Beside `Training` and `Evaluation`, which take a group as an argument and know no MPI.
-  swift("Processes", ["CMPI", "Diagnostics"]),
-  swift("Kernels", ["CKernels", "COpenBLAS", "CInterrupt"], unchecked),
-  swift("Archives", ["CArchive", "Files", "Diagnostics"]),
-  swift("Tensors", ["Kernels", "CKernels", "Archives", "Files", "Diagnostics"], fast),
-  swift("Images", ["Tensors", "CPNG", "CTurboJPEG", "CWebP", "Files", "Diagnostics"], fast),
-  swift("Networks", ["Tensors", "Kernels", "Diagnostics"]),
+  swift("Processes", on: .engine, ["CMPI", "Diagnostics"]),
+  swift("Kernels", on: .engine, ["CKernels", "COpenBLAS", "CInterrupt"], unchecked),
+  swift("Archives", on: .engine, ["CArchive", "Files", "Diagnostics"]),
   swift(
-    "ClipModels",
+    "Tensors", on: .engine, ["Kernels", "CKernels", "Archives", "Files", "Diagnostics"], fast),
+  swift(
+    "Images", on: .engine, ["Tensors", "CPNG", "CTurboJPEG", "CWebP", "Files", "Diagnostics"],
+    fast),
+  swift("Networks", on: .engine, ["Tensors", "Kernels", "Diagnostics"]),
+]
+
+/// Pretrained models of images and texts; know no attack.
+let models: [Target] = [
+  swift(
+    "ClipModels", on: .models,
     ["Networks", "Images", "Archives", "Tensors", "Kernels", "Files", "Diagnostics"], fast),
-  swift("TextModels", ["Networks", "Tensors", "Files", "Diagnostics"], fast),
-  swift("Attacks", ["Tensors", "Kernels", "Diagnostics"], fast),
-  swift("Datasets", ["Images", "Archives", "Tensors", "Files", "Diagnostics"]),
+  swift("TextModels", on: .models, ["Networks", "Tensors", "Files", "Diagnostics"], fast),
+]
+
+/// Attacks, data, training, evaluation: a Swift library that knows no Lua.
+let study: [Target] = [
+  swift("Attacks", on: .study, ["Tensors", "Kernels", "Diagnostics"], fast),
+  swift("Datasets", on: .study, ["Images", "Archives", "Tensors", "Files", "Diagnostics"]),
   // Attacks with models and all that fixes them: what trainers and evaluations take.
   swift(
-    "AttackPlans",
+    "AttackPlans", on: .study,
     ["ClipModels", "TextModels", "Attacks", "Networks", "Tensors", "Files", "Diagnostics"]),
   swift(
-    "Training",
+    "Training", on: .study,
     [
       "AttackPlans", "ClipModels", "Attacks", "Datasets", "Networks", "Images", "Tensors",
       "Processes", "Files", "Diagnostics",
     ]),
   swift(
-    "Evaluation",
+    "Evaluation", on: .study,
     [
       "Kernels", "Networks", "Training", "AttackPlans", "ClipModels", "TextModels", "Attacks",
-      "Datasets",
-      "Images", "Tensors", "Processes", "Files", "Diagnostics",
+      "Datasets", "Images", "Tensors", "Processes", "Files", "Diagnostics",
     ]),
 ]
 
-/// Floors 2 and 3, and the shells around them.
-let edge: [Target] = [
-  swift("LuaHost", ["CLuaBridge", "CLua", "CInterrupt", "Files", "Diagnostics"]),
+/// Scripts: the host of Lua, and the entries that scripts call.
+let lua: [Target] = [
+  swift("LuaHost", on: .lua, ["CLuaBridge", "CLua", "CInterrupt", "Files", "Diagnostics"]),
   swift(
-    "LuaBindings",
+    "LuaBindings", on: .lua,
     [
       "LuaHost", "Evaluation", "Training", "AttackPlans", "ClipModels", "TextModels", "Attacks",
-      "Datasets",
-      "Networks", "Images", "Tensors", "Kernels", "Processes", "Files", "Diagnostics",
+      "Datasets", "Networks", "Images", "Tensors", "Kernels", "Processes", "Files", "Diagnostics",
     ]),
-  swift("Notebook", ["LuaHost", "CEditLine", "CInterrupt", "Files", "Diagnostics"]),
+]
+
+/// What a person starts.
+let shells: [Target] = [
+  swift("Notebook", on: .shells, ["LuaHost", "CEditLine", "CInterrupt", "Files", "Diagnostics"]),
   .executableTarget(
     name: "kilpi",
     dependencies: [
       "LuaBindings", "Notebook", "LuaHost", "Diagnostics", "Files", "Images", "Kernels", "Tensors",
       "Processes", .product(name: "ArgumentParser", package: "swift-argument-parser"),
     ],
-    swiftSettings: strict),
+    path: Floor.shells.path("kilpi"), swiftSettings: strict),
 ]
 
 /// One test target a tested target; `TestSupport` holds comparisons and fixtures.
@@ -156,8 +187,7 @@ let tests: [Target] = [
     "EvaluationTests",
     [
       "Evaluation", "Training", "AttackPlans", "ClipModels", "Attacks", "Datasets", "Images",
-      "Tensors",
-      "Processes", "Files", "Diagnostics",
+      "Tensors", "Processes", "Files", "Diagnostics",
     ]),
   test("LuaHostTests", ["LuaHost", "CInterrupt", "Files", "Diagnostics"]),
   test(
@@ -178,6 +208,6 @@ let package = Package(
     .package(
       url: "https://github.com/apple/swift-argument-parser", .upToNextMinor(from: "1.8.0"))
   ],
-  targets: systemLibraries + cTargets + library + edge + tests,
+  targets: systemLibraries + cTargets + engine + models + study + lua + shells + tests,
   swiftLanguageModes: [.v6]
 )

@@ -153,17 +153,17 @@ struct TarWriter {
   @Test func limits() throws {
     var limits = ArchiveLimits()
     limits.entries = 2
-    #expect(throws: KilpiError("", "cannot read 'x.tar': it has more than 2 members")) {
+    #expect(throws: KilpiError("cannot read 'x.tar': it has more than 2 members")) {
       try Self.members(Self.good, limits: limits)
     }
     limits = ArchiveLimits()
     limits.totalBytes = 100
-    #expect(throws: KilpiError("", "cannot read 'x.tar': it unpacks to more than 100 bytes")) {
+    #expect(throws: KilpiError("cannot read 'x.tar': it unpacks to more than 100 bytes")) {
       try Self.members(Self.good, limits: limits)
     }
     limits = ArchiveLimits()
     limits.nameBytes = 4
-    #expect(throws: KilpiError("", "cannot read 'x.tar': member 1 has a name of 7 bytes")) {
+    #expect(throws: KilpiError("cannot read 'x.tar': member 1 has a name of 7 bytes")) {
       try Self.members(Self.good, limits: limits)
     }
   }

@@ -322,7 +322,7 @@ import Testing
       var calls = 0
       let classifier: Classifier = { batch in
         calls += 1
-        if calls == failsAt { throw KilpiError("", "stop") }
+        if calls == failsAt { throw KilpiError("stop") }
         return try batch.flattened(from: 1).matmul(weight, transposeB: true)
       }
       let text = message {

@@ -184,7 +184,7 @@ struct Broken: FixedBudgetAttack {
   func perturb(_ search: PixelSearch) throws {
     let (ball, epsilon) = (search.ball, search.settings.budget.epsilon)
     let clean = ball.clean
-    if defect == .fails { throw KilpiError("", "it cannot run") }
+    if defect == .fails { throw KilpiError("it cannot run") }
     var point = clean
     if defect == .sharedStream {
       var stream = RandomSource(seed: search.settings.seed).stream(.attackStart)

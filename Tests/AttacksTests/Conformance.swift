@@ -207,7 +207,7 @@ struct Conformance {
     var calls = 0
     let failing: Classifier = { batch in
       calls += 1
-      if calls == 3 { throw KilpiError("", "the model fails") }
+      if calls == 3 { throw KilpiError("the model fails") }
       return try row.model.classifier()(batch)
     }
     let text = message { _ = try run(failing, images, labels) }

@@ -47,7 +47,7 @@ import Testing
       let classifier: Classifier = { batch in
         calls += 1
         // Behind the first gradient, so that a mode is there to be put back.
-        if row.fails, calls == 4 { throw KilpiError("", "stop") }
+        if row.fails, calls == 4 { throw KilpiError("stop") }
         return try model.classifier()(batch)
       }
       var settings = settings

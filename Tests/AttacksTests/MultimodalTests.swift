@@ -367,7 +367,7 @@ import Testing
     func run(
       _ classifier: @escaping Classifier, images: Tensor, criterion: Criterion,
       settings: AttackSettings
-    ) throws -> AttackResult { throw KilpiError("", "not run") }
+    ) throws -> AttackResult { throw KilpiError("not run") }
   }
 
   @Test(arguments: errors.indices) func refusals(_ index: Int) throws {

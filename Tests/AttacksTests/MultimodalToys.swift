@@ -17,7 +17,7 @@ enum MultimodalToys {
 
   static func text(_ texts: [String]) throws -> Tensor {
     let rows = try texts.map { text in
-      guard let row = table[text] else { throw KilpiError("", "no prompt '\(text)'") }
+      guard let row = table[text] else { throw KilpiError("no prompt '\(text)'") }
       return row
     }
     return try Tensor(rows.flatMap { $0 }, shape: [texts.count, 3])

@@ -178,7 +178,7 @@ struct NearestConformance {
     var calls = 0
     let failing: Classifier = { batch in
       calls += 1
-      if calls == 4 { throw KilpiError("", "the model fails") }
+      if calls == 4 { throw KilpiError("the model fails") }
       return try row.model.classifier()(batch)
     }
     let text = message { _ = try run(failing, images, labels) }

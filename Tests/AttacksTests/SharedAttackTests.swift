@@ -162,11 +162,11 @@ import Testing
         == "universal has no form for l2 without limit (give eps in linf or l2)")
     #expect(
       universal(
-        source: LabelledSource(labels: [], ids: []) { _ in throw KilpiError("", "never read") })
+        source: LabelledSource(labels: [], ids: []) { _ in throw KilpiError("never read") })
         == "there are no images")
     #expect(
       universal(
-        source: LabelledSource(labels: [0], ids: []) { _ in throw KilpiError("", "never read") })
+        source: LabelledSource(labels: [0], ids: []) { _ in throw KilpiError("never read") })
         == "there are 0 sample ids for 1 images")
     #expect(
       universal(source: source, budget: .default) { $0.heldOut = 1 }

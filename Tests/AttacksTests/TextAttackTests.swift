@@ -181,7 +181,7 @@ import Testing
     attack.constraints.minSentenceCosine = 0.5
     attack.constraints.sentenceCosine = { _, new in
       // Two made-up endings: two changed words.
-      if new.filter({ "xyz".contains($0) }).count > 1 { throw KilpiError("", "no sentences today") }
+      if new.filter({ "xyz".contains($0) }).count > 1 { throw KilpiError("no sentences today") }
       return 1
     }
     #expect(throws: KilpiError.self) {

@@ -66,7 +66,8 @@ import Testing
 
   @Test(arguments: rows.indices) func finds(row: Int) throws {
     let (source, expected) = Self.rows[row]
-    _ = try Executable.file("connected-\(row)/Sources/LuaBindings/File.swift", Array(source.utf8))
+    _ = try Executable.file(
+      "connected-\(row)/Sources/Lua/LuaBindings/File.swift", Array(source.utf8))
     let result = try Self.check("connected-\(row)/Sources")
     if expected.isEmpty {
       #expect(result == Executable.Result(output: "", error: "", status: 0))

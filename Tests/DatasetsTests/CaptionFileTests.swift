@@ -25,7 +25,7 @@ import Testing
         let name = folderName(folder)
         result = (set, notes.map { $0.replacing(folder, with: "D").replacing(name, with: "D") })
       } catch let error as KilpiError {
-        throw KilpiError("", "\(error)".replacing(folder, with: "D"))
+        throw KilpiError("\(error)".replacing(folder, with: "D"))
       }
     }
     return try #require(result)

@@ -54,10 +54,10 @@ import Testing
     options.random = RandomSource(seed: 1)
     #expect(try Self.epoch(set, options) != first)
     #expect(
-      throws: KilpiError("", "the batch size is 0, less than 1")
+      throws: KilpiError("the batch size is 0, less than 1")
     ) { try set.batches(BatchOptions(size: 0)) }
     #expect(throws: KilpiError.self) { try set.batch([]) }
-    #expect(throws: KilpiError("", "there is no sample 11 in a data set of 10")) {
+    #expect(throws: KilpiError("there is no sample 11 in a data set of 10")) {
       try set.batch([10])
     }
   }
@@ -79,11 +79,11 @@ import Testing
     #expect(Set(drawn).count == 30)
     let places = try two.ids.map { id in try #require(set.ids.firstIndex(of: id)) }
     #expect(places == places.sorted())
-    #expect(throws: KilpiError("", "class 'a' has 10 samples, fewer than 11")) {
+    #expect(throws: KilpiError("class 'a' has 10 samples, fewer than 11")) {
       try set.perClass(11, random: random)
     }
-    #expect(throws: KilpiError("", "cannot take 31 of 30 samples")) { try set.take(31) }
-    #expect(throws: KilpiError("", "index 2 appears twice")) { try set.subset([1, 1]) }
+    #expect(throws: KilpiError("cannot take 31 of 30 samples")) { try set.take(31) }
+    #expect(throws: KilpiError("index 2 appears twice")) { try set.subset([1, 1]) }
     #expect(try set.subset([5, 2]).subset([1]).ids == ["n#2"])
     let (training, validation) = try set.validationSplit(random: random)
     #expect(validation.count == 3)
@@ -91,7 +91,7 @@ import Testing
     try training.requireDisjoint(from: validation)
     #expect(
       throws: KilpiError(
-        "", "10 samples of n are in both sets, '\(ten.ids[0])' among them",
+        "10 samples of n are in both sets, '\(ten.ids[0])' among them",
         advice: "train and test on different samples")
     ) { try set.requireDisjoint(from: ten) }
     try set.requireDisjoint(from: Self.numbered(3, name: "other"))
@@ -132,7 +132,7 @@ import Testing
     #expect(try mapped.batch([1]).images.shape == [1, 3, 6, 8])
     #expect(
       throws: KilpiError(
-        "", "sample 'n#1' has 8 x 6 pixels, 'n#0' has 2 x 2",
+        "sample 'n#1' has 8 x 6 pixels, 'n#0' has 2 x 2",
         advice: "give a preset, so that all have one size")
     ) { try mapped.batch([0, 1]) }
     let small = try mapped.subset([1]).preprocessed(.openai, size: 4)

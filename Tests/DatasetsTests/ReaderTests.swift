@@ -88,7 +88,7 @@ import Testing
         #expect(try batch.labels?.integers() == [0, 2])
         let sample = try set.sample(at: 2)
         #expect(sample.label == 1)
-        throw KilpiError("", "\(set.count) of \(sample.image.width) x \(sample.image.height)")
+        throw KilpiError("\(set.count) of \(sample.image.width) x \(sample.image.height)")
       }
       #expect(result.split(separator: name).joined(separator: "D") == row.expected)
     }
@@ -131,11 +131,10 @@ import Testing
         let set = try CIFARBinary.open(folder: folder, split: row.split)
         let batch = try set.batch([0])
         let sample = try set.sample(at: 0)
-        guard case .pixels(let pixels) = sample.image else { throw KilpiError("", "no pixels") }
+        guard case .pixels(let pixels) = sample.image else { throw KilpiError("no pixels") }
         #expect(try batch.images.floats() == pixels.tensor().floats())
         #expect(Array(pixels.pixels.prefix(6)) == [1, 1, 1, 2, 2, 2])
-        throw KilpiError(
-          "", "\(set.count), \(try set.id(at: 2)), label \(try set.label(at: 2) ?? -1)")
+        throw KilpiError("\(set.count), \(try set.id(at: 2)), label \(try set.label(at: 2) ?? -1)")
       }
       #expect(result.split(separator: name).joined(separator: "D") == row.expected)
     }
@@ -191,7 +190,7 @@ import Testing
         let batch = try set.batch(Array(0..<set.count))
         #expect(batch.images.shape == [set.count, 3, 3, 4])
         throw KilpiError(
-          "", set.ids.joined(separator: ", ") + ": " + set.classNames.joined(separator: " "))
+          set.ids.joined(separator: ", ") + ": " + set.classNames.joined(separator: " "))
       }
       #expect(result == row.expected)
     }

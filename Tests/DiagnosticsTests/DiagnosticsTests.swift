@@ -35,14 +35,14 @@ import Testing
 
 @Suite struct KilpiErrorTests {
   @Test func hasOneForm() {
-    let error = KilpiError("", "there is no axis 0", advice: "axes count from 1")
+    let error = KilpiError("there is no axis 0", advice: "axes count from 1")
     #expect(error.named("sum").description == "sum: there is no axis 0 (axes count from 1)")
     #expect(error.named("sum").named("mean").function == "sum")
   }
 
   @Test func controlCharactersAreShown() {
     let error = KilpiError(
-      "f", "the name '\u{1B}[2Jcat\u{7F}' has \u{202E}codes\u{85}", advice: "é\tü\n\u{0}")
+      "the name '\u{1B}[2Jcat\u{7F}' has \u{202E}codes\u{85}", advice: "é\tü\n\u{0}", in: "f")
     #expect(
       error.description
         == "f: the name '\\x1b[2Jcat\\x7f' has \\u{202e}codes\\x85 (é\tü\n\\x00)")

@@ -130,7 +130,7 @@ import Testing
       #expect(error?.advice == "the files are not of one report")
       #expect(
         throws: KilpiError(
-          "", "'\(folder)/none' holds no report",
+          "'\(folder)/none' holds no report",
           advice: "name a folder that r:save or eval.robustness{out = …} has written")
       ) { try RobustnessReport(saved: folder + "/none") }
     }

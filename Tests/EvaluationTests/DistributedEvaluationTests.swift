@@ -81,7 +81,7 @@ import Testing
       for result in different {
         #expect(
           throws: KilpiError(
-            "", "process 2 does other work than process 1",
+            "process 2 does other work than process 1",
             advice: "all processes must run the same script on the same data")
         ) { try result.get() }
       }

@@ -82,7 +82,7 @@ import Testing
 
   @Test func pairedDifferenceRefuses() {
     #expect(
-      throws: KilpiError("", "a paired difference needs the same samples twice, not 1 and 2")
+      throws: KilpiError("a paired difference needs the same samples twice, not 1 and 2")
     ) { try PairedDifference(before: [true], after: [true, false]) }
     #expect(throws: KilpiError.self) { try PairedDifference(before: [], after: []) }
   }

@@ -237,11 +237,11 @@ import Testing
   }
 
   @Test func tooLongIsEnded() {
-    let error = KilpiError("", "sh took longer than 0 s and was ended")
+    let error = KilpiError("sh took longer than 0 s and was ended")
     #expect(throws: error) {
       try ChildProcess.run("/bin/sh", ["-c", "while :; do :; done"], input: [], seconds: 0.05)
     }
-    #expect(throws: KilpiError("", "cannot run nothing: no such file or directory")) {
+    #expect(throws: KilpiError("cannot run nothing: no such file or directory")) {
       try ChildProcess.run("/nowhere/nothing", [], input: [])
     }
     #expect(ChildProcess.find("sh", path: "/nowhere:/bin") == "/bin/sh")

@@ -82,7 +82,7 @@ import Testing
       let classifier = subject.classifier
       subject.classifier = { images in
         calls += 1
-        if calls == 20 { throw KilpiError("", "the power fails") }
+        if calls == 20 { throw KilpiError("the power fails") }
         return try classifier(images)
       }
       #expect(throws: KilpiError.self) { try Self.evaluation(folder).run(subject, data: data) }

@@ -66,7 +66,7 @@ import Testing
     #expect(try report.grid(limit: 2).width < grid.width)
     #expect(
       throws: KilpiError(
-        "", "there are no pictures of 'image/c'",
+        "there are no pictures of 'image/c'",
         advice: "rows with pictures: image/a, image/b, mm_sep/a + x, mm_t2i/a + x")
     ) { try report.grid(row: "image/c") }
     try withTemporaryDirectory { folder in
@@ -80,7 +80,7 @@ import Testing
       data: HandMade.data(RobustnessTests.samples()))
     #expect(
       throws: KilpiError(
-        "", "no pictures were kept", advice: "evaluate an image attack, with pictures above 0")
+        "no pictures were kept", advice: "evaluate an image attack, with pictures above 0")
     ) { try none.grid() }
   }
 

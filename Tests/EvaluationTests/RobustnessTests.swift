@@ -232,7 +232,7 @@ import Testing
       images: Tensor.zeros([1, 3, 2, 2]), captions: [["a dot"]], name: "captions")
     #expect(
       throws: KilpiError(
-        "", "captions has captions, not classes", advice: "evaluate it with eval.retrieval")
+        "captions has captions, not classes", advice: "evaluate it with eval.retrieval")
     ) { try RobustnessEvaluation().run(plain, data: captions) }
   }
 }

@@ -120,7 +120,7 @@ import Testing
     ] {
       #expect(
         throws: KilpiError(
-          "", "'\(name)' stands for rows of different budgets", advice: "name one of \(kin)")
+          "'\(name)' stands for rows of different budgets", advice: "name one of \(kin)")
       ) { try report.row(name) }
     }
     // One budget: one worst, as ever.
@@ -149,7 +149,7 @@ import Testing
     let none = try Self.report(Self.growing())
     #expect(none.curveChart() == nil)
     let error = KilpiError(
-      "", "no attack was run at several budgets",
+      "no attack was run at several budgets",
       advice: "give a list, eps = {\"1/255\", \"2/255\"}, or leave kind out")
     #expect(throws: error) { try none.plot("/tmp/none.svg", asCurve: true) }
   }

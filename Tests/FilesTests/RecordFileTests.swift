@@ -78,7 +78,7 @@ import Testing
       try AtomicFile.write(bytes, to: path)
       #expect(
         throws: KilpiError(
-          "", "'\(path)' is damaged in line 1: its checksum is wrong",
+          "'\(path)' is damaged in line 1: its checksum is wrong",
           advice: "begin again with another out")
       ) { try RecordFile.read(path) }
     }

@@ -130,7 +130,7 @@ import Testing
     let (kind, bytes) = Self.foreign[index]
     #expect(
       throws: KilpiError(
-        "", "cannot read 'x': it is \(kind), a kind of image that is not read",
+        "cannot read 'x': it is \(kind), a kind of image that is not read",
         advice: "convert it to PNG first")
     ) { try ImageFile.decode(bytes, name: "x") }
   }

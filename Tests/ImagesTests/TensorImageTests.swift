@@ -117,8 +117,7 @@ import Testing
     #expect(try same.floats() == batch.floats())
     #expect(
       throws: KilpiError(
-        "", "this resize passes no gradient", advice: "detach the image; models resize in the graph"
-      )
+        "this resize passes no gradient", advice: "detach the image; models resize in the graph")
     ) {
       let tracked = try batch.cloned().setRequiresGradient(true)
       _ = try ImageOperations.resized(tracked, width: 2, height: 2)
@@ -131,7 +130,7 @@ import Testing
     let made = try ImageOperations.difference(a, b, gain: 2).floats()
     for (x, y) in zip(made, [0.5, 0.7, 0.3, 1] as [Float]) { #expect(abs(x - y) < 1e-6) }
     #expect(
-      throws: KilpiError("", "the images differ in shape: [4] and [2, 2]")
+      throws: KilpiError("the images differ in shape: [4] and [2, 2]")
     ) { try ImageOperations.difference(a, b.reshaped([2, 2])) }
   }
 }

@@ -47,7 +47,7 @@ import Testing
       let isThere = methods.contains(lua) || catalog.item(named: lua) != nil
       #expect(isThere, "\(name) should be behind \(lua)")
     }
-    let folder = CatalogTests.root + "/Sources/Tensors/Ops"
+    let folder = CatalogTests.root + "/Sources/Engine/Tensors/Ops"
     var found: Set<String> = []
     for file in try FileReader.names(in: folder) where file.hasSuffix(".swift") {
       let text = String(decoding: try FileReader.bytes(at: "\(folder)/\(file)"), as: UTF8.self)

@@ -146,7 +146,7 @@ import Testing
     #expect(error.kind == .host)
     #expect(
       error.cause as? KilpiError
-        == KilpiError("", "inner sizes differ", advice: "transpose one of them?"))
+        == KilpiError("inner sizes differ", advice: "transpose one of them?"))
     #expect(error.traceback.contains("in local 'f'") || error.traceback.contains("in upvalue 'f'"))
     bench.finish()
   }

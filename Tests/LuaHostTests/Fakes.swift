@@ -70,11 +70,11 @@ enum FakeLibrary {
       },
       Entry("fail", "(kind: string)", doc: "Throws.") { call in
         switch try call.string(1) {
-        case "memory": throw KilpiError("", "no room for 80 MB", kind: .memory)
-        case "interrupted": throw KilpiError("", "interrupted", kind: .interrupted)
+        case "memory": throw KilpiError("no room for 80 MB", kind: .memory)
+        case "interrupted": throw KilpiError("interrupted", kind: .interrupted)
         case "odd": throw OddError()
         default:
-          throw KilpiError("", "inner sizes differ", advice: "transpose one of them?")
+          throw KilpiError("inner sizes differ", advice: "transpose one of them?")
         }
       },
       Entry("read", "(path: string)", doc: "Reads a file by another path than the one given.") {

@@ -68,7 +68,7 @@ import Testing
         try group.together("work") {
           for step in 0..<3 {
             if step == place, group.rank == culprit {
-              throw KilpiError("", "the disk is full", advice: "make room", kind: .memory)
+              throw KilpiError("the disk is full", advice: "make room", kind: .memory)
             }
             if step < 2 { _ = try group.gathered([1]) }
           }
@@ -77,7 +77,7 @@ import Testing
       do {
         try group.together("work") {
           if group.rank == culprit {
-            throw KilpiError("", "the disk is full", advice: "make room", kind: .memory)
+            throw KilpiError("the disk is full", advice: "make room", kind: .memory)
           }
         }
       } catch let error as KilpiError {
@@ -94,7 +94,7 @@ import Testing
   @Test func twoFailuresAtOnce() {
     let results = onProcesses(3) { group in
       try group.together("work") {
-        if group.rank > 0 { throw KilpiError("", "failed on \(group.rank)") }
+        if group.rank > 0 { throw KilpiError("failed on \(group.rank)") }
         _ = try group.gathered([])
       }
     }
@@ -107,7 +107,7 @@ import Testing
       try group.together("outer") {
         #expect(throws: KilpiError.self) {
           try group.together("inner") {
-            if group.rank == 1 { throw KilpiError("", "inner") }
+            if group.rank == 1 { throw KilpiError("inner") }
             _ = try group.gathered([])
           }
         }
@@ -152,16 +152,16 @@ import Testing
     let fine = try onProcesses(3) { $0.leave(nil) }.map { try $0.get() }
     #expect(fine == [.together(nil), .together(nil), .together(nil)])
     let failed = try onProcesses(2) { group in
-      group.leave(group.rank == 1 ? KilpiError("", "no file", kind: .host) : nil)
+      group.leave(group.rank == 1 ? KilpiError("no file", kind: .host) : nil)
     }.map { try $0.get() }
-    #expect(failed == [.together(KilpiError("", "process 2: no file")), .together(nil)])
-    #expect(ProcessGroup().leave(KilpiError("", "alone")) == .together(nil))
+    #expect(failed == [.together(KilpiError("process 2: no file")), .together(nil)])
+    #expect(ProcessGroup().leave(KilpiError("alone")) == .together(nil))
   }
 
   /// A process that ends while others need it is no reason to wait.
   @Test func endingTooEarly() throws {
     let results = onProcesses(2) { group -> ProcessGroup.Departure in
-      if group.rank == 1 { return group.leave(KilpiError("", "a typing error")) }
+      if group.rank == 1 { return group.leave(KilpiError("a typing error")) }
       do {
         try group.together("work") { _ = try group.gathered([]) }
       } catch let error as KilpiError {
@@ -173,8 +173,8 @@ import Testing
     }
     #expect(
       try results.map { try $0.get() } == [
-        .alone(KilpiError("", "process 2 has ended: a typing error")),
-        .alone(KilpiError("", "a typing error")),
+        .alone(KilpiError("process 2 has ended: a typing error")),
+        .alone(KilpiError("a typing error")),
       ])
   }
 

@@ -5,7 +5,7 @@ internal import Glibc
 public func withTemporaryDirectory<Result>(_ body: (String) throws -> Result) throws -> Result {
   var template = Array("/tmp/kilpi-test-XXXXXX".utf8CString)
   guard mkdtemp(&template) != nil else {
-    throw KilpiError("", "cannot make a temporary directory")
+    throw KilpiError("cannot make a temporary directory")
   }
   let path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
   defer { removeTree(path) }

@@ -73,12 +73,12 @@ private final class ThreadTransport: ProcessTransport {
     hub.condition.broadcast()
     while hub.mail[number]?.count != size {
       guard hub.condition.wait(until: deadline) else {
-        throw KilpiError("", "the other processes did not answer")
+        throw KilpiError("the other processes did not answer")
       }
     }
     for other in 0..<size {
       guard let message = hub.mail[number]?[other]?[rank], message.count == incoming[other].count
-      else { throw KilpiError("", "process \(other + 1) sent another length") }
+      else { throw KilpiError("process \(other + 1) sent another length") }
       incoming[other].copyBytes(from: message)
     }
     hub.readers[number, default: 0] += 1

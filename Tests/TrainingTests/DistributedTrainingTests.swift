@@ -140,7 +140,7 @@ import Testing
         guard group.rank == 1 else { return }
         let attack = trainer.imageAttack
         trainer.imageAttack = { classifier, images, labels, ids, step in
-          if step == 1 { throw KilpiError("", "the attack found nothing") }
+          if step == 1 { throw KilpiError("the attack found nothing") }
           return try attack?(classifier, images, labels, ids, step) ?? images
         }
       }
@@ -159,7 +159,7 @@ import Testing
     for result in small {
       #expect(
         throws: KilpiError(
-          "", "the batch of 2 cannot be split over 3 processes",
+          "the batch of 2 cannot be split over 3 processes",
           advice: "each needs a sample: a larger batch, or fewer processes")
       ) { try result.get() }
     }
@@ -169,7 +169,7 @@ import Testing
     for result in different {
       #expect(
         throws: KilpiError(
-          "", "process 2 does other work than process 1",
+          "process 2 does other work than process 1",
           advice: "all processes must run the same script on the same data")
       ) { try result.get() }
     }

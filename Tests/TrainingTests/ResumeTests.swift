@@ -26,7 +26,7 @@ import Testing
     trainer.onStep = { _ in
       done += 1
       guard done == stop else { return }
-      guard let then else { throw KilpiError("", "stopped by the test") }
+      guard let then else { throw KilpiError("stopped by the test") }
       try then()
     }
     do {

@@ -92,7 +92,7 @@ import Testing
         ("metrics.jsonl", "\"lr\":", "\"lR\":"), ("metrics.csv", "1,1,", "1,2,"),
       ] {
         let path = folder + "/" + name
-        _ = try run(path, disturb: { throw KilpiError("", "stop") })
+        _ = try run(path, disturb: { throw KilpiError("stop") })
         let text = try FileReader.text(at: path + "/" + name)
         let lines = text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
         // In the last row of the newer checkpoint: the older one is still right.
@@ -123,7 +123,7 @@ import Testing
   @Test func anEditedDescriptionIsWrittenAgain() throws {
     try withTemporaryDirectory { folder in
       let path = folder + "/run"
-      _ = try run(path, disturb: { throw KilpiError("", "stop") })
+      _ = try run(path, disturb: { throw KilpiError("stop") })
       let text = try FileReader.text(at: path + "/run.json")
       try AtomicFile.write(text.replacing("contrastive", with: "mmcoa"), to: path + "/run.json")
       let outcome = try run(path, resumes: true)

@@ -215,7 +215,7 @@ enum TinyTraining {
 
   @Test func aThrowingCallbackStopsTheRun() throws {
     var trainer = try TinyTraining.trainer(.clean)
-    trainer.onStep = { _ in throw KilpiError("", "enough") }
+    trainer.onStep = { _ in throw KilpiError("enough") }
     #expect(throws: KilpiError.self) {
       try trainer.run(TinyTraining.model(), data: TinyTraining.data())
     }

@@ -66,7 +66,7 @@ import Testing
     var trainer = try TinyTraining.trainer(.clean)
     trainer.configuration.accumulate = 3
     #expect(
-      throws: KilpiError("", "accumulate is 3, which does not divide the batch of 4")
+      throws: KilpiError("accumulate is 3, which does not divide the batch of 4")
     ) { try trainer.run(TinyTraining.model(), data: TinyTraining.data()) }
   }
 

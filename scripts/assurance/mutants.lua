@@ -74,7 +74,7 @@ end
 
 local function generated(shell)
   local list = {}
-  local files = shell.output("ls Sources/Attacks/Image/*.swift Sources/Attacks/Threat/*.swift")
+  local files = shell.output("ls Sources/Study/Attacks/Image/*.swift Sources/Study/Attacks/Threat/*.swift")
   for file in files:gmatch("[^\n]+") do
     local number = 0
     for line in (shell.read(file) .. "\n"):gmatch("(.-)\n") do
@@ -206,7 +206,7 @@ return function(request, shell, store)
   end
   -- A comment that is changed is no defect: it must survive, or the tests fail by themselves.
   table.insert(chosen, 1, {
-    id = "control", file = "Sources/Attacks/Threat/Ball.swift", old = "// MARK: Projection",
+    id = "control", file = "Sources/Study/Attacks/Threat/Ball.swift", old = "// MARK: Projection",
     new = "// MARK: Projections", about = "a comment",
   })
   local kept = store .. "/mutants/results-" .. shell.sources() .. ".jsonl"

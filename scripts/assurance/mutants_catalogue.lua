@@ -1,14 +1,14 @@
 -- Defects of docs/methods/defects.md as changes of the sources: `old`, which must stand
 -- in the file exactly once, becomes `new`. Each puts one defect back; a test must then fail.
 -- `tests` names the test target that has to notice it, AttacksTests where nothing is said.
-local threat <const> = "Sources/Attacks/Threat/"
-local image <const> = "Sources/Attacks/Image/"
-local text <const> = "Sources/Attacks/Text/"
+local threat <const> = "Sources/Study/Attacks/Threat/"
+local image <const> = "Sources/Study/Attacks/Image/"
+local text <const> = "Sources/Study/Attacks/Text/"
 
 return {
   {
     id = "B02", about = "images are normalised twice", tests = "ClipModelsTests",
-    file = "Sources/ClipModels/Encoders/VisionTransformer.swift",
+    file = "Sources/Models/ClipModels/Encoders/VisionTransformer.swift",
     old = "let factor = configuration.deviation.map { 1 / $0 }\n"
       .. "    let offset = zip(configuration.mean, factor).map { -$0 * $1 }",
     new = "let factor = configuration.deviation.map { 1 / $0 / $0 }\n"
@@ -149,7 +149,7 @@ return {
   },
   {
     id = "B28", about = "statistics of the batch are not noticed",
-    file = "Sources/Attacks/Flags/ModelProbes.swift",
+    file = "Sources/Study/Attacks/Flags/ModelProbes.swift",
     old = "if moved > 1e-3 {", new = "if moved > 1e9 {",
   },
   {
@@ -160,7 +160,7 @@ return {
   },
   {
     id = "B30", about = "value · 255 is cut off", tests = "ImagesTests",
-    file = "Sources/Images/Tensors/AdversarialImageFile.swift",
+    file = "Sources/Engine/Images/Tensors/AdversarialImageFile.swift",
     old = "Int(target * Double(highest) + 0.5)", new = "Int(target * Double(highest))",
   },
   {
@@ -172,13 +172,13 @@ return {
   {
     id = "B32", about = "robust accuracy over a set is not the AND over attacks",
     tests = "EvaluationTests",
-    file = "Sources/Evaluation/Robustness/EvaluationRun+Worst.swift",
+    file = "Sources/Study/Evaluation/Robustness/EvaluationRun+Worst.swift",
     old = "prediction: nil, isCorrect: breaking.isEmpty)",
     new = "prediction: nil, isCorrect: breaking.count < scenarios.count - 1)",
   },
   {
     id = "B35", about = "KL is summed where cross-entropy is averaged", tests = "TensorsTests",
-    file = "Sources/Tensors/Ops/Losses.swift",
+    file = "Sources/Engine/Tensors/Ops/Losses.swift",
     old = "let terms = try logP.exp() * (logP - q.logSoftmax())\n"
       .. "    return try terms.sum(axes: [-1]).reduced(reduction)",
     new = "let terms = try logP.exp() * (logP - q.logSoftmax())\n"
@@ -187,13 +187,13 @@ return {
   {
     id = "B36", about = "the loss counts one side of the similarities twice",
     tests = "TrainingTests",
-    file = "Sources/Training/ContrastiveLoss.swift",
+    file = "Sources/Study/Training/ContrastiveLoss.swift",
     old = "let backward = try oneSided(similarities.transposed(), groups, targets)",
     new = "let backward = try oneSided(similarities, groups, targets)",
   },
   {
     id = "B37", about = "candidates of a masked model one position off", tests = "TextModelsTests",
-    file = "Sources/TextModels/Bert/MaskedLanguageModel+Candidates.swift",
+    file = "Sources/Models/TextModels/Bert/MaskedLanguageModel+Candidates.swift",
     old = "rows[word.pass][word.rows.lowerBound + index - passes[word.pass].rows.lowerBound]",
     new = "rows[word.pass][\n      max(0, word.rows.lowerBound + index - 1 "
       .. "- passes[word.pass].rows.lowerBound)]",
@@ -204,12 +204,12 @@ return {
   },
   {
     id = "B40", about = "thousands of combinations of pieces", tests = "TextModelsTests",
-    file = "Sources/TextModels/Bert/MaskedLanguageModel+Candidates.swift",
+    file = "Sources/Models/TextModels/Bert/MaskedLanguageModel+Candidates.swift",
     old = "static let count = 24", new = "static let count = 4096",
   },
   {
     id = "B43", about = "antonyms accepted as synonyms", tests = "TextModelsTests",
-    file = "Sources/TextModels/WordNet.swift",
+    file = "Sources/Models/TextModels/WordNet.swift",
     old = "    barred.formUnion(try antonyms(of: stem).map { $0.lowercased() })\n", new = "",
   },
   {
@@ -220,38 +220,38 @@ return {
   },
   {
     id = "B45", about = "an unknown activation is taken for GELU", tests = "ClipModelsTests",
-    file = "Sources/ClipModels/Configuration/ConfigurationFields.swift",
+    file = "Sources/Models/ClipModels/Configuration/ConfigurationFields.swift",
     old = "let activation = Activation(rawValue: text), activation != .none else {",
     new = "let activation = Optional(Activation(rawValue: text) ?? .gelu),\n"
       .. "      activation != Activation.none\n    else {",
   },
   {
     id = "B46", about = "pictures are made smaller without antialiasing", tests = "ImagesTests",
-    file = "Sources/Images/Resizing/PillowResize.swift",
+    file = "Sources/Engine/Images/Resizing/PillowResize.swift",
     old = "let widening = max(scale, 1)", new = "let widening = max(scale * 0, 1)",
   },
   {
     id = "B47", about = "a text ends at its largest token", tests = "ClipModelsTests",
-    file = "Sources/ClipModels/Encoders/TextTransformer.swift",
+    file = "Sources/Models/ClipModels/Encoders/TextTransformer.swift",
     old = "found = row.firstIndex(of: Int64(end))",
     new = "found = row.firstIndex(of: max(Int64(end), row.max() ?? 0))",
   },
   {
     id = "B49", about = "results of different resolutions are compared", tests = "EvaluationTests",
-    file = "Sources/Evaluation/Robustness/RobustnessComparison.swift",
+    file = "Sources/Study/Evaluation/Robustness/RobustnessComparison.swift",
     old = 'report.place == first.report.place ? "" : report.threatTitle,\n'
       .. '          report.place == first.report.place ? "" : first.report.threatTitle',
     new = '"", ""',
   },
   {
     id = "B50", about = "a subset keeps positions for ids", tests = "EvaluationTests",
-    file = "Sources/Evaluation/Robustness/EvaluationParts.swift",
+    file = "Sources/Study/Evaluation/Robustness/EvaluationParts.swift",
     old = "id: ids[index], label: labels[index], cleanPrediction",
     new = "id: ids[0], label: labels[index], cleanPrediction",
   },
   {
     id = "B51", about = "a few-shot set that changes with the draw", tests = "DatasetsTests",
-    file = "Sources/Datasets/Dataset+Selection.swift",
+    file = "Sources/Study/Datasets/Dataset+Selection.swift",
     old = "for position in try stream.permutation(places.count)[..<n] {",
     new = "for position in try stream.permutation(n) {",
   },
@@ -262,40 +262,40 @@ return {
   },
   {
     id = "B53", about = "class counts are not checked", tests = "EvaluationTests",
-    file = "Sources/Evaluation/Robustness/RobustnessEvaluation.swift",
+    file = "Sources/Study/Evaluation/Robustness/RobustnessEvaluation.swift",
     old = "subject.classNames.count != data.classNames.count {",
     new = "subject.classNames.count < 0, data.classNames.isEmpty {",
   },
   {
     id = "B54", about = "the state of a resumed evaluation loses its last bits",
     tests = "EvaluationTests",
-    file = "Sources/Evaluation/Robustness/SampleRecord+JSON.swift",
+    file = "Sources/Study/Evaluation/Robustness/SampleRecord+JSON.swift",
     old = "self[keyPath: path] = json[key]?.anyDouble }",
     new = "self[keyPath: path] = json[key]?.anyDouble?.rounded() }",
   },
   {
     id = "B54-checksum", about = "a damaged record is read", tests = "FilesTests",
-    file = "Sources/Files/RecordFile.swift",
+    file = "Sources/Engine/Files/RecordFile.swift",
     old = "guard end == mark + Checksum.digits(Checksum.crc32(String(body))) + \"\\\"}\" else",
     new = "guard end.hasPrefix(mark) || body.isEmpty else",
   },
   {
     id = "B55", about = "text passes for a number", tests = "LuaBindingsTests",
-    file = "Sources/LuaHost/Options.swift",
+    file = "Sources/Lua/LuaHost/Options.swift",
     old = 'guard let number = value.double else { throw mismatch(name, "a number", value) }',
     new = "guard let number = value.double ?? value.string.flatMap({ Double($0) }) else {\n"
       .. '      throw mismatch(name, "a number", value)\n    }',
   },
   {
     id = "B56", about = "a misspelt option is passed over", tests = "LuaBindingsTests",
-    file = "Sources/LuaHost/Options.swift",
+    file = "Sources/Lua/LuaHost/Options.swift",
     old = "throw ErrorText.unknownOption(\n          name.display, known: specs.map(\\.name),\n"
       .. "          elsewhere: Self.homes(of: name.display, in: specs))",
     new = "continue",
   },
   {
     id = "B57", about = "decay of AdamW grows with the square of the rate", tests = "TrainingTests",
-    file = "Sources/Networks/AdamW.swift",
+    file = "Sources/Engine/Networks/AdamW.swift",
     old = "weightDecay: tensor.rank >= 2 ? weightDecay : 0,",
     new = "weightDecay: tensor.rank >= 2 ? weightDecay * learningRate : 0,",
   },

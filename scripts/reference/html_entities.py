@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes Sources/ClipModels/Tokenizer/HTMLEntities+Table.swift from Python's html.entities.
+"""Writes Sources/Models/ClipModels/Tokenizer/HTMLEntities+Table.swift from Python's html.entities.
 
 Made with Python 3.11.2 (html.entities.html5, the W3C's named character references).
 """
@@ -17,7 +17,7 @@ for name in sorted(k[:-1] for k in table if k.endswith(";")):
     words.append(name + legacy + ":" + "+".join(f"{ord(c):x}" for c in value))
 assert len(words) + sum("*" in w for w in words) == len(table)
 lines = textwrap.wrap(" ".join(words), 94, break_long_words=False, break_on_hyphens=False)
-target = root / "Sources/ClipModels/Tokenizer/HTMLEntities+Table.swift"
+target = root / "Sources/Models/ClipModels/Tokenizer/HTMLEntities+Table.swift"
 target.write_text(
     "// Made by scripts/reference/html_entities.py; do not edit.\n\n"
     "extension HTMLEntities {\n"

@@ -54,7 +54,7 @@ struct OpTests {
 
   @Test("every public operation has its row")
   func coverage() throws {
-    let folder = TestFiles.repository + "/Sources/Tensors/Ops"
+    let folder = TestFiles.repository + "/Sources/Engine/Tensors/Ops"
     var declared: Set<String> = ["converted"]
     // Not functions of tensors to a tensor; `SteppingTests` and `ClassScoresTests` have them.
     let elsewhere: Set<String> = [

@@ -1,0 +1,359 @@
+public import Attacks
+public import ClipModels
+internal import Diagnostics
+internal import Networks
+internal import Tensors
+public import TextModels
+
+/// Builds text attacks from a model, its tokenizer and WordNet.
+public enum TextAttackFactory {
+  /// What scripts may set.
+  public struct Options: Sendable {
+    /// Source or search by one name; nil: what `sources` and `search` say.
+    public var method: TextAttackMethod?
+    /// Where candidates come from, asked in this order; nil: the masked language model where one is
+    /// given, else synonyms and neighbours where WordNet is there, else character edits.
+    public var sources: [TextCandidateSource]?
+    /// How combinations are searched; nil: greedily.
+    public var search: TextSearchKind?
+    /// `beam`: partial edits kept at each depth.
+    public var width = 8
+    /// `genetic`: members of a generation.
+    public var population = 20
+    /// `genetic`: generations after the first.
+    public var generations = 20
+    /// `exhaustive`: a text with more combinations of edits is refused.
+    public var combinations = 1_000_000
+    /// How greedy orders words; nil: by deletion, in `coattack` mode by a literal `[UNK]`.
+    public var importance: WordImportance?
+    /// Words that may change.
+    public var words: Int? = 1
+    /// Levenshtein edits of `char`.
+    public var edits = 1
+    /// Candidates a word.
+    public var k = 10
+    /// What may change.
+    public var scope: TextScope?
+    /// Whether class names are kept out; nil: unless the mode is `coattack`.
+    public var forbidsClassNames: Bool?
+    /// Whether antonyms are kept out, when WordNet is there; nil: unless the mode is `coattack`.
+    public var forbidsAntonyms: Bool?
+    /// `char`: whether an edit may make another dictionary word.
+    public var forbidsNewWords = true
+    /// The largest share of changed words; nil for no limit.
+    public var maxChange: Double?
+    /// The least cosine between the sentences before and after; nil for no limit.
+    public var minSentenceCosine: Double?
+    /// The least cosine between a word and its substitute; nil for no limit.
+    ///
+    /// In the embedding that `embed` uses; words that are not in it are not judged.
+    public var minWordCosine: Double?
+    /// `char`: the kinds of edits, one edit a word; empty for LEAF's search over all of them.
+    public var kinds: [CharacterEdits.Kind] = []
+    /// `char`: sites kept after the first pass.
+    public var sites = 20
+    /// `char`: LEAF's training form with that many random sites and symbols; nil: the test form.
+    public var draws: Int?
+    /// `bert`: how candidates are taken; in `coattack` mode the rest follows released code too.
+    ///
+    /// `k`, the filters and stop words are taken from this table.
+    public var masked = MaskedOptions()
+    /// `synonym`: which senses of a word count.
+    public var senses = WordNet.SenseChoice.frequent
+    /// Words left alone; nil: Kilpi's own list.
+    ///
+    /// Compared with case in `coattack` mode.
+    public var stopWords: [String]?
+    /// The most texts encoded for each prompt; nil for no limit.
+    public var maxQueries: Int?
+    /// The longest time of a call in seconds; nil for no limit.
+    public var maxSeconds: Double?
+    /// Root of random numbers.
+    public var seed: UInt64 = 0
+
+    /// The defaults of docs/methods/text-attacks.md, section 3.1.
+    public init() {}
+  }
+
+  /// The attack that `options` describe, for texts of `model`; `mlm` is what the source `mlm` asks
+  /// for words.
+  ///
+  /// - Parameters:
+  ///   - encoder: tells how alike sentences are, for reports and `minSentenceCosine`.
+  ///   - wordNetFolder: where WordNet's files are.
+  /// - Throws: `KilpiError` when a source that is asked for is not there.
+  public static func make(
+    _ options: Options, model: ClipModel, mlm: MaskedLanguageModel? = nil,
+    encoder: SentenceEncoder? = nil, objective: TextObjective = .kl,
+    wordNetFolder: String = WordNet.defaultFolder
+  ) throws -> TextAttackSpecification {
+    let tokenizer = try tokenizer(of: model)
+    var attack = TextAttack()
+    if let words = options.stopWords { attack.stopWords = StopWords(words) }
+    attack.objective = objective
+    attack.k = options.k
+    attack.scope = options.scope
+    attack.maxQueries = options.maxQueries
+    attack.maxSeconds = options.maxSeconds
+    attack.random = RandomSource(seed: options.seed)
+    attack.search = try search(options)
+    attack.constraints = constraints(options, encoder)
+    // `TextTokens` counts a start and an end token.
+    let context = model.configuration.context
+    let room = model.truncatesTexts ? context - tokenizer.specialCount : Int.max
+    attack.constraints.tokens = TextTokens(
+      context: context + 2 - tokenizer.specialCount,
+      // Of a text that is cut, what lies behind is not seen and cannot be what changes.
+      ids: { Array(try tokenizer.plainIDs(of: $0).prefix(room)) },
+      decode: { try tokenizer.plainText(of: $0) },
+      words: { try tokenizer.words(of: $0) })
+    attack.splitting = splitting(tokenizer)
+    let wordNet = Result { try WordNet(folder: wordNetFolder) }
+    let found = try? wordNet.get()
+    let sources =
+      try namedSources(options) ?? defaultSources(mlm: mlm != nil, wordNet: found != nil)
+    let followsRelease = sources.contains(.mlm) && options.masked.mode == .coattack
+    attack.constraints.forbidsClassNames = options.forbidsClassNames ?? !followsRelease
+    let usesEmbedding = sources.contains(.embed) || options.minWordCosine != nil
+    let words = usesEmbedding ? try mlm?.neighbours() ?? embedding(model, tokenizer) : nil
+    attack.constraints.wordCosine = words.map { words in { try words.cosine(of: $0, and: $1) } }
+    if let found {
+      attack.isSynonym = { found.areSynonyms($0, $1) }
+      attack.constraints.singulars = { found.irregularSingulars(of: $0) }
+      if options.forbidsAntonyms ?? !followsRelease {
+        attack.constraints.isAntonym = { found.areAntonyms($0, $1) }
+      }
+    }
+    for source in sources {
+      switch source {
+      case .mlm:
+        let source = try masked(&attack, mlm, options)
+        attack.sources.append(source)
+      case .wordnet: attack.sources.append(synonyms(try wordNet.get(), options.senses))
+      case .embed:
+        if let words { attack.sources.append(neighbours(words, k: options.k)) }
+      case .chars: addCharacters(&attack, alone: sources.count == 1, options, found)
+      }
+    }
+    if let importance = options.importance { attack.importance = importance }
+    let name = options.method?.rawValue ?? defaultName(sources, options.search)
+    var specification = TextAttackSpecification(
+      name: name, attack: attack,
+      record: record(options, name, attack, sources, mlm, encoder: encoder))
+    if let mlm, sources.contains(.mlm) {
+      var released = options
+      released.masked.mode = .coattack
+      released.masked.maxLength = options.masked.maxLength ?? 77
+      specification.released = {
+        try make(
+          released, model: model, mlm: mlm, encoder: encoder, objective: objective,
+          wordNetFolder: wordNetFolder)
+      }
+      specification.shortened = { text, tokens in
+        let ids = try mlm.tokenizer.ids(of: text)
+        let room = max(tokens - 2, 0)
+        return ids.count <= room
+          ? text : try mlm.tokenizer.decode(ids.prefix(room), tidies: true)
+      }
+    }
+    return specification
+  }
+
+  /// What candidates come from when nothing else is said: the masked language model where one is
+  /// given, else synonyms and neighbours where WordNet is there, else character edits.
+  private static func defaultSources(mlm: Bool, wordNet: Bool) -> [TextCandidateSource] {
+    mlm ? [.mlm] : wordNet ? [.wordnet, .embed] : [.chars]
+  }
+
+  /// The name of an attack without a method: those of the methods that have its sources and search.
+  private static func defaultName(
+    _ sources: [TextCandidateSource], _ search: TextSearchKind?
+  ) -> String {
+    let names = sources.map { source in
+      TextAttackMethod.allCases.first { $0.sources == [source] }?.rawValue ?? source.rawValue
+    }.joined(separator: "+")
+    guard let search, search != .greedy else { return names }
+    return names + " " + search.rawValue
+  }
+
+  /// The sources that method or `sources` name.
+  private static func namedSources(_ options: Options) throws -> [TextCandidateSource]? {
+    let ofMethod = options.method?.sources
+    guard let named = options.sources else { return ofMethod }
+    if let method = options.method, ofMethod != nil, ofMethod != named {
+      throw contradiction("method = \"\(method.rawValue)\" and other sources")
+    }
+    if named.isEmpty {
+      throw KilpiError(
+        "sources is empty",
+        advice: "there are " + TextCandidateSource.allCases.map(\.rawValue).joined(separator: ", "))
+    }
+    var seen: Set<TextCandidateSource> = []
+    if let twice = named.first(where: { !seen.insert($0).inserted }) {
+      throw KilpiError("sources names \"\(twice.rawValue)\" twice", advice: "name it once")
+    }
+    return named
+  }
+
+  /// The search that method or `search` name, with its sizes.
+  private static func search(_ options: Options) throws -> TextSearch {
+    if let method = options.method, let ofMethod = method.search, let named = options.search,
+      ofMethod != named
+    {
+      throw contradiction(
+        "method = \"\(method.rawValue)\" and search = \"\(named.rawValue)\"")
+    }
+    switch options.method?.search ?? options.search ?? .greedy {
+    case .greedy: return .greedy
+    case .beam: return .beam(width: options.width)
+    case .genetic:
+      return .genetic(population: options.population, generations: options.generations)
+    case .exhaustive: return .exhaustive(limit: options.combinations)
+    }
+  }
+
+  private static func contradiction(_ what: String) -> KilpiError {
+    KilpiError(what + " are both given", advice: "leave one of them out")
+  }
+
+  private static func tokenizer(of model: ClipModel) throws -> any TextTokenizer {
+    guard let tokenizer = model.tokenizer else {
+      throw KilpiError(
+        "the model has no tokenizer for its texts", advice: "load it with its tokenizer's files")
+    }
+    return tokenizer
+  }
+
+  /// The attack splits words as the model's tokenizer does.
+  static func splitting(_ tokenizer: any TextTokenizer) -> TextWords.Splitting {
+    switch tokenizer.wordRule {
+    case .bytePairs: return .bytePairs
+    case .wordPieces: return .wordPieces
+    case .sentencePieces: return .sentencePieces
+    }
+  }
+
+  private static func constraints(
+    _ options: Options, _ encoder: SentenceEncoder?
+  ) -> TextConstraints {
+    var constraints = TextConstraints()
+    constraints.words = options.words
+    constraints.edits = options.edits
+    constraints.maxChange = options.maxChange
+    constraints.minWordCosine = options.minWordCosine
+    constraints.minSentenceCosine = options.minSentenceCosine
+    constraints.sentenceCosine = encoder.map { SentenceLikeness($0).cosine }
+    return constraints
+  }
+
+  /// The masked language model as a source; makes the attack BERT-Attack's in the mode asked for.
+  private static func masked(
+    _ attack: inout TextAttack, _ mlm: MaskedLanguageModel?, _ options: Options
+  ) throws -> CandidateSource {
+    guard let mlm else {
+      let asked = options.method == .bert ? "method = \"bert\"" : "the source \"mlm\""
+      throw KilpiError(
+        asked + " needs a masked language model", advice: "pass mlm = text.load_mlm(path)")
+    }
+    var masked = options.masked
+    masked.k = options.k
+    // The attack's constraints drop and count what is unusable.
+    masked.filters = false
+    if masked.mode == .coattack {
+      attack.stopWords = StopWords(exactly: options.stopWords ?? Array(StopWords.english.words))
+      masked.stopWords = attack.stopWords.words
+      attack.splitting = .singleSpaces
+      attack.importance = .unkLiteral
+      attack.importanceObjective = .kl
+      attack.constraints.isLenient = true
+      attack.scoredText = { try mlm.tokenizer.decode(mlm.tokenizer.ids(of: $0), tidies: true) }
+    }
+    return candidates(mlm, masked)
+  }
+
+  /// Character edits: LEAF's search where they are alone and greedy, else candidates as words are.
+  private static func addCharacters(
+    _ attack: inout TextAttack, alone: Bool, _ options: Options, _ wordNet: WordNet?
+  ) {
+    if !options.kinds.isEmpty {
+      attack.sources.append(edits(options.kinds))
+    } else if alone, attack.search == .greedy {
+      attack.characters = CharacterSearch(
+        options.draws.map { .training(draws: $0) } ?? .test(sites: options.sites))
+    } else {
+      attack.sources.append(.allCharacterEdits)
+    }
+    if options.forbidsNewWords, let wordNet {
+      attack.constraints.isDictionaryWord = {
+        wordNet.isWord($0) || StopWords.english.contains($0)
+      }
+    }
+  }
+
+  /// Words that a masked language model suggests, all prompts together.
+  static func candidates(_ mlm: MaskedLanguageModel, _ options: MaskedOptions) -> CandidateSource {
+    func request(_ words: TextWords, _ asked: [Int]) -> MaskedRequest {
+      MaskedRequest(words.text, words: asked.map { words.words[$0].coreRange })
+    }
+    var source = CandidateSource(
+      "mlm",
+      sentence: { words, asked in
+        try mlm.candidates(of: [request(words, asked)], options)[0].map { list in
+          list.map { TextCandidate($0.word, score: $0.score) }
+        }
+      })
+    source.prepare = { prompts in
+      _ = try mlm.candidates(of: prompts.map { request($0.words, $0.asked) }, options)
+    }
+    source.isLimited = false
+    return source
+  }
+
+  /// Typing errors and look-alikes, each for its Levenshtein cost.
+  private static func edits(_ kinds: [CharacterEdits.Kind]) -> CandidateSource {
+    var source = CandidateSource(
+      "chars",
+      word: { word in
+        try kinds.flatMap { kind in
+          try CharacterEdits.edits(of: word, kind).map { TextCandidate($0.text, cost: $0.cost) }
+        }
+      })
+    source.isLimited = false
+    return source
+  }
+
+  /// Synonyms; of a word in a phrase that WordNet knows ("Egyptian cat"), those of the phrase's sense.
+  private static func synonyms(
+    _ wordNet: WordNet, _ senses: WordNet.SenseChoice
+  ) -> CandidateSource {
+    CandidateSource(
+      "wordnet",
+      sentence: { words, asked in
+        try asked.map { index in
+          let phrase = try senses == .all ? nil : wordNet.phrase(in: words.cores, around: index)
+          return try wordNet.synonyms(of: words.cores[index], senses: senses, within: phrase)
+            .map { TextCandidate($0) }
+        }
+      })
+  }
+
+  /// Nearest whole words.
+  private static func neighbours(_ words: TokenNeighbours, k: Int) -> CandidateSource {
+    CandidateSource(
+      "embed",
+      word: { word in
+        try words.neighbours(of: word, k: k, minimumCosine: 0.5).map {
+          TextCandidate($0.word, score: $0.cosine)
+        }
+      })
+  }
+
+  /// The whole words of the attacked model's own token embedding.
+  private static func embedding(
+    _ model: ClipModel, _ tokenizer: any TextTokenizer
+  ) throws -> TokenNeighbours {
+    let table = try model.parameters.required("token_embedding.weight").detached()
+    return try TokenNeighbours(
+      embeddings: table, words: try (0..<table.shape[0]).mapped { tokenizer.word(of: $0) })
+  }
+}

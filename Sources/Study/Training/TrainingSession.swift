@@ -1,0 +1,323 @@
+internal import ClipModels
+internal import Datasets
+internal import Diagnostics
+internal import Files
+internal import Glibc
+internal import Networks
+internal import Processes
+internal import Tensors
+
+/// One run of a trainer: its model, optimiser, folder and position.
+final class TrainingSession {
+  let trainer: Trainer
+  let configuration: TrainingConfiguration
+  let processes: ProcessGroup
+  let schedule: BatchSchedule
+  let model: ClipModel
+  /// The same storage without gradients: what attacks see.
+  private let frozen: ClipModel
+  private let classifier: ZeroShotClassifier?
+  let optimizer: AdamW
+  /// Everything that a resumed run must share: settings, data, the model's build.
+  let record: JSONValue
+  var folder: RunFolder?
+  var step = 0
+  /// Whether a checkpoint of this run was written or read.
+  var hasSaved = false
+  var history: [[JSONValue.Member]] = []
+
+  init(_ trainer: Trainer, model: ClipModel, data: Dataset) throws {
+    self.trainer = trainer
+    let configuration = trainer.configuration
+    self.configuration = configuration
+    processes = trainer.processes
+    schedule = try BatchSchedule(data, configuration)
+    guard configuration.batch >= processes.size else {
+      throw KilpiError(
+        "the batch of \(configuration.batch) cannot be split over \(processes.size) processes",
+        advice: "each needs a sample: a larger batch, or fewer processes")
+    }
+    self.model = try model.copy()
+    frozen = try self.model.frozen()
+    classifier =
+      data.classNames.isEmpty || data.hasCaptions
+      ? nil
+      : try ZeroShotClassifier(frozen, classNames: data.classNames, templates: schedule.templates)
+    // Before the first step, not in the middle of the run.
+    try model.checkCaptions(of: data)
+    try classifier?.checkFit()
+    let layers = (model.configuration.vision.layers, model.configuration.text.layers)
+    let trained = self.model.parameters.entries.filter {
+      !ClipModel.isBuffer($0.name) && configuration.trainable.includes($0.name, layers: layers)
+    }
+    self.model.recomputesActivations = configuration.recomputesActivations
+    guard !trained.isEmpty else { throw KilpiError("no weight is selected for training") }
+    for (_, tensor) in trained { try tensor.setRequiresGradient(true) }
+    optimizer = try AdamW(
+      trained, betas: configuration.optimizer.betas, epsilon: configuration.optimizer.epsilon,
+      weightDecay: configuration.optimizer.weightDecay)
+    let build = SampleID.number(
+      of: (model.configuration.fitsHuggingFace
+        ? model.configuration.huggingFaceJSON : model.configuration.openCLIPJSON).serialized())
+    // A run without a folder cannot be gone on from.
+    guard configuration.output != nil else {
+      record = .null
+      return
+    }
+    record = .object(
+      (try Self.settings(configuration, schedule, model).object ?? [])
+        + [.init("model_build", .string(String(build, radix: 16)))])
+  }
+
+  func run() throws -> TrainingResult {
+    if processes.isRoot { try openFolder() }
+    try shareState()
+    // Under mpirun SIGTERM is an interrupt of all processes.
+    guard folder != nil, processes.size == 1 else { return try train() }
+    let result = try Termination.held { try train() }
+    if Termination.isRequested { throw ended }
+    return result
+  }
+
+  private func train() throws -> TrainingResult {
+    let resumedFrom = step
+    let rows = processes.share(of: configuration.batch)
+    var epoch = -1
+    var order: [Int] = []
+    while step < schedule.total {
+      if step / schedule.stepsPerEpoch != epoch {
+        epoch = step / schedule.stepsPerEpoch
+        order = try schedule.order(epoch: epoch)
+      }
+      let row: [JSONValue.Member]
+      do {
+        let batch = try schedule.batch(step: step, order: order, rows: rows)
+        row = try fromRoot(oneStep(batch, epoch: epoch))
+      } catch let error as KilpiError where error.kind == .interrupted {
+        throw interrupted(error)
+      }
+      step += 1
+      try keep(row)
+      do {
+        try trainer.onStep?(row)
+      } catch  where Interrupts.isPending {
+        throw interrupted(KilpiError("interrupted", kind: .interrupted))
+      }
+      let loss = row.first { $0.key == "loss" }?.value.double ?? .nan
+      trainer.progress?(
+        ProgressEvent(
+          name: configuration.method.rawValue, completed: step, total: schedule.total,
+          note: "loss \((loss * 1000).rounded() / 1000)"))
+      let every = configuration.checkpointEvery
+      let isEnding = folder != nil && Termination.isRequested
+      if isEnding || every > 0 && step % every == 0 || step == schedule.total {
+        try saveCheckpoint()
+      }
+      if isEnding && step < schedule.total { throw ended }
+    }
+    for (_, tensor) in model.parameters.entries { try tensor.setRequiresGradient(false) }
+    try shareWeights()
+    model.recomputesActivations = false
+    // Not those of the model that the run began with.
+    model.folder = configuration.output.map { $0 + "/model" }
+    model.origin = model.folder ?? "trained (\(configuration.method.rawValue))"
+    if processes.isRoot { try saveModel() }
+    return TrainingResult(
+      model: model, history: history, steps: step, resumedFrom: resumedFrom)
+  }
+
+  private func interrupted(_ error: KilpiError) -> KilpiError {
+    KilpiError(
+      "interrupted at step \(step) of \(schedule.total)", advice: wayOn, kind: .interrupted,
+      in: error.function)
+  }
+
+  private var ended: KilpiError {
+    KilpiError(
+      "terminated after step \(step) of \(schedule.total)", advice: wayOn, kind: .interrupted)
+  }
+
+  // MARK: One step
+
+  func oneStep(_ batch: TrainingBatch, epoch: Int) throws -> [JSONValue.Member] {
+    let start = Clock.seconds
+    let adversarialImages = try attackImages(batch)
+    let adversarialTexts = try attackTexts(batch)
+    let attackSeconds = Clock.seconds - start
+    let inputs = TrainingInputs(batch, adversarialImages, adversarialTexts, terms())
+    let (value, terms, gradients) = try lossAndGradients(batch, inputs)
+    let norm = try processes.rootValue(checkedNorm(gradients))
+    let rate =
+      configuration.optimizer.learningRate
+      * configuration.schedule.factor(
+        step: step, total: schedule.total,
+        warmup: configuration.warmupSteps(total: schedule.total))
+    try optimizer.update(
+      gradients: gradients, scale: clippingFactor(norm: norm), learningRate: rate)
+    if configuration.clampsScale { try clampScale() }
+    var row: [JSONValue.Member] = [
+      .init("step", .integer(Int64(step + 1))), .init("epoch", .integer(Int64(epoch + 1))),
+      .init("loss", .number(value)),
+    ]
+    for term in terms { row.append(.init("loss_" + term.name, .number(term.loss))) }
+    row += [
+      .init(
+        "floor",
+        .number(
+          ContrastiveLoss.floor(
+            groups: batch.groups, targets: configuration.targets, score: model.configuration.score))
+      ),
+      .init("gradient_norm", .number(norm)), .init("lr", .number(rate)),
+      .init("scale", .number(exp(try model.logitScale.item()))),
+      .init("attack_seconds", .number((attackSeconds * 1000).rounded() / 1000)),
+      .init("seconds", .number(((Clock.seconds - start) * 1000).rounded() / 1000)),
+    ]
+    return row
+  }
+
+  func attackImages(_ batch: TrainingBatch) throws -> Tensor? {
+    guard configuration.method.attacksImages || configuration.weights.bothAdversarial != 0,
+      let attack = trainer.imageAttack
+    else { return nil }
+    let rows = batch.rows
+    let sampleIDs = Array(batch.sampleIDs[rows])
+    if let classifier, let labels = batch.labels {
+      let truth = try Tensor(labels[rows].map { Int64($0) }, shape: [rows.count])
+      return try attack(
+        { try classifier.logits($0) }, batch.images, truth, sampleIDs, step
+      ).detached()
+    }
+    // Captions: each image against the texts of its batch; its own text is the label.
+    let texts = try Tensor.withoutGradients {
+      try processes.joined(frozen.encodeText(Array(batch.texts[rows])))
+    }
+    let own = try Tensor(rows.map { Int64($0) }, shape: [rows.count])
+    return try attack(
+      { try self.frozen.logits(images: self.frozen.encodeImage($0), texts: texts) },
+      batch.images, own, sampleIDs, step
+    ).detached()
+  }
+
+  /// An adversarial version of each text of the whole batch; each process attacks a part of the
+  /// distinct ones.
+  func attackTexts(_ batch: TrainingBatch) throws -> [String]? {
+    guard configuration.method.attacksTexts || configuration.weights.bothAdversarial != 0,
+      let attack = trainer.textAttack
+    else { return nil }
+    var places: [String: Int] = [:]
+    var unique: [TrainingText] = []
+    for (index, text) in batch.texts.enumerated() where places[text] == nil {
+      places[text] = unique.count
+      var prompt: TrainingText.Prompt?
+      if let labels = batch.labels, let templates = batch.templates {
+        prompt = TrainingText.Prompt(
+          template: schedule.templates[templates[index]],
+          className: schedule.data.classNames[labels[index]])
+      }
+      unique.append(TrainingText(text: text, prompt: prompt, number: UInt64(unique.count)))
+    }
+    let frozen = self.frozen
+    let share = processes.share(of: unique.count)
+    let own =
+      try share.isEmpty
+      ? []
+      : Tensor.withoutGradients {
+        try attack({ try frozen.encodeText($0) }, Array(unique[share]), step)
+      }
+    let attacked = try processes.joined(own)
+    guard attacked.count == unique.count else {
+      throw KilpiError("the text attack gave \(attacked.count) texts for \(unique.count)")
+    }
+    return batch.texts.map { attacked[places[$0] ?? 0] }
+  }
+
+  // MARK: Gradients and weights
+
+  func notFinite(_ what: String) -> KilpiError {
+    // Before the first update no learning rate can be the cause.
+    let weights = model.parameters.entries.first { parameter in
+      (try? parameter.tensor.sumOfSquares().isFinite) == false
+    }
+    let cause = weights.map { "'\($0.name)' of the model is not finite: check its weights" }
+    return KilpiError(
+      "\(what) at step \(step + 1)",
+      advice: cause ?? "lower the learning rate; the weights are those of the step before")
+  }
+
+  private func checkedNorm(_ gradients: [Tensor]) throws -> Double {
+    var total = 0.0
+    for (gradient, (name, _)) in zip(gradients, optimizer.parameters) {
+      let square = try gradient.sumOfSquares()
+      guard square.isFinite else { throw notFinite("the gradient of '\(name)' is not finite") }
+      total += square
+    }
+    return total.squareRoot()
+  }
+
+  private func clippingFactor(norm: Double) -> Double {
+    guard let limit = configuration.clipNorm, norm > limit, norm > 0 else { return 1 }
+    return limit / norm
+  }
+
+  /// CLIP's bound on the scale; SigLIP has none, and its published scale lies above it.
+  private func clampScale() throws {
+    guard model.configuration.score == .softmax else { return }
+    let scale = model.logitScale
+    let value = try scale.item()
+    let bounded = min(max(value, 0), log(100))
+    if bounded != value {
+      try Tensor.withoutGradients { try scale.assign(Tensor.scalar(bounded, scale.dtype)) }
+    }
+  }
+
+  // MARK: Files
+
+  /// Brings every process to the state of the first, which alone reads and writes the run's folder.
+  private func shareState() throws {
+    guard processes.size > 1 else { return }
+    step = try Int(checked: processes.rootValue(Double(step)), "the root's step")
+    try shareWeights()
+    guard step > 0 else { return }
+    let rows = JSONValue.array(history.map { .object($0) }).serialized()
+    history =
+      try JSONValue.parse(
+        processes.fromRoot(Array(rows.utf8)), limits: JSONLimits(bytes: 1 << 30)
+      ).array?.compactMap(\.object) ?? []
+    func shared(_ moments: [String: Tensor]) throws -> [String: Tensor] {
+      var result: [String: Tensor] = [:]
+      for (name, _) in optimizer.parameters {
+        if let tensor = moments[name] { result[name] = try processes.rootValues(tensor) }
+      }
+      return result
+    }
+    try optimizer.restore(
+      step: step, first: shared(optimizer.first), second: shared(optimizer.second))
+  }
+
+  /// The first process's weights, on all of them.
+  private func shareWeights() throws {
+    guard processes.size > 1 else { return }
+    try Tensor.withoutGradients {
+      for (_, tensor) in model.parameters.entries {
+        try tensor.assign(processes.rootValues(tensor.detached()))
+      }
+    }
+  }
+
+  /// The first process's row: times differ between the processes, and scripts decide by rows.
+  private func fromRoot(_ row: [JSONValue.Member]) throws -> [JSONValue.Member] {
+    guard processes.size > 1 else { return row }
+    let bytes = try processes.fromRoot(Array(JSONValue.object(row).serialized().utf8))
+    return try JSONValue.parse(bytes).object ?? row
+  }
+}
+
+/// Wall-clock time for records.
+enum Clock {
+  /// Seconds of the monotonic clock.
+  static var seconds: Double {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
+  }
+}
