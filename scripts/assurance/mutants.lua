@@ -74,7 +74,8 @@ end
 
 local function generated(shell)
   local list = {}
-  local files = shell.output("ls Sources/Study/Attacks/Image/*.swift Sources/Study/Attacks/Threat/*.swift")
+  local folder <const> = "Sources/Study/Attacks/"
+  local files = shell.output(("ls %sImage/*.swift %sThreat/*.swift"):format(folder, folder))
   for file in files:gmatch("[^\n]+") do
     local number = 0
     for line in (shell.read(file) .. "\n"):gmatch("(.-)\n") do
@@ -145,10 +146,10 @@ local function prepare(tests, shell, store)
   for name in pairs(kept) do names[#names + 1] = '"' .. name .. '"' end
   table.sort(names)
   local manifest = shell.read("Package.swift")
-  local changed, count = manifest:gsub(
-    "targets: systemLibraries %+ cTargets %+ library %+ edge %+ tests",
-    "targets: (systemLibraries + cTargets + library + edge + tests).filter {\n    ["
-      .. table.concat(names, ", ") .. "].contains($0.name)\n  }")
+  local changed, count = manifest:gsub("targets: (system[%w +]+),", function(all)
+    return "targets: (" .. all .. ").filter {\n    [" .. table.concat(names, ", ")
+      .. "].contains($0.name)\n  },"
+  end)
   changed = changed:gsub("products: %b[]", "products: []")
     :gsub("dependencies: %[\n    %.package.-\n  %]", "dependencies: []")
   if count ~= 1 then return nil, "Package.swift lists its targets otherwise" end

@@ -76,7 +76,7 @@ struct Doctor {
 
   private func programRows() -> [Row] {
     [
-      Row("kilpi", Version.kilpi), Row("lua", String(LuaState.version.dropFirst(4))),
+      Row("kilpi", KilpiVersion.current), Row("lua", String(LuaState.version.dropFirst(4))),
       Row("swift", Version.swift), Row("images", ImageFile.libraries),
       Row("standard library", standardFolder),
       Row("history", HistoryFile.path(environment: environment) ?? "off"),

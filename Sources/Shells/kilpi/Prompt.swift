@@ -1,3 +1,4 @@
+internal import Diagnostics
 internal import Glibc
 internal import LuaHost
 internal import Notebook
@@ -85,7 +86,8 @@ struct Prompt {
     guard !plan.isQuiet else { return }
     StandardStream.output.flush()
     StandardStream.error.write(
-      errorPalette.strong("Kilpi \(Version.kilpi)") + errorPalette.faint(" · \(LuaState.version)")
+      errorPalette.strong("Kilpi \(KilpiVersion.current)")
+        + errorPalette.faint(" · \(LuaState.version)")
         + "\n" + errorPalette.faint("?NAME for help, :help for commands, Ctrl-D to leave") + "\n")
   }
 

@@ -96,7 +96,7 @@ final class RetrievalRun: EvaluationTask {
 
   func about() throws -> JSONValue {
     .record([
-      "kilpi": .string(RobustnessReport.version),
+      "kilpi": .string(KilpiVersion.current),
       "model": .record([
         "origin": .string(model.origin), "weights": .string(weights),
         "input_side": .integer(Int64(model.configuration.imageSize)),

@@ -1,6 +1,7 @@
 public import Attacks
 internal import ClipModels
 internal import Datasets
+internal import Diagnostics
 public import Files
 internal import Kernels
 public import Tensors
@@ -55,9 +56,6 @@ public struct RobustnessReport {
   public let notes: [String]
   /// It was read from files, which hold no pictures.
   var isLoaded = false
-
-  /// The version that records name.
-  public static let version = "0.1.0"
 
   /// The evaluated samples' ids, in order.
   public var sampleIDs: [String] { scenarios.first?.samples.map(\.id) ?? [] }
@@ -153,7 +151,7 @@ extension RobustnessReport {
     let truncates: JSONValue =
       subject.zeroShot.map { .bool($0.model.truncatesTexts) } ?? .null
     return .record([
-      "kilpi": .string(version), "model": model,
+      "kilpi": .string(KilpiVersion.current), "model": model,
       "data": .record([
         "name": .string(data.name), "split": .string(data.split), "n": number(data.count),
         "of": number(splitCount), "digests": digests,
