@@ -37,6 +37,19 @@ import Testing
     return outcome
   }
 
+  /// I28: equal texts are negatives of each other only by name, and the run says so once.
+  @Test func repeatsUnderIdentityTargetsAreSaid() throws {
+    for (targets, count) in [(ContrastiveTargets.identity, 1), (.labelMean, 0)] {
+      var said: [String] = []
+      var trainer = try TinyTraining.trainer(.contrastive)
+      trainer.configuration.steps = 3
+      trainer.configuration.targets = targets
+      trainer.notice = { said.append($0) }
+      _ = try trainer.run(TinyTraining.model(), data: TinyTraining.data())
+      #expect(said.count { $0.hasPrefix("identity targets: ") } == count, "\(targets): \(said)")
+    }
+  }
+
   static let disturbances: [(name: String, disturb: @Sendable (String) throws -> Void)] = [
     ("metrics removed", { try FileReader.remove($0 + "/metrics.jsonl") }),
     ("table removed", { try FileReader.remove($0 + "/metrics.csv") }),

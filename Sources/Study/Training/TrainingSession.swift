@@ -25,6 +25,8 @@ final class TrainingSession {
   /// Whether a checkpoint of this run was written or read.
   var hasSaved = false
   var history: [[JSONValue.Member]] = []
+  /// It was said that equal texts count as wrong for each other.
+  private var hasNotedRepeats = false
 
   init(_ trainer: Trainer, model: ClipModel, data: Dataset) throws {
     self.trainer = trainer
@@ -137,10 +139,24 @@ final class TrainingSession {
       "terminated after step \(step) of \(schedule.total)", advice: wayOn, kind: .interrupted)
   }
 
+  /// Says once a run that `identity` makes equal texts of a batch negatives of each other.
+  private func noteRepeats(_ groups: [Int]) throws {
+    let repeats = groups.count - Set(groups).count
+    guard configuration.targets == .identity, repeats > 0, !hasNotedRepeats, processes.isRoot
+    else { return }
+    hasNotedRepeats = true
+    let text =
+      "identity targets: \(repeats) of \(groups.count) texts in the batch of step \(step + 1) repeat "
+      + "another, which counts as wrong for them (label_mean takes equal texts as matches)"
+    try folder?.note(text)
+    trainer.notice?(text)
+  }
+
   // MARK: One step
 
   func oneStep(_ batch: TrainingBatch, epoch: Int) throws -> [JSONValue.Member] {
     let start = Clock.seconds
+    try noteRepeats(batch.groups)
     let adversarialImages = try attackImages(batch)
     let adversarialTexts = try attackTexts(batch)
     let attackSeconds = Clock.seconds - start
