@@ -76,7 +76,7 @@ import Training
     let zeroShot = try HandMade.subject().zeroShot
     let subject = try EvaluationSubject(try #require(zeroShot), name: "tiny")
     let data = try HandMade.data((0..<8).map { HandMade.Sample(label: $0 % 4, group: $0 % 3) })
-    var weak = TextAttackFactory.Options()
+    var weak = TextAttackParameters()
     weak.method = .char
     weak.forbidsNewWords = false
     weak.draws = 1

@@ -119,7 +119,7 @@ import Training
   }
 
   static func text(_ model: ClipModel) throws -> TextAttackSpecification {
-    var options = TextAttackFactory.Options()
+    var options = TextAttackParameters()
     options.method = .char
     options.sites = 2
     // The dictionary costs most of the time in a debug build.

@@ -80,7 +80,7 @@ extension ErrorTests {
       free + #"max_queries = 0})"#, "attack.text: max_queries is 0, outside 1 … 1000000000"),
     ErrorCase(
       free + #"max_seconds = 0})"#,
-      "attack.text: option 'max_seconds' is 0 (it must be above 0)"),
+      "attack.text: max_seconds is 0, outside 0 … 1000000000 (0 excluded)"),
     ErrorCase(
       free + #"encoder = 3})"#,
       "attack.text: option 'encoder' must be an mlm, a clip model or a function, got number"),

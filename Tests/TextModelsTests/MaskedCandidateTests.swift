@@ -20,7 +20,7 @@ import Testing
 
   static let ways = [
     Way(key: "aligned") { _ in },
-    Way(key: "masked") { $0.masks = true },
+    Way(key: "masked") { $0.context = .masked },
     Way(key: "short") {
       $0.maxLength = 8
       $0.threshold = nil

@@ -13,12 +13,12 @@ import Testing
 /// BERT-Attack over a tiny random masked language model (scripts/reference/masked_lm.py).
 @Suite struct MaskedAttackTests {
   private func make(
-    _ change: (inout TextAttackFactory.Options) -> Void = { _ in }
+    _ change: (inout TextAttackParameters) -> Void = { _ in }
   ) throws -> (ClipModel, MaskedLanguageModel, TextAttackSpecification) {
     let model = try ClipModel.load(TestFiles.fixture("clip-gelu"))
     model.tokenizer = try BytePairTokenizer.standard()
     let mlm = try MaskedLanguageModel.load(TestFiles.fixture("bert-tiny"))
-    var options = TextAttackFactory.Options()
+    var options = TextAttackParameters()
     options.forbidsAntonyms = false
     change(&options)
     return (model, mlm, try TextAttackFactory.make(options, model: model, mlm: mlm))
@@ -116,7 +116,7 @@ import Testing
   @Test func bertNeedsAModel() throws {
     let model = try ClipModel.load(TestFiles.fixture("clip-gelu"))
     model.tokenizer = try BytePairTokenizer.standard()
-    var options = TextAttackFactory.Options()
+    var options = TextAttackParameters()
     options.method = .bert
     #expect {
       try TextAttackFactory.make(options, model: model)

@@ -39,7 +39,7 @@ import Testing
   func acceptedTextsAreFixedPoints(kinds: [CharacterEdits.Kind]) throws {
     let model = try model()
     let tokenizer = try #require(model.tokenizer)
-    var options = TextAttackFactory.Options()
+    var options = TextAttackParameters()
     options.method = .char
     options.kinds = kinds
     options.edits = 2
@@ -64,7 +64,7 @@ import Testing
   @Test(arguments: CharacterEdits.Kind.allCases) func kindsKeepTheirEdits(kind: CharacterEdits.Kind)
     throws
   {
-    var options = TextAttackFactory.Options()
+    var options = TextAttackParameters()
     options.method = .char
     options.kinds = [kind]
     options.forbidsNewWords = false
@@ -97,7 +97,7 @@ import Testing
     func norm(_ x: [Double]) -> Double { x.reduce(0) { $0 + $1 * $1 }.squareRoot() }
     let expected = zip(rows, others).reduce(0) { $0 + $1.0 * $1.1 } / norm(rows) / norm(others)
     #expect(abs(try likeness.cosine("a cat", "a dog") - expected) < 1e-9)
-    var options = TextAttackFactory.Options()
+    var options = TextAttackParameters()
     options.method = .char
     options.kinds = [.delete]
     options.forbidsNewWords = false

@@ -70,9 +70,9 @@ import Testing
 
   static func make(
     _ stock: Stock, mlm: MaskedLanguageModel? = nil,
-    _ change: (inout TextAttackFactory.Options) -> Void
+    _ change: (inout TextAttackParameters) -> Void
   ) throws -> TextAttackSpecification {
-    var options = TextAttackFactory.Options()
+    var options = TextAttackParameters()
     options.sites = 2
     change(&options)
     return try TextAttackFactory.make(
@@ -244,7 +244,7 @@ import Testing
 
   struct Refusal: Sendable, CustomTestStringConvertible {
     var message: String
-    var change: @Sendable (inout TextAttackFactory.Options) -> Void
+    var change: @Sendable (inout TextAttackParameters) -> Void
     var testDescription: String { message }
   }
 

@@ -909,38 +909,38 @@ function attack.patch(classifier, images, labels, options) end
 function attack.probe(classifier, images, labels, options) end
 
 ---@class attack.textOptions
----@field method? "bert"|"synonym"|"embedding"|"char"|"beam"|"genetic"|"exhaustive" # bert (a masked language model, `mlm`), synonym (WordNet), embedding (nearest tokens), char (edits), or a search over the sources that there are: beam, genetic, exhaustive; without it the same sources greedily: the mlm where one is given, else WordNet and neighbours, without WordNet character edits
+---@field method? "bert"|"synonym"|"embedding"|"char"|"beam"|"genetic"|"exhaustive" # bert (a masked language model, mlm), synonym (WordNet), embedding (nearest tokens), char (edits), or a search over the sources that there are: beam, genetic, exhaustive; without it the same sources greedily: the mlm where one is given, else WordNet and neighbours, without WordNet character edits
 ---@field name? string # what tables and files call it; the method when not given
 ---@field mlm? mlm # what text.load_mlm gave: suggests words, and its embedding is that of the nearest tokens, CLIP's when not given
----@field sources? string|string[] # where candidates come from, in this order: mlm, wordnet, embed (nearest tokens), chars; alone and greedily chars is LEAF's search, else every edit of one character
----@field search? "greedy"|"beam"|"genetic"|"exhaustive" # how combinations of words are searched; the methods beam, genetic, exhaustive set it; default "greedy"
----@field width? integer # beam: partial edits kept at each depth; default 8
----@field population? integer # genetic: members of a generation; default 20
----@field generations? integer # genetic: generations after the first; default 20
----@field combinations? integer # exhaustive: a text with more combinations of edits is refused; default 1000000
----@field importance? "delete"|"unk_literal"|"none" # how words are ordered: by the text without the word, with a literal [UNK] for it, or as they stand; delete, in coattack mode unk_literal, when not given
----@field stop_words? string|string[] # words left alone, Kilpi's own list when not given; coattack compares them with case
----@field senses? "all"|"frequent" # synonyms: of the senses that make up a tenth of a word's uses (of a phrase that WordNet knows, of its own sense), or of all; default "frequent"
----@field mode? "aligned"|"coattack" # aligned: a word's own rows; coattack: as Co-Attack's and MMCoA's released code, one row off; default "aligned"
----@field threshold? number|"none" # least raw logit of a candidate of one piece, 0.3 when not given
----@field max_length? integer # longest sequence; 77, in coattack mode 30
----@field context? "unmasked"|"masked" # aligned: whether a word is masked before its candidates are read; default "unmasked"
+---@field encoder? mlm|clip_model|function # tells how alike sentences are, for reports and min_sentence_cos: what text.load_mlm gave, a clip model, or a function texts -> features [N, D]
 ---@field words? integer # words that may change; default 1
 ---@field edits? integer # character edits of the method char; default 1
 ---@field k? integer # candidates a word; default 10
----@field scope? "prompt"|"class"|"caption" # what may change; the class words where they are known
+---@field scope? "class"|"prompt"|"caption" # what may change; the class words where they are known
 ---@field forbid_class_names? boolean # never put in the name of a class; true, in coattack mode false, when not given
 ---@field forbid_antonyms? boolean # never put in an antonym (WordNet); true, in coattack mode false, when not given
 ---@field no_new_words? boolean # char: an edit may not make another dictionary word; default true
 ---@field max_change? number # largest share of changed words; no limit when not given
+---@field min_sentence_cos? number # least cosine of the sentences before and after, by the encoder; no limit when not given
 ---@field min_word_cos? number # least cosine of a word and its substitute in the mlm's embedding, CLIP's without one; words that are no single token are not judged; no limit when not given
----@field min_sentence_cos? number # least cosine of the sentences before and after, by `encoder`; no limit when not given
----@field encoder? mlm|clip_model|function # tells how alike sentences are, for reports and min_sentence_cos: what text.load_mlm gave, a clip model, or a function texts -> features [N, D]
+---@field kinds? string|string[] # char: only edits of these kinds, one a word, swap costs two; of swap, delete, insert, keyboard, homoglyph
+---@field sites? integer # char: sites kept after the first pass; default 20
+---@field draws? integer # char: random sites and symbols drawn (the cheap form LEAF trains with); all when not given
 ---@field max_queries? integer # most texts encoded for each prompt, the clean one among them (TextAttack's query_budget); no limit when not given
 ---@field max_seconds? number # longest time of the attack, looked at between batches of texts; the best until then is the result; no limit when not given
----@field kinds? string|string[] # char: only edits of these kinds, one a word: swap (two edits), delete, insert, keyboard, homoglyph
----@field sites? integer # char: sites kept after the first pass; default 20
----@field draws? integer # char: random sites and symbols drawn instead of all (the cheap form LEAF trains with)
+---@field search? "greedy"|"beam"|"genetic"|"exhaustive" # how combinations of words are searched; the methods beam, genetic, exhaustive set it; default "greedy"
+---@field width? integer # search = "beam": partial edits kept at each depth; default 8
+---@field population? integer # search = "genetic": members of a generation; default 20
+---@field generations? integer # search = "genetic": generations after the first; default 20
+---@field combinations? integer # search = "exhaustive": a text with more combinations of edits is refused; default 1000000
+---@field stop_words? string|string[] # words left alone; coattack compares them with case; Kilpi's own list when not given
+---@field importance? "delete"|"unk_literal"|"none" # how words are ordered: by the text without the word, with a literal [UNK] for it, or as they stand; delete, in coattack mode unk_literal, when not given
+---@field sources? string|string[] # where candidates come from, in this order (embed: nearest tokens); chars alone and greedily is LEAF's search, else every edit of one character; of mlm, wordnet, embed, chars; those of the method when not given
+---@field senses? "all"|"frequent" # synonyms: of the senses that make up a tenth of a word's uses (of a phrase that WordNet knows, of its own sense), or of all; default "frequent"
+---@field mode? "aligned"|"coattack" # aligned: a word's own rows; coattack: as Co-Attack's and MMCoA's released code, one row off; default "aligned"
+---@field threshold? number|"none" # least raw logit of a candidate of one piece; 0.3 when not given
+---@field max_length? integer # longest sequence; 77, in coattack mode 30, when not given
+---@field context? "unmasked"|"masked" # aligned: whether a word is masked before its candidates are read; default "unmasked"
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 ---@field objective? string|function # what is increased: kl, cosine, l2, img, ce, or a function (clean [D], candidates [K, D]) -> [K] of normalised features; default "kl"
 ---@field images? tensor # images of the objectives img and ce
@@ -1010,38 +1010,38 @@ function attack.text(model, prompts, options) end
 ---@field init? tensor # images that the first run starts from, brought into the budget, instead of the attack's own start
 
 ---@class attack.multimodalOptions.text
----@field method? "bert"|"synonym"|"embedding"|"char"|"beam"|"genetic"|"exhaustive" # bert (a masked language model, `mlm`), synonym (WordNet), embedding (nearest tokens), char (edits), or a search over the sources that there are: beam, genetic, exhaustive; without it the same sources greedily: the mlm where one is given, else WordNet and neighbours, without WordNet character edits
+---@field method? "bert"|"synonym"|"embedding"|"char"|"beam"|"genetic"|"exhaustive" # bert (a masked language model, mlm), synonym (WordNet), embedding (nearest tokens), char (edits), or a search over the sources that there are: beam, genetic, exhaustive; without it the same sources greedily: the mlm where one is given, else WordNet and neighbours, without WordNet character edits
 ---@field name? string # what tables and files call it; the method when not given
 ---@field mlm? mlm # what text.load_mlm gave: suggests words, and its embedding is that of the nearest tokens, CLIP's when not given
----@field sources? string|string[] # where candidates come from, in this order: mlm, wordnet, embed (nearest tokens), chars; alone and greedily chars is LEAF's search, else every edit of one character
----@field search? "greedy"|"beam"|"genetic"|"exhaustive" # how combinations of words are searched; the methods beam, genetic, exhaustive set it; default "greedy"
----@field width? integer # beam: partial edits kept at each depth; default 8
----@field population? integer # genetic: members of a generation; default 20
----@field generations? integer # genetic: generations after the first; default 20
----@field combinations? integer # exhaustive: a text with more combinations of edits is refused; default 1000000
----@field importance? "delete"|"unk_literal"|"none" # how words are ordered: by the text without the word, with a literal [UNK] for it, or as they stand; delete, in coattack mode unk_literal, when not given
----@field stop_words? string|string[] # words left alone, Kilpi's own list when not given; coattack compares them with case
----@field senses? "all"|"frequent" # synonyms: of the senses that make up a tenth of a word's uses (of a phrase that WordNet knows, of its own sense), or of all; default "frequent"
----@field mode? "aligned"|"coattack" # aligned: a word's own rows; coattack: as Co-Attack's and MMCoA's released code, one row off; default "aligned"
----@field threshold? number|"none" # least raw logit of a candidate of one piece, 0.3 when not given
----@field max_length? integer # longest sequence; 77, in coattack mode 30
----@field context? "unmasked"|"masked" # aligned: whether a word is masked before its candidates are read; default "unmasked"
+---@field encoder? mlm|clip_model|function # tells how alike sentences are, for reports and min_sentence_cos: what text.load_mlm gave, a clip model, or a function texts -> features [N, D]
 ---@field words? integer # words that may change; default 1
 ---@field edits? integer # character edits of the method char; default 1
 ---@field k? integer # candidates a word; default 10
----@field scope? "prompt"|"class"|"caption" # what may change; the class words where they are known
+---@field scope? "class"|"prompt"|"caption" # what may change; the class words where they are known
 ---@field forbid_class_names? boolean # never put in the name of a class; true, in coattack mode false, when not given
 ---@field forbid_antonyms? boolean # never put in an antonym (WordNet); true, in coattack mode false, when not given
 ---@field no_new_words? boolean # char: an edit may not make another dictionary word; default true
 ---@field max_change? number # largest share of changed words; no limit when not given
+---@field min_sentence_cos? number # least cosine of the sentences before and after, by the encoder; no limit when not given
 ---@field min_word_cos? number # least cosine of a word and its substitute in the mlm's embedding, CLIP's without one; words that are no single token are not judged; no limit when not given
----@field min_sentence_cos? number # least cosine of the sentences before and after, by `encoder`; no limit when not given
----@field encoder? mlm|clip_model|function # tells how alike sentences are, for reports and min_sentence_cos: what text.load_mlm gave, a clip model, or a function texts -> features [N, D]
+---@field kinds? string|string[] # char: only edits of these kinds, one a word, swap costs two; of swap, delete, insert, keyboard, homoglyph
+---@field sites? integer # char: sites kept after the first pass; default 20
+---@field draws? integer # char: random sites and symbols drawn (the cheap form LEAF trains with); all when not given
 ---@field max_queries? integer # most texts encoded for each prompt, the clean one among them (TextAttack's query_budget); no limit when not given
 ---@field max_seconds? number # longest time of the attack, looked at between batches of texts; the best until then is the result; no limit when not given
----@field kinds? string|string[] # char: only edits of these kinds, one a word: swap (two edits), delete, insert, keyboard, homoglyph
----@field sites? integer # char: sites kept after the first pass; default 20
----@field draws? integer # char: random sites and symbols drawn instead of all (the cheap form LEAF trains with)
+---@field search? "greedy"|"beam"|"genetic"|"exhaustive" # how combinations of words are searched; the methods beam, genetic, exhaustive set it; default "greedy"
+---@field width? integer # search = "beam": partial edits kept at each depth; default 8
+---@field population? integer # search = "genetic": members of a generation; default 20
+---@field generations? integer # search = "genetic": generations after the first; default 20
+---@field combinations? integer # search = "exhaustive": a text with more combinations of edits is refused; default 1000000
+---@field stop_words? string|string[] # words left alone; coattack compares them with case; Kilpi's own list when not given
+---@field importance? "delete"|"unk_literal"|"none" # how words are ordered: by the text without the word, with a literal [UNK] for it, or as they stand; delete, in coattack mode unk_literal, when not given
+---@field sources? string|string[] # where candidates come from, in this order (embed: nearest tokens); chars alone and greedily is LEAF's search, else every edit of one character; of mlm, wordnet, embed, chars; those of the method when not given
+---@field senses? "all"|"frequent" # synonyms: of the senses that make up a tenth of a word's uses (of a phrase that WordNet knows, of its own sense), or of all; default "frequent"
+---@field mode? "aligned"|"coattack" # aligned: a word's own rows; coattack: as Co-Attack's and MMCoA's released code, one row off; default "aligned"
+---@field threshold? number|"none" # least raw logit of a candidate of one piece; 0.3 when not given
+---@field max_length? integer # longest sequence; 77, in coattack mode 30, when not given
+---@field context? "unmasked"|"masked" # aligned: whether a word is masked before its candidates are read; default "unmasked"
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 
 ---@class attack.multimodalOptions

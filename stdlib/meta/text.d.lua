@@ -7,8 +7,8 @@ local mlm = {}
 ---@class mlm.candidatesOptions
 ---@field k? integer # candidates a word and kind; default 10
 ---@field mode? "aligned"|"coattack" # aligned: a word's own rows; coattack: as Co-Attack's and MMCoA's released code, one row off; default "aligned"
----@field threshold? number|"none" # least raw logit of a candidate of one piece, 0.3 when not given
----@field max_length? integer # longest sequence; 77, in coattack mode 30
+---@field threshold? number|"none" # least raw logit of a candidate of one piece; 0.3 when not given
+---@field max_length? integer # longest sequence; 77, in coattack mode 30, when not given
 ---@field context? "unmasked"|"masked" # aligned: whether a word is masked before its candidates are read; default "unmasked"
 ---@field stop_words? string|string[] # coattack: words without candidates, compared with case; Kilpi's own list
 

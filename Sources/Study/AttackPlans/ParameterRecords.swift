@@ -10,6 +10,7 @@ extension ParameterValue {
     case .number(let value): return .number(value)
     case .name(let value): return .string(value)
     case .numbers(let values): return .array(values.map { .number($0) })
+    case .names(let values): return .array(values.map { .string($0) })
     }
   }
 }

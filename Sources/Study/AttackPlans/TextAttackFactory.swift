@@ -7,75 +7,7 @@ public import TextModels
 
 /// Builds text attacks from a model, its tokenizer and WordNet.
 public enum TextAttackFactory {
-  /// What scripts may set.
-  public struct Options: Sendable {
-    /// Source or search by one name; nil: what `sources` and `search` say.
-    public var method: TextAttackMethod?
-    /// Where candidates come from, asked in this order; nil: the masked language model where one is
-    /// given, else synonyms and neighbours where WordNet is there, else character edits.
-    public var sources: [TextCandidateSource]?
-    /// How combinations are searched; nil: greedily.
-    public var search: TextSearchKind?
-    /// `beam`: partial edits kept at each depth.
-    public var width = 8
-    /// `genetic`: members of a generation.
-    public var population = 20
-    /// `genetic`: generations after the first.
-    public var generations = 20
-    /// `exhaustive`: a text with more combinations of edits is refused.
-    public var combinations = 1_000_000
-    /// How greedy orders words; nil: by deletion, in `coattack` mode by a literal `[UNK]`.
-    public var importance: WordImportance?
-    /// Words that may change.
-    public var words: Int? = 1
-    /// Levenshtein edits of `char`.
-    public var edits = 1
-    /// Candidates a word.
-    public var k = 10
-    /// What may change.
-    public var scope: TextScope?
-    /// Whether class names are kept out; nil: unless the mode is `coattack`.
-    public var forbidsClassNames: Bool?
-    /// Whether antonyms are kept out, when WordNet is there; nil: unless the mode is `coattack`.
-    public var forbidsAntonyms: Bool?
-    /// `char`: whether an edit may make another dictionary word.
-    public var forbidsNewWords = true
-    /// The largest share of changed words; nil for no limit.
-    public var maxChange: Double?
-    /// The least cosine between the sentences before and after; nil for no limit.
-    public var minSentenceCosine: Double?
-    /// The least cosine between a word and its substitute; nil for no limit.
-    ///
-    /// In the embedding that `embed` uses; words that are not in it are not judged.
-    public var minWordCosine: Double?
-    /// `char`: the kinds of edits, one edit a word; empty for LEAF's search over all of them.
-    public var kinds: [CharacterEdits.Kind] = []
-    /// `char`: sites kept after the first pass.
-    public var sites = 20
-    /// `char`: LEAF's training form with that many random sites and symbols; nil: the test form.
-    public var draws: Int?
-    /// `bert`: how candidates are taken; in `coattack` mode the rest follows released code too.
-    ///
-    /// `k`, the filters and stop words are taken from this table.
-    public var masked = MaskedOptions()
-    /// `synonym`: which senses of a word count.
-    public var senses = WordNet.SenseChoice.frequent
-    /// Words left alone; nil: Kilpi's own list.
-    ///
-    /// Compared with case in `coattack` mode.
-    public var stopWords: [String]?
-    /// The most texts encoded for each prompt; nil for no limit.
-    public var maxQueries: Int?
-    /// The longest time of a call in seconds; nil for no limit.
-    public var maxSeconds: Double?
-    /// Root of random numbers.
-    public var seed: UInt64 = 0
-
-    /// The defaults of docs/methods/text-attacks.md, section 3.1.
-    public init() {}
-  }
-
-  /// The attack that `options` describe, for texts of `model`; `mlm` is what the source `mlm` asks
+  /// The attack that `given` parameters describe, for texts of `model`; `mlm` is what the source `mlm` asks
   /// for words.
   ///
   /// - Parameters:
@@ -83,10 +15,12 @@ public enum TextAttackFactory {
   ///   - wordNetFolder: where WordNet's files are.
   /// - Throws: `KilpiError` when a source that is asked for is not there.
   public static func make(
-    _ options: Options, model: ClipModel, mlm: MaskedLanguageModel? = nil,
+    _ given: TextAttackParameters, model: ClipModel, mlm: MaskedLanguageModel? = nil,
     encoder: SentenceEncoder? = nil, objective: TextObjective = .kl,
     wordNetFolder: String = WordNet.defaultFolder
   ) throws -> TextAttackSpecification {
+    try given.checkParameters()
+    var options = given
     let tokenizer = try tokenizer(of: model)
     var attack = TextAttack()
     if let words = options.stopWords { attack.stopWords = StopWords(words) }
@@ -96,7 +30,8 @@ public enum TextAttackFactory {
     attack.maxQueries = options.maxQueries
     attack.maxSeconds = options.maxSeconds
     attack.random = RandomSource(seed: options.seed)
-    attack.search = try search(options)
+    options.search = try searchKind(options)
+    attack.search = search(options)
     attack.constraints = constraints(options, encoder)
     // `TextTokens` counts a start and an end token.
     let context = model.configuration.context
@@ -112,8 +47,10 @@ public enum TextAttackFactory {
     let found = try? wordNet.get()
     let sources =
       try namedSources(options) ?? defaultSources(mlm: mlm != nil, wordNet: found != nil)
+    options.sources = sources
     let followsRelease = sources.contains(.mlm) && options.masked.mode == .coattack
     attack.constraints.forbidsClassNames = options.forbidsClassNames ?? !followsRelease
+    options.forbidsClassNames = attack.constraints.forbidsClassNames
     let usesEmbedding = sources.contains(.embed) || options.minWordCosine != nil
     let words = usesEmbedding ? try mlm?.neighbours() ?? embedding(model, tokenizer) : nil
     attack.constraints.wordCosine = words.map { words in { try words.cosine(of: $0, and: $1) } }
@@ -124,6 +61,7 @@ public enum TextAttackFactory {
         attack.constraints.isAntonym = { found.areAntonyms($0, $1) }
       }
     }
+    options.forbidsAntonyms = attack.constraints.isAntonym != nil
     for source in sources {
       switch source {
       case .mlm:
@@ -136,14 +74,14 @@ public enum TextAttackFactory {
       }
     }
     if let importance = options.importance { attack.importance = importance }
-    let name = options.method?.rawValue ?? defaultName(sources, options.search)
+    options.importance = attack.importance
+    let name = options.method?.rawValue ?? defaultName(sources, given.search)
     var specification = TextAttackSpecification(
-      name: name, attack: attack,
-      record: record(options, name, attack, sources, mlm, encoder: encoder))
+      name: name, attack: attack, record: record(options, name, attack, mlm, encoder: encoder))
     if let mlm, sources.contains(.mlm) {
-      var released = options
+      var released = given
       released.masked.mode = .coattack
-      released.masked.maxLength = options.masked.maxLength ?? 77
+      released.masked.maxLength = given.masked.maxLength ?? 77
       specification.released = {
         try make(
           released, model: model, mlm: mlm, encoder: encoder, objective: objective,
@@ -177,7 +115,8 @@ public enum TextAttackFactory {
   }
 
   /// The sources that method or `sources` name.
-  private static func namedSources(_ options: Options) throws -> [TextCandidateSource]? {
+  private static func namedSources(_ options: TextAttackParameters) throws -> [TextCandidateSource]?
+  {
     let ofMethod = options.method?.sources
     guard let named = options.sources else { return ofMethod }
     if let method = options.method, ofMethod != nil, ofMethod != named {
@@ -195,15 +134,19 @@ public enum TextAttackFactory {
     return named
   }
 
-  /// The search that method or `search` name, with its sizes.
-  private static func search(_ options: Options) throws -> TextSearch {
-    if let method = options.method, let ofMethod = method.search, let named = options.search,
-      ofMethod != named
-    {
+  /// The search that method or `search` name.
+  private static func searchKind(_ options: TextAttackParameters) throws -> TextSearchKind {
+    let ofMethod = options.method?.search
+    if let method = options.method, let ofMethod, let named = options.search, ofMethod != named {
       throw contradiction(
         "method = \"\(method.rawValue)\" and search = \"\(named.rawValue)\"")
     }
-    switch options.method?.search ?? options.search ?? .greedy {
+    return ofMethod ?? options.search ?? .greedy
+  }
+
+  /// The search with its sizes.
+  private static func search(_ options: TextAttackParameters) -> TextSearch {
+    switch options.search ?? .greedy {
     case .greedy: return .greedy
     case .beam: return .beam(width: options.width)
     case .genetic:
@@ -234,7 +177,7 @@ public enum TextAttackFactory {
   }
 
   private static func constraints(
-    _ options: Options, _ encoder: SentenceEncoder?
+    _ options: TextAttackParameters, _ encoder: SentenceEncoder?
   ) -> TextConstraints {
     var constraints = TextConstraints()
     constraints.words = options.words
@@ -248,7 +191,7 @@ public enum TextAttackFactory {
 
   /// The masked language model as a source; makes the attack BERT-Attack's in the mode asked for.
   private static func masked(
-    _ attack: inout TextAttack, _ mlm: MaskedLanguageModel?, _ options: Options
+    _ attack: inout TextAttack, _ mlm: MaskedLanguageModel?, _ options: TextAttackParameters
   ) throws -> CandidateSource {
     guard let mlm else {
       let asked = options.method == .bert ? "method = \"bert\"" : "the source \"mlm\""
@@ -273,7 +216,7 @@ public enum TextAttackFactory {
 
   /// Character edits: LEAF's search where they are alone and greedy, else candidates as words are.
   private static func addCharacters(
-    _ attack: inout TextAttack, alone: Bool, _ options: Options, _ wordNet: WordNet?
+    _ attack: inout TextAttack, alone: Bool, _ options: TextAttackParameters, _ wordNet: WordNet?
   ) {
     if !options.kinds.isEmpty {
       attack.sources.append(edits(options.kinds))

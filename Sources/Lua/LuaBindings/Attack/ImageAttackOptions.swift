@@ -166,7 +166,7 @@ enum ImageAttackOptions {
   /// The option `loss`, with `kappa` where the margin has a limit.
   static func loss(_ options: Options) throws -> AttackLoss {
     try options.check(
-      kappa.name, goesWith: ParameterCondition(option: "loss", value: "margin"))
+      kappa.name, goesWith: [ParameterCondition(option: "loss", value: "margin")])
     if let function = options.value("loss").function {
       return .custom { logits, classes in
         try function.tensor([logits, classes.oneBased()], "the loss function")

@@ -36,6 +36,9 @@ extension OptionSpec {
       var values: [Double]?
       if case .numbers(let list)? = form.fallback { values = list }
       self = .numbers(name, default: values, doc)
+    case .names: self = .strings(name, doc)
+    case .numberOr(let none):
+      self = .any(name, type: "number|\"\(none)\"", doc)
     case .part(let number, _):
       var type = "number"
       if case .integer = number { type = "integer" }
@@ -59,15 +62,17 @@ extension Options {
   /// - Throws: `KilpiError` for a parameter without the option that it goes with.
   func read<Owner: Parameterized>(into owner: inout Owner) throws {
     for form in owner.parameterForms where form.isOption && has(form.name) {
-      if let condition = form.condition { try check(form.name, goesWith: condition) }
+      try check(form.name, goesWith: form.conditions)
       if let value = try value(form) { owner.setParameter(form.name, value) }
     }
   }
 
-  /// Refuses an option that was given without the one that it goes with.
-  func check(_ name: String, goesWith condition: ParameterCondition) throws {
-    let (option, needed) = (condition.option, condition.value)
-    guard has(name), value(option).string != needed else { return }
+  /// Refuses an option that was given without any of those that it goes with.
+  func check(_ name: String, goesWith conditions: [ParameterCondition]) throws {
+    guard has(name), let first = conditions.first,
+      !conditions.contains(where: { value($0.option).string == $0.value })
+    else { return }
+    let (option, needed) = (first.option, first.value)
     throw problem(
       name, "goes with \(option) = \"\(needed)\"",
       advice: "give that \(option), or leave it out")
@@ -82,6 +87,14 @@ extension Options {
     case .length: return try budgetIfGiven(name).map { .number($0) }
     case .choice: return .name(try string(name))
     case .numbers: return .numbers(try numbers(name))
+    case .names(let known): return try names(name, known).map { .names($0) }
+    case .numberOr(let none):
+      let given = value(name)
+      if given.string == none { return .name(none) }
+      guard let number = given.double, !number.isNaN else {
+        throw problem(name, "must be a number or \"\(none)\"")
+      }
+      return .number(number)
     case .part(let kind, _):
       let given = value(name)
       if let flag = given.bool { return .flag(flag) }
@@ -92,5 +105,17 @@ extension Options {
       }
       return number
     }
+  }
+
+  /// A list of names; of `known` ones where there are such.
+  private func names(_ name: String, _ known: [String]?) throws -> [String]? {
+    let names = try stringsIfGiven(name)
+    if let known, let wrong = names?.first(where: { !known.contains($0) }) {
+      throw problem(
+        name, "holds \"\(wrong.prefix(40))\"",
+        advice: NearestName.suggestion(for: wrong, among: known).map { "did you mean '\($0)'?" }
+          ?? "there are " + known.joined(separator: ", "))
+    }
+    return names
   }
 }

@@ -1,3 +1,4 @@
+internal import AttackPlans
 internal import Attacks
 internal import Diagnostics
 internal import Files
@@ -6,41 +7,6 @@ internal import Networks
 public import TextModels
 
 extension MaskedLanguageModel: LuaObject {}
-
-/// Options of candidates from a masked language model, in `mlm:candidates` and in text attacks.
-enum MaskedModelOptions {
-  static let table: [OptionSpec] = [
-    .choice(
-      "mode", MaskedMode.allCases.map(\.rawValue), default: "aligned",
-      "aligned: a word's own rows; coattack: as Co-Attack's and MMCoA's released code, one row off"),
-    .any(
-      "threshold", type: "number|\"none\"",
-      "least raw logit of a candidate of one piece, 0.3 when not given"),
-    .integer(
-      "max_length", range: 8...1_048_576, "longest sequence; 77, in coattack mode 30"),
-    .choice(
-      "context", ["unmasked", "masked"], default: "unmasked",
-      "aligned: whether a word is masked before its candidates are read"),
-  ]
-
-  static func read(_ options: Options) throws -> MaskedOptions {
-    var result = MaskedOptions()
-    result.mode = MaskedMode(rawValue: try options.string("mode")) ?? .aligned
-    if options.has("threshold") {
-      let value = options.value("threshold")
-      if value.string == "none" {
-        result.threshold = nil
-      } else if let number = value.double, !number.isNaN {
-        result.threshold = number
-      } else {
-        throw options.problem("threshold", "must be a number or \"none\"")
-      }
-    }
-    result.maxLength = try options.integerIfGiven("max_length")
-    result.masks = try options.string("context") == "masked"
-    return result
-  }
-}
 
 extension TextLibrary {
   static let loadMaskedModel = Entry(
@@ -96,9 +62,7 @@ extension TextLibrary {
           stop words too; coattack follows the released code (words split at single spaces, no \
           candidates for stop_words).
           """,
-        options: [
-          .integer("k", default: 10, range: 1...1000, "candidates a word and kind")
-        ] + MaskedModelOptions.table + [
+        options: MaskedOptions().options() + [
           .strings(
             "stop_words", "coattack: words without candidates, compared with case; Kilpi's own list"
           )
@@ -110,8 +74,8 @@ extension TextLibrary {
           """
       ) { model, call in
         let options = try call.options(2)
-        var masked = try MaskedModelOptions.read(options)
-        masked.k = try options.integer("k")
+        var masked = MaskedOptions()
+        try options.read(into: &masked)
         if masked.mode == .coattack {
           masked.stopWords = try Set(
             options.stringsIfGiven("stop_words") ?? Array(StopWords.english.words))

@@ -9,6 +9,14 @@ public enum MaskedMode: String, Sendable, CaseIterable {
   case coattack
 }
 
+/// What a masked language model sees in the place of the word that it suggests others for.
+public enum MaskedContext: String, Sendable, CaseIterable {
+  /// The word itself.
+  case unmasked
+  /// `[MASK]` for each of its pieces, one pass a word.
+  case masked
+}
+
 /// How candidates are taken from a masked language model.
 public struct MaskedOptions: Sendable, Hashable {
   /// Which rows are read.
@@ -19,9 +27,8 @@ public struct MaskedOptions: Sendable, Hashable {
   public var threshold: Double? = 0.3
   /// The longest sequence, at least 8; nil: 77 in `aligned`, 30 in `coattack`.
   public var maxLength: Int?
-  /// `aligned`: whether a word's pieces are replaced by `[MASK]`, one pass a word, before its rows are
-  /// read.
-  public var masks = false
+  /// `aligned`: what stands in a word's place when its rows are read.
+  public var context = MaskedContext.unmasked
   /// `aligned`: whether unusable candidates are dropped: the word itself but for case, special
   /// tokens, pieces of words, several words, repetitions.
   public var filters = true

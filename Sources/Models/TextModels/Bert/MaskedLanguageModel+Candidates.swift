@@ -96,7 +96,7 @@ private struct MaskedSearch {
       let found =
         options.mode == .aligned
         ? try alignedWords(request, index) : try shiftedWords(request, index)
-      if options.masks, options.mode == .aligned {
+      if options.context == .masked, options.mode == .aligned {
         for var word in found {
           var ids = word.ids
           for place in word.span { ids[place] = tokenizer.maskID }

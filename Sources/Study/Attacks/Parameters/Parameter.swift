@@ -17,8 +17,10 @@ public struct Parameter<Owner> {
   var absent: String?
   /// The value in evaluations, where it differs from that of a call.
   var evaluation: ParameterValue?
-  /// The option that it goes with.
-  var condition: ParameterCondition?
+  /// The options that it goes with: one of them has to have its value.
+  var conditions: [ParameterCondition] = []
+  /// Whether it has a meaning beside the owner's other values; records leave it out where it has not.
+  var isUsed: (Owner) -> Bool = { _ in true }
   /// Its default where the owner's own value has no part that it belongs to.
   var usual: ParameterValue?
   var role = ParameterRole.option
@@ -42,7 +44,7 @@ public struct Parameter<Owner> {
       })
   }
 
-  private init<Value: ParameterConvertible>(
+  init<Value: ParameterConvertible>(
     _ name: String, _ kind: ParameterKind, _ doc: String, absent: String,
     _ path: WritableKeyPath<Owner, Value?>
   ) {
@@ -182,9 +184,38 @@ extension Parameter {
   }
 
   /// The same parameter, which has a meaning with one value of another option alone.
-  func goesWith(_ option: String, _ value: String) -> Parameter {
+  public func goesWith(_ option: String, _ value: String) -> Parameter {
     var copy = self
-    copy.condition = ParameterCondition(option: option, value: value)
+    copy.conditions = [ParameterCondition(option: option, value: value)]
+    return copy
+  }
+
+  /// The same parameter, which another value gives a meaning, too.
+  public func orWith(_ option: String, _ value: String) -> Parameter {
+    var copy = self
+    copy.conditions.append(ParameterCondition(option: option, value: value))
+    return copy
+  }
+
+  /// The same parameter, which records hold only where it has a meaning.
+  public func recorded(_ isUsed: @escaping (Owner) -> Bool) -> Parameter {
+    var copy = self
+    copy.isUsed = isUsed
+    return copy
+  }
+
+  /// The same parameter as an option alone: records hold what came of it.
+  public func unrecorded() -> Parameter { recorded { _ in false } }
+
+  /// The same parameter, of a larger value that the owner is a part of.
+  public func within<Whole>(_ path: WritableKeyPath<Whole, Owner>) -> Parameter<Whole> {
+    let (get, set, isUsed) = (get, set, isUsed)
+    var copy = Parameter<Whole>(
+      name, kind, doc, get: { get($0[keyPath: path]) },
+      set: { whole, value in set(&whole[keyPath: path], value) })
+    (copy.absent, copy.evaluation, copy.usual, copy.role) = (absent, evaluation, usual, role)
+    copy.conditions = conditions
+    copy.isUsed = { isUsed($0[keyPath: path]) }
     return copy
   }
 
@@ -197,7 +228,7 @@ extension Parameter {
   }
 
   /// The same parameter with a default where the owner's part is off.
-  func usually(_ value: ParameterValue) -> Parameter {
+  public func usually(_ value: ParameterValue) -> Parameter {
     var copy = self
     copy.usual = value
     return copy

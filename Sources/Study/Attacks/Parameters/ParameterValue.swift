@@ -12,6 +12,8 @@ public enum ParameterValue: Equatable, Sendable {
   case name(String)
   /// Several numbers.
   case numbers([Double])
+  /// Several names or words.
+  case names([String])
 
   /// As scripts and messages write it.
   var text: String {
@@ -22,6 +24,8 @@ public enum ParameterValue: Equatable, Sendable {
     case .name(let value): return "\"\(value)\""
     case .numbers(let values):
       return "{" + values.map(Budget.number).joined(separator: ", ") + "}"
+    case .names(let values):
+      return "{" + values.map { "\"\($0)\"" }.joined(separator: ", ") + "}"
     }
   }
 }
@@ -126,6 +130,10 @@ public indirect enum ParameterKind: Equatable, Sendable {
   case choice([String])
   /// A list of numbers.
   case numbers
+  /// A list of names from these; of any words for nil.
+  case names([String]?)
+  /// A number, or the word that stands for none.
+  case numberOr(String)
   /// `true`, `false`, or a number that stands for `true` with it.
   case part(ParameterKind, whenTrue: String)
 

@@ -16,8 +16,8 @@ public struct ParameterForm: Equatable, Sendable {
   public let value: ParameterValue?
   /// The default of its option; nil where there is none, or where a preset changes it.
   public let fallback: ParameterValue?
-  /// The option that it goes with.
-  public let condition: ParameterCondition?
+  /// The options that it goes with: one of them has to have its value.
+  public let conditions: [ParameterCondition]
   /// True for an option of calls.
   public let isOption: Bool
   /// True for a flag that stands for other parameters.
@@ -44,10 +44,12 @@ extension Parameterized {
         name: parameter.name, kind: parameter.kind,
         doc: parameter.phrase(value, others: others), value: value,
         fallback: changes.isEmpty ? parameter.fallback(value) : nil,
-        condition: parameter.condition, isOption: parameter.role != .unlisted,
+        conditions: parameter.conditions, isOption: parameter.role != .unlisted,
         isPreset: parameter.role == .preset,
-        isRecorded: parameter.role == .option
-          || parameter.role == .unlisted && value != parameter.usual)
+        isRecorded: parameter.isUsed(self)
+          && (parameter.role == .option
+            || parameter.role == .unlisted && value != parameter.usual)
+      )
     }
   }
 
@@ -85,11 +87,13 @@ extension Parameter {
   }
 
   fileprivate func phrase(_ value: ParameterValue?, others: [String]) -> String {
-    var text = condition.map { "\($0.option) = \"\($0.value)\": " + doc } ?? doc
+    var text = conditions.first.map { "\($0.option) = \"\($0.value)\": " + doc } ?? doc
     if case .length = kind { text += " in pixel units of [0, 1]" }
     if case .part(_, let whenTrue) = kind {
       text += "; true: \(whenTrue)" + (value == .flag(false) ? "; off by default" : ", the default")
     }
+    if case .names(let names?) = kind { text += "; of " + names.joined(separator: ", ") }
+    if case .numberOr = kind, let value { text += "; \(value.text) when not given" }
     if let absent { text += "; \(absent) when not given" }
     if !others.isEmpty { text += "; " + others.joined(separator: ", ") }
     if let evaluation {
