@@ -15,9 +15,11 @@ import Testing
   }
 
   /// A classifier that answers by the first pixel: `logits = (p, 1 − p)` times 10.
-  static func brightness(_ images: Tensor) throws -> Tensor {
-    let first = try images.flattened(from: 1).narrowed(1, start: 0, length: 1)
-    return try Tensor.concatenated([first, 1.0 - first], axis: 1) * 10.0 + 0.5
+  static var brightness: Classifier {
+    Classifier { images in
+      let first = try images.flattened(from: 1).narrowed(1, start: 0, length: 1)
+      return try Tensor.concatenated([first, 1.0 - first], axis: 1) * 10.0 + 0.5
+    }
   }
 
   /// Images of one pixel and their labels by `brightness`: class 0 above one half.
@@ -116,7 +118,7 @@ import Testing
     // The source turns brightness round, so that what is wrong when clean is put right.
     let images = try Self.pixels([0.9, 0.55, 0.45])
     var settings = try Self.settings(0.1)
-    settings.sources = [{ try Self.brightness(1 - $0) }]
+    settings.sources = [Classifier { try Self.brightness(1 - $0) }]
     let labels = try Self.brightness(images).argmax(axis: 1).integers().map { Int($0) }
     let given = [labels[0], labels[1], 1 - labels[2]]
     let report = try ProjectedGradientDescent().run(
@@ -212,7 +214,7 @@ import Testing
     let images = try Tensor(values, shape: [1, 3, 2, 2])
     let model = ToyModel(kind: .linear, shape: [3, 2, 2], classes: 2)
     let still = try FastGradientSign().maximize(
-      { images, _ in try images.sum(axes: [1, 2, 3]) * 0.0 }, images: images,
+      { images, _, _ in try images.sum(axes: [1, 2, 3]) * 0.0 }, images: images,
       settings: try Self.settings())
     #expect(try still.images.floats() == values)
     let label = try model.classifier()(images).argmax(axis: 1).integers().map { Int($0) }
@@ -243,7 +245,8 @@ import Testing
     var settings = try Self.settings()
     settings.loss = .dlr
     let result = try ProjectedGradientDescent(steps: 2).run(
-      { try $0.flattened(from: 1) + offsets }, images: images, criterion: .misclassified([2]),
+      Classifier { try $0.flattened(from: 1) + offsets }, images: images,
+      criterion: .misclassified([2]),
       settings: settings)
     #expect(result.report.success == [true])
   }
@@ -253,7 +256,7 @@ import Testing
     let images = try Self.pixels([0.6])
     var calls = 0
     // Half of the passes see class 0 shifted by ±4: alone they are useless, their mean is exact.
-    let noisy: Classifier = { batch in
+    let noisy = Classifier { batch in
       calls += 1
       let shift = calls % 2 == 0 ? 4.0 : -4.0
       let noise = try Tensor([shift, 0.0], shape: [1, 2]).converted(to: .float32)
@@ -320,7 +323,7 @@ import Testing
     let images = try Tensor.full([3, 3, 2, 2], 0.5)
     for failsAt in [0, 1, 3, 5] {
       var calls = 0
-      let classifier: Classifier = { batch in
+      let classifier = Classifier { batch in
         calls += 1
         if calls == failsAt { throw KilpiError("stop") }
         return try batch.flattened(from: 1).matmul(weight, transposeB: true)
@@ -357,7 +360,7 @@ import Testing
   @Test("flags: a dead zone and random outputs are noticed, ordinary models are not")
   func flags() throws {
     let (images, labels) = try Self.model.samples(8)
-    func kinds(_ classifier: @escaping Classifier) throws -> [AttackFlag.Kind] {
+    func kinds(_ classifier: Classifier) throws -> [AttackFlag.Kind] {
       var settings = try Self.settings(1e-3)
       settings.probes = true
       return try ProjectedGradientDescent().run(
@@ -371,17 +374,19 @@ import Testing
     // A ReLU that never opens, beside fixed logits of the right class.
     let rows = try base(images).detached()
     #expect(
-      try kinds { batch in
-        let dead = try (batch - 2.0).relu().sum(axes: [1, 2, 3], keepDimensions: true)
-          .reshaped([batch.shape[0], 1])
-        return try dead + (batch.shape[0] == 8 ? rows : base(batch).detached())
-      } == [.zeroGradient, .lossFlat])
+      try kinds(
+        Classifier { batch in
+          let dead = try (batch - 2.0).relu().sum(axes: [1, 2, 3], keepDimensions: true)
+            .reshaped([batch.shape[0], 1])
+          return try dead + (batch.shape[0] == 8 ? rows : base(batch).detached())
+        }) == [.zeroGradient, .lossFlat])
     var draw = 0.0
     #expect(
-      try kinds { batch in
-        draw += 1
-        return try base(batch) + (draw * 0.01)
-      } == [.randomisedOutput])
+      try kinds(
+        Classifier { batch in
+          draw += 1
+          return try base(batch) + (draw * 0.01)
+        }) == [.randomisedOutput])
   }
 
   @Test("attacks without labels use the same steps, budget and counters")
@@ -392,7 +397,7 @@ import Testing
     var settings = try Self.settings(0.05)
     settings.batch = 2
     let result = try ProjectedGradientDescent(steps: 6).maximize(
-      { batch, rows in
+      { batch, rows, _ in
         seen.append(rows)
         let own = try anchor.indexSelected(0, Tensor(rows.map { Int64($0) }, shape: [rows.count]))
         return try (Self.model.classifier()(batch) - own).square().sum(axes: [1])

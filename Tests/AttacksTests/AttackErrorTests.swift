@@ -36,7 +36,7 @@ import Testing
   /// A classifier in a box, so that a trailing closure can only mean the settings.
   struct Model {
     var call: Classifier
-    init(_ call: @escaping Classifier) { self.call = call }
+    init(_ call: Classifier) { self.call = call }
   }
 
   static let model = ToyModel(kind: .linear, shape: [3, 2, 2], classes: 3)
@@ -59,14 +59,15 @@ import Testing
   /// Logits that become NaN for one sample from the given call on.
   static func poisoned(sample: Int, call: Int) -> Model {
     var calls = 0
-    return Model { images in
-      calls += 1
-      let logits = try model.classifier()(images)
-      guard calls >= call else { return logits }
-      let mask = try Tensor(
-        (0..<images.shape[0]).map { $0 == sample ? Float.nan : 1 }, shape: [images.shape[0], 1])
-      return try logits * mask
-    }
+    return Model(
+      Classifier { images in
+        calls += 1
+        let logits = try model.classifier()(images)
+        guard calls >= call else { return logits }
+        let mask = try Tensor(
+          (0..<images.shape[0]).map { $0 == sample ? Float.nan : 1 }, shape: [images.shape[0], 1])
+        return try logits * mask
+      })
   }
 
   static func classes(_ count: Int) -> Model {
@@ -151,14 +152,15 @@ import Testing
       "the logits of sample 2 are not finite at step 1 (check the classifier's output on this image)"
     ) {
       try run(
-        Model { images in
-          let logits = try model.classifier()(images)
-          let rows = try Tensor([0, 1] as [Float], shape: [2, 1])
-          let columns = try Tensor([0, 0, 1] as [Float], shape: [1, 3])
-          let place = try (rows * columns).narrowed(
-            0, start: 2 - images.shape[0], length: images.shape[0])
-          return try Tensor.select(place, Tensor.scalar(-.infinity, .float32), logits)
-        }, criterion: .misclassified([0, 0]),
+        Model(
+          Classifier { images in
+            let logits = try model.classifier()(images)
+            let rows = try Tensor([0, 1] as [Float], shape: [2, 1])
+            let columns = try Tensor([0, 0, 1] as [Float], shape: [1, 3])
+            let place = try (rows * columns).narrowed(
+              0, start: 2 - images.shape[0], length: images.shape[0])
+            return try Tensor.select(place, Tensor.scalar(-.infinity, .float32), logits)
+          }), criterion: .misclassified([0, 0]),
         attack: ProjectedGradientDescent(startsAtRandom: false))
     },
     Case(
@@ -202,26 +204,27 @@ import Testing
       "I22, B26: probabilities",
       "the classifier returns probabilities: every row is non-negative and sums to 1 (return "
         + "logits, without the softmax)"
-    ) { try run(Model { try model.classifier()($0).softmax() }) },
+    ) { try run(Model(Classifier { try model.classifier()($0).softmax() })) },
     Case(
       "features for logits",
       "the classifier returned float32 [2, 3, 1] for 2 images (logits are float [N, classes])"
-    ) { try run(Model { try model.classifier()($0).unsqueezed(2) }) },
+    ) { try run(Model(Classifier { try model.classifier()($0).unsqueezed(2) })) },
     Case(
       "predictions for logits",
       "the classifier returned int64 [2, 3] for 2 images (logits are float [N, classes])"
-    ) { try run(Model { try model.classifier()($0).converted(to: .int64) }) },
+    ) { try run(Model(Classifier { try model.classifier()($0).converted(to: .int64) })) },
     Case(
       "I17: NaN when clean",
       "the logits of sample 2 are not finite (check the classifier's output on this image)"
     ) {
       var calls = 0
       try run(
-        Model { images in
-          calls += 1
-          let logits = try model.classifier()(images)
-          return calls == 6 ? try logits * Double.nan : logits
-        }
+        Model(
+          Classifier { images in
+            calls += 1
+            let logits = try model.classifier()(images)
+            return calls == 6 ? try logits * Double.nan : logits
+          })
       ) {
         $0.keep = .last
         $0.probes = false
@@ -265,7 +268,7 @@ import Testing
       "a detached loss",
       "the loss does not depend on the images (compute it with tensor operations, without detach "
         + "or no_grad)"
-    ) { try run(Model { try model.classifier()($0).detached() }) },
+    ) { try run(Model(Classifier { try model.classifier()($0).detached() })) },
     Case(
       "an unknown loss",
       "unknown loss 'cw' (losses are \"ce\", \"margin\", \"dlr\", \"dlr-targeted\", or a "

@@ -33,7 +33,7 @@ import Testing
 
     /// Products are summed row by row, as in `ToyModel`.
     func classifier() -> Classifier {
-      { images in
+      Classifier { images in
         let flat = try images.flattened(from: 1) - 0.5
         let hidden = try (ToyModel.layer(flat, first, 16) * 4.0).gelu()
         return try ToyModel.layer(hidden, second, 5)

@@ -36,7 +36,7 @@ struct ToyModel: Sendable, CustomTestStringConvertible {
 
   /// The classifier; `scale` multiplies its logits.
   func classifier(scale: Double = 1) -> Classifier {
-    { images in
+    Classifier { images in
       let flat = try images.flattened(from: 1) - 0.5
       let count = shape.reduce(1, *)
       var values: Tensor
@@ -81,12 +81,14 @@ final class Spy {
   private(set) var images = 0
   private let classifier: Classifier
 
-  init(_ classifier: @escaping Classifier) { self.classifier = classifier }
+  init(_ classifier: Classifier) { self.classifier = classifier }
 
-  func see(_ images: Tensor) throws -> Tensor {
-    batches.append(try images.detached().cloned())
-    self.images += images.shape[0]
-    return try classifier(images)
+  var see: Classifier {
+    Classifier { [self] images in
+      batches.append(try images.detached().cloned())
+      self.images += images.shape[0]
+      return try classifier(images)
+    }
   }
 }
 

@@ -12,7 +12,7 @@ import Testing
     settings.startPoints = try Tensor([0.1], shape: [1, 1, 1, 1])
     var shown: [Double] = []
     _ = try attack.maximize(
-      { images, _ in
+      { images, _, _ in
         shown.append(try images.detached().doubles()[0])
         return try -((images - 0.6).square().sum(axes: [1, 2, 3]))
       }, images: Tensor([0.5], shape: [1, 1, 1, 1]), settings: settings)
@@ -98,7 +98,7 @@ import Testing
   func anotherClass() throws {
     // Classes 0 (label), 1 and 2 (equal on both sides), 3: only class 3 can be reached, although it
     // ranks last on the clean image.
-    let classifier: Classifier = { images in
+    let classifier = Classifier { images in
       let x = try images.flattened(from: 1)
       let (a, b) = (try x.narrowed(1, start: 0, length: 1), try x.narrowed(1, start: 1, length: 1))
       let label = try a * 0.0 + 1.0

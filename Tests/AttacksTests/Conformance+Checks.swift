@@ -88,7 +88,7 @@ extension Conformance {
       var calls = 0
       let text = message {
         _ = try run(
-          { batch in
+          Classifier { batch in
             calls += 1
             let logits = try row.model.classifier()(batch)
             return calls > 1 ? try logits * poison : logits

@@ -19,7 +19,7 @@ struct Conformance {
   }
 
   func run(
-    _ classifier: @escaping Classifier, _ images: Tensor, _ labels: [Int],
+    _ classifier: Classifier, _ images: Tensor, _ labels: [Int],
     _ change: (inout AttackSettings) -> Void = { _ in }
   ) throws -> AttackResult {
     Self.attacked.add(labels.count, ordering: .relaxed)
@@ -205,7 +205,7 @@ struct Conformance {
     let before = try bits(images)
     _ = try run(row.model.classifier(), images, labels)
     var calls = 0
-    let failing: Classifier = { batch in
+    let failing = Classifier { batch in
       calls += 1
       if calls == 3 { throw KilpiError("the model fails") }
       return try row.model.classifier()(batch)
@@ -225,7 +225,7 @@ struct Conformance {
     settings.keep = .last
     func moved(_ scale: Double) throws -> Tensor {
       try attack.maximize(
-        { images, _ in
+        { images, _, _ in
           try row.model.classifier()(images).sum(axes: [1]) * scale
         }, images: images, settings: settings
       ).images
@@ -255,7 +255,7 @@ struct Conformance {
     if comparesAlone, row.dtype == .float32 { return [] }
     let (images, labels) = try samples(5, margin: 0.3)
     let plain = try run(row.model.classifier(), images, labels)
-    let shifted = try run({ try row.model.classifier()($0) + 2.0 }, images, labels)
+    let shifted = try run(Classifier { try row.model.classifier()($0) + 2.0 }, images, labels)
     var found = plain.report.success == shifted.report.success ? [] : ["I22: success changed"]
     // On random models a sum that is nearly zero may change its sign with the last bits.
     if row.count == nil, row.norm == .linf, row.dtype == .float64,

@@ -31,7 +31,7 @@ import Testing
     let first = try tensor("first", [hidden, pixels])
     let second = try tensor("second", [classes, hidden])
     let biases = (try tensor("first_bias", [hidden]), try tensor("second_bias", [classes]))
-    return { images in
+    return Classifier { images in
       let flat = try images.flattened(from: 1) - 0.5
       let middle = try (flat.matmul(first, transposeB: true) + biases.0).gelu()
       return try middle.matmul(second, transposeB: true) + biases.1

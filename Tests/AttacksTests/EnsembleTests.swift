@@ -151,7 +151,7 @@ import Testing
   @Test("a gradient that only the loss of a later stage loses is told")
   func laterStages() throws {
     // The three strongest logits stand still: cross-entropy sees the fourth, DLR does not.
-    let classifier: Classifier = { images in
+    let classifier = Classifier { images in
       let mean = try images.mean(axes: [1, 2, 3]).unsqueezed(1)
       let still = try mean * 0.0
       return try Tensor.concatenated([still + 3.0, still + 2.0, still + 1.0, mean - 1.0], axis: 1)
@@ -193,7 +193,7 @@ import Testing
   @Test("flags: Square beats rounded inputs' gradients; few classes; nothing on an ordinary model")
   func flags() throws {
     let model = Self.model(4)
-    func kinds(_ classifier: @escaping Classifier) throws -> Set<AttackFlag.Kind> {
+    func kinds(_ classifier: Classifier) throws -> Set<AttackFlag.Kind> {
       let flags = try Self.run(
         AutoAttack(steps: 6, queries: 120), classes: 4, 0.1, samples: 12, probes: true,
         Spy(classifier)
@@ -202,9 +202,10 @@ import Testing
     }
     let plain = try kinds(model.classifier())
     #expect(!plain.contains(.blackboxBeatsWhitebox) && plain.contains(.fewClasses))
-    let masked = try kinds { images in
-      try model.classifier()((images * 8.0).floor() / 8.0 + images * 0.0)
-    }
+    let masked = try kinds(
+      Classifier { images in
+        try model.classifier()((images * 8.0).floor() / 8.0 + images * 0.0)
+      })
     #expect(masked.contains(.blackboxBeatsWhitebox) && masked.contains(.zeroGradient))
   }
 

@@ -9,7 +9,7 @@ import Testing
 
   /// What PGD's report says about a classifier.
   static func kinds(
-    _ classifier: @escaping Classifier, epsilon: Double = 0.02, samples: Int = 12,
+    _ classifier: Classifier, epsilon: Double = 0.02, samples: Int = 12,
     attack: any FixedBudgetAttack = ProjectedGradientDescent()
   ) throws -> Set<AttackFlag.Kind> {
     let (images, labels) = try model.samples(samples)
@@ -31,26 +31,26 @@ import Testing
   static let families: [Masked] = [
     Masked(id: "saturated softmax", flag: .zeroGradient) { model.classifier(scale: 1e5) },
     Masked(id: "8-bit rounding, straight through", flag: .quantisedInput) {
-      { images in
+      Classifier { images in
         let step = try ((images * 255.0).round() / 255.0 - images).detached()
         return try model.classifier()(images + step)
       }
     },
     Masked(id: "8-bit rounding without a gradient", flag: .quantisedInput) {
-      { images in
+      Classifier { images in
         let rounded = try ((images * 255.0).round() / 255.0).detached()
         return try model.classifier()(rounded + images * 0.0)
       }
     },
     Masked(id: "dead zone", flag: .zeroGradient) {
-      { images in
+      Classifier { images in
         let dead = try (images - 2.0).relu().sum(axes: [1, 2, 3]).unsqueezed(1)
         return try model.classifier()(images).detached() + dead
       }
     },
     Masked(id: "input noise", flag: .randomisedOutput) {
       var draws = 0
-      return { images in
+      return Classifier { images in
         draws += 1
         var stream = RandomSource(seed: 1).stream(.probe, step: draws)
         let noise = try Tensor.randomNormal(images.shape, stream: &stream, dtype: images.dtype)
@@ -58,7 +58,7 @@ import Testing
       }
     },
     Masked(id: "statistics of the batch (B28)", flag: .trainMode) {
-      { images in
+      Classifier { images in
         let logits = try model.classifier()(images)
         return try logits - logits.mean(axes: [0], keepDimensions: true)
       }
@@ -105,7 +105,7 @@ import Testing
   /// Gradients that point the wrong way everywhere but at the given images themselves.
   static func shattered(_ clean: Tensor) throws -> Classifier {
     let known = Set(try rows(clean))
-    return { images in
+    return Classifier { images in
       let logits = try model.classifier()(images)
       let isClean = try rows(images).map { known.contains($0) }
       let factors = try Tensor(
@@ -164,7 +164,7 @@ import Testing
       let mask = try Tensor(
         (0..<size).map { $0 == 0 ? Float(1) : 0 }, shape: [1] + grey.shape.dropFirst())
       let report = try BasicIterativeMethod(steps: 20).run(
-        { images in
+        Classifier { images in
           let open = try images * mask
           return try Self.model.classifier()(open + (images - open).detached())
         }, images: images, criterion: .misclassified(labels),
@@ -217,7 +217,7 @@ import Testing
     var passes = 0
     func flags(_ expectsSameBits: Bool, _ change: Double) throws -> [AttackFlag.Kind] {
       var probes = ModelProbes(
-        { images in
+        Classifier { images in
           passes += 1
           return try Self.model.classifier()(images) * (passes % 2 == 0 ? 1 + change : 1)
         }, labels: labels)
@@ -230,7 +230,7 @@ import Testing
 
   @Test("a model that takes gradients to classify")
   func inferenceGradient() throws {
-    let defence: Classifier = { images in
+    let defence = Classifier { images in
       let pauses = GradientMode.isRecording ? 0 : 1
       if pauses > 0 { GradientMode.resume() }
       defer { if pauses > 0 { GradientMode.pause() } }

@@ -71,7 +71,7 @@ import Testing
   /// A classifier that also writes into the tensor that the caller passed in.
   private static func vandal(_ images: Tensor) -> Classifier {
     var calls = 0
-    return { batch in
+    return Classifier { batch in
       calls += 1
       if calls % 2 == 0 { try images.assign(Tensor.full(images.shape, 0.9, images.dtype)) }
       return try model.classifier()(batch)
@@ -91,7 +91,7 @@ import Testing
         if targets != nil, attack is AutoAttack || attack.name == "deepfool" { continue }
         let (clean, labels) = try Self.model.samples(5)
         let mask = try Tensor.ones([3, 2], .int64)
-        func run(_ classifier: @escaping Classifier, _ images: Tensor) throws -> AttackResult {
+        func run(_ classifier: Classifier, _ images: Tensor) throws -> AttackResult {
           var settings = Self.settings(try Budget(.linf, 0.05))
           settings.isWithinBudgetOnly = true
           settings.startPoints = images
@@ -117,7 +117,7 @@ import Testing
   func overwrittenShared() throws {
     let (clean, labels) = try Self.model.samples(6)
     func change(
-      _ classifier: @escaping Classifier, _ images: Tensor, isPatch: Bool
+      _ classifier: Classifier, _ images: Tensor, isPatch: Bool
     ) throws -> SharedResult {
       let source = try LabelledSource(images, labels: labels)
       return isPatch
@@ -144,7 +144,7 @@ import Testing
 
   @Test("every attack on images of unequal sides, lines and single pixels", arguments: shapes)
   func unequalSides(_ height: Int, _ width: Int) throws {
-    let classifier: Classifier = { images in
+    let classifier = Classifier { images in
       let means = try images.mean(axes: [2, 3])
       return try Tensor.concatenated([means, means * -1.0 + 0.6], axis: 1)
     }
@@ -192,10 +192,11 @@ import Testing
       var settings = Self.settings(try Budget(norm, 0.2))
       settings.keep = .last
       // Nothing is accepted, so that every proposal is one window beside the start.
-      let spy = Spy { images in
-        let zero = try images.sum(axes: [1, 2, 3]).unsqueezed(1) * 0.0
-        return try Tensor.concatenated([zero + 2.0, zero], axis: 1)
-      }
+      let spy = Spy(
+        Classifier { images in
+          let zero = try images.sum(axes: [1, 2, 3]).unsqueezed(1) * 0.0
+          return try Tensor.concatenated([zero + 2.0, zero], axis: 1)
+        })
       let clean = try Tensor.full([1, 3, height, width], 0.5, .float64)
       _ = try SquareAttack(queries: 30).run(
         spy.see, images: clean, criterion: .misclassified([0]), settings: settings)
@@ -212,7 +213,7 @@ import Testing
     let text =
       "images have shape [2, 3, \(height), \(width)], which holds no pixel (attacks take float images "
       + "[N, 3, H, W])"
-    let zero: Classifier = { try Tensor.zeros([$0.shape[0], 3]) }
+    let zero = Classifier { try Tensor.zeros([$0.shape[0], 3]) }
     for attack in Self.attacks where !(attack is AutoAttack) {
       #expect(
         message {

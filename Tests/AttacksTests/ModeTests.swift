@@ -44,7 +44,7 @@ import Testing
     }
     for attack in attacks {
       var calls = 0
-      let classifier: Classifier = { batch in
+      let classifier = Classifier { batch in
         calls += 1
         // Behind the first gradient, so that a mode is there to be put back.
         if row.fails, calls == 4 { throw KilpiError("stop") }

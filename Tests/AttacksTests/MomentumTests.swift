@@ -32,7 +32,7 @@ import Testing
     settings.judging = .none
     var shown: [[Double]] = []
     let result = try attack.maximize(
-      { batch, _ in
+      { batch, _, _ in
         shown.append(try batch.doubles())
         return try loss(batch)
       }, images: images, settings: settings)

@@ -165,7 +165,7 @@ import Testing
     var largest: [Float] = []
     var encoder = Toys.encoder
     let plain = encoder.image
-    encoder.image = { images in
+    encoder.image = Classifier { images in
       if GradientMode.isRecording {
         largest += try [images.detached().max().item()].map { Float($0) }
       }
@@ -365,7 +365,7 @@ import Testing
     static var parameters: [Parameter<Self>] { [] }
     var name: String { "free" }
     func run(
-      _ classifier: @escaping Classifier, images: Tensor, criterion: Criterion,
+      _ classifier: Classifier, images: Tensor, criterion: Criterion,
       settings: AttackSettings
     ) throws -> AttackResult { throw KilpiError("not run") }
   }

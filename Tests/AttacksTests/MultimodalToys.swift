@@ -25,7 +25,7 @@ enum MultimodalToys {
 
   static var encoder: DualEncoder {
     DualEncoder(
-      image: { try $0.reshaped([$0.shape[0], 3]) }, text: text, scale: scale)
+      image: Classifier { try $0.reshaped([$0.shape[0], 3]) }, text: text, scale: scale)
   }
 
   /// Forty images and the class that each has with the clean prompts.

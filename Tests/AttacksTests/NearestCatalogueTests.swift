@@ -19,7 +19,7 @@ import Testing
     let (images, labels) = try model.samples(6, margin: 0.3)
     func report(_ shift: Double) throws -> AttackReport {
       try row.attack.run(
-        { try model.classifier(scale: 4)($0) + shift }, images: images,
+        Classifier { try model.classifier(scale: 4)($0) + shift }, images: images,
         criterion: .misclassified(labels), settings: Self.settings()
       ).report
     }
@@ -50,7 +50,7 @@ import Testing
     let images = try Tensor(values, shape: [1, 3, 2, 2])
     // A slope towards the inside of the box everywhere, so that no pixel is held back.
     let slope = values.map { $0 == 0 ? Float(0.5) : -0.25 }
-    let linear: Classifier = { images in
+    let linear = Classifier { images in
       let weight = try Tensor(slope, shape: [1, 12])
       let score = try (images.flattened(from: 1) * weight).sum(axes: [1]).unsqueezed(1) + 1.0
       return try Tensor.concatenated([score * 0.0, score], axis: 1)
@@ -118,7 +118,7 @@ import Testing
 
   /// `f = 3 x₁ + 4 x₂ − bias` against class 0.
   private static func line(_ bias: Double) -> Classifier {
-    { images in
+    Classifier { images in
       let x = try images.flattened(from: 1)
       let score =
         try x.narrowed(1, start: 0, length: 1) * 3.0
@@ -166,7 +166,7 @@ import Testing
   func pushedOutward() throws {
     let images = try Tensor([0.5, 0.5, 0.4, 0.6] as [Double], shape: [2, 1, 1, 2])
     // f = 3 x₁ + 4 x₂ − 3.7 against class 0; alone it is a little less than in a batch.
-    let linear: Classifier = { images in
+    let linear = Classifier { images in
       let x = try images.flattened(from: 1)
       let shift = images.shape[0] == 1 ? 4e-6 : 0
       let score =

@@ -76,7 +76,7 @@ struct NearestConformance {
   private static let wrong = 3
 
   private func run(
-    _ classifier: @escaping Classifier, _ images: Tensor, _ labels: [Int],
+    _ classifier: Classifier, _ images: Tensor, _ labels: [Int],
     _ change: (inout AttackSettings) throws -> Void = { _ in }
   ) throws -> AttackResult {
     var settings = AttackSettings(budget: .unlimited(row.norm), seed: 5)
@@ -176,7 +176,7 @@ struct NearestConformance {
     let second = try run(row.model.classifier(), images, labels)
     var found = try bits(first.images) == bits(second.images) ? [] : ["I12: other bytes"]
     var calls = 0
-    let failing: Classifier = { batch in
+    let failing = Classifier { batch in
       calls += 1
       if calls == 4 { throw KilpiError("the model fails") }
       return try row.model.classifier()(batch)
@@ -191,7 +191,7 @@ struct NearestConformance {
   /// I16, B13: without a gradient nothing moves, and nothing becomes NaN.
   func zeroGradients() throws -> [String] {
     let (images, _) = try row.model.samples(3, row.dtype)
-    let flat: Classifier = { images in
+    let flat = Classifier { images in
       let zero = try images.sum(axes: [1, 2, 3]).unsqueezed(1) * 0.0
       return try Tensor.concatenated([zero + 2.0, zero + 1.0, zero], axis: 1)
     }

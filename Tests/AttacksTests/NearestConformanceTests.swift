@@ -135,7 +135,7 @@ struct Careless: MinimumNormAttack {
   func labelExcluded() throws {
     // One pixel: the top class is never the label's, so no sample is attacked at all.
     let images = try Tensor([0.5, 0.25] as [Float], shape: [2, 1, 1, 1])
-    let linear: Classifier = { images in
+    let linear = Classifier { images in
       let x = try images.flattened(from: 1)
       return try Tensor.concatenated([x * 1.0, x * 0.0 + 0.6, x * -1.0], axis: 1)
     }
@@ -153,7 +153,7 @@ struct Careless: MinimumNormAttack {
   func formula() throws {
     let images = try Tensor([0.5, 0.5] as [Double], shape: [1, 1, 1, 2])
     // f = 3 x₁ + 4 x₂ − 3.7, the label is class 0 while f < 0 … here f = −0.2 and ‖w‖ = 5 or 7.
-    let linear: Classifier = { images in
+    let linear = Classifier { images in
       let x = try images.flattened(from: 1)
       let score =
         try x.narrowed(1, start: 0, length: 1) * 3.0

@@ -102,7 +102,7 @@ import Testing
       var settings = AttackSettings(budget: try Budget(.linf, epsilon))
       settings.keep = .last
       let result = try ProjectedGradientDescent().maximize(
-        { images, rows in
+        { images, rows, _ in
           let logits = try model.classifier()(images)
           func pick(_ classes: [Int]) throws -> Tensor {
             let index = try Tensor(rows.map { Int64(classes[$0]) }, shape: [rows.count, 1])
@@ -203,7 +203,7 @@ import Testing
   /// once go to and fro beside it.
   @Test("O4: level by level an attack gets where steps of all pixels do not")
   func levelByLevel() throws {
-    let classifier: Classifier = { images in
+    let classifier = Classifier { images in
       let levels = try images.flattened(from: 1) * 255.0 - 100.0
       let a = try (levels.narrowed(1, start: 0, length: 1) - 1.2).abs()
       let b = try (levels.narrowed(1, start: 1, length: 1) + 0.2).abs()

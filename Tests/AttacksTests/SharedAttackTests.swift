@@ -135,7 +135,7 @@ import Testing
         settings.firstIndex = 1
         change(&settings)
         // Any size of images will do.
-        let classifier: Classifier = { images in
+        let classifier = Classifier { images in
           let sum = try images.sum(axes: [1, 2, 3]).unsqueezed(1)
           return try Tensor.concatenated([sum, sum * 2.0, sum - 3.0, sum - 9.0], axis: 1)
         }
@@ -288,7 +288,7 @@ import Testing
     var settings = AttackSettings(budget: try Budget(.l2, epsilon), seed: 4)
     settings.probes = false
     let result = try ProjectedGradientDescent(steps: 50, step: 10 * epsilon).maximize(
-      { batch, rows in
+      { batch, rows, _ in
         let own = try anchor.indexSelected(0, Tensor(rows.map { Int64($0) }, shape: [rows.count]))
         return try (encoder.classifier()(batch) - own).square().sum(axes: [1])
       }, images: images, settings: settings)

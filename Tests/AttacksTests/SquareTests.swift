@@ -10,10 +10,11 @@ import Testing
   static func proposals(_ norm: Norm, _ queries: Int) throws -> [[Double]] {
     var settings = AttackSettings(budget: try Budget(norm, norm == .linf ? 0.1 : 0.5), seed: 4)
     settings.probes = false
-    let spy = Spy { images in
-      let zero = try images.sum(axes: [1, 2, 3]).unsqueezed(1) * 0.0
-      return try Tensor.concatenated([zero + 2.0, zero], axis: 1)
-    }
+    let spy = Spy(
+      Classifier { images in
+        let zero = try images.sum(axes: [1, 2, 3]).unsqueezed(1) * 0.0
+        return try Tensor.concatenated([zero + 2.0, zero], axis: 1)
+      })
     _ = try SquareAttack(queries: queries).run(
       spy.see, images: Tensor.full([1, 3, 10, 10], 0.5, .float64), criterion: .misclassified([0]),
       settings: settings)

@@ -59,7 +59,7 @@ import Testing
       let classifier = try ZeroShotClassifier(model, classNames: ["cat", "dog"])
       let features = try classifier.textFeatures()
       try expectClose(
-        classifier.attackable()(x),
+        classifier.logits(x),
         bare.logits(images: bare.encodeImage((x - mean) / deviation), texts: features),
         rtol: 0, atol: 1e-4)
     }

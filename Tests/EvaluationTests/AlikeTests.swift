@@ -119,14 +119,18 @@ import Testing
   func functions() throws {
     let data = try HandMade.data(Self.samples)
     var draws = 0
-    let random = EvaluationSubject(name: "f") { images in
-      draws += 1
-      return try HandMade.classifier()(images) + Tensor.full([images.shape[0], 4], Double(draws))
-    }
+    let random = EvaluationSubject(
+      name: "f",
+      classifier: Classifier { images in
+        draws += 1
+        return try HandMade.classifier()(images) + Tensor.full([images.shape[0], 4], Double(draws))
+      })
     func plain(_ shift: Double) -> EvaluationSubject {
-      EvaluationSubject(name: "f") {
-        try HandMade.classifier()($0) + Tensor.full([$0.shape[0], 4], shift)
-      }
+      EvaluationSubject(
+        name: "f",
+        classifier: Classifier {
+          try HandMade.classifier()($0) + Tensor.full([$0.shape[0], 4], shift)
+        })
     }
     func resumes(_ folder: String, _ subject: EvaluationSubject, _ again: EvaluationSubject) throws
     {

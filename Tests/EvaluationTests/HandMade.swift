@@ -53,7 +53,7 @@ enum HandMade {
   static func classifier(
     adversarialText: Bool = false, _ variant: Variant = Variant()
   ) -> Classifier {
-    { images in
+    Classifier { images in
       let values = try images.detached().floats()
       var logits: [Float] = []
       for row in 0..<images.shape[0] {
@@ -87,7 +87,7 @@ enum HandMade {
     }
 
     func run(
-      _ classifier: @escaping Classifier, images: Tensor, criterion: Criterion,
+      _ classifier: Classifier, images: Tensor, criterion: Criterion,
       settings: AttackSettings
     ) throws -> AttackResult {
       func top(_ images: Tensor) throws -> [Int] {

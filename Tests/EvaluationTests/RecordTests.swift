@@ -80,7 +80,7 @@ import Testing
     try withTemporaryDirectory { folder in
       var calls = 0
       let classifier = subject.classifier
-      subject.classifier = { images in
+      subject.classifier = Classifier { images in
         calls += 1
         if calls == 20 { throw KilpiError("the power fails") }
         return try classifier(images)

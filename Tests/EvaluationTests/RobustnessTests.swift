@@ -223,7 +223,8 @@ import Testing
       ) { _ in }
         == "the classifier has 2 classes, handmade has 4 (make the classifier from the set's "
         + "class_names)")
-    let bad = EvaluationSubject(name: "f") { try Tensor.full([$0.shape[0], 4], .nan) }
+    let bad = EvaluationSubject(
+      name: "f", classifier: Classifier { try Tensor.full([$0.shape[0], 4], .nan) })
     #expect(
       try message(bad) { _ in }
         == "clean: the logits of sample 'sample-0' are not finite (check the classifier's output "

@@ -66,14 +66,15 @@ import Testing
     let largest = try expected.abs().max().item()
     try expectClose(gradient, expected, rtol: 0, atol: 1e-3 * largest, "pixel gradient")
     try compareAttacks(
-      { try model.logits(images: model.encodeImage($0), texts: texts) }, dataset, indices, reference
+      Classifier { try model.logits(images: model.encodeImage($0), texts: texts) }, dataset,
+      indices, reference
     )
   }
 
   /// FGSM and PGD without random start, against torch's images: a sign may differ where a gradient is
   /// zero to rounding, so 99.9 % of the pixels must agree, and the verdicts of PGD but for one sample.
   private func compareAttacks(
-    _ classifier: @escaping Classifier, _ dataset: Dataset, _ indices: [Int],
+    _ classifier: Classifier, _ dataset: Dataset, _ indices: [Int],
     _ reference: SafetensorsFile
   ) throws {
     let expected = try reference.tensor("pgd_correct").integers()

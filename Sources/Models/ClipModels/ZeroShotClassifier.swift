@@ -112,27 +112,26 @@ public final class ZeroShotClassifier {
 
   /// Logits of images `[N, 3, H, W]`: `[N, C]`.
   ///
-  /// Of a bfloat16 model, passes that record a gradient (the steps of a search) are bfloat16; all
-  /// others are float32, so that every verdict is a float32 verdict.
+  /// Of a bfloat16 model, images that record a gradient get its own products, as in the steps of a
+  /// search; all others get float32, so that every verdict is a float32 verdict.
   public func logits(_ images: Tensor) throws -> Tensor {
-    if model.precision != .float32, !(GradientMode.isRecording && images.requiresGradient) {
-      return try judge().logits(images)
-    }
+    let isStep = GradientMode.isRecording && images.requiresGradient
+    return try isStep ? stepLogits(images) : judge().stepLogits(images)
+  }
+
+  /// Logits in the model's own precision.
+  public func stepLogits(_ images: Tensor) throws -> Tensor {
     let features = try textFeatures()
     return try model.logits(images: model.encodeImage(images), texts: features)
   }
 
-  private func judge() throws -> ZeroShotClassifier {
+  /// The same classifier in float32: what decides.
+  public func judge() throws -> ZeroShotClassifier {
+    if model.precision == .float32 { return self }
     if let ownJudge { return ownJudge }
     let judge = try with(model: model.judge())
     ownJudge = judge
     return judge
-  }
-
-  /// Images to logits for attacks and evaluations: the weights record no gradient.
-  public func attackable() throws -> (Tensor) throws -> Tensor {
-    let frozen = try with(model: model.frozen())
-    return { try frozen.logits($0) }
   }
 
   /// The best class of each image (0-based) and its probability.

@@ -12,10 +12,11 @@ extension DualEncoder {
     let judge = try model.judge()
     let memory = TextMemory(TextAttackSpecification.encoder(judge))
     self.init(
-      image: { images in
-        let isStep = GradientMode.isRecording && images.requiresGradient
-        return try (isStep ? model : judge).encodeImage(images)
-      }, text: { try memory($0) },
+      image: judge === model
+        ? PixelFunction { try model.encodeImage($0) }
+        : PixelFunction(
+          step: { try model.encodeImage($0) }, judge: { try judge.encodeImage($0) }),
+      text: { try memory($0) },
       scale: try model.logitScale.exp().item(),
       bias: model.configuration.score == .sigmoid
         ? try model.parameters.required("logit_bias").item() : 0, templates: templates)

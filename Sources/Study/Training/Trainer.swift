@@ -1,3 +1,4 @@
+public import Attacks
 public import ClipModels
 public import Datasets
 public import Diagnostics
@@ -11,7 +12,7 @@ public import Tensors
 ///
 /// The classifier is frozen: its weights record no gradient, so none can leak into the update.
 public typealias ImageAttacker = (
-  _ classifier: (Tensor) throws -> Tensor, _ images: Tensor, _ labels: Tensor,
+  _ classifier: Classifier, _ images: Tensor, _ labels: Tensor,
   _ sampleIDs: [UInt64], _ step: Int
 ) throws -> Tensor
 

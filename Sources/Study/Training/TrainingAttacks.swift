@@ -12,11 +12,9 @@ extension ImageAttackSpecification {
       settings.sampleIDs = sampleIDs
       settings.progress = nil
       settings.seed = seed(settings.seed, step: step)
-      return try withoutActuallyEscaping(classifier) { classifier in
-        try attack.run(
-          classifier, images: images, criterion: .misclassified(labels), settings: settings
-        ).images
-      }
+      return try attack.run(
+        classifier, images: images, criterion: .misclassified(labels), settings: settings
+      ).images
     }
   }
 }

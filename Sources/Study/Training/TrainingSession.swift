@@ -1,3 +1,5 @@
+internal import AttackPlans
+internal import Attacks
 internal import ClipModels
 internal import Datasets
 internal import Diagnostics
@@ -200,7 +202,7 @@ final class TrainingSession {
     if let classifier, let labels = batch.labels {
       let truth = try Tensor(labels[rows].map { Int64($0) }, shape: [rows.count])
       return try attack(
-        { try classifier.logits($0) }, batch.images, truth, sampleIDs, step
+        Classifier(frozen: classifier), batch.images, truth, sampleIDs, step
       ).detached()
     }
     // Captions: each image against the texts of its batch; its own text is the label.
@@ -209,7 +211,7 @@ final class TrainingSession {
     }
     let own = try Tensor(rows.map { Int64($0) }, shape: [rows.count])
     return try attack(
-      { try self.frozen.logits(images: self.frozen.encodeImage($0), texts: texts) },
+      Classifier { try self.frozen.logits(images: self.frozen.encodeImage($0), texts: texts) },
       batch.images, own, sampleIDs, step
     ).detached()
   }

@@ -134,7 +134,7 @@ extension OracleRound {
     var settings = try settings(.l2, epsilon)
     settings.restarts = 3
     let result = try attack.maximize(
-      { moved, indices in
+      { moved, indices, _ in
         let own = try features.indexSelected(
           0, Tensor(indices.map { Int64($0) }, shape: [indices.count]))
         return try (model.classifier()(moved) - own).square().sum(axes: [1])

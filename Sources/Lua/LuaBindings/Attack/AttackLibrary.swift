@@ -1,3 +1,4 @@
+internal import AttackPlans
 internal import Attacks
 internal import ClipModels
 internal import Diagnostics
@@ -80,7 +81,6 @@ enum AttackLibrary {
     ) { call in
       let options = try call.options(4)
       let (classifier, classes) = try call.classifier(1)
-      let model = try call.handleIfPresent(1, as: ZeroShotClassifier.self)?.model
       let (images, isSingle) = try call.images(2, tolerance: 0)
       let labels = try call.labels(3, classes: classes)
       guard labels.count == images.shape[0] else {
@@ -96,7 +96,6 @@ enum AttackLibrary {
         UInt64(bitPattern: Int64($0))
       }
       settings.sources = try call.sources(options)
-      settings.confirmsSolved = model?.precision == .bfloat16
       if try !options.boolean("progress") { settings.progress = nil }
       let criterion = try criterion(labels, options, classes: classes)
       let result = try attack.run(
@@ -132,7 +131,7 @@ extension Call {
   /// A classifier argument as a closure on frozen weights, and its number of classes where known.
   func classifier(_ index: Int) throws -> (closure: Classifier, classes: Int?) {
     if let handle = try handleIfPresent(index, as: ZeroShotClassifier.self) {
-      return (try Self.closure(handle), handle.classNames.count)
+      return (try Classifier(handle), handle.classNames.count)
     }
     guard kind(index) == .function else {
       throw badArgument(index, expected: "classifier or function")
@@ -140,17 +139,12 @@ extension Call {
     return (try function(index).classifier(), nil)
   }
 
-  /// Gradients flow to the images alone: the weights are detached.
-  private static func closure(_ classifier: ZeroShotClassifier) throws -> Classifier {
-    try classifier.attackable()
-  }
-
   /// The classifiers of the option `source`.
   func sources(_ options: Options) throws -> [Classifier] {
     let value = options.value("source")
     if value.isNil { return [] }
     func one(_ value: LuaValue) throws -> Classifier {
-      if let handle = value.object(as: ZeroShotClassifier.self) { return try Self.closure(handle) }
+      if let handle = value.object(as: ZeroShotClassifier.self) { return try Classifier(handle) }
       if let function = value.function { return function.classifier("the source function") }
       throw options.problem("source", "holds a \(value.typeName), not a classifier or function")
     }

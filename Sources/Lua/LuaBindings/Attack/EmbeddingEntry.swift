@@ -40,7 +40,7 @@ extension AttackLibrary {
         for name in ["toward", "away"] where options.has(name) {
           throw KilpiError("both loss and \(name) are given", advice: "give one of them")
         }
-        return try maximized(images, isSingle, options, call) { x, _ in
+        return try maximized(images, isSingle, options, call) { x, _, _ in
           // A copy: what the function writes must not reach the attack's images.
           try function.tensor(
             [try model.encodeImage(x, normalize: false), try x.cloned()], "loss")
@@ -64,7 +64,7 @@ extension AttackLibrary {
       let name = try options.stringIfGiven("loss") ?? (toward == nil ? "l2embed" : "cosine")
       let distance = try distance(name)
       let goal = try features.detached().converted(to: .float32)
-      return try maximized(images, isSingle, options, call) { x, rows in
+      return try maximized(images, isSingle, options, call) { x, rows, _ in
         let wanted = try goal.indexSelected(
           0, Tensor(rows.map { Int64($0) }, shape: [rows.count]))
         let apart = try distance(model.encodeImage(x, normalize: false), wanted)

@@ -1,3 +1,4 @@
+internal import Attacks
 internal import Diagnostics
 internal import Images
 internal import LuaHost

@@ -1,3 +1,4 @@
+internal import Attacks
 internal import Diagnostics
 internal import LuaHost
 internal import Tensors
@@ -12,9 +13,9 @@ extension LuaValue {
   /// The classifier that a value is: a handle of one, or a Lua function from images to logits.
   ///
   /// - Returns: nil for other values. The closure keeps a function alive only while the call lasts.
-  var classifier: ((Tensor) throws -> Tensor)? {
+  var classifier: Classifier? {
     if case .handle(let handle) = self, let value = handle.object as? any ClassifierValue {
-      return { try value.logits(of: $0) }
+      return Classifier { try value.logits(of: $0) }
     }
     return function?.classifier()
   }
@@ -28,9 +29,9 @@ extension LuaFunction {
   ///   - prompts: handed to it behind the images, where there are any.
   func classifier(
     _ name: String = "the classifier function", prompts: [String]? = nil
-  ) -> (Tensor) throws -> Tensor {
+  ) -> Classifier {
     let takes = "it takes images" + (prompts == nil ? " and gives" : " and prompts, and gives")
-    return { images in
+    return Classifier { images in
       let logits = try self.tensor(
         [images] + (prompts.map { [$0] } ?? []), name, advice: takes + " logits")
       guard logits.rank == 2, logits.shape[0] == images.shape[0] else {
@@ -86,7 +87,7 @@ extension Call {
 
 extension Options {
   /// A classifier option, nil when it was not given.
-  func classifierIfGiven(_ name: String) throws -> ((Tensor) throws -> Tensor)? {
+  func classifierIfGiven(_ name: String) throws -> Classifier? {
     guard has(name) else { return nil }
     guard let classifier = value(name).classifier else {
       throw problem(name, "must be a classifier or a function, got \(value(name).typeName)")

@@ -3,10 +3,10 @@ internal import Tensors
 extension AttackRun {
   /// Signs of masked gradients, once the samples are judged: what the attack's own numbers say, and
   /// what a few more passes over the first samples tell.
-  func lookForMaskedGradients(_ moved: Tensor) throws {
+  func lookForMaskedGradients(_ moved: Tensor, _ report: inout AttackReport) throws {
     guard settings.probes, report.isJudged, !report.success.isEmpty, let objective else { return }
     let count = min(ModelProbes.limit, settings.probedSamples, images.shape[0])
-    let takesGradients = report.backwards.contains { $0 > 0 }
+    let takesGradients = ledger.backwards.contains { $0 > 0 }
     if count > 0 {
       let part = try images.narrowed(0, start: 0, length: count)
       var probes = modelProbes(objective)
@@ -17,49 +17,38 @@ extension AttackRun {
       }
       report.flags += try probes.outputFlags(part)
       if objective.goal != nil { report.flags += try probes.inputFlags(part) }
-      if takesGradients, let flag = try singleStep(objective, count) { report.flags.append(flag) }
+      if takesGradients, let flag = try singleStep(objective, count, report) {
+        report.flags.append(flag)
+      }
     }
-    if let flag = AttackFlag.zeroGradient(gradientSizes, isBroken: report.success) {
+    if let flag = AttackFlag.zeroGradient(ledger.firstSizes, isBroken: report.success) {
       report.flags.append(flag)
     }
-    if let flag = try flatLoss(moved) { report.flags.append(flag) }
+    if let flag = try flatLoss(moved, report) { report.flags.append(flag) }
   }
 
   /// Probes of the attacked classifier, counted.
   private func modelProbes(_ objective: ClassifierObjective) -> ModelProbes {
     ModelProbes(
-      logits: { [self] images in
-        countProbes(images.shape[0])
+      logits: { [ledger] images in
+        ledger.count(probes: images.shape[0])
         return try Tensor.withoutGradients { try objective.logits(images) }
       },
-      loss: { [self] images, isWanted in
+      loss: { [ledger] images, isWanted in
         let rows = Array(0..<images.shape[0])
-        count(forwards: rows)
-        func values(_ images: Tensor) throws -> Tensor {
-          try objective.loss(objective.logits(images), rows)
-        }
-        guard isWanted else {
-          return (try Tensor.withoutGradients { try values(images).doubles() }, nil)
-        }
-        return try recordingGradients {
-          let leaf = try images.detached().setRequiresGradient(true)
-          let value = try values(leaf)
-          guard value.requiresGradient else { return (try value.doubles(), nil) }
-          count(backwards: rows)
-          let seed = try Tensor.ones(value.shape, value.dtype)
-          return (
-            try value.doubles(), try Tensor.gradients(of: value, with: [leaf], seed: seed)[0]
-          )
+        ledger.count(forwards: rows)
+        return try ModelProbes.differentiated(images, isWanted) { images, pass in
+          try objective.loss(objective.logits(images, pass), rows)
+        } counted: {
+          ledger.count(backwards: rows)
         }
       })
   }
 
-  private func countProbes(_ passes: Int) {
-    for index in 0..<passes { report.forwards[index % report.forwards.count] += 1 }
-  }
-
   /// One step of the whole budget from some of the clean images, beside what the attack achieved.
-  private func singleStep(_ objective: ClassifierObjective, _ limit: Int) throws -> AttackFlag? {
+  private func singleStep(
+    _ objective: ClassifierObjective, _ limit: Int, _ report: AttackReport
+  ) throws -> AttackFlag? {
     guard case .within(let attack) = plan, attack.followsGradient, attack.plannedVisits > 1,
       settings.sources.isEmpty, settings.budget.epsilon > 0, objective.goal != nil
     else { return nil }
@@ -67,42 +56,23 @@ extension AttackRun {
       report.cleanCorrect.indices.filter { report.cleanCorrect[$0] }.prefix(min(32, limit)))
     guard !rows.isEmpty else { return nil }
     let clean = try images.rows(rows)
-    let gradient: Tensor? = try recordingGradients {
-      count(forwards: rows)
-      let leaf = try clean.detached().setRequiresGradient(true)
-      let value = try objective.loss(objective.logits(leaf), rows)
-      guard value.requiresGradient else { return nil }
-      count(backwards: rows)
-      let seed = try Tensor.ones(value.shape, value.dtype)
-      return try Tensor.gradients(of: value, with: [leaf], seed: seed)[0]
+    ledger.count(forwards: rows)
+    let gradient = try PixelLeaf.at(clean) { leaf in
+      try leaf.gradient(of: objective.loss(objective.logits(leaf.images, .step), rows))
     }
     guard let gradient else { return nil }
+    ledger.count(backwards: rows)
     let point = try ball(clean, settings.budget, rows)
       .stepped(clean, along: gradient, by: settings.budget.epsilon)
-    count(forwards: rows)
+    ledger.count(forwards: rows)
     let logits = try Tensor.withoutGradients { try objective.logits(point) }
-    guard let verdicts = try verdicts(logits, rows) else { return nil }
-    let single = zip(verdicts.predictions, rows).filter { isMet($0, row: $1) }.count
+    guard let verdicts = try judge.verdicts(logits, rows) else { return nil }
+    let single = zip(verdicts.predictions, rows).filter { judge.isMet($0, row: $1) }.count
     return AttackFlag.singleBeatsIterative(
       single: single, iterative: rows.filter { report.success[$0] }.count, of: rows.count)
   }
 
   // MARK: A loss that does not grow
-
-  /// Remembers the best loss of each sample in the first run, after half of the steps and after all.
-  func noteLosses(_ restart: Int, _ visit: Int, _ rows: [Int], _ losses: [Double]) {
-    guard settings.probes, restart == 0, case .within = plan, attack.plannedVisits >= 4 else {
-      return
-    }
-    if halfLosses.isEmpty {
-      halfLosses = [Double](repeating: -.infinity, count: images.shape[0])
-      fullLosses = halfLosses
-    }
-    for (row, loss) in zip(rows, losses) {
-      fullLosses[row] = max(fullLosses[row], loss)
-      if 2 * visit <= attack.plannedVisits { halfLosses[row] = max(halfLosses[row], loss) }
-    }
-  }
 
   /// How much of the room that its pixels had, in L∞, an image has used, in `0 ... 1`.
   ///
@@ -124,7 +94,8 @@ extension AttackRun {
     return room > 0 ? way / room : 0
   }
 
-  private func flatLoss(_ moved: Tensor) throws -> AttackFlag? {
+  private func flatLoss(_ moved: Tensor, _ report: AttackReport) throws -> AttackFlag? {
+    let (halfLosses, fullLosses) = (ledger.halfLosses, ledger.fullLosses)
     guard !halfLosses.isEmpty, settings.budget.epsilon > 0 else { return nil }
     let survivors = report.success.indices.filter {
       !report.success[$0] && halfLosses[$0].isFinite && fullLosses[$0].isFinite
@@ -136,11 +107,12 @@ extension AttackRun {
     let used = try survivors.map { row in
       norm == .linf ? try usedRoom(moved, row) : report.distance[norm][row] / epsilon
     }
-    let first = gradientSizes.compactMap { $0 }.sorted()
+    let first = ledger.firstSizes.compactMap { $0 }.sorted()
     let median = first.isEmpty ? 0 : first[first.count / 2]
     return AttackFlag.lossFlat(
       half: half, full: full,
       used: used.reduce(0, +) / Double(used.count),
-      vanished: survivors.count { row in lastSizes[row].map { $0 <= 1e-12 * median } ?? false })
+      vanished: survivors.count { row in ledger.lastSizes[row].map { $0 <= 1e-12 * median } ?? false
+      })
   }
 }

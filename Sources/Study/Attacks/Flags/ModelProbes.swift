@@ -25,25 +25,31 @@ public struct ModelProbes {
   /// Probes of a classifier by cross-entropy.
   ///
   /// - Parameter labels: 0-based, one an image that is probed.
-  public init(_ classifier: @escaping Classifier, labels: [Int]) {
+  public init(_ classifier: Classifier, labels: [Int]) {
     logits = { images in try Tensor.withoutGradients { try classifier(images) } }
     loss = { images, isWanted in
       let count = images.shape[0]
       let classes = try Tensor(labels.prefix(count).map { Int64($0) }, shape: [count])
-      func values(_ images: Tensor) throws -> Tensor {
-        try Tensor.crossEntropy(logits: classifier(images), labels: classes, reduction: .none)
+      return try Self.differentiated(images, isWanted) { images, pass in
+        try Tensor.crossEntropy(
+          logits: classifier[pass](images), labels: classes, reduction: .none)
       }
-      guard isWanted else {
-        return (try Tensor.withoutGradients { try values(images).doubles() }, nil)
-      }
-      return try recordingGradients {
-        let leaf = try images.detached().setRequiresGradient(true)
-        let value = try values(leaf)
-        guard value.requiresGradient else { return (try value.doubles(), nil) }
-        let seed = try Tensor.ones(value.shape, value.dtype)
-        let gradient = try Tensor.gradients(of: value, with: [leaf], seed: seed)[0]
-        return (try value.doubles(), gradient)
-      }
+    }
+  }
+
+  /// Values of images and, where it is wanted and there is one, the gradient of their sum.
+  static func differentiated(
+    _ images: Tensor, _ isWanted: Bool, _ values: (Tensor, ModelPass) throws -> Tensor,
+    counted: () -> Void = {}
+  ) throws -> (values: [Double], Tensor?) {
+    guard isWanted else {
+      return (try Tensor.withoutGradients { try values(images, .judge).doubles() }, nil)
+    }
+    return try PixelLeaf.at(images) { leaf in
+      let value = try values(leaf.images, .step)
+      let gradient = try leaf.gradient(of: value)
+      if gradient != nil { counted() }
+      return (try value.doubles(), gradient)
     }
   }
 

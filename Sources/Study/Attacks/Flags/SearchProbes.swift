@@ -30,7 +30,7 @@ public struct SearchProbes {
   ///   - budget: that of the evaluation, in L∞ or L2.
   /// - Throws: as attacks do.
   public func flags(
-    _ classifier: @escaping Classifier, images: Tensor, labels: [Int], budget: Budget
+    _ classifier: Classifier, images: Tensor, labels: [Int], budget: Budget
   ) throws -> [AttackFlag] {
     let count = min(ModelProbes.limit, images.shape.first ?? 0)
     guard count > 0, labels.count == images.shape[0] else { return [] }

@@ -1,12 +1,11 @@
 internal import Diagnostics
 public import Tensors
 
-/// Images to class scores: `[N, C, H, W]` in `[0, 1]` to logits `[N, classes]`.
-public typealias Classifier = (_ images: Tensor) throws -> Tensor
-
 /// One value a sample, `[n]`, that an attack increases; `rows` says which samples of the call's
-/// batch the images are, since samples may have left it.
-public typealias SampleLoss = (_ images: Tensor, _ rows: [Int]) throws -> Tensor
+/// batch the images are, since samples may have left it, and `pass` whether a step asks.
+public typealias SampleLoss = (
+  _ images: Tensor, _ rows: [Int], _ pass: ModelPass
+) throws -> Tensor
 
 /// One value a sample, `[n]`, from logits `[n, classes]` and int64 classes `[n]`.
 public typealias LogitLoss = (_ logits: Tensor, _ classes: Tensor) throws -> Tensor

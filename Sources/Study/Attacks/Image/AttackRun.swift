@@ -7,19 +7,12 @@ final class AttackRun {
   let settings: AttackSettings
   let keep: Keep
   let evaluate: Evaluate
+  let ledger: AttackLedger
+  let judge: AttackJudge
   private(set) var ids: [UInt64] = []
   /// Classes other than the label by rank on the clean image, once a search has asked for them.
   var rankings: [Int: [Int]] = [:]
   let images: Tensor
-  let objective: ClassifierObjective?
-  private let start = ContinuousClock.now
-  var report: AttackReport
-  var gradientSizes: [Double?] = []
-  var lastSizes: [Double?] = []
-  var halfLosses: [Double] = []
-  var fullLosses: [Double] = []
-  private var stepsDone = 0
-  private var stepsPlanned = 1
   private var judgesFirstVisit = false
   private let startPoints: Tensor?
 
@@ -32,17 +25,21 @@ final class AttackRun {
   ) throws {
     self.plan = plan
     self.settings = settings
-    self.objective = objective
     self.evaluate = evaluate
     keep = plan.keep(settings)
     startPoints = try settings.startPoints?.detached().cloned()
     // A copy: a classifier or loss of the caller's may write into the tensor it has passed here.
     self.images = try images.detached().cloned()
-    report = AttackReport(budget: settings.budget, distance: Distances())
+    ledger = AttackLedger(
+      plan.attack.name, samples: images.shape.first ?? 0, settings,
+      plannedVisits: plan.attack.plannedVisits, watchesLosses: !plan.isNearest)
+    judge = AttackJudge(objective, self.images, settings, plan, ledger)
   }
 
   /// The attack.
   var attack: any SearchAttack { plan.attack }
+  /// The classifier; nil for a loss without labels.
+  var objective: ClassifierObjective? { judge.objective }
 
   // MARK: What a search asks and tells
 
@@ -64,45 +61,6 @@ final class AttackRun {
       || (objective == nil && settings.judging == .alone)
   }
 
-  func isMet(_ prediction: Int, row: Int) -> Bool {
-    objective?.goal?.isMet(prediction, row: row) ?? false
-  }
-
-  func verdicts(_ logits: Tensor, _ rows: [Int], step: Int? = nil) throws -> Verdicts? {
-    guard let goal = objective?.goal else { return nil }
-    return try Verdicts(
-      logits, rows: rows, goal: goal, base: settings.firstIndex,
-      when: step.map { " at step \($0)" } ?? "")
-  }
-
-  func count(forwards rows: [Int]) { for row in rows { report.forwards[row] += 1 } }
-  func count(backwards rows: [Int]) { for row in rows { report.backwards[row] += 1 } }
-
-  /// Sizes of the first gradients, for the flag `zero_gradient`, and of the last, for `loss_flat`.
-  func noteGradients(_ sizes: [Double], _ rows: [Int]) {
-    for (size, row) in zip(sizes, rows) {
-      if gradientSizes[row] == nil { gradientSizes[row] = size }
-      lastSizes[row] = size
-    }
-  }
-
-  func trace(
-    _ restart: Int, _ visit: Int, _ rows: [Int], _ losses: [Double], _ margins: [Double]?
-  ) {
-    guard settings.recordsTrace else { return }
-    var trace = report.trace ?? AttackTrace()
-    let index = restart.multipliedClamped(by: attack.plannedVisits.addingClamped(1)).addingClamped(
-      visit - 1)
-    let blank = [Double](repeating: .nan, count: images.shape[0])
-    while trace.loss.count <= index { trace.loss.append(blank) }
-    for (position, row) in rows.enumerated() { trace.loss[index][row] = losses[position] }
-    if let margins {
-      while trace.margin.count <= index { trace.margin.append(blank) }
-      for (position, row) in rows.enumerated() { trace.margin[index][row] = margins[position] }
-    }
-    report.trace = trace
-  }
-
   /// Start points of samples `rows` that the caller gave for the first run.
   func givenStart(_ rows: [Int], restart: Int) throws -> Tensor? {
     restart == 0 ? try startPoints?.rows(rows) : nil
@@ -110,24 +68,14 @@ final class AttackRun {
 
   /// The ball of some samples, with their part of the mask.
   func ball(_ clean: Tensor, _ budget: Budget, _ rows: [Int]) throws -> Ball {
-    try Ball(
-      clean, budget, mask: settings.mask?.expanded(rows, Array(clean.shape.dropFirst())))
+    try Ball(clean, budget, settings.mask, rows: rows)
   }
 
   /// A search that begins with the clean images tells the clean predictions as well.
   func noteFirstVisit(_ logits: Tensor, _ rows: [Int]) throws {
     guard judgesFirstVisit else { return }
     judgesFirstVisit = false
-    try judgeClean(logits, rows)
-  }
-
-  func step(note losses: [Double]) {
-    guard let progress = settings.progress, !losses.isEmpty else { return }
-    stepsDone = min(stepsDone + 1, stepsPlanned)
-    let mean = losses.reduce(0, +) / Double(losses.count)
-    let text = "loss \((mean * 1000).rounded() / 1000)"
-    progress(
-      ProgressEvent(name: attack.name, completed: stepsDone, total: stepsPlanned, note: text))
+    try judge.judgeClean(logits, rows)
   }
 
   // MARK: The call
@@ -137,24 +85,16 @@ final class AttackRun {
     let samples = images.shape[0]
     let chunk = settings.batch == 0 ? max(samples, 1) : settings.batch
     let chunks = stride(from: 0, to: samples, by: chunk).map { $0..<min($0 + chunk, samples) }
-    stepsPlanned = max(
-      1,
-      chunks.count.multipliedClamped(by: settings.restarts).multipliedClamped(
-        by: attack.plannedVisits.addingClamped(1)))
+    ledger.plan(batches: chunks.count)
     var parts: [Tensor] = []
     for range in chunks { parts.append(try attacked(range)) }
     let moved = parts.isEmpty ? images : try Tensor.concatenated(parts)
-    report.distance = try Distances(from: images, to: moved)
-    if settings.judging == .alone { report.quality = try ImageQuality(images, moved) }
-    report.targets = objective?.goal?.targets
-    report.leftOut = objective?.goal?.leftOut ?? []
-    if plan.isNearest, report.isJudged { report.measureNearest() }
-    try lookForMaskedGradients(moved)
-    // Attacks that need fewer visits than planned still end their bar.
-    settings.progress?(
-      ProgressEvent(name: attack.name, completed: stepsPlanned, total: stepsPlanned))
-    let duration = start.duration(to: .now).components
-    report.seconds = Double(duration.seconds) + Double(duration.attoseconds) * 1e-18
+    var report = try judge.finished(moved)
+    report.seed = settings.seed
+    report.sampleIDs = ids
+    try lookForMaskedGradients(moved, &report)
+    ledger.end()
+    ledger.fill(&report)
     return AttackResult(images: moved, report: report)
   }
 
@@ -179,23 +119,6 @@ final class AttackRun {
     try objective?.check(samples: samples)
     try PixelCheck.range(images)
     ids = settings.sampleIDs ?? (0..<samples).map { UInt64($0) + 1 }
-    report.attack = attack.name
-    report.seed = settings.seed
-    report.sampleIDs = ids
-    report.forwards = [Int](repeating: 0, count: samples)
-    report.backwards = report.forwards
-    report.loss = [Double](repeating: .nan, count: samples)
-    gradientSizes = [Double?](repeating: nil, count: samples)
-    lastSizes = gradientSizes
-    if objective != nil, settings.judging == .alone {
-      report.isJudged = true
-      report.success = [Bool](repeating: false, count: samples)
-      report.cleanCorrect = report.success
-      report.labels = objective?.criterion.labels ?? []
-      report.cleanPrediction = report.forwards
-      report.prediction = report.forwards
-      report.margin = report.loss
-    }
   }
 
   /// The attacked images of one batch of samples.
@@ -204,16 +127,16 @@ final class AttackRun {
     let best = try BestPoints(
       clean: clean, first: range.lowerBound, ranksBySuccess: keep != .largestLoss)
     var rows = Array(range)
-    judgesFirstVisit = !needsCleanPass && report.isJudged
+    judgesFirstVisit = !needsCleanPass && judge.isJudging
     if let objective, needsCleanPass {
-      let logits = try cleanLogits(clean, rows)
+      let logits = try objective.passes(clean, rows, settings.draws, ledger)
       let values = try logits.doubles()
       objective.chooseTargets(values, rows, ids)
-      try judgeClean(logits, rows)
+      try judge.judgeClean(logits, rows)
       if plan.isNearest || !settings.attacksAll {
-        rows = try stillToAttack(logits, rows)
+        rows = try judge.stillToAttack(logits, rows)
       } else if keep != .last, settings.sources.isEmpty {
-        try offerClean(best, clean, logits, rows)
+        try judge.offerClean(best, clean, logits, rows)
       }
     }
     // A target that is the label leaves nothing to attack for.
@@ -224,16 +147,16 @@ final class AttackRun {
     } else if objective == nil, !rows.isEmpty {
       // Without labels nothing else looks at the images, and their loss would stay unknown.
       let losses = try Tensor.withoutGradients {
-        try SampleLosses.finite(evaluate(clean, rows).loss, rows, settings, step: 1)
+        try ledger.finite(evaluate(clean, rows, .judge).loss, rows, step: 1)
       }
-      count(forwards: rows)
+      ledger.count(forwards: rows)
       let solved = [Bool](repeating: false, count: rows.count)
       try best.offer(clean, rows: rows, losses: losses, solved: solved, wanted: nil)
     }
     if plan.isNearest, settings.isWithinBudgetOnly {
       try best.drop(beyond: settings.budget, clean: clean)
     }
-    try judge(best.images, Array(range), best)
+    try judge.judge(best, Array(range))
     return best.images
   }
 
@@ -245,7 +168,7 @@ final class AttackRun {
     let isVisitedFirst =
       plan.startsAtCleanImages && settings.startPoints == nil && settings.sources.isEmpty
       && !settings.isOnEightBitLevels && settings.budget.epsilon > 0
-    return !settings.attacksAll || (report.isJudged && !isVisitedFirst)
+    return !settings.attacksAll || (judge.isJudging && !isVisitedFirst)
   }
 
   private func search(_ clean: Tensor, _ first: Int, _ rows: [Int], _ best: BestPoints) throws {

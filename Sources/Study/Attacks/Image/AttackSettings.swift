@@ -79,9 +79,6 @@ public struct AttackSettings {
   public var batch = 0
   /// What messages count samples, classes and steps from: 1 for callers whose users count so.
   public var firstIndex = 0
-  /// Ask the classifier again, without a gradient, whether what a step seems to solve is solved: for
-  /// classifiers whose steps are less precise than their verdicts.
-  public var confirmsSolved = false
   /// Called after every step.
   public var progress: ProgressHandler?
 

@@ -154,7 +154,7 @@ public struct AutoAttack: ImageAttack {
 
   /// See `ImageAttack`.
   public func run(
-    _ classifier: @escaping Classifier, images: Tensor, criterion: Criterion,
+    _ classifier: Classifier, images: Tensor, criterion: Criterion,
     settings: AttackSettings
   ) throws -> AttackResult {
     guard !criterion.isTargeted else {
@@ -218,7 +218,7 @@ public struct AutoAttack: ImageAttack {
 
   /// One stage on some of the samples.
   private func run(
-    _ stage: Stage, _ index: Int, _ classifier: @escaping Classifier, _ images: Tensor,
+    _ stage: Stage, _ index: Int, _ classifier: Classifier, _ images: Tensor,
     _ labels: [Int], ids: [UInt64]?, _ settings: AttackSettings
   ) throws -> AttackResult {
     var changed = changed(settings, for: stage)

@@ -2,7 +2,9 @@ internal import Diagnostics
 internal import Tensors
 
 /// Values and, for classifiers, logits of some samples' images.
-typealias Evaluate = (_ images: Tensor, _ rows: [Int]) throws -> (loss: Tensor, logits: Tensor?)
+typealias Evaluate = (
+  _ images: Tensor, _ rows: [Int], _ pass: ModelPass
+) throws -> (loss: Tensor, logits: Tensor?)
 
 /// A classifier under attack: checked logits, the goal of each sample, verdicts.
 final class ClassifierObjective {
@@ -15,7 +17,7 @@ final class ClassifierObjective {
   private(set) var goal: Goal?
   private var chosenTargets: [Int: Int] = [:]
 
-  init(_ classifier: @escaping Classifier, _ criterion: Criterion, _ settings: AttackSettings) {
+  init(_ classifier: Classifier, _ criterion: Criterion, _ settings: AttackSettings) {
     self.classifier = classifier
     self.criterion = criterion
     self.settings = settings
@@ -39,27 +41,61 @@ final class ClassifierObjective {
 
   // MARK: Passes
 
+  /// Steps and verdicts of the classifier differ.
+  var hasTwoForms: Bool { classifier.hasTwoForms }
+
   /// Logits of the attacked classifier.
-  func logits(_ images: Tensor) throws -> Tensor { try checked(classifier(images), images) }
+  func logits(_ images: Tensor, _ pass: ModelPass = .judge) throws -> Tensor {
+    try checked(classifier[pass](images), images)
+  }
+
+  /// Logits that decide, averaged over the draws of a stochastic classifier; without a gradient.
+  func passes(
+    _ images: Tensor, _ rows: [Int], _ draws: Int, _ ledger: AttackLedger
+  ) throws -> Tensor {
+    try Tensor.withoutGradients {
+      ledger.count(forwards: rows)
+      var sum = try logits(images)
+      for _ in 1..<draws {
+        ledger.count(forwards: rows)
+        sum = try sum + logits(images)
+      }
+      return draws == 1 ? sum : try sum / Double(draws)
+    }
+  }
+
+  /// The verdict on one image, evaluated alone.
+  func verdict(
+    _ image: Tensor, _ row: Int, _ draws: Int, _ ledger: AttackLedger
+  ) throws -> SampleVerdict {
+    guard let goal else { throw KilpiError("the targets are not chosen yet") }
+    let logits = try passes(image, [row], draws, ledger)
+    let verdict = try Verdicts(logits, rows: [row], goal: goal, base: settings.firstIndex)
+    let value = try Tensor.withoutGradients { () -> Double in try loss(logits, [row]).item() }
+    return SampleVerdict(
+      prediction: verdict.predictions[0], loss: value, margin: verdict.margins[0])
+  }
 
   /// True when `prediction` is the label of sample `row`.
   func isRight(_ prediction: Int, row: Int) -> Bool { prediction == criterion.labels[row] }
 
   /// Loss and logits of where gradients come from.
-  func evaluate(_ images: Tensor, _ rows: [Int]) throws -> (loss: Tensor, logits: Tensor?) {
-    let logits = try sourceLogits(images)
+  func evaluate(
+    _ images: Tensor, _ rows: [Int], _ pass: ModelPass
+  ) throws -> (loss: Tensor, logits: Tensor?) {
+    let logits = try sourceLogits(images, pass)
     return (try loss(logits, rows), logits)
   }
 
   /// The same with a loss that pulls towards `aims`, although the attack is untargeted.
   func evaluate(
-    _ images: Tensor, _ rows: [Int], aims: [Int]
+    _ images: Tensor, _ rows: [Int], _ pass: ModelPass, aims: [Int]
   ) throws -> (loss: Tensor, logits: Tensor?) {
-    let logits = try sourceLogits(images)
+    let logits = try sourceLogits(images, pass)
     let labels = try Tensor(rows.map { Int64(criterion.labels[$0]) }, shape: [rows.count])
     let targets = try Tensor(aims.map { Int64($0) }, shape: [rows.count])
     let loss = try settings.loss.values(logits: logits, labels: labels, targets: targets)
-    return (try SampleLosses.checked(loss, rows: rows.count), logits)
+    return (try checkedLoss(loss, rows: rows.count), logits)
   }
 
   /// The attack's loss of given logits.
@@ -67,14 +103,14 @@ final class ClassifierObjective {
     guard let goal else { throw KilpiError("the targets are not chosen yet") }
     let loss = try settings.loss.values(
       logits: logits, labels: goal.labels(rows), targets: goal.targets(rows))
-    return try SampleLosses.checked(loss, rows: rows.count)
+    return try checkedLoss(loss, rows: rows.count)
   }
 
-  private func sourceLogits(_ images: Tensor) throws -> Tensor {
-    guard let first = settings.sources.first else { return try logits(images) }
-    var sum = try checked(first(images), images)
+  private func sourceLogits(_ images: Tensor, _ pass: ModelPass) throws -> Tensor {
+    guard let first = settings.sources.first else { return try logits(images, pass) }
+    var sum = try checked(first[pass](images), images)
     for source in settings.sources.dropFirst() {
-      sum = try sum + checked(source(images), images)
+      sum = try sum + checked(source[pass](images), images)
     }
     return settings.sources.count == 1 ? sum : try sum / Double(settings.sources.count)
   }

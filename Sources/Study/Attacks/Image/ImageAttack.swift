@@ -35,7 +35,7 @@ public protocol ImageAttack: Parameterized, Sendable {
   ///   returns probabilities, a loss or gradient is not finite; on interrupt; and whatever the
   ///   classifier throws. Inputs are never changed.
   func run(
-    _ classifier: @escaping Classifier, images: Tensor, criterion: Criterion,
+    _ classifier: Classifier, images: Tensor, criterion: Criterion,
     settings: AttackSettings
   ) throws -> AttackResult
 }
@@ -128,7 +128,7 @@ extension FixedBudgetAttack {
 
   /// See `ImageAttack`.
   public func run(
-    _ classifier: @escaping Classifier, images: Tensor, criterion: Criterion,
+    _ classifier: Classifier, images: Tensor, criterion: Criterion,
     settings: AttackSettings
   ) throws -> AttackResult {
     if criterion.targets == .all {
@@ -140,7 +140,9 @@ extension FixedBudgetAttack {
     var settings = settings
     settings.loss = ownLoss ?? settings.loss
     let objective = ClassifierObjective(classifier, criterion, settings)
-    return try AttackRun(.within(self), images, settings, objective, objective.evaluate).result()
+    return try AttackRun(.within(self), images, settings, objective) {
+      try objective.evaluate($0, $1, $2)
+    }.result()
   }
 
   /// Increases any value of the images, without labels: `loss` gives one value a sample.
@@ -151,8 +153,8 @@ extension FixedBudgetAttack {
   public func maximize(
     _ loss: @escaping SampleLoss, images: Tensor, settings: AttackSettings
   ) throws -> AttackResult {
-    try AttackRun(.within(self), images, settings, nil) { images, rows in
-      (loss: try loss(images, rows), logits: nil)
+    try AttackRun(.within(self), images, settings, nil) { images, rows, pass in
+      (loss: try loss(images, rows, pass), logits: nil)
     }.result()
   }
 }

@@ -22,7 +22,7 @@ extension MinimumNormAttack {
 
   /// See `ImageAttack`.
   public func run(
-    _ classifier: @escaping Classifier, images: Tensor, criterion: Criterion,
+    _ classifier: Classifier, images: Tensor, criterion: Criterion,
     settings: AttackSettings
   ) throws -> AttackResult {
     if criterion.targets == .all {
@@ -32,7 +32,9 @@ extension MinimumNormAttack {
       ).result()
     }
     let objective = ClassifierObjective(classifier, criterion, settings)
-    return try AttackRun(.nearest(self), images, settings, objective, objective.evaluate).result()
+    return try AttackRun(.nearest(self), images, settings, objective) {
+      try objective.evaluate($0, $1, $2)
+    }.result()
   }
 }
 
@@ -125,7 +127,7 @@ public final class NearestSearch {
     let goal = try goal()
     let values = try (loss ?? settings.loss).values(
       logits: logits, labels: goal.labels(rows), targets: goal.targets(rows))
-    return try SampleLosses.checked(values, rows: rows.count)
+    return try checkedLoss(values, rows: rows.count)
   }
 
   private func goal() throws -> Goal {
@@ -158,27 +160,21 @@ public final class NearestSearch {
     let shown = settings.isOnEightBitLevels ? try box.onEightBitLevels(inside) : inside
     var visit: NearestVisit
     if let values {
-      visit = try recordingGradients {
-        let leaf = try shown.detached().setRequiresGradient(true)
-        let logits = try self.logits(leaf)
+      visit = try PixelLeaf.at(shown) { leaf in
+        let logits = try self.logits(leaf.images, .step)
         let visit = try judged(shown, logits.detached(), confidence)
         let wanted = try values(logits)
         for (index, value) in wanted.enumerated() {
-          let numbers = try SampleLosses.finite(value, rows, settings, step: visits)
-          try SampleLosses.checkRecorded(value)
-          run.count(backwards: rows)
-          let seed = try Tensor.ones(value.shape, value.dtype)
-          let gradient = try box.free(
-            Tensor.gradients(
-              of: value, with: [leaf], seed: seed, retainGraph: index + 1 < wanted.count)[0])
-          let sizes = try SampleLosses.sizes(gradient, rows, settings, step: visits)
-          run.noteGradients(sizes, rows)
-          try receive(index, numbers, gradient)
+          let step = try leaf.step(
+            value, rows, run.ledger, step: visits, retainGraph: index + 1 < wanted.count)
+          try receive(index, step.losses, box.free(step.gradient))
         }
         return visit
       }
     } else {
-      visit = try Tensor.withoutGradients { try judged(shown, logits(shown), confidence) }
+      visit = try Tensor.withoutGradients {
+        try judged(shown, logits(shown, .judge), confidence)
+      }
     }
     let wanted = zip(visit.solved, visit.distances).map { $0 && $1 > 0 }
     try best.offer(
@@ -186,11 +182,11 @@ public final class NearestSearch {
     return visit
   }
 
-  private func logits(_ images: Tensor) throws -> Tensor {
+  private func logits(_ images: Tensor, _ pass: ModelPass) throws -> Tensor {
     var sum: Tensor?
     for _ in 0..<settings.draws {
-      run.count(forwards: rows)
-      guard let next = try run.evaluate(images, rows).logits else { continue }
+      run.ledger.count(forwards: rows)
+      guard let next = try run.evaluate(images, rows, pass).logits else { continue }
       sum = try sum.map { try $0 + next } ?? next
     }
     guard let sum else { throw KilpiError("\(run.attack.name) needs a classifier") }
@@ -201,16 +197,16 @@ public final class NearestSearch {
     _ shown: Tensor, _ logits: Tensor, _ confidence: Double
   ) throws -> NearestVisit {
     let distances = try Distances(from: clean, to: shown)[norm]
-    guard let verdicts = try run.verdicts(logits, rows, step: visits) else {
+    guard let verdicts = try run.judge.verdicts(logits, rows, step: visits) else {
       throw KilpiError("\(run.attack.name) needs a classifier")
     }
     let solved = rows.indices.map {
-      run.isMet(verdicts.predictions[$0], row: rows[$0]) && verdicts.margins[$0] >= confidence
+      run.judge.isMet(verdicts.predictions[$0], row: rows[$0]) && verdicts.margins[$0] >= confidence
     }
     if settings.recordsTrace || settings.progress != nil {
       let losses = try Tensor.withoutGradients { try loss(logits).doubles() }
-      run.trace(restart, visits, rows, losses, verdicts.margins)
-      run.step(note: losses)
+      run.ledger.trace(restart, visits, rows, losses, verdicts.margins)
+      run.ledger.step(losses: losses)
     }
     return NearestVisit(
       shown: shown, logits: logits, solved: solved, margins: verdicts.margins,

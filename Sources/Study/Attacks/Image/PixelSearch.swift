@@ -122,8 +122,11 @@ public final class PixelSearch {
       gradient: try total.gradient.map { try ball.free(averaged($0)) },
       logits: try total.logits.map { try averaged($0) })
     var margins: [Double]?
-    if let logits = visit.logits, let verdicts = try run.verdicts(logits, rows, step: visits) {
-      visit.solved = zip(verdicts.predictions, rows).map { isResult && run.isMet($0, row: $1) }
+    if let logits = visit.logits, let verdicts = try run.judge.verdicts(logits, rows, step: visits)
+    {
+      visit.solved = zip(verdicts.predictions, rows).map {
+        isResult && run.judge.isMet($0, row: $1)
+      }
       if isWanted { visit.solved = try confirmed(visit.solved, shown) }
       margins = verdicts.margins
     }
@@ -134,27 +137,29 @@ public final class PixelSearch {
         shown, rows: rows, losses: ranks(losses, visit.logits), solved: visit.solved,
         wanted: wanted)
     }
-    run.trace(restart, visits, rows, losses, margins)
+    run.ledger.trace(restart, visits, rows, losses, margins)
     // Losses of points outside the ball, and of walks towards different classes, do not compare.
-    if isResult, aims == nil { run.noteLosses(restart, visits, rows, losses) }
-    run.step(note: losses)
+    if isResult, aims == nil {
+      run.ledger.note(losses: losses, rows, restart: restart, visit: visits)
+    }
+    run.ledger.step(losses: losses)
     solved = visit.solved
     return visit
   }
 
-  /// Success by a pass without a gradient, where the settings ask for it.
+  /// Success by a pass that decides, where steps are less precise.
   private func confirmed(_ solved: [Bool], _ shown: Tensor) throws -> [Bool] {
     let positions = solved.indices.filter { solved[$0] }
-    guard settings.confirmsSolved, settings.sources.isEmpty, !positions.isEmpty,
-      let objective = run.objective
+    guard settings.judging == .alone, settings.sources.isEmpty, !positions.isEmpty,
+      let objective = run.objective, objective.hasTwoForms
     else { return solved }
     let asked = positions.map { rows[$0] }
-    run.count(forwards: asked)
+    run.ledger.count(forwards: asked)
     let logits = try Tensor.withoutGradients { try objective.logits(shown.rows(positions)) }
-    guard let verdicts = try run.verdicts(logits, asked) else { return solved }
+    guard let verdicts = try run.judge.verdicts(logits, asked) else { return solved }
     var confirmed = solved
     for (index, position) in positions.enumerated() {
-      confirmed[position] = run.isMet(verdicts.predictions[index], row: asked[index])
+      confirmed[position] = run.judge.isMet(verdicts.predictions[index], row: asked[index])
     }
     return confirmed
   }
@@ -188,32 +193,25 @@ public final class PixelSearch {
   private func evaluate(
     _ shown: Tensor, _ isWanted: Bool
   ) throws -> (losses: [Double], gradient: Tensor?, logits: Tensor?) {
-    run.count(forwards: rows)
+    run.ledger.count(forwards: rows)
     guard isWanted else {
-      let (loss, logits) = try Tensor.withoutGradients { try value(shown) }
-      return (try finite(loss), nil, logits?.detached())
+      let (loss, logits) = try Tensor.withoutGradients { try value(shown, .judge) }
+      return (try run.ledger.finite(loss, rows, step: visits), nil, logits?.detached())
     }
-    return try recordingGradients {
-      let leaf = try shown.detached().setRequiresGradient(true)
-      let (loss, logits) = try value(leaf)
-      let losses = try finite(loss)
-      try SampleLosses.checkRecorded(loss)
-      run.count(backwards: rows)
-      let seed = try Tensor.ones(loss.shape, loss.dtype)
-      let gradient = try Tensor.gradients(of: loss, with: [leaf], seed: seed)[0]
-      let sizes = try SampleLosses.sizes(gradient, rows, settings, step: visits)
-      run.noteGradients(sizes, rows)
-      return (losses, gradient, logits?.detached())
+    return try PixelLeaf.at(shown) { leaf in
+      let (loss, logits) = try value(leaf.images, .step)
+      let step = try leaf.step(loss, rows, run.ledger, step: visits)
+      return (step.losses, step.gradient, logits?.detached())
     }
   }
 
-  private func value(_ images: Tensor) throws -> (loss: Tensor, logits: Tensor?) {
-    guard let aims, let objective = run.objective else { return try run.evaluate(images, rows) }
-    return try objective.evaluate(images, rows, aims: aims)
-  }
-
-  private func finite(_ loss: Tensor) throws -> [Double] {
-    try SampleLosses.finite(loss, rows, settings, step: visits)
+  private func value(
+    _ images: Tensor, _ pass: ModelPass
+  ) throws -> (loss: Tensor, logits: Tensor?) {
+    guard let aims, let objective = run.objective else {
+      return try run.evaluate(images, rows, pass)
+    }
+    return try objective.evaluate(images, rows, pass, aims: aims)
   }
 
   /// Lets samples that the last visit solved leave, where the settings ask for it.
@@ -304,63 +302,5 @@ public final class PixelSearch {
     } else {
       try best.replace(shown(point), rows: rows)
     }
-  }
-}
-
-/// Runs `body` with recording on, whatever the caller's state, which is put back afterwards.
-func recordingGradients<Result>(_ body: () throws -> Result) rethrows -> Result {
-  var pauses = 0
-  while !GradientMode.isRecording {
-    GradientMode.resume()
-    pauses += 1
-  }
-  defer { for _ in 0..<pauses { GradientMode.pause() } }
-  return try body()
-}
-
-/// The one place where a loss, also one of a script, is held to one value a sample.
-enum SampleLosses {
-  static func checked(_ loss: Tensor, rows: Int) throws -> Tensor {
-    guard loss.shape == [rows] else {
-      throw KilpiError(
-        "the loss has shape [\(loss.shape.map(String.init).joined(separator: ", "))], one value "
-          + "a sample is needed: [\(rows)]", advice: "do not reduce over the batch")
-    }
-    return loss
-  }
-
-  /// The values of a loss, none of them infinite or NaN.
-  static func finite(
-    _ loss: Tensor, _ rows: [Int], _ settings: AttackSettings, step: Int
-  ) throws -> [Double] {
-    let values = try checked(loss, rows: rows.count).doubles()
-    for (position, value) in values.enumerated() where !value.isFinite {
-      throw KilpiError(
-        "the loss of sample \(rows[position] + settings.firstIndex) is \(value) at step \(step)",
-        advice: "check the classifier's output on this image")
-    }
-    return values
-  }
-
-  /// A loss that no gradient can be taken of is a mistake of the script.
-  static func checkRecorded(_ loss: Tensor) throws {
-    guard loss.requiresGradient else {
-      throw KilpiError(
-        "the loss does not depend on the images",
-        advice: "compute it with tensor operations, without detach or no_grad")
-    }
-  }
-
-  /// The largest magnitude of each sample's gradient, none of them infinite or NaN.
-  static func sizes(
-    _ gradient: Tensor, _ rows: [Int], _ settings: AttackSettings, step: Int
-  ) throws -> [Double] {
-    let sizes = try gradient.largestMagnitudes()
-    for (position, size) in sizes.enumerated() where !size.isFinite {
-      throw KilpiError(
-        "the gradient of sample \(rows[position] + settings.firstIndex) is not finite at "
-          + "step \(step)", advice: "check the classifier on this image")
-    }
-    return sizes
   }
 }

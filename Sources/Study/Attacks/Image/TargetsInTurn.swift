@@ -12,7 +12,7 @@ struct TargetsInTurn {
   let settings: AttackSettings
 
   init(
-    attack: any ImageAttack, classifier: @escaping Classifier, images: Tensor, labels: [Int],
+    attack: any ImageAttack, classifier: Classifier, images: Tensor, labels: [Int],
     settings: AttackSettings
   ) throws {
     (self.attack, self.classifier, self.labels) = (attack, classifier, labels)

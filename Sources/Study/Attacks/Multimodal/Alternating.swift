@@ -23,7 +23,7 @@ struct Alternating: MultimodalProcedure {
     guard case .perImage(var lists) = start.prompts else { return start }
     let moved = try start.images.cloned()
     var scores = zip(start.report.prediction, zip(start.report.loss, start.report.margin)).map {
-      PairScore(prediction: $0, loss: $1.0, margin: $1.1)
+      SampleVerdict(prediction: $0, loss: $1.0, margin: $1.1)
     }
     var image = start.report.image
     var rounds = labels.map { _ in 1 }
@@ -32,7 +32,7 @@ struct Alternating: MultimodalProcedure {
       let truth = active.map { labels[$0] }
       let next = try followed(run, ball, active, truth, moved, lists)
       let choice = try run.promptsPerImage(next.images, truth, .alternating)
-      let found = try PairScore.all(encoder, next.images, truth, .perImage(choice))
+      let found = try SampleVerdict.all(encoder, next.images, truth, .perImage(choice))
       image.add(next.report, rows: active)
       var growing: [Int] = []
       for (position, row) in active.enumerated() {

@@ -68,8 +68,8 @@ extension FeatureStage {
     let encoder = self.encoder
     let alpha = attack.alpha
     return try ball.maximize(
-      { images, rows in
-        let moved = try encoder.image(first?.shown(images, rows) ?? images)
+      { images, rows, pass in
+        let moved = try encoder.image[pass](first?.shown(images, rows) ?? images)
         let apart = try Tensor.klDivergence(logits: clean.rows(rows), moved, reduction: .none)
         // Σ_j Σ_d p_jd (log p_jd − log q_d): the sums over j do not depend on the image.
         let crossed = try (target.sums.rows(rows) * moved.logSoftmax()).sum(axes: [1])

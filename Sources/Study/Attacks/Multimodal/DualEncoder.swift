@@ -8,7 +8,7 @@ public import Tensors
 public struct DualEncoder {
   /// Images `[n, C, H, W]` to features `[n, D]` as the score takes them (L2-normalised in CLIP),
   /// with gradients to the images.
-  public var image: (_ images: Tensor) throws -> Tensor
+  public var image: PixelFunction
   /// Texts to features `[B, D]`, alike, without gradients; see `TextMemory`.
   public var text: TextEncoder
   /// `s`, above 0.
@@ -20,7 +20,7 @@ public struct DualEncoder {
 
   /// Puts two encoders together.
   public init(
-    image: @escaping (Tensor) throws -> Tensor, text: @escaping TextEncoder, scale: Double = 100,
+    image: PixelFunction, text: @escaping TextEncoder, scale: Double = 100,
     bias: Double = 0, templates: Int = 1
   ) {
     self.image = image
@@ -48,19 +48,19 @@ public struct DualEncoder {
   /// The classifier over class prompts that are the same for all images.
   public func classifier(_ prompts: [String]) throws -> Classifier {
     let classes = try classFeatures(prompts)
-    return { images in try scored(image(images).matmul(classes, transposeB: true)) }
+    return image.map { try scored($0.matmul(classes, transposeB: true)) }
   }
 
   /// Logits `[n, C]` of images whose classes are their own: `classes` is `[n, C, D]`.
-  func logits(_ images: Tensor, classes: Tensor) throws -> Tensor {
-    try scored(classes.matmul(image(images).unsqueezed(2)).squeezed(2))
+  func logits(_ images: Tensor, classes: Tensor, _ pass: ModelPass) throws -> Tensor {
+    try scored(classes.matmul(image[pass](images).unsqueezed(2)).squeezed(2))
   }
 
   /// A loss of images whose classes, `[n, C, D]`, are their own.
   func loss(_ loss: AttackLoss, classes: Tensor, _ labels: [Int]) -> SampleLoss {
-    { images, rows in
+    { images, rows, pass in
       try loss.values(
-        logits: logits(images, classes: classes.rows(rows)),
+        logits: logits(images, classes: classes.rows(rows), pass),
         labels: Tensor(rows.map { Int64(labels[$0]) }, shape: [rows.count]), targets: nil)
     }
   }

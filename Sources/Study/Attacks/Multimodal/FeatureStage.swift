@@ -39,8 +39,8 @@ struct FeatureStage {
     let own = objective == .captions ? try summed(captions) : clean
     let encoder = self.encoder
     return try ball.maximize(
-      { images, rows in
-        let moved = try encoder.image(images)
+      { images, rows, pass in
+        let moved = try encoder.image[pass](images)
         switch objective {
         case .kl:
           return try Tensor.klDivergence(logits: clean.rows(rows), moved, reduction: .none)

@@ -81,17 +81,12 @@ public struct MultimodalResult {
   public var report: MultimodalReport
 }
 
-/// One image's verdict under some prompts.
-struct PairScore {
-  let prediction: Int
-  let loss: Double
-  let margin: Double
-
+extension SampleVerdict {
   /// Verdicts on images under prompts that are the same for all, `batch` at a time.
   static func all(
     _ classifier: Classifier, _ images: Tensor, _ labels: [Int], batch: Int = 1
-  ) throws -> [PairScore] {
-    var found: [PairScore] = []
+  ) throws -> [SampleVerdict] {
+    var found: [SampleVerdict] = []
     try Tensor.withoutGradients {
       for first in stride(from: 0, to: labels.count, by: batch) {
         try Interrupts.poll()
@@ -112,7 +107,7 @@ struct PairScore {
           base: 1)
         for (index, loss) in try losses.doubles().enumerated() {
           found.append(
-            PairScore(
+            SampleVerdict(
               prediction: verdicts.predictions[index], loss: loss, margin: verdicts.margins[index]))
         }
       }
@@ -123,7 +118,7 @@ struct PairScore {
   /// Verdicts on images, each alone, under adversarial prompts.
   static func all(
     _ encoder: DualEncoder, _ images: Tensor, _ labels: [Int], _ prompts: AdversarialPrompts
-  ) throws -> [PairScore] {
+  ) throws -> [SampleVerdict] {
     switch prompts {
     case .shared(let prompts):
       return try all(encoder.classifier(prompts), images, labels)

@@ -13,7 +13,7 @@ final class MultimodalRun {
   private var blind: [String]?
   private var againstClean: AttackResult?
   private var first: MultimodalResult?
-  private var clean: [PairScore]?
+  private var clean: [SampleVerdict]?
 
   init(
     _ attack: MultimodalAttack, _ encoder: DualEncoder, _ images: Tensor, _ labels: [Int],
@@ -51,14 +51,14 @@ final class MultimodalRun {
     return result
   }
 
-  func cleanScores() throws -> [PairScore] {
+  func cleanScores() throws -> [SampleVerdict] {
     if let clean { return clean }
-    let scores = try PairScore.all(encoder.classifier(prompts), images, labels)
+    let scores = try SampleVerdict.all(encoder.classifier(prompts), images, labels)
     clean = scores
     return scores
   }
 
-  func attackImages(_ classifier: @escaping Classifier) throws -> AttackResult {
+  func attackImages(_ classifier: Classifier) throws -> AttackResult {
     var settings = attack.image.settings
     settings.sampleIDs = ids
     let criterion =
@@ -113,18 +113,20 @@ final class MultimodalRun {
   ///   - scores: the verdicts of the pairs, where they are known.
   func finished(
     _ method: MultimodalMethod, _ moved: AttackResult, _ changed: AdversarialPrompts,
-    judgedClean: Bool = false, scores: [PairScore]? = nil
+    judgedClean: Bool = false, scores: [SampleVerdict]? = nil
   ) throws -> MultimodalResult {
     var report = MultimodalReport(method: method, image: moved.report)
     report.cleanPrediction = try cleanScores().map(\.prediction)
     report.cleanCorrect = zip(report.cleanPrediction, labels).map { $0 == $1 }
-    func wrong(_ scores: [PairScore]) -> [Bool] { zip(scores, labels).map { $0.prediction != $1 } }
+    func wrong(_ scores: [SampleVerdict]) -> [Bool] {
+      zip(scores, labels).map { $0.prediction != $1 }
+    }
     report.imageSuccess =
       judgedClean && moved.report.isJudged && attack.targets == nil
       ? moved.report.success
-      : wrong(try PairScore.all(encoder.classifier(prompts), moved.images, labels))
-    report.textSuccess = wrong(try PairScore.all(encoder, images, labels, changed))
-    let both = try scores ?? PairScore.all(encoder, moved.images, labels, changed)
+      : wrong(try SampleVerdict.all(encoder.classifier(prompts), moved.images, labels))
+    report.textSuccess = wrong(try SampleVerdict.all(encoder, images, labels, changed))
+    let both = try scores ?? SampleVerdict.all(encoder, moved.images, labels, changed)
     report.success = wrong(both)
     report.prediction = both.map(\.prediction)
     report.loss = both.map(\.loss)

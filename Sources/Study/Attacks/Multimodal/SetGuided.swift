@@ -54,12 +54,12 @@ extension FeatureStage {
     let encoder = self.encoder
     let views = attack.views
     var attacked = try ball.maximize(
-      { images, rows in
-        var sum = try encoder.image(images)
+      { images, rows, pass in
+        var sum = try encoder.image[pass](images)
         let steps = noise.next(rows)
         for (index, scale) in views.scales.enumerated() {
           let streams = noise.streams(rows, steps, view: index)
-          sum = try sum + encoder.image(views.copy(images, scale: scale, streams))
+          sum = try sum + encoder.image[pass](views.copy(images, scale: scale, streams))
         }
         return try -(first.rows(rows) * sum).sum(axes: [1])
       }, images: images, settings: settings)

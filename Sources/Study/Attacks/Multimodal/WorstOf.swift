@@ -34,7 +34,7 @@ struct WorstOf: MultimodalProcedure {
       let member = try method.procedure.classes(run)
       image.add(member.report.image, rows: Array(labels.indices))
       for row in labels.indices {
-        let new = PairScore(
+        let new = SampleVerdict(
           prediction: member.report.prediction[row], loss: member.report.loss[row],
           margin: member.report.margin[row])
         let (was, now) = (best[row].prediction != labels[row], new.prediction != labels[row])

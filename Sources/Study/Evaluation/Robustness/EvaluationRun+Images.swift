@@ -10,7 +10,7 @@ internal import Tensors
 extension EvaluationRun {
   /// An attack's images and report.
   func result(
-    _ attack: ImageAttackSpecification, _ classifier: @escaping Classifier, _ part: BatchPart,
+    _ attack: ImageAttackSpecification, _ classifier: Classifier, _ part: BatchPart,
     label: String
   ) throws -> AttackResult {
     var settings = try named(label) {
@@ -20,7 +20,6 @@ extension EvaluationRun {
     settings.firstIndex = part.first + 1
     // The model stays the same: probes of it look at the first samples only.
     if part.first > 0 { settings.probedSamples = 0 }
-    settings.confirmsSolved = subject.precision != "float32"
     settings.progress = state.meter.handler(label, evaluation.progress)
     return try named(label) {
       try attack.attack.run(
@@ -76,7 +75,7 @@ extension EvaluationRun {
   ///
   /// - Returns: images and report, when all samples were attacked.
   func attack(
-    _ index: Int, _ classifier: @escaping Classifier, _ whole: BatchPart, _ clean: [Score]
+    _ index: Int, _ classifier: Classifier, _ whole: BatchPart, _ clean: [Score]
   ) throws -> AttackResult? {
     guard let attack = plan.rows[index].image else { return nil }
     let others = untouched(index, attack, whole, clean)

@@ -1,3 +1,4 @@
+internal import AttackPlans
 public import Attacks
 public import ClipModels
 public import Files
@@ -42,10 +43,10 @@ public struct EvaluationSubject {
     let frozen = try classifier.with(model: model.frozen())
     self.name = name.isEmpty ? model.origin : name
     classNames = classifier.classNames
-    self.classifier = try frozen.attackable()
+    self.classifier = try Classifier(frozen)
     zeroShot = frozen
     hasFeatures = true
-    reprompted = { try frozen.withPrompts($0).attackable() }
+    reprompted = { try Classifier(frozen.withPrompts($0)) }
     precision = model.precision.rawValue
     origin = model.origin
     weights = try WeightsHash.of(model)
@@ -56,7 +57,7 @@ public struct EvaluationSubject {
   /// Any function from images `[N, 3, H, W]` to logits `[N, C]`.
   ///
   /// Scenarios with text need a `ZeroShotClassifier`.
-  public init(name: String, classNames: [String] = [], classifier: @escaping Classifier) {
+  public init(name: String, classNames: [String] = [], classifier: Classifier) {
     self.name = name
     self.classNames = classNames
     self.classifier = classifier

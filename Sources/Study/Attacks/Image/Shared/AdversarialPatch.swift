@@ -38,7 +38,7 @@ public struct AdversarialPatch: Parameterized {
   ///
   /// - Throws: as `UniversalPerturbation.run`.
   public func run(
-    _ classifier: @escaping Classifier, _ source: LabelledSource, settings: SharedSettings
+    _ classifier: Classifier, _ source: LabelledSource, settings: SharedSettings
   ) throws -> SharedResult {
     try checkParameters()
     let run = try SharedRun("patch", classifier, source, .unlimited(.linf), settings)

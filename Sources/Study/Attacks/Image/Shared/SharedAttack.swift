@@ -93,8 +93,7 @@ final class SharedRun {
   private(set) var heldOut: [Int] = []
   private(set) var losses: [Double] = []
   private let objective: ClassifierObjective
-  private let attackSettings: AttackSettings
-  private let start = ContinuousClock.now
+  private let ledger: AttackLedger
   private let name: String
   private var report: AttackReport
   private var order: [Int] = []
@@ -102,7 +101,7 @@ final class SharedRun {
   private var shape: [Int]?
 
   init(
-    _ name: String, _ classifier: @escaping Classifier, _ source: LabelledSource, _ budget: Budget,
+    _ name: String, _ classifier: Classifier, _ source: LabelledSource, _ budget: Budget,
     _ settings: SharedSettings
   ) throws {
     self.name = name
@@ -111,13 +110,13 @@ final class SharedRun {
     var inner = AttackSettings(budget: budget, seed: settings.seed)
     inner.loss = settings.loss
     inner.firstIndex = settings.firstIndex
-    attackSettings = inner
     let labels = source.labels
     let criterion: Criterion =
       settings.target.map { target in
         .targeted(.classes(labels.map { _ in target }), labels: labels)
       } ?? .misclassified(labels)
     objective = ClassifierObjective(classifier, criterion, inner)
+    ledger = AttackLedger(name, samples: labels.count, inner)
     report = AttackReport(budget: budget, distance: Distances())
     try check()
     report.attack = name
@@ -125,8 +124,6 @@ final class SharedRun {
     report.sampleIDs = source.ids
     report.isJudged = true
     report.labels = labels
-    report.forwards = labels.map { _ in 0 }
-    report.backwards = report.forwards
     report.targets = objective.goal?.targets
     report.leftOut = objective.goal?.leftOut ?? []
     var stream = RandomSource(seed: settings.seed).stream(.subset)
@@ -186,8 +183,7 @@ final class SharedRun {
 
   /// The ball around samples `rows`, with their part of the mask.
   func ball(_ images: Tensor, _ budget: Budget, _ rows: [Int]) throws -> Ball {
-    try Ball(
-      images, budget, mask: settings.mask?.expanded(rows, Array(images.shape.dropFirst())))
+    try Ball(images, budget, settings.mask, rows: rows)
   }
 
   /// True when every image that could be searched on has the target for its label.
@@ -196,21 +192,12 @@ final class SharedRun {
   /// Gradient of the summed loss with respect to images that are shown for samples `rows`.
   func gradient(_ shown: Tensor, _ rows: [Int]) throws -> Tensor {
     try Interrupts.poll()
-    return try recordingGradients {
-      for row in rows {
-        report.forwards[row] += 1
-        report.backwards[row] += 1
-      }
-      let leaf = try shown.detached().setRequiresGradient(true)
-      let loss = try objective.evaluate(leaf, rows).loss
-      let step = losses.count + 1
-      let values = try SampleLosses.finite(loss, rows, attackSettings, step: step)
-      try SampleLosses.checkRecorded(loss)
-      let seed = try Tensor.ones(loss.shape, loss.dtype)
-      let gradient = try Tensor.gradients(of: loss, with: [leaf], seed: seed)[0]
-      _ = try SampleLosses.sizes(gradient, rows, attackSettings, step: step)
-      losses.append(values.reduce(0, +) / Double(max(values.count, 1)))
-      return gradient
+    ledger.count(forwards: rows)
+    return try PixelLeaf.at(shown) { leaf in
+      let loss = try objective.evaluate(leaf.images, rows, .step).loss
+      let step = try leaf.step(loss, rows, ledger, step: losses.count + 1)
+      losses.append(step.losses.reduce(0, +) / Double(max(step.losses.count, 1)))
+      return step.gradient
     }
   }
 
@@ -228,7 +215,9 @@ final class SharedRun {
       // A copy: a source of the caller's may share its memory with the classifier.
       let clean = try images([row]).cloned()
       let shown = try changed(clean, row)
-      let (before, after) = (try verdict(clean, row), try verdict(shown, row))
+      let (before, after) = (
+        try objective.verdict(clean, row, 1, ledger), try objective.verdict(shown, row, 1, ledger)
+      )
       report.cleanPrediction.append(before.prediction)
       report.cleanCorrect.append(before.prediction == source.labels[row])
       report.prediction.append(after.prediction)
@@ -242,20 +231,7 @@ final class SharedRun {
       report.distance.l2 += moved.l2
       report.distance.l1 += moved.l1
     }
-    let duration = start.duration(to: .now).components
-    report.seconds = Double(duration.seconds) + Double(duration.attoseconds) * 1e-18
+    ledger.fill(&report)
     return SharedResult(change: change, report: report, heldOut: heldOut, losses: losses)
-  }
-
-  private func verdict(
-    _ image: Tensor, _ row: Int
-  ) throws -> (prediction: Int, margin: Double, loss: Double) {
-    try Tensor.withoutGradients {
-      report.forwards[row] += 1
-      let logits = try objective.logits(image)
-      guard let goal = objective.goal else { throw KilpiError("\(name) needs a classifier") }
-      let verdict = try Verdicts(logits, rows: [row], goal: goal, base: settings.firstIndex)
-      return (verdict.predictions[0], verdict.margins[0], try objective.loss(logits, [row]).item())
-    }
   }
 }

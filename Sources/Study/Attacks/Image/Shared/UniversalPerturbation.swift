@@ -35,7 +35,7 @@ public struct UniversalPerturbation: Parameterized {
   /// - Throws: `KilpiError` for images that differ in size or leave `[0, 1]`, labels or logits that do
   ///   not fit, parameters out of range; on interrupt; and whatever classifier and source throw.
   public func run(
-    _ classifier: @escaping Classifier, _ source: LabelledSource, budget: Budget,
+    _ classifier: Classifier, _ source: LabelledSource, budget: Budget,
     settings: SharedSettings
   ) throws -> SharedResult {
     try checkParameters(norm: budget.norm)
