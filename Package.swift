@@ -17,7 +17,9 @@ let optimised: [CSetting] = [.unsafeFlags(["-O3", "-Wall", "-Werror", "-std=gnu1
 ///
 /// The tests then take a fifth of the time. `swift build -c release` optimises all.
 let fast: [SwiftSetting] = [
-  .unsafeFlags(["-O", "-wmo", "-num-threads", "2"], .when(configuration: .debug))
+  .unsafeFlags(
+    ["-O", "-wmo", "-num-threads", "2", "-disable-batch-mode"],
+    .when(configuration: .debug))
 ]
 
 /// Only `Kernels` is built unchecked: its callers have checked every size.
@@ -193,8 +195,8 @@ let tests: [Target] = [
   test(
     "LuaBindingsTests",
     [
-      "LuaBindings", "LuaHost", "Attacks", "Images", "Tensors", "Files", "Diagnostics",
-      "CInterrupt",
+      "LuaBindings", "LuaHost", "AttackPlans", "Attacks", "Images", "Tensors", "Files",
+      "Diagnostics", "CInterrupt",
     ],
     exclude: ["specs"]),
   test("NotebookTests", ["Notebook", "LuaHost", "CEditLine", "Files", "Diagnostics"]),

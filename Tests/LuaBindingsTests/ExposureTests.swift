@@ -1,3 +1,5 @@
+import AttackPlans
+import Attacks
 import Files
 import LuaHost
 import Testing
@@ -61,5 +63,23 @@ import Testing
         methods.contains(name) || Self.renamed[name] != nil || Self.notExposed[name] != nil,
         "\(name) is neither exposed nor on the list of what is not")
     }
+  }
+
+  /// What scripts can call has a row of the conformance tables, which every promise is held against.
+  @Test func everyAttackHasItsConformanceRow() throws {
+    func text(_ file: String) throws -> String {
+      try FileReader.text(at: CatalogTests.root + "/Tests/AttacksTests/" + file)
+    }
+    let images = try text("AttackToys.swift") + text("NearestConformance.swift")
+    // A set of attacks is tested as one, its stages by their own rows.
+    for row in ImageAttackRow.all where !(row.attack is AutoAttack) {
+      #expect(images.contains("\(type(of: row.attack))("), "\(row.name) has no conformance row")
+    }
+    let texts = try text("TextConformance.swift")
+    for search in TextSearchKind.allCases {
+      #expect(texts.contains("(\"\(search.rawValue)\", ."), "\(search) has no conformance row")
+    }
+    // Methods of both sides are tested over all there are.
+    #expect(try text("MultimodalTests.swift").contains("arguments: MultimodalMethod.allCases"))
   }
 }

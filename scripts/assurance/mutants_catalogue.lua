@@ -97,9 +97,9 @@ return {
   },
   {
     id = "B17", about = "the mean of the losses, not their sum",
-    file = image .. "PixelSearch.swift",
-    old = "let seed = try Tensor.ones(loss.shape, loss.dtype)",
-    new = "let seed = try Tensor.ones(loss.shape, loss.dtype) / Double(max(loss.count, 1))",
+    file = image .. "PixelLeaf.swift",
+    old = "let seed = try Tensor.ones(losses.shape, losses.dtype)",
+    new = "let seed = try Tensor.ones(losses.shape, losses.dtype) / Double(max(losses.count, 1))",
   },
   {
     id = "B18", about = "targeted APGD counts the wrong direction as progress",
@@ -144,7 +144,7 @@ return {
   },
   {
     id = "B27", about = "the mode at the call is not put back",
-    file = image .. "PixelSearch.swift",
+    file = image .. "PixelLeaf.swift",
     old = "  defer { for _ in 0..<pauses { GradientMode.pause() } }\n", new = "",
   },
   {
@@ -154,8 +154,8 @@ return {
   },
   {
     id = "B29", about = "success of the search, not of what is returned",
-    file = image .. "AttackRun+Verdicts.swift",
-    old = "report.success[row] = verdict.isMet",
+    file = image .. "AttackJudge.swift",
+    old = "report.success[row] = isMet(verdict.prediction, row: row)",
     new = "report.success[row] = best.solved[row - rows[0]]",
   },
   {
@@ -281,14 +281,14 @@ return {
   },
   {
     id = "B55", about = "text passes for a number", tests = "LuaBindingsTests",
-    file = "Sources/Lua/LuaHost/Options.swift",
+    file = "Sources/Lua/LuaHost/Calls/Options.swift",
     old = 'guard let number = value.double else { throw mismatch(name, "a number", value) }',
     new = "guard let number = value.double ?? value.string.flatMap({ Double($0) }) else {\n"
       .. '      throw mismatch(name, "a number", value)\n    }',
   },
   {
     id = "B56", about = "a misspelt option is passed over", tests = "LuaBindingsTests",
-    file = "Sources/Lua/LuaHost/Options.swift",
+    file = "Sources/Lua/LuaHost/Calls/Options.swift",
     old = "throw ErrorText.unknownOption(\n          name.display, known: specs.map(\\.name),\n"
       .. "          elsewhere: Self.homes(of: name.display, in: specs))",
     new = "continue",
@@ -301,7 +301,7 @@ return {
   },
   {
     id = "I7", about = "samples wrong when clean are attacked",
-    file = image .. "AttackRun+Verdicts.swift",
+    file = image .. "AttackJudge.swift",
     old = "return !isDone(verdict.predictions[0], row)",
     new = "return verdict.predictions[0] >= 0",
   },
@@ -344,7 +344,7 @@ return {
     new = "purpose, sample: run.ids[row], restart: 0,",
   },
   {
-    id = "I25", about = "verdicts are not counted", file = image .. "AttackRun+Verdicts.swift",
-    old = "      count(forwards: rows)\n      var sum", new = "      var sum",
+    id = "I25", about = "verdicts are not counted", file = image .. "ClassifierObjective.swift",
+    old = "      ledger.count(forwards: rows)\n      var sum", new = "      var sum",
   },
 }
