@@ -329,15 +329,15 @@ eval = {}
 ---@field attacks? eval.robustnessOptions.attacks # what to measure; an empty table {} means an attack's defaults
 ---@field templates? string|string[] # class prompts with {c}; those of the data set when not given
 ---@field truncate? boolean # cut long texts, keeping the end token; else they are an error; default false
----@field perturb_at? "native"|"input" # where the perturbation lives: at the images' own size, or at the model's side; default "native"
 ---@field samples? integer|string[] # number of samples drawn, or a list of sample ids; all when not given
+---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
+---@field out? string # folder for report.json, tables and one line a sample
+---@field perturb_at? "native"|"input" # where the perturbation lives: at the images' own size, or at the model's side; default "native"
 ---@field batch? integer # images at once; default 64
 ---@field pictures? integer # samples kept for r:images; default 6
----@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 ---@field each? boolean # every image attack on all samples; else cheapest first, each on what those before left; default false
 ---@field probes? boolean # look for masked gradients on up to 64 samples, once; default true
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default false
----@field out? string # folder for report.json, tables and one line a sample
 ---@field resume? boolean # go on with the record in out, which must be of the same evaluation; functions, such as a loss of one's own, cannot be compared; default false
 ---@field save_images? "png"|"float" # write attacked images to out, read them back and judge the files: png (linf) or float
 
@@ -365,15 +365,15 @@ function eval.robustness(options) end
 ---@field attacks? eval.costOptions.attacks # what to measure; an empty table {} means an attack's defaults
 ---@field templates? string|string[] # class prompts with {c}; those of the data set when not given
 ---@field truncate? boolean # cut long texts, keeping the end token; else they are an error; default false
----@field perturb_at? "native"|"input" # where the perturbation lives: at the images' own size, or at the model's side; default "native"
 ---@field samples? integer|string[] # number of samples drawn, or a list of sample ids; all when not given
+---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
+---@field out? string # folder for report.json, tables and one line a sample
+---@field perturb_at? "native"|"input" # where the perturbation lives: at the images' own size, or at the model's side; default "native"
 ---@field batch? integer # images at once; default 64
 ---@field pictures? integer # samples kept for r:images; default 6
----@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 ---@field each? boolean # every image attack on all samples; else cheapest first, each on what those before left; default false
 ---@field probes? boolean # look for masked gradients on up to 64 samples, once; default true
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default false
----@field out? string # folder for report.json, tables and one line a sample
 ---@field resume? boolean # go on with the record in out, which must be of the same evaluation; functions, such as a loss of one's own, cannot be compared; default false
 ---@field save_images? "png"|"float" # write attacked images to out, read them back and judge the files: png (linf) or float
 
@@ -400,15 +400,15 @@ function eval.cost(options) end
 ---@field attacks? eval.compareOptions.attacks # what to measure; an empty table {} means an attack's defaults
 ---@field templates? string|string[] # class prompts with {c}; those of the data set when not given
 ---@field truncate? boolean # cut long texts, keeping the end token; else they are an error; default false
----@field perturb_at? "native"|"input" # where the perturbation lives: at the images' own size, or at the model's side; default "native"
 ---@field samples? integer|string[] # number of samples drawn, or a list of sample ids; all when not given
+---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
+---@field out? string # folder for report.json, tables and one line a sample
+---@field perturb_at? "native"|"input" # where the perturbation lives: at the images' own size, or at the model's side; default "native"
 ---@field batch? integer # images at once; default 64
 ---@field pictures? integer # samples kept for r:images; default 6
----@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 ---@field each? boolean # every image attack on all samples; else cheapest first, each on what those before left; default false
 ---@field probes? boolean # look for masked gradients on up to 64 samples, once; default true
 ---@field attack_all? boolean # attack samples that are wrong when clean, too; default false
----@field out? string # folder for report.json, tables and one line a sample
 ---@field resume? boolean # go on with the record in out, which must be of the same evaluation; functions, such as a loss of one's own, cannot be compared; default false
 ---@field correction? "none"|"holm" # of p for the number of tests in the table: none, or Holm's; default "none"
 
@@ -435,11 +435,11 @@ function eval.compare(options) end
 ---@field data dataset # images with captions
 ---@field attack? eval.retrievalOptions.attack # what to measure; clean recall alone when not given
 ---@field truncate? boolean # cut long texts, keeping the end token; else they are an error; default false
----@field batch? integer # images at once; default 64
 ---@field name? string # the model's name in the table
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 ---@field out? string # folder for the record, report.json, tables and one line an image
 ---@field resume? boolean # go on with the record in out, which must be of the same evaluation; functions, such as a loss of one's own, cannot be compared; default false
+---@field batch? integer # images at once; default 64
 
 --- Recall at 1, 5 and 10 in both directions over a set of images with captions (a test split), clean and with every image, every caption or both attacked; ties are broken against the own item. Both success rates are given: drop, points of recall lost, and lost, the share of items found before that are not found any more. Attacks see an image with its own captions alone. worst counts each query at its worst over the galleries of its `methods` and the clean one. Co-Attack and sga have eps = 2/255 unless told otherwise, worst the eps of its image attack for all members. With out, a record grows as batches of images and text attacks are finished: after a crash or Ctrl-C the same call with resume = true goes on and gives the same result. eps = {"1/255", "2/255"} gives one row each, pgd@1/255 and pgd@2/255. Print r:table(), read r:recall(scenario, direction, k).
 ---

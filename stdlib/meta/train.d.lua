@@ -7,9 +7,9 @@ train = {}
 ---@class train.contrastiveOptions.optimizer
 ---@field name? "adamw" # AdamW: decoupled weight decay; default "adamw"
 ---@field lr? number # peak learning rate; default 1e-05
----@field weight_decay? number # per unit of learning rate; not on norms, biases, scale; default 0.0001
 ---@field betas? number[] # decay rates of the moments; default {0.9, 0.98}
 ---@field eps? number # added to the root of the second moment; default 1e-06
+---@field weight_decay? number # per unit of learning rate; not on norms, biases, scale; default 0.0001
 
 ---@class train.contrastiveOptions
 ---@field model clip_model # the model to start from
@@ -17,20 +17,20 @@ train = {}
 ---@field epochs? integer # passes over the data; default 1
 ---@field steps? integer # updates; wins over epochs
 ---@field batch? integer # pairs a step; default 128
----@field optimizer? train.contrastiveOptions.optimizer # the optimiser
 ---@field schedule? "constant"|"cosine" # learning rate after the warm-up; default "cosine"
 ---@field warmup? number # steps of linear rise, or a share of all steps below 1; default 0.05
----@field train? string|table # "both", "visual", "text", "bias_norm" or {last_blocks = n}; default "both"
----@field targets? "identity"|"label"|"label_mean"|"label_lse" # which pairs of a batch match (docs/methods/training.md, section 5.2); label_mean, for the MMCoA family label
+---@field targets? "identity"|"label"|"label_mean"|"label_lse" # which pairs of a batch match (docs/methods/training.md, section 5.2); for the MMCoA family label when not given; default "label_mean"
 ---@field templates? string|string[] # class prompts with {c}; those of the data set when not given
----@field truncate? boolean # cut long texts, keeping the end token; else they are an error; default false
 ---@field clip_norm? number # largest Euclidean norm of the gradient; 0: not clipped; default 1
 ---@field accumulate? integer # parts of equal size in which a batch is encoded, for less memory; exact: the loss is the whole batch's; attacks take the whole batch; default 1
 ---@field checkpoint_activations? boolean # blocks keep their input alone and compute the rest again for gradients, for less memory; default false
 ---@field clamp_scale? boolean # keep the logit scale within 1 … 100; default true
+---@field checkpoint_every? integer # steps between checkpoints; 0: at the end; default 0
+---@field optimizer? train.contrastiveOptions.optimizer # the optimiser
+---@field train? string|table # "both", "visual", "text", "bias_norm" or {last_blocks = n}; default "both"
+---@field truncate? boolean # cut long texts, keeping the end token; else they are an error; default false
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 ---@field out? string # folder of the run
----@field checkpoint_every? integer # steps between checkpoints; 0: at the end; default 0
 ---@field keep_checkpoints? integer|string # how many of the newest checkpoints stay, 2 at least, or "all"; default "2"
 ---@field resume? boolean # continue the run in out from its newest checkpoint whose SHA-256 is right; default false
 ---@field on_step? function # called with the row of each step
@@ -136,9 +136,9 @@ function train.contrastive(options) end
 ---@class train.runOptions.optimizer
 ---@field name? "adamw" # AdamW: decoupled weight decay; default "adamw"
 ---@field lr? number # peak learning rate; default 1e-05
----@field weight_decay? number # per unit of learning rate; not on norms, biases, scale; default 0.0001
 ---@field betas? number[] # decay rates of the moments; default {0.9, 0.98}
 ---@field eps? number # added to the root of the second moment; default 1e-06
+---@field weight_decay? number # per unit of learning rate; not on norms, biases, scale; default 0.0001
 
 ---@class train.runOptions
 ---@field method? "mmcoa"|"image-only"|"text-only"|"clean" # how to train; default "mmcoa"
@@ -150,20 +150,20 @@ function train.contrastive(options) end
 ---@field epochs? integer # passes over the data; default 1
 ---@field steps? integer # updates; wins over epochs
 ---@field batch? integer # pairs a step; default 128
----@field optimizer? train.runOptions.optimizer # the optimiser
 ---@field schedule? "constant"|"cosine" # learning rate after the warm-up; default "cosine"
 ---@field warmup? number # steps of linear rise, or a share of all steps below 1; default 0.05
----@field train? string|table # "both", "visual", "text", "bias_norm" or {last_blocks = n}; default "both"
----@field targets? "identity"|"label"|"label_mean"|"label_lse" # which pairs of a batch match (docs/methods/training.md, section 5.2); label_mean, for the MMCoA family label
+---@field targets? "identity"|"label"|"label_mean"|"label_lse" # which pairs of a batch match (docs/methods/training.md, section 5.2); for the MMCoA family label when not given; default "label_mean"
 ---@field templates? string|string[] # class prompts with {c}; those of the data set when not given
----@field truncate? boolean # cut long texts, keeping the end token; else they are an error; default false
 ---@field clip_norm? number # largest Euclidean norm of the gradient; 0: not clipped; default 1
 ---@field accumulate? integer # parts of equal size in which a batch is encoded, for less memory; exact: the loss is the whole batch's; attacks take the whole batch; default 1
 ---@field checkpoint_activations? boolean # blocks keep their input alone and compute the rest again for gradients, for less memory; default false
 ---@field clamp_scale? boolean # keep the logit scale within 1 … 100; default true
+---@field checkpoint_every? integer # steps between checkpoints; 0: at the end; default 0
+---@field optimizer? train.runOptions.optimizer # the optimiser
+---@field train? string|table # "both", "visual", "text", "bias_norm" or {last_blocks = n}; default "both"
+---@field truncate? boolean # cut long texts, keeping the end token; else they are an error; default false
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 ---@field out? string # folder of the run
----@field checkpoint_every? integer # steps between checkpoints; 0: at the end; default 0
 ---@field keep_checkpoints? integer|string # how many of the newest checkpoints stay, 2 at least, or "all"; default "2"
 ---@field resume? boolean # continue the run in out from its newest checkpoint whose SHA-256 is right; default false
 ---@field on_step? function # called with the row of each step

@@ -82,7 +82,7 @@ public struct TextAttackSpecification {
   }
 
   /// Normalised features of texts, without a gradient.
-  public static func encoder(_ model: ClipModel) -> TextEncoder {
+  public static func encoder(_ model: ClipModel) -> TextFunction {
     { texts in try Tensor.withoutGradients { try model.encodeText(texts) } }
   }
 }

@@ -1,6 +1,9 @@
+internal import AttackPlans
+public import Attacks
 internal import Diagnostics
 public import Files
 public import Networks
+internal import Tensors
 
 /// How a run trains.
 public enum TrainingMethod: String, Sendable, CaseIterable {
@@ -93,12 +96,26 @@ public struct TermWeights: Equatable, Sendable {
   public init() {}
 }
 
+extension TermWeights: Parameterized {
+  /// All of them.
+  public static var parameters: [Parameter<TermWeights>] {
+    [
+      Parameter("image", \.image, .finite, "of the term with adversarial images"),
+      Parameter("text", \.text, .finite, "of the term with adversarial texts"),
+      Parameter("clean", \.clean, .finite, "of a clean term; not in the published method"),
+      Parameter(
+        "advadv", \.bothAdversarial, .finite,
+        "of a term with both adversarial; not in the published method"),
+    ]
+  }
+}
+
 /// The optimiser of a run.
 public struct OptimizerConfiguration: Equatable, Sendable {
   /// Peak learning rate.
   public var learningRate = 1e-5
-  /// Decay rates of the moments.
-  public var betas = (0.9, 0.98)
+  /// Decay rates of the two moments.
+  public var betas = [0.9, 0.98]
   /// Added to the root of the second moment.
   public var epsilon = 1e-6
   /// Decoupled weight decay, on weights with two axes and more.
@@ -107,10 +124,32 @@ public struct OptimizerConfiguration: Equatable, Sendable {
   /// The defaults of docs/methods/training.md, section 5.4.
   public init() {}
 
-  /// Equal in every field.
-  public static func == (a: OptimizerConfiguration, b: OptimizerConfiguration) -> Bool {
-    a.learningRate == b.learningRate && a.betas == b.betas && a.epsilon == b.epsilon
-      && a.weightDecay == b.weightDecay
+  /// AdamW of some tensors.
+  ///
+  /// - Throws: `KilpiError` when `betas` are not two numbers from 0 to below 1.
+  func adamW(_ trained: [(name: String, tensor: Tensor)]) throws -> AdamW {
+    guard betas.count == 2, betas.allSatisfy({ (0..<1).contains($0) }) else {
+      throw KilpiError(
+        "betas are \(betas), two numbers from 0 to below 1 are needed",
+        advice: "such as 0.9 and 0.98")
+    }
+    return try AdamW(
+      trained, betas: (betas[0], betas[1]), epsilon: epsilon, weightDecay: weightDecay)
+  }
+}
+
+extension OptimizerConfiguration: Parameterized {
+  /// All of them, in the order of records.
+  public static var parameters: [Parameter<OptimizerConfiguration>] {
+    [
+      Parameter("lr", \.learningRate, .within(0...10), "peak learning rate"),
+      Parameter("betas", \.betas, "decay rates of the moments"),
+      Parameter(
+        "eps", \.epsilon, .within(0...1), "added to the root of the second moment"),
+      Parameter(
+        "weight_decay", \.weightDecay, .within(0...10),
+        "per unit of learning rate; not on norms, biases, scale"),
+    ]
   }
 }
 
@@ -172,34 +211,59 @@ public struct TrainingConfiguration: Sendable {
   /// - Parameter truncates: whether long texts are cut.
   func record(total: Int, truncates: Bool = false) -> JSONValue {
     .object(
-      [
-        .init("method", .string(method.rawValue)), .init("steps", .integer(Int64(total))),
-        .init("batch", .integer(Int64(batch))),
-        .init("accumulate", .integer(Int64(accumulate))),
-        .init(
-          "optimizer",
-          .object([
-            .init("name", "adamw"), .init("lr", .number(optimizer.learningRate)),
-            .init("betas", [.number(optimizer.betas.0), .number(optimizer.betas.1)]),
-            .init("eps", .number(optimizer.epsilon)),
-            .init("weight_decay", .number(optimizer.weightDecay)),
-          ])),
-        .init("schedule", .string(schedule.rawValue)),
-        .init("warmup", .integer(Int64(warmupSteps(total: total)))),
-        .init("train", .string(trainable.name)),
-        .init(
-          "weights",
-          .object([
-            .init("image", .number(weights.image)), .init("text", .number(weights.text)),
-            .init("clean", .number(weights.clean)),
-            .init("advadv", .number(weights.bothAdversarial)),
-          ])),
-        .init("targets", .string(targets.rawValue)),
-        .init("clip_norm", clipNorm.map { .number($0) } ?? .null),
-        .init("clamp_scale", .bool(clampsScale)),
-        .init("templates", .array(templates.map { .string($0) })),
-        .init("truncate", .bool(truncates)),
-        .init("seed", .integer(Int64(bitPattern: seed))), .init("attacks", .object(attackRecords)),
-      ])
+      [.init("method", .string(method.rawValue)), .init("steps", .integer(Int64(total)))]
+        + recordedParameters + [
+          .init("optimizer", .object([.init("name", "adamw")] + optimizer.recordedParameters)),
+          .init("warmup", .integer(Int64(warmupSteps(total: total)))),
+          .init("train", .string(trainable.name)),
+          .init("weights", .object(weights.recordedParameters)),
+          .init("truncate", .bool(truncates)),
+          .init("seed", .integer(Int64(bitPattern: seed))),
+          .init("attacks", .object(attackRecords)),
+        ])
+  }
+}
+
+extension TrainingConfiguration: Parameterized {
+  /// Its plain values; what is unrecorded leaves the weights as they are, or is recorded as steps.
+  public static var parameters: [Parameter<TrainingConfiguration>] {
+    [
+      Parameter("epochs", \.epochs, 1...100_000, "passes over the data").unrecorded(),
+      Parameter("steps", \.steps, 1...100_000_000, "updates; wins over epochs", absent: nil)
+        .unrecorded(),
+      Parameter("batch", \.batch, 2...65536, "pairs a step"),
+      Parameter("schedule", \.schedule, "learning rate after the warm-up"),
+      Parameter(
+        "warmup", \.warmup, .within(0...1e9),
+        "steps of linear rise, or a share of all steps below 1"
+      ).unrecorded(),
+      Parameter(
+        "targets", \.targets,
+        "which pairs of a batch match (docs/methods/training.md, section 5.2); for the MMCoA family "
+          + "label when not given"),
+      Parameter(
+        "templates", \.templates,
+        "class prompts with {c}; those of the data set when not given"),
+      Parameter(
+        "clip_norm", .number(.within(0...1e9)),
+        "largest Euclidean norm of the gradient; 0: not clipped",
+        get: { $0.clipNorm.map { .number($0) } },
+        set: { configuration, value in
+          if case .number(let limit) = value { configuration.clipNorm = limit > 0 ? limit : nil }
+        }),
+      Parameter(
+        "accumulate", \.accumulate, 1...65536,
+        "parts of equal size in which a batch is encoded, for less memory; exact: the loss is the "
+          + "whole batch's; attacks take the whole batch"),
+      Parameter(
+        "checkpoint_activations", \.recomputesActivations,
+        "blocks keep their input alone and compute the rest again for gradients, for less memory"
+      ).unrecorded(),
+      Parameter("clamp_scale", \.clampsScale, "keep the logit scale within 1 … 100"),
+      Parameter(
+        "checkpoint_every", \.checkpointEvery, 0...100_000_000,
+        "steps between checkpoints; 0: at the end"
+      ).unrecorded(),
+    ]
   }
 }

@@ -57,9 +57,7 @@ final class TrainingSession {
     self.model.recomputesActivations = configuration.recomputesActivations
     guard !trained.isEmpty else { throw KilpiError("no weight is selected for training") }
     for (_, tensor) in trained { try tensor.setRequiresGradient(true) }
-    optimizer = try AdamW(
-      trained, betas: configuration.optimizer.betas, epsilon: configuration.optimizer.epsilon,
-      weightDecay: configuration.optimizer.weightDecay)
+    optimizer = try configuration.optimizer.adamW(trained.map { ($0.name, $0.tensor) })
     let build = SampleID.number(
       of: (model.configuration.fitsHuggingFace
         ? model.configuration.huggingFaceJSON : model.configuration.openCLIPJSON).serialized())

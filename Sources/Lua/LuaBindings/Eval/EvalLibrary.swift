@@ -41,38 +41,25 @@ enum EvalLibrary {
     ),
   ]
 
-  static let common: [OptionSpec] = [
-    OptionSpec.handle("data", type: "dataset", "labelled images").mandatory,
-    .table("attacks", attacks, "what to measure; an empty table {} means an attack's defaults"),
-    .strings("templates", "class prompts with {c}; those of the data set when not given"),
-    ClipLibrary.truncate,
-    .choice(
-      "perturb_at", ["native", "input"], default: "native",
-      "where the perturbation lives: at the images' own size, or at the model's side"),
-    .any(
-      "samples", type: "integer|string[]",
-      "number of samples drawn, or a list of sample ids; all when not given"),
-    .integer("batch", default: 64, range: 1...65536, "images at once"),
-    .integer("pictures", default: 6, range: 0...1000, "samples kept for r:images"), .seed,
-    .boolean(
-      "each", default: false,
-      "every image attack on all samples; else cheapest first, each on what those before left"),
-    .boolean("probes", default: true, "look for masked gradients on up to 64 samples, once"),
-    .boolean("attack_all", default: false, "attack samples that are wrong when clean, too"),
-    .string("out", "folder for report.json, tables and one line a sample"),
-  ]
+  static let common: [OptionSpec] =
+    [
+      OptionSpec.handle("data", type: "dataset", "labelled images").mandatory,
+      .table("attacks", attacks, "what to measure; an empty table {} means an attack's defaults"),
+      .strings("templates", "class prompts with {c}; those of the data set when not given"),
+      ClipLibrary.truncate,
+      .any(
+        "samples", type: "integer|string[]",
+        "number of samples drawn, or a list of sample ids; all when not given"),
+      .seed,
+      .string("out", "folder for report.json, tables and one line a sample"),
+    ] + RobustnessEvaluation().options().filter { $0.name != "save_images" }
 
   static let resume = OptionSpec.boolean(
     "resume", default: false,
     "go on with the record in out, which must be of the same evaluation; functions, such as a loss of "
       + "one's own, cannot be compared")
 
-  private static let kept: [OptionSpec] = [
-    resume,
-    .choice(
-      "save_images", SavedImages.allCases.map(\.rawValue),
-      "write attacked images to out, read them back and judge the files: png (linf) or float"),
-  ]
+  private static let kept = [resume] + RobustnessEvaluation().options(["save_images"])
 
   /// What eval.robustness takes.
   private static let whole: [OptionSpec] =
@@ -106,20 +93,10 @@ enum EvalLibrary {
     let options = try evaluationOptions(call.table(1), whole, call)
     let data = try options.handle("data", as: Dataset.self)
     let subject = try subject(options.value("model"), data, options, call)
-    var evaluation = try evaluation(options, call, subject, data)
-    try keeps(&evaluation, options)
+    let evaluation = try evaluation(options, call, subject, data)
     let report = try evaluation.run(subject, data: data)
     if let folder = evaluation.output, evaluation.processes.isRoot { try report.save(folder) }
     return [RobustnessHandle(report)]
-  }
-
-  /// What is kept on disk.
-  private static func keeps(
-    _ evaluation: inout RobustnessEvaluation, _ options: Options
-  ) throws {
-    evaluation.savedImages = try options.stringIfGiven("save_images").flatMap {
-      SavedImages(rawValue: $0)
-    }
   }
 
   private static let cost = Entry(
@@ -138,8 +115,7 @@ enum EvalLibrary {
     let options = try evaluationOptions(call.table(1), whole, call)
     let data = try options.handle("data", as: Dataset.self)
     let subject = try subject(options.value("model"), data, options, call)
-    var evaluation = try evaluation(options, call, subject, data)
-    try keeps(&evaluation, options)
+    let evaluation = try evaluation(options, call, subject, data)
     let cost = try evaluation.cost(subject, data: data)
     func table(_ first: (key: String, value: any LuaConvertible), _ cost: AttackCost) -> LuaRecord {
       LuaRecord([
@@ -222,13 +198,8 @@ enum EvalLibrary {
     } else if options.has("samples") {
       evaluation.samples = .ids(try options.strings("samples"))
     }
+    try options.read(into: &evaluation)
     try evaluation.take(options, call)
-    evaluation.pictures = try options.integer("pictures")
-    evaluation.attacksEach = try options.boolean("each")
-    evaluation.attacksAll = try options.boolean("attack_all")
-    evaluation.probesGradients = try options.boolean("probes")
-    evaluation.perturbationPlace =
-      PerturbationPlace(rawValue: try options.string("perturb_at")) ?? .native
     return evaluation
   }
 }
@@ -236,7 +207,6 @@ enum EvalLibrary {
 extension EvaluationSettings {
   /// Takes the options that every evaluation has, and what the call brings.
   mutating func take(_ options: Options, _ call: Call) throws {
-    batch = try options.integer("batch")
     seed = try call.randomSource(options).seed
     output = try options.pathIfGiven("out", writing: true)
     resumes = try options.boolean("resume")

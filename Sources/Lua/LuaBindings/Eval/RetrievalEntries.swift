@@ -60,16 +60,16 @@ enum RetrievalEntries {
     ),
   ]
 
-  private static let specs: [OptionSpec] = [
-    OptionSpec.handle("model", type: "clip model", "what to evaluate").mandatory,
-    OptionSpec.handle("data", type: "dataset", "images with captions").mandatory,
-    .table("attack", attack, "what to measure; clean recall alone when not given"),
-    ClipLibrary.truncate,
-    .integer("batch", default: 64, range: 1...65536, "images at once"),
-    .string("name", "the model's name in the table"), .seed,
-    .string("out", "folder for the record, report.json, tables and one line an image"),
-    EvalLibrary.resume,
-  ]
+  private static let specs: [OptionSpec] =
+    [
+      OptionSpec.handle("model", type: "clip model", "what to evaluate").mandatory,
+      OptionSpec.handle("data", type: "dataset", "images with captions").mandatory,
+      .table("attack", attack, "what to measure; clean recall alone when not given"),
+      ClipLibrary.truncate,
+      .string("name", "the model's name in the table"), .seed,
+      .string("out", "folder for the record, report.json, tables and one line an image"),
+      EvalLibrary.resume,
+    ] + RetrievalEvaluation().options()
 
   static let retrieval = Entry(
     "retrieval", "(options: table) -> retrieval report",
@@ -135,6 +135,7 @@ enum RetrievalEntries {
       chosen.methods = try MultimodalOptions.members(table)
       return chosen
     }
+    try options.read(into: &evaluation)
     try evaluation.take(options, call)
     let report = try evaluation.run(
       model, data: data, name: options.stringIfGiven("name") ?? "")

@@ -22,61 +22,29 @@ enum TrainLibrary {
       """,
     entries: [contrastive, run])
 
-  private static let optimizer: [OptionSpec] = [
-    .choice("name", ["adamw"], default: "adamw", "AdamW: decoupled weight decay"),
-    .number("lr", default: 1e-5, range: 0...10, "peak learning rate"),
-    .number(
-      "weight_decay", default: 1e-4, range: 0...10,
-      "per unit of learning rate; not on norms, biases, scale"),
-    .numbers("betas", default: [0.9, 0.98], "decay rates of the moments"),
-    .number("eps", default: 1e-6, range: 0...1, "added to the root of the second moment"),
-  ]
+  private static let optimizer: [OptionSpec] =
+    [.choice("name", ["adamw"], default: "adamw", "AdamW: decoupled weight decay")]
+    + OptimizerConfiguration().options()
 
-  private static let common: [OptionSpec] = [
-    OptionSpec.handle("model", type: "clip model", "the model to start from").mandatory,
-    OptionSpec.handle("data", type: "dataset", "images with labels or captions").mandatory,
-    .integer("epochs", default: 1, range: 1...100_000, "passes over the data"),
-    .integer("steps", range: 1...100_000_000, "updates; wins over epochs"),
-    .integer("batch", default: 128, range: 2...65536, "pairs a step"),
-    .table("optimizer", optimizer, "the optimiser"),
-    .choice(
-      "schedule", ["constant", "cosine"], default: "cosine", "learning rate after the warm-up"),
-    .number(
-      "warmup", default: 0.05, range: 0...1e9,
-      "steps of linear rise, or a share of all steps below 1"),
-    .any(
-      "train", type: "string|table", default: "both",
-      "\"both\", \"visual\", \"text\", \"bias_norm\" or {last_blocks = n}"),
-    .choice(
-      "targets", ContrastiveTargets.allCases.map(\.rawValue),
-      "which pairs of a batch match (docs/methods/training.md, section 5.2); label_mean, for the "
-        + "MMCoA family label"),
-    .strings("templates", "class prompts with {c}; those of the data set when not given"),
-    ClipLibrary.truncate,
-    .number(
-      "clip_norm", default: 1, range: 0...1e9,
-      "largest Euclidean norm of the gradient; 0: not clipped"),
-    .integer(
-      "accumulate", default: 1, range: 1...65536,
-      "parts of equal size in which a batch is encoded, for less memory; exact: the loss is the whole "
-        + "batch's; "
-        + "attacks take the whole batch"),
-    .boolean(
-      "checkpoint_activations", default: false,
-      "blocks keep their input alone and compute the rest again for gradients, for less memory"),
-    .boolean("clamp_scale", default: true, "keep the logit scale within 1 … 100"), .seed,
-    .string("out", "folder of the run"),
-    .integer(
-      "checkpoint_every", default: 0, range: 0...100_000_000,
-      "steps between checkpoints; 0: at the end"),
-    .any(
-      "keep_checkpoints", type: "integer|string", default: "2",
-      "how many of the newest checkpoints stay, 2 at least, or \"all\""),
-    .boolean(
-      "resume", default: false,
-      "continue the run in out from its newest checkpoint whose SHA-256 is right"),
-    .function("on_step", "called with the row of each step"),
-  ]
+  private static let common: [OptionSpec] =
+    [
+      OptionSpec.handle("model", type: "clip model", "the model to start from").mandatory,
+      OptionSpec.handle("data", type: "dataset", "images with labels or captions").mandatory,
+    ] + TrainingConfiguration().options() + [
+      .table("optimizer", optimizer, "the optimiser"),
+      .any(
+        "train", type: "string|table", default: "both",
+        "\"both\", \"visual\", \"text\", \"bias_norm\" or {last_blocks = n}"),
+      ClipLibrary.truncate, .seed,
+      .string("out", "folder of the run"),
+      .any(
+        "keep_checkpoints", type: "integer|string", default: "2",
+        "how many of the newest checkpoints stay, 2 at least, or \"all\""),
+      .boolean(
+        "resume", default: false,
+        "continue the run in out from its newest checkpoint whose SHA-256 is right"),
+      .function("on_step", "called with the row of each step"),
+    ]
 
   private static let example = """
     local model = clip.create("tiny")
@@ -119,15 +87,7 @@ enum TrainLibrary {
         "image_attack", ImageAttackOptions.table + [ImageAttackOptions.commonMask],
         "the inner image attack; pgd unless it says otherwise"),
       .table("text_attack", TextAttackOptions.table, "the inner text attack"),
-      .table(
-        "weights",
-        [
-          .number("image", default: 0.5, "of the term with adversarial images"),
-          .number("text", default: 0.5, "of the term with adversarial texts"),
-          .number("clean", default: 0, "of a clean term; not in the published method"),
-          .number(
-            "advadv", default: 0, "of a term with both adversarial; not in the published method"),
-        ], "weights of the loss's terms"),
+      .table("weights", TermWeights().options(), "weights of the loss's terms"),
     ] + common,
     example: example + """
       local result = train.run{method = "mmcoa", model = model, data = ds, steps = 1, batch = 2,
@@ -141,11 +101,7 @@ enum TrainLibrary {
     trainer.configuration.method = method
     if !options.has("targets"), method != .clean { trainer.configuration.targets = .label }
     try refuseUnused(options, method)
-    let weights = try options.options("weights")
-    trainer.configuration.weights.image = try weights.number("image")
-    trainer.configuration.weights.text = try weights.number("text")
-    trainer.configuration.weights.clean = try weights.number("clean")
-    trainer.configuration.weights.bothAdversarial = try weights.number("advadv")
+    try options.options("weights").read(into: &trainer.configuration.weights)
     if method.attacksImages {
       let table = try options.options("image_attack")
       let image = try ImageAttackOptions.specification(table, call, keepsMask: true)
@@ -183,7 +139,7 @@ enum TrainLibrary {
     case .mmcoa: return
     }
     let weights = try options.options("weights")
-    for name in ["image", "text", "clean", "advadv"] where weights.has(name) {
+    for name in TermWeights.parameters.map(\.name) where weights.has(name) {
       if terms.contains(name) { continue }
       throw weights.problem(
         name, "is given, method = \"\(method.rawValue)\" has no such term",
@@ -196,34 +152,11 @@ enum TrainLibrary {
   /// The trainer that the common options describe.
   private static func trainer(_ options: Options, _ call: Call) throws -> Trainer {
     var configuration = TrainingConfiguration()
-    configuration.epochs = try options.integer("epochs")
-    configuration.steps = try options.integerIfGiven("steps")
-    configuration.batch = try options.integer("batch")
-    let optimizer = try options.options("optimizer")
-    configuration.optimizer.learningRate = try optimizer.number("lr")
-    configuration.optimizer.weightDecay = try optimizer.number("weight_decay")
-    configuration.optimizer.epsilon = try optimizer.number("eps")
-    let betas = try optimizer.numbers("betas")
-    guard betas.count == 2, betas.allSatisfy({ (0..<1).contains($0) }) else {
-      throw optimizer.problem("betas", "needs two numbers in 0 … 1", advice: "such as {0.9, 0.98}")
-    }
-    configuration.optimizer.betas = (betas[0], betas[1])
-    configuration.schedule =
-      LearningRateSchedule(rawValue: try options.string("schedule")) ?? .cosine
-    configuration.warmup = try options.number("warmup")
+    try options.read(into: &configuration)
+    try options.options("optimizer").read(into: &configuration.optimizer)
     configuration.trainable = try selection(options)
-    if let targets = try options.stringIfGiven("targets") {
-      configuration.targets = ContrastiveTargets(rawValue: targets) ?? .labelMean
-    }
-    configuration.templates = try options.stringsIfGiven("templates") ?? []
-    let limit = try options.number("clip_norm")
-    configuration.clipNorm = limit > 0 ? limit : nil
-    configuration.accumulate = try options.integer("accumulate")
-    configuration.recomputesActivations = try options.boolean("checkpoint_activations")
-    configuration.clampsScale = try options.boolean("clamp_scale")
     configuration.seed = try call.randomSource(options).seed
     configuration.output = try options.pathIfGiven("out", writing: true)
-    configuration.checkpointEvery = try options.integer("checkpoint_every")
     configuration.keptCheckpoints = try keptCheckpoints(options)
     // checkpoint_every = 0, the default, asks for none.
     for (name, isAsked) in [

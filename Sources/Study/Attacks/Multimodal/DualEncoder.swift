@@ -10,7 +10,7 @@ public struct DualEncoder {
   /// with gradients to the images.
   public var image: PixelFunction
   /// Texts to features `[B, D]`, alike, without gradients; see `TextMemory`.
-  public var text: TextEncoder
+  public var text: TextFunction
   /// `s`, above 0.
   public var scale: Double
   /// Added to every score; only sigmoid-trained models have it.
@@ -20,7 +20,7 @@ public struct DualEncoder {
 
   /// Puts two encoders together.
   public init(
-    image: PixelFunction, text: @escaping TextEncoder, scale: Double = 100,
+    image: PixelFunction, text: @escaping TextFunction, scale: Double = 100,
     bias: Double = 0, templates: Int = 1
   ) {
     self.image = image
@@ -88,7 +88,7 @@ public struct DualEncoder {
 /// Multimodal attacks meet the same prompts again for every image and round. A memory is made for
 /// one call, over weights that stay as they are.
 public final class TextMemory {
-  private let encoder: TextEncoder
+  private let encoder: TextFunction
   private let batch: Int
   /// By bytes: canonically equal strings may differ in what a tokenizer makes of them.
   private var places: [[UInt8]: Int] = [:]
@@ -97,7 +97,7 @@ public final class TextMemory {
   public private(set) var encoded = 0
 
   /// A memory in front of an encoder, which is given at most `batch` texts a call.
-  public init(_ encoder: @escaping TextEncoder, batch: Int = 256) {
+  public init(_ encoder: @escaping TextFunction, batch: Int = 256) {
     self.encoder = encoder
     self.batch = max(batch, 1)
   }

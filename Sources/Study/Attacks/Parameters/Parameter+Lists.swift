@@ -18,6 +18,15 @@ extension Parameter {
     self.absent = absent
   }
 
+  /// Words of any kind.
+  public init(_ name: String, _ path: WritableKeyPath<Owner, [String]>, _ doc: String) {
+    self.init(
+      name, .names(nil), doc, get: { .names($0[keyPath: path]) },
+      set: { owner, value in
+        if case .names(let words) = value { owner[keyPath: path] = words }
+      })
+  }
+
   /// A list of a type's named values.
   public init<Choice: RawRepresentable & CaseIterable>(
     _ name: String, _ path: WritableKeyPath<Owner, [Choice]>, _ doc: String

@@ -25,7 +25,8 @@ public struct Parameter<Owner> {
   var usual: ParameterValue?
   var role = ParameterRole.option
 
-  init(
+  /// A parameter by its own way to the owner's value.
+  public init(
     _ name: String, _ kind: ParameterKind, _ doc: String,
     get: @escaping (Owner) -> ParameterValue?,
     set: @escaping (inout Owner, ParameterValue) -> Void
@@ -45,7 +46,7 @@ public struct Parameter<Owner> {
   }
 
   init<Value: ParameterConvertible>(
-    _ name: String, _ kind: ParameterKind, _ doc: String, absent: String,
+    _ name: String, _ kind: ParameterKind, _ doc: String, absent: String?,
     _ path: WritableKeyPath<Owner, Value?>
   ) {
     self.init(
@@ -71,7 +72,7 @@ extension Parameter {
   /// A whole number that may be left out; `absent` says what applies then.
   public init(
     _ name: String, _ path: WritableKeyPath<Owner, Int?>, _ range: ClosedRange<Int>, _ doc: String,
-    absent: String
+    absent: String?
   ) {
     self.init(name, .integer(range), doc, absent: absent, path)
   }

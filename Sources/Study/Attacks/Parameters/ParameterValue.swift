@@ -87,6 +87,11 @@ public struct NumberRange: Equatable, Sendable {
     NumberRange(lower: value, upper: limit, holdsLower: false, holdsUpper: limit.isFinite)
   }
 
+  /// Every number.
+  public static var finite: NumberRange {
+    NumberRange(lower: -.infinity, upper: .infinity, holdsLower: false, holdsUpper: false)
+  }
+
   /// A range with both its ends.
   public static func within(_ range: ClosedRange<Double>) -> NumberRange {
     NumberRange(
@@ -108,6 +113,7 @@ public struct NumberRange: Equatable, Sendable {
   /// What is wrong with a number outside.
   func refusal(of what: String) -> String {
     let (low, high) = (Budget.number(lower), Budget.number(upper))
+    if lower.isInfinite { return "a finite \(what) is needed" }
     if upper.isInfinite {
       return holdsLower ? "at least \(low) is needed" : "a \(what) above \(low) is needed"
     }

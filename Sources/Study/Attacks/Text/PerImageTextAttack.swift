@@ -41,7 +41,7 @@ public struct PerImageTextAttack {
   /// - Throws: `KilpiError` when sizes do not agree, a class has no prompt, or features are not
   ///   finite.
   public func perturb(
-    images: Tensor, labels: [Int], candidates: [[String]], encoder: TextEncoder
+    images: Tensor, labels: [Int], candidates: [[String]], encoder: TextFunction
   ) throws -> PerImageTextReport {
     try check(images, labels, classes: candidates.count)
     return try perturb(
@@ -108,7 +108,7 @@ public struct PerImageTextAttack {
   ///
   /// - Throws: `KilpiError` when a class has no prompt or the encoder gives no rows of features.
   public func encoded(
-    _ candidates: [[String]], encoder: TextEncoder
+    _ candidates: [[String]], encoder: TextFunction
   ) throws -> EncodedPrompts {
     guard batch >= 1 else { throw KilpiError("batch is \(batch), outside 1 …") }
     if let empty = candidates.firstIndex(where: \.isEmpty) {

@@ -92,7 +92,7 @@ public struct TextAttack {
   /// - Returns: one result a prompt, in order.
   /// - Throws: `KilpiError` for options outside their range, a prompt longer than the context, an
   ///   objective that is not finite, and on interrupt.
-  public func perturb(_ prompts: [TextPrompt], encoder: @escaping TextEncoder) throws -> TextReport
+  public func perturb(_ prompts: [TextPrompt], encoder: @escaping TextFunction) throws -> TextReport
   {
     try checkOptions(promptCount: prompts.count)
     let budget = TextBudget(seconds: maxSeconds, queries: maxQueries, progress: progress)

@@ -3,7 +3,7 @@ internal import Glibc
 public import Tensors
 
 /// Text to features: `B` strings to `[B, D]`, raw or L2-normalised.
-public typealias TextEncoder = ([String]) throws -> Tensor
+public typealias TextFunction = ([String]) throws -> Tensor
 
 /// What a text attack makes large; `e` and `e'` are the L2-normalised features of the clean text
 /// and of a candidate, `[D]` (docs/methods/text-attacks.md, section 3.2).
@@ -18,7 +18,7 @@ public enum TextObjective {
   case images([Tensor])
   /// `‖g(t') - g₀(t)‖²` on the features as the encoder gives them (LEAF, arXiv:2506.03355); `g₀` is
   /// the encoder itself unless another is given.
-  case l2(reference: TextEncoder?)
+  case l2(reference: TextFunction?)
   /// One's own: the clean features `[D]` and those of candidates `[K, D]`, as the encoder gives
   /// them, to `K` values.
   case custom((_ clean: Tensor, _ candidates: Tensor) throws -> [Double])

@@ -37,7 +37,7 @@ final class TextScoring {
     var limit: TextFlag?
   }
 
-  private let encoder: TextEncoder
+  private let encoder: TextFunction
   private let batch: Int
   private let limit: Int?
   let budget: TextBudget
@@ -47,7 +47,7 @@ final class TextScoring {
   ///
   /// - Parameter ranking: what importance is measured by; nil: the objective.
   init(
-    encoder: @escaping TextEncoder, batch: Int, objective: TextObjective,
+    encoder: @escaping TextFunction, batch: Int, objective: TextObjective,
     ranking: TextObjective? = nil, checkers: [ConstraintChecker], imageIndices: [Int],
     budget: TextBudget, maxQueries: Int? = nil
   ) throws {

@@ -1,3 +1,4 @@
+internal import Attacks
 public import Diagnostics
 public import Processes
 
@@ -39,4 +40,9 @@ extension EvaluationSettings {
       }
     }
   }
+}
+
+extension Parameter where Owner: EvaluationSettings {
+  /// Images worked on together.
+  static var batch: Parameter { Parameter("batch", \.batch, 1...65536, "images at once") }
 }

@@ -99,3 +99,8 @@ public struct RetrievalEvaluation: EvaluationSettings {
     return try RetrievalRun(self, model, data, name: name).run()
   }
 }
+
+extension RetrievalEvaluation: Parameterized {
+  /// Its plain values.
+  public static var parameters: [Parameter<RetrievalEvaluation>] { [.batch] }
+}

@@ -87,8 +87,7 @@ final class RetrievalRun: EvaluationTask {
   }
 
   func settings() -> [JSONValue.Member] {
-    [
-      .init("batch", .integer(Int64(evaluation.batch))),
+    evaluation.recordedParameters + [
       .init("captions_hash", .string(captionsHash)),
       .init("machine", RobustnessReport.machine(model.precision.rawValue)),
     ]

@@ -90,11 +90,7 @@ final class EvaluationRun: EvaluationTask {
   func settings() -> [JSONValue.Member] {
     [
       .init("answers", answers), .init("conventions", RecordConventions.samples),
-      .init("batch", .integer(Int64(evaluation.batch))),
-      .init("pictures", .integer(Int64(evaluation.pictures))),
-      .init("probes", .bool(evaluation.probesGradients)),
-      .init("save_images", evaluation.savedImages.map { .string($0.rawValue) } ?? .null),
-    ]
+    ] + evaluation.recordedParameters
   }
 
   func take(line: JSONValue) -> Bool { known.take(line) }

@@ -1,5 +1,5 @@
 public import AttackPlans
-internal import Attacks
+public import Attacks
 public import Datasets
 public import Diagnostics
 public import Processes
@@ -236,5 +236,32 @@ public struct RobustnessEvaluation: EvaluationSettings {
       }
       return place
     }
+  }
+}
+
+extension RobustnessEvaluation: Parameterized {
+  /// Its plain values; records hold some of them as parts of the threat model.
+  public static var parameters: [Parameter<RobustnessEvaluation>] {
+    [
+      Parameter(
+        "perturb_at", \.perturbationPlace,
+        "where the perturbation lives: at the images' own size, or at the model's side"
+      ).unrecorded(),
+      .batch,
+      Parameter("pictures", \.pictures, 0...1000, "samples kept for r:images"),
+      Parameter(
+        "each", \.attacksEach,
+        "every image attack on all samples; else cheapest first, each on what those before left"
+      ).unrecorded(),
+      Parameter(
+        "probes", \.probesGradients, "look for masked gradients on up to 64 samples, once"),
+      Parameter(
+        "attack_all", \.attacksAll, "attack samples that are wrong when clean, too"
+      ).unrecorded(),
+      Parameter(
+        "save_images", \.savedImages,
+        "write attacked images to out, read them back and judge the files: png (linf) or float",
+        absent: nil),
+    ]
   }
 }
