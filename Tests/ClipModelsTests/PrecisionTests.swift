@@ -63,8 +63,8 @@ import Testing
     #expect(try rounded.logits(x).doubles() == exact.logits(x).doubles())
     #expect(try rounded.predict(x).scores.doubles() == exact.predict(x).scores.doubles())
     let step = try rounded.stepLogits(x)
-    #expect(
-      try rounded.logits(x.cloned().setRequiresGradient(true)).detached().doubles() == step.doubles())
+    let recorded = try rounded.logits(x.cloned().setRequiresGradient(true))
+    #expect(try recorded.detached().doubles() == step.doubles())
     #expect(try step.doubles() != exact.logits(x).doubles())
     let own = try tiny.logits(images: tiny.encodeImage(x), texts: rounded.textFeatures())
     #expect(try step.doubles() == own.doubles())

@@ -1,4 +1,3 @@
-import AttackPlans
 import Attacks
 import Files
 import LuaHost
@@ -76,8 +75,8 @@ import Testing
       #expect(images.contains("\(type(of: row.attack))("), "\(row.name) has no conformance row")
     }
     let texts = try text("TextConformance.swift")
-    for search in TextSearchKind.allCases {
-      #expect(texts.contains("(\"\(search.rawValue)\", ."), "\(search) has no conformance row")
+    for search in TextSearch.all {
+      #expect(texts.contains("(\"\(search.name)\", ."), "\(search.name) has no conformance row")
     }
     // Methods of both sides are tested over all there are.
     #expect(try text("MultimodalTests.swift").contains("arguments: MultimodalMethod.allCases"))

@@ -185,8 +185,7 @@ import Testing
   @Test func sourcesAreAskedInTheOrderGiven() throws {
     let specification = try Self.make(.mlm) {
       $0.sources = [.chars, .mlm, .embed]
-      $0.search = .beam
-      $0.width = 3
+      $0.searches.choose(.beam(width: 3))
       $0.importance = WordImportance.none
       $0.words = 2
     }
@@ -200,9 +199,7 @@ import Testing
     #expect(record["embedding"]?.string == "mlm" && record["mode"]?.string == "aligned")
     let genetic = try Self.make([]) {
       $0.sources = [.chars]
-      $0.search = .genetic
-      $0.population = 6
-      $0.generations = 2
+      $0.searches.choose(.genetic(population: 6, generations: 2))
     }
     #expect(genetic.attack.search == .genetic(population: 6, generations: 2))
     #expect(genetic.record["population"]?.int == 6 && genetic.record["generations"]?.int == 2)
@@ -271,7 +268,7 @@ import Testing
       message: "method = \"beam\" and search = \"greedy\" are both given (leave one of them out)"
     ) {
       $0.method = .beam
-      $0.search = .greedy
+      $0.searches.choose(.greedy)
     },
   ]
 

@@ -30,8 +30,8 @@ public enum TextAttackFactory {
     attack.maxQueries = options.maxQueries
     attack.maxSeconds = options.maxSeconds
     attack.random = RandomSource(seed: options.seed)
-    options.search = try searchKind(options)
-    attack.search = search(options)
+    options.searches.name = try searchName(options)
+    attack.search = options.searches.search
     attack.constraints = constraints(options, encoder)
     // `TextTokens` counts a start and an end token.
     let context = model.configuration.context
@@ -75,7 +75,7 @@ public enum TextAttackFactory {
     }
     if let importance = options.importance { attack.importance = importance }
     options.importance = attack.importance
-    let name = options.method?.rawValue ?? defaultName(sources, given.search)
+    let name = options.method?.rawValue ?? defaultName(sources, given.searches.name)
     var specification = TextAttackSpecification(
       name: name, attack: attack, record: record(options, name, attack, mlm, encoder: encoder))
     if let mlm, sources.contains(.mlm) {
@@ -105,13 +105,13 @@ public enum TextAttackFactory {
 
   /// The name of an attack without a method: those of the methods that have its sources and search.
   private static func defaultName(
-    _ sources: [TextCandidateSource], _ search: TextSearchKind?
+    _ sources: [TextCandidateSource], _ search: String?
   ) -> String {
     let names = sources.map { source in
       TextAttackMethod.allCases.first { $0.sources == [source] }?.rawValue ?? source.rawValue
     }.joined(separator: "+")
-    guard let search, search != .greedy else { return names }
-    return names + " " + search.rawValue
+    guard let search, search != TextSearch.greedy.name else { return names }
+    return names + " " + search
   }
 
   /// The sources that method or `sources` name.
@@ -135,24 +135,14 @@ public enum TextAttackFactory {
   }
 
   /// The search that method or `search` name.
-  private static func searchKind(_ options: TextAttackParameters) throws -> TextSearchKind {
-    let ofMethod = options.method?.search
-    if let method = options.method, let ofMethod, let named = options.search, ofMethod != named {
-      throw contradiction(
-        "method = \"\(method.rawValue)\" and search = \"\(named.rawValue)\"")
+  private static func searchName(_ options: TextAttackParameters) throws -> String {
+    let ofMethod = options.method?.search?.name
+    if let method = options.method, let ofMethod, let named = options.searches.name,
+      ofMethod != named
+    {
+      throw contradiction("method = \"\(method.rawValue)\" and search = \"\(named)\"")
     }
-    return ofMethod ?? options.search ?? .greedy
-  }
-
-  /// The search with its sizes.
-  private static func search(_ options: TextAttackParameters) -> TextSearch {
-    switch options.search ?? .greedy {
-    case .greedy: return .greedy
-    case .beam: return .beam(width: options.width)
-    case .genetic:
-      return .genetic(population: options.population, generations: options.generations)
-    case .exhaustive: return .exhaustive(limit: options.combinations)
-    }
+    return ofMethod ?? options.searches.name ?? TextSearch.greedy.name
   }
 
   private static func contradiction(_ what: String) -> KilpiError {

@@ -1,3 +1,5 @@
+internal import Attacks
+
 /// Where a text attack takes its candidate words from, and how it searches.
 ///
 /// Defaults: docs/methods/text-attacks.md, section 3.1.
@@ -29,7 +31,7 @@ public enum TextAttackMethod: String, Sendable, CaseIterable {
   }
 
   /// The search that the method stands for; nil where it names a source alone.
-  var search: TextSearchKind? { TextSearchKind(rawValue: rawValue) }
+  var search: TextSearch? { TextSearch.all.first { $0.name == rawValue } }
 }
 
 /// Where candidates come from (docs/methods/text-attacks.md, section 3.5).
@@ -42,18 +44,4 @@ public enum TextCandidateSource: String, Sendable, CaseIterable {
   case embed
   /// Character edits.
   case chars
-}
-
-/// How combinations are searched; their sizes are options of their own.
-///
-/// Definitions: docs/methods/text-attacks.md, section 3.7.
-public enum TextSearchKind: String, Sendable, CaseIterable {
-  /// The most important word first.
-  case greedy
-  /// The best partial edits at each depth.
-  case beam
-  /// Edits crossed and mutated over generations.
-  case genetic
-  /// Every combination.
-  case exhaustive
 }

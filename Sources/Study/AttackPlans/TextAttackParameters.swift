@@ -39,16 +39,8 @@ public struct TextAttackParameters: Parameterized, Sendable {
   public var maxQueries: Int?
   /// The longest time of a call in seconds; nil for no limit.
   public var maxSeconds: Double?
-  /// How combinations are searched; nil: greedily.
-  public var search: TextSearchKind?
-  /// `beam`: partial edits kept at each depth.
-  public var width = 8
-  /// `genetic`: members of a generation.
-  public var population = 20
-  /// `genetic`: generations after the first.
-  public var generations = 20
-  /// `exhaustive`: a text with more combinations of edits is refused.
-  public var combinations = 1_000_000
+  /// How combinations are searched.
+  public var searches = TextSearches()
   /// Words left alone; nil: Kilpi's own list.
   ///
   /// Compared with case in `coattack` mode.
@@ -116,48 +108,29 @@ public struct TextAttackParameters: Parameterized, Sendable {
         "max_seconds", \.maxSeconds, .above(0, atMost: 1e9),
         "longest time of the attack, looked at between batches of texts; the best until then is the "
           + "result", absent: "no limit"),
-      Parameter(
-        "search", \.search,
-        "how combinations of words are searched; the methods beam, genetic, exhaustive set it",
-        absent: nil
-      ).usually(.name(TextSearchKind.greedy.rawValue)),
-      Parameter("width", \.width, 1...100_000, "partial edits kept at each depth")
-        .of(.beam),
-      Parameter("population", \.population, 2...100_000, "members of a generation").of(.genetic),
-      Parameter("generations", \.generations, 0...100_000, "generations after the first")
-        .of(.genetic),
-      Parameter(
-        "combinations", \.combinations, 1...1_000_000_000,
-        "a text with more combinations of edits is refused"
-      ).of(.exhaustive),
-      Parameter(
-        "stop_words", \.stopWords, "words left alone; coattack compares them with case",
-        absent: "Kilpi's own list"),
-      Parameter(
-        "importance", \.importance,
-        "how words are ordered: by the text without the word, with a literal [UNK] for it, or as they "
-          + "stand", absent: "delete, in coattack mode unk_literal,"),
-      Parameter(
-        "sources", \.sources,
-        "where candidates come from, in this order (embed: nearest tokens); chars alone and greedily "
-          + "is LEAF's search, else every edit of one character", absent: "those of the method"),
-      Parameter(
-        "senses", \.senses,
-        "synonyms: of the senses that make up a tenth of a word's uses (of a phrase that WordNet "
-          + "knows, of its own sense), or of all"
-      ).recorded { $0.sources?.contains(.wordnet) == true },
     ]
+      + TextSearches.parameters.map { $0.within(\.searches) }
+      + [
+        Parameter(
+          "stop_words", \.stopWords, "words left alone; coattack compares them with case",
+          absent: "Kilpi's own list"),
+        Parameter(
+          "importance", \.importance,
+          "how words are ordered: by the text without the word, with a literal [UNK] for it, or as they "
+            + "stand", absent: "delete, in coattack mode unk_literal,"),
+        Parameter(
+          "sources", \.sources,
+          "where candidates come from, in this order (embed: nearest tokens); chars alone and greedily "
+            + "is LEAF's search, else every edit of one character", absent: "those of the method"),
+        Parameter(
+          "senses", \.senses,
+          "synonyms: of the senses that make up a tenth of a word's uses (of a phrase that WordNet "
+            + "knows, of its own sense), or of all"
+        ).recorded { $0.sources?.contains(.wordnet) == true },
+      ]
       + MaskedOptions.parameters.filter { $0.name != "k" }.map { parameter in
         parameter.within(\.masked).recorded { $0.sources?.contains(.mlm) == true }
       }
-  }
-}
-
-extension Parameter<TextAttackParameters> {
-  /// A size of one search.
-  fileprivate func of(_ search: TextSearchKind) -> Self {
-    goesWith("search", search.rawValue).orWith("method", search.rawValue)
-      .recorded { $0.search == search }
   }
 }
 

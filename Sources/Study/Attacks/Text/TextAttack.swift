@@ -1,19 +1,6 @@
 public import Diagnostics
 public import Tensors
 
-/// How combinations of substitutions are looked for (docs/methods/text-attacks.md, section 3.7).
-public enum TextSearch: Sendable, Equatable {
-  /// Words in the order of importance, the best candidate of each, until the budget is spent.
-  case greedy
-  /// The best `width` partial edits at each depth, and the greedy ones.
-  case beam(width: Int = 8)
-  /// Every combination within the budget; refused above `limit` evaluations.
-  case exhaustive(limit: Int = 1_000_000)
-  /// Edits crossed and mutated over generations (arXiv:1804.07998), the best and the greedy result
-  /// kept.
-  case genetic(population: Int = 20, generations: Int = 20)
-}
-
 /// How the order in which greedy visits words is found.
 public enum WordImportance: String, Sendable, CaseIterable {
   /// The objective of the text with the word deleted.
@@ -211,7 +198,7 @@ public struct TextAttack {
   private func distinctPrompts(_ prompts: [TextPrompt]) -> (distinct: [Int], place: [Int]) {
     var separate = characters?.isRandom ?? false
     if case .images = objective { separate = true }
-    if case .genetic = search { separate = true }
+    if search.procedure.isRandom { separate = true }
     if separate { return (Array(prompts.indices), Array(prompts.indices)) }
     var first: [TextPrompt: Int] = [:]
     var distinct: [Int] = []
@@ -258,13 +245,7 @@ public struct TextAttack {
     if let maxSeconds {
       try require(maxSeconds > 0, "max_seconds is \(maxSeconds), it must be above 0")
     }
-    switch search {
-    case .beam(let width): try require(width >= 1, "width is \(width), outside 1 …")
-    case .genetic(let population, let generations):
-      try require(population >= 2, "population is \(population), outside 2 …")
-      try require(generations >= 0, "generations is \(generations), outside 0 …")
-    case .greedy, .exhaustive: break
-    }
+    try search.procedure.checkParameters()
     if let sampleIDs {
       try require(
         sampleIDs.count == promptCount,

@@ -33,26 +33,11 @@ struct TextRun {
         ? try scoring.cleanValue($0) : try scoring.values([($0, [scored(text)])])[0][0]
       return Outcome(text: text, value: value, edits: [])
     }
-    if case .exhaustive(let limit) = attack.search {
-      for index in subjects.indices {
-        settle(index, try exhaustive(index, limit: limit))
-        finish(index)
-      }
-      return try restoreValues()
-    }
-    let paths = try greedy()
+    let search = attack.search.procedure
+    let paths = search.beginsGreedily ? try greedy() : subjects.map { _ in [] }
     for index in subjects.indices {
-      let greedyBest = paths[index].last
-      switch attack.search {
-      case .greedy, .exhaustive: settle(index, greedyBest)
-      case .beam(let width): settle(index, try beam(index, width: width, path: paths[index]))
-      case .genetic(let population, let generations):
-        settle(
-          index,
-          try genetic(
-            index, population: population, generations: generations, start: greedyBest,
-            sample: sampleIDs[index]))
-      }
+      settle(
+        index, try search.best(self, index, path: paths[index], sample: sampleIDs[index]))
       finish(index)
     }
     try restoreValues()

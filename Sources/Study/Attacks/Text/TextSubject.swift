@@ -82,16 +82,10 @@ struct TextSubject {
     let greedy =
       (count / max(places, 1)).multipliedClamped(by: depth).addingClamped(
         attack.importance == .none ? 0 : editable.count)
-    switch attack.search {
-    case .greedy: return sum(listing, greedy)
-    case .beam(let width):
-      let later = count.multipliedClamped(by: min(width, 1 << 20))
-      return sum(
-        listing, greedy, count, later.multipliedClamped(by: max(0, min(depth, 64) - 1)))
-    case .genetic(let population, let generations):
-      return sum(listing, greedy, min(population, 1 << 20) * (min(generations, 1 << 9) + 1))
-    case .exhaustive: return sum(listing, stateCount() ?? 1 << 30)
-    }
+    let search = attack.search.procedure
+    let space = TextSearchSpace(
+      candidates: count, depth: depth, combinations: search.beginsGreedily ? nil : stateCount())
+    return sum(listing, search.beginsGreedily ? greedy : 0, search.evaluations(space))
   }
 
   /// The number of changed words: as many as are edited, unless an edit of letters reaches into what
