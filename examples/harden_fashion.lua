@@ -1,5 +1,6 @@
 -- The main job: trains a small CLIP on Fashion-MNIST, breaks it with image, text and multimodal
--- attacks, hardens it with MMCoA, measures again. About 8 minutes on two cores, after the build; `quick`: seconds.
+-- attacks, hardens it with MMCoA, measures again. About 8 minutes on two cores, after the build;
+-- `quick`: seconds.
 
 local quick = arg and arg[1] == "quick"
 local out = (not quick and arg and arg[1]) or (quick and arg[2]) or "runs/harden_fashion"
