@@ -103,7 +103,7 @@ static void instructions(uint32_t *state, const uint8_t *bytes, size_t blocks) {
 static int has_instructions(void) { return 0; }
 #endif
 
-static atomic_int choice = -1;  // not asked yet, 0 portable, 1 instructions
+static atomic_int choice = -1;  // not read yet, 0 portable, 1 instructions
 
 int kilpi_sha256_accelerated(int allowed) {
   atomic_store(&choice, allowed && has_instructions());

@@ -12,7 +12,7 @@ static const fault faults[] = {
     {SIGILL, "illegal instruction (SIGILL)"},   {SIGTRAP, "trap (SIGTRAP)"},
     {SIGABRT, "aborted (SIGABRT)"},             {SIGBUS, "bus error (SIGBUS)"},
     {SIGFPE, "arithmetic fault (SIGFPE)"},      {SIGSEGV, "invalid memory access (SIGSEGV)"},
-    {SIGQUIT, NULL}, /* asked for: nothing to explain */
+    {SIGQUIT, NULL}, /* requested: nothing to explain */
 };
 enum { FAULTS = sizeof faults / sizeof *faults };
 

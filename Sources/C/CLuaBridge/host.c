@@ -63,7 +63,7 @@ void *kilpi_allocate(void *context, void *block, size_t old_size, size_t new_siz
   return result;
 }
 
-/* Lua sees 8 bytes where the host holds megabytes, so it is told: growth becomes debt of the
+/* Lua sees 8 bytes where the host holds megabytes, so they are reported: growth becomes debt of the
    collector, and a full collection follows above the soft limit. In Lua 5.5 the meaning of
    LUA_GCSTEP changes; it is used nowhere else. */
 void kilpi_settle_memory(lua_State *L, kilpi_host *host) {

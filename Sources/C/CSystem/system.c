@@ -17,9 +17,9 @@ struct how { uint64_t flags, mode, resolve; };
 enum { no_magic_links = 0x02, beneath = 0x08 };
 
 /* Filters of system calls that are older than openat2 answer EPERM to what they do not know, which a file
-   can answer too. So it is asked once, by a call that no file can refuse. */
+   can answer too. So it is tried once, by a call that no file can refuse. */
 static int has_openat2(void) {
-  static atomic_int known; /* 0: not asked yet, 1: yes, 2: no */
+  static atomic_int known; /* 0: not tried yet, 1: yes, 2: no */
   int answer = atomic_load(&known);
   if (answer == 0) {
     struct how how = {O_PATH | O_DIRECTORY | O_CLOEXEC, 0, 0};

@@ -1,6 +1,6 @@
 /* Goals, in order: no pixel outside the caller's block whatever the file says; the same pixels as
-   Pillow; every defect told. TurboJPEG's own reader knows six ways of subsampling and refuses all others, so
-   this is libjpeg's; its way back from an error is setjmp, which stands in this file alone. */
+   Pillow; every defect reported. TurboJPEG's own reader knows six ways of subsampling and refuses all
+   others, so this is libjpeg's; its way back from an error is setjmp, which stands in this file alone. */
 #include "CTurboJPEG.h"
 
 #include <setjmp.h>
@@ -35,7 +35,7 @@ static void fail(j_common_ptr jpeg) {
   longjmp(c->back, 1);
 }
 
-/* The first warning is told; notes of a level above are not. */
+/* The first warning is reported; notes of a level above are not. */
 static void note(j_common_ptr jpeg, int level) {
   context *c = jpeg->client_data;
   if (level >= 0) return;

@@ -130,12 +130,12 @@ public final class ArchiveReader {
     }
   }
 
-  /// The bytes of the file that `next()` returned last; can be asked once.
+  /// The bytes of the file that `next()` returned last; can be read once.
   public func contents() throws -> [UInt8] {
     guard let entry = current else { throw refusal("there is no current member") }
     current = nil
     var result: [UInt8] = []
-    // A header can claim what it likes; room for it is asked first, then taken once.
+    // A header can claim what it likes; room for it is requested first, then taken once.
     try MemoryReservation.ask(entry.size)
     result.reserveCapacity(entry.size)
     while true {

@@ -29,7 +29,7 @@ public struct FusedAttention {
 
   private var headWidth: Int { width / heads }
 
-  /// Computes the result; keeps the probabilities `[samples, heads, tokens, tokens]` when asked.
+  /// Computes the result; keeps the probabilities `[samples, heads, tokens, tokens]` on request.
   ///
   /// - Returns: false when an interrupt stopped it.
   public func forward<Scalar: KernelScalar>(

@@ -37,7 +37,7 @@ public enum ProductKernels {
 
   static let float32Kind = wish == "avx2" ? KILPI_GEMM_F32_AVX2 : KILPI_GEMM_F32
 
-  /// True when float32 products are Kilpi's own; asked once.
+  /// True when float32 products are Kilpi's own; decided once.
   public static let areOwn: Bool = wish != "openblas" && kilpi_gemm_name(float32Kind) != nil
 
   /// True when the processor multiplies bfloat16 (AVX512-BF16).

@@ -60,11 +60,11 @@ public final class ProcessGroup {
   /// True for the process that prints and writes.
   public var isRoot: Bool { rank == 0 }
 
-  /// The part of `count` things that belongs to this process: contiguous, in the order of the
+  /// The share of `count` things that belongs to this process: contiguous, in the order of the
   /// ranks, lengths that differ by one at most.
   public func share(of count: Int) -> Range<Int> { share(of: count, rank: rank) }
 
-  /// The part that belongs to another process.
+  /// The share that belongs to another process.
   public func share(of count: Int, rank: Int) -> Range<Int> {
     count * rank / size..<count * (rank + 1) / size
   }
@@ -122,8 +122,8 @@ public final class ProcessGroup {
 
   /// Replaces the values on every process by their sum over all of them.
   ///
-  /// Each process adds a part of them, in float64 and in the order of the ranks, and hands the result
-  /// to all: so every process gets the very same bits, in every run.
+  /// Each process adds a share of them, in float64 and in the order of the ranks, and hands the
+  /// result to all: so every process gets the very same bits, in every run.
   public func sum(_ values: UnsafeMutableBufferPointer<Float>) throws {
     try sumParts(values) { kilpi_mpi_sum_f32($0, $1, $2, $3) }
   }
@@ -174,7 +174,7 @@ public final class ProcessGroup {
         add(rows, own.count, size, sum)
       }
     }
-    // One's own part lies where it belongs already.
+    // One's own share lies where it belongs already.
     let nothing = UnsafeRawBufferPointer(start: nil, count: 0)
     try exchange(
       (0..<size).map { $0 == rank ? nothing : UnsafeRawBufferPointer(own) },

@@ -65,7 +65,7 @@ public enum MemoryMeter {
   public static var pooledBytes: Int { Int(kilpi_storage_pooled_bytes()) }
   /// Largest `liveBytes` since `resetPeak()`.
   public static var peakBytes: Int { Int(kilpi_storage_peak_bytes()) }
-  /// Blocks asked from the system since start; constant in a settled training step.
+  /// Blocks requested from the system since start; constant in a settled training step.
   public static var systemAllocations: Int { Int(kilpi_storage_system_allocations()) }
   /// Blocks handed out since start.
   public static var allocations: Int { Int(kilpi_storage_allocations()) }

@@ -89,7 +89,7 @@ public final class ClipModel {
   /// The logarithm of the scale, a weight.
   public var logitScale: Tensor { scale }
 
-  /// Features of images, `[N, D]`, L2-normalised unless told otherwise.
+  /// Features of images, `[N, D]`, L2-normalised by default.
   ///
   /// - Parameter observe: receives the output of every block, for comparisons with references.
   /// - Throws: `KilpiError` unless the images are `[N, 3, H, W]`.

@@ -2,8 +2,8 @@ internal import Diagnostics
 
 /// Which samples of a source a set has, in order.
 ///
-/// Room for the list is asked of the cap before it is made, and held as long as it lives: sets of sets grow
-/// with every call of a script.
+/// Memory for the list is reserved before it is made, and held as long as it lives: sets of sets
+/// grow with every call of a script.
 struct RowList: RandomAccessCollection {
   private let rows: [Int]
   private let reservation: MemoryReservation

@@ -70,7 +70,7 @@ public enum SampleID {
 
 /// Where the samples of a data set come from; indices count from 0.
 ///
-/// A source decodes when asked. Calls come from one thread.
+/// A source decodes on request. Calls come from one thread.
 public protocol SampleSource: AnyObject {
   /// How many samples there are.
   var count: Int { get }
@@ -146,7 +146,7 @@ protocol DecodingSource: AnyObject {
   var warnings: DecodingWarnings { get set }
 }
 
-/// What decoders find odd but not wrong, told once for each image, however often it is decoded.
+/// What decoders find odd but not wrong, reported once for each image, however often it is decoded.
 struct DecodingWarnings {
   var handler: (String) -> Void = { _ in }
   private var told: Set<Int> = []

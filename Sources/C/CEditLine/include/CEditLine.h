@@ -103,7 +103,7 @@ bool kilpi_standard_line_is_open(void);
 long kilpi_standard_writes(void);
 /* Counts what others write there: the editor, children. */
 void kilpi_standard_interrupt(void);
-/* Whether a child ended since this was asked last: it may have left a line open. */
+/* Whether a child ended since the last call: it may have left a line open. */
 bool kilpi_standard_children_ended(void);
 enum { KILPI_READ_END = -1, KILPI_READ_INTERRUPTED = -2 };
 /* The next byte of C's standard input, which scripts read too, or one of the above. */

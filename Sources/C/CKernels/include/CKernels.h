@@ -25,7 +25,7 @@ int64_t kilpi_storage_capacity(void); /* what may be in use: the cap, else the m
 /* Asked once when the cap or the system refuses a block, before the request fails for good; it may free
    storage. Runs on the thread that allocates. NULL: none. */
 void kilpi_storage_set_reclaimer(void (*reclaim)(void *context), void *context);
-/* Bytes that something else takes of the cap, asked at each request, on its thread. NULL: none. */
+/* Bytes that something else takes of the cap, read at each request, on its thread. NULL: none. */
 void kilpi_storage_set_neighbour(int64_t (*bytes)(void *context), void *context);
 bool kilpi_storage_reclaim(void); /* false when there is no reclaimer */
 void kilpi_storage_fail_after(int64_t allocations); /* tests: refuse the n-th request from now; -1: never */

@@ -1,5 +1,5 @@
 /* The border between Lua and Swift. Called by LuaHost only, on the Lua thread.
-   `bridge.c` is the only file of Kilpi that raises Lua errors; nothing declared here raises. */
+   Only `bridge.c` and `polling.c` raise Lua errors; nothing declared here raises. */
 #ifndef KILPI_LUA_BRIDGE_H
 #define KILPI_LUA_BRIDGE_H
 #include <lua.h>

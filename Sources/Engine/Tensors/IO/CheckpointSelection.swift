@@ -47,7 +47,7 @@ package struct CheckpointSelection {
   ///   - kind: what is looked for.
   ///   - asked: where it lies, if the caller says so.
   ///   - others: names of values that are no tensors.
-  /// - Throws: `KilpiError` with their places when there are several, or none where it was asked for.
+  /// - Throws: `KilpiError` with their places when there are several, or none at the given place.
   package init(
     _ kind: Kind, in source: any TensorSource, at asked: String?, others: [String] = []
   ) throws {

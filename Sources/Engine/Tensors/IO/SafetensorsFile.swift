@@ -2,7 +2,7 @@ internal import Diagnostics
 internal import Files
 
 /// A safetensors file, mapped into memory and checked as a whole when opened; values are read, and
-/// half precision is widened, when a tensor is asked for.
+/// half precision is widened, when a tensor is requested.
 ///
 /// The file is an 8-byte little-endian length, a JSON header of that length and raw little-endian
 /// values (https://github.com/huggingface/safetensors). Opening checks, before anything is

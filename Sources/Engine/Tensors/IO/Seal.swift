@@ -40,7 +40,7 @@ enum Seal {
   ///
   /// - Parameters:
   ///   - header: bytes of the header with its length; the seal lies in it.
-  ///   - done: told of each part that was read.
+  ///   - done: receives each chunk that was read.
   static func isWhole(
     _ bytes: UnsafeRawBufferPointer, header: Int, done: (UnsafeRawBufferPointer) -> Void
   ) throws -> Bool? {

@@ -1,4 +1,4 @@
-/// Named tensors that are read when they are asked for: a file, its shards, a part of a checkpoint.
+/// Named tensors that are read on request: a file, its shards, a part of a checkpoint.
 public protocol TensorSource: AnyObject {
   /// Where the tensors come from, for messages.
   var path: String { get }

@@ -1,7 +1,7 @@
 internal import Diagnostics
 
 /// Element types that files may hold and tensors cannot: a file with one of them opens, and the tensor
-/// is refused when it is asked for.
+/// is refused when it is requested.
 enum UnreadType {
   /// The bits of an element of safetensors' types that are not read; nil for a name that is no type.
   static func bits(_ name: String) -> Int? {
@@ -13,7 +13,7 @@ enum UnreadType {
     return bits[name]
   }
 
-  /// The error for a tensor that is asked for.
+  /// The error for a tensor that is requested.
   static func refusal(_ name: String, _ type: String, _ shape: [Int]) -> KilpiError {
     KilpiError(
       "'\(name.prefix(60))' is \(type) \(Shape.describe(shape)), an element type that is not read",

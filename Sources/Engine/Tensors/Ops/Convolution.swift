@@ -7,7 +7,7 @@ extension Tensor {
   ///
   /// `x` is `[N, C, H, W]`, `weight` is `[O, C, k, k]`, `bias` is `[O]` or nil; the result is
   /// `[N, O, ⌊(H + 2p − k)/s⌋ + 1, ⌊(W + 2p − k)/s⌋ + 1]`. Computed as one product a band of output
-  /// rows over unfolded pixels. Only the gradients that are asked for are computed: for the pixels
+  /// rows over unfolded pixels. Only the gradients that are requested are computed: for the pixels
   /// the weight is kept, for the weight the pixels.
   ///
   /// - Parameters:

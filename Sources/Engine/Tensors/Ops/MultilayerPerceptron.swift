@@ -5,7 +5,7 @@ public import Kernels
 extension Tensor {
   /// `y = W₂ activation(W₁ x + b₁) + b₂`, the MLP of a transformer block.
   ///
-  /// The same bits as two calls of `linear`. When a gradient of `W₂` is asked for, which needs the
+  /// The same bits as two calls of `linear`. When a gradient of `W₂` is requested, which needs the
   /// hidden activations, only the values before the activation are kept and the activation is applied
   /// to them again: a pass over memory instead of a fifth of what a training block keeps.
   ///

@@ -139,7 +139,7 @@ extension Tensor {
   /// `y = activation(x · Wᵀ + b)`, fused: one product, then bias and activation in one pass.
   ///
   /// `x` is `[…, in]`, `weight` is `[out, in]`, `bias` is `[out]` or nil, `y` is `[…, out]`. What the
-  /// gradient needs is kept only when one is asked for: the input for the weight's, the weight for
+  /// gradient needs is kept only when one is requested: the input for the weight's, the weight for
   /// the input's, and the values before the activation. With `precision` bfloat16 the operands of this
   /// product and of its gradients' are rounded to it; sums, bias and activation stay float32.
   public static func linear(

@@ -168,7 +168,7 @@ extension Call {
   }
 }
 
-/// Why a table is not the list that was asked for.
+/// Why a table is not the list that was expected.
 struct ListProblem: Error {
   var text: String
 }

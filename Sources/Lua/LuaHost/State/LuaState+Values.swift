@@ -11,7 +11,7 @@ extension LuaState {
   }
 
   /// Checks that Lua may take `bytes` and some more for what holds them, since no request of Lua's can
-  /// fail while Swift pushes; small sums are asked for together.
+  /// fail while Swift pushes; small sums are requested together.
   ///
   /// - Throws: `KilpiError` of kind `memory` at the cap, after a collection.
   func askLua(_ bytes: Int, on lua: OpaquePointer) throws {

@@ -50,7 +50,7 @@ public final class LuaState {
   /// The Lua thread that runs now.
   var current: OpaquePointer
   let bin = ReferenceBin()
-  /// Bytes pushed since the cap was last asked; see `askLua`.
+  /// Bytes pushed since the cap was last checked; see `askLua`.
   var unasked = 0
   var callables: [Callable] = []
   var types: [ObjectIdentifier: RegisteredType] = [:]

@@ -165,7 +165,7 @@ extension CheckpointSelection {
 }
 
 extension CheckpointFile {
-  /// Opens the weights at `path`, whatever their format; it is told by the content, not by the name.
+  /// Opens the weights at `path`, whatever their format; the content decides, not the name.
   ///
   /// - Throws: `KilpiError` with the path and the reason.
   static func open(_ path: String, _ options: CheckpointOptions) throws -> CheckpointFile {

@@ -153,7 +153,7 @@ extension ClipModel {
     return result
   }
 
-  /// The configuration with the activation that was asked for; what contradicts it is never passed
+  /// The configuration with the activation that was requested; what contradicts it is never passed
   /// over silently.
   private static func checked(
     _ configuration: ClipConfiguration, told source: String, _ file: CheckpointFile,
@@ -181,7 +181,7 @@ extension ClipModel {
     return configuration
   }
 
-  /// Says that an OpenAI archive's own activation is not the one that was asked for.
+  /// Says that an OpenAI archive's own activation is not the one that was requested.
   private static func noteArchive(_ file: CheckpointFile, _ options: CheckpointOptions) {
     guard let own = file.activation, let asked = options.activation, own != asked else { return }
     options.note(
@@ -209,7 +209,7 @@ extension ClipModel {
   }
 }
 
-/// What a file holds, told by the names in it.
+/// What a file holds, recognised by the names in it.
 struct CheckpointKind {
   let layout: WeightLayout
   let isImageTowerOnly: Bool

@@ -73,7 +73,7 @@ enum ImageProcessing {
     return try json("preprocessor_config.json").map { ("preprocessor_config.json", $0) }
   }
 
-  /// - Returns: whether mean and deviation are told.
+  /// - Returns: whether mean and deviation are given.
   private static func read(
     _ fields: JSONValue, into configuration: inout ClipConfiguration
   ) throws -> Bool {

@@ -99,7 +99,7 @@ extension ClipConfiguration {
     return result
   }
 
-  /// Whether the towers are CLIP's or SigLIP's: told at the top, else by the parts.
+  /// Whether the towers are CLIP's or SigLIP's: given at the top, else by the towers.
   private static func family(
     _ top: ConfigurationFields, _ vision: ConfigurationFields, _ text: ConfigurationFields
   ) throws -> String {

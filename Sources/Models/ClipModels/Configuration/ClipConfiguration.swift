@@ -120,9 +120,9 @@ public struct ClipConfiguration: Equatable, Sendable {
   public var endToken: Int?
   /// Blocks in each of the four stages of a residual network; nil for a vision transformer.
   public var residualBlocks: [Int]?
-  /// Optional parts of the vision transformer.
+  /// Optional components of the vision transformer.
   public var imageStyle = ImageStyle.clip
-  /// Optional parts of the text transformer.
+  /// Optional components of the text transformer.
   public var textStyle = TextStyle.clip
   /// How similarities become a loss.
   public var score = Score.softmax

@@ -1,7 +1,7 @@
 internal import Diagnostics
 internal import Tensors
 
-/// The first part of the model's graph: images at their own size to the model's side.
+/// The first stage of the model's graph: images at their own size to the model's side.
 ///
 /// Cubic convolution with A = −0.75, half-pixel centres, repeated edges, no antialiasing, overshoot
 /// kept (docs/methods.md, section 1.2): as PyTorch's `interpolate(mode="bicubic",

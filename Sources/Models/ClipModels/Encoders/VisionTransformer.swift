@@ -5,8 +5,8 @@ internal import Tensors
 
 /// A vision transformer: patches, positions, blocks, pooling, projection.
 ///
-/// `ImageStyle` says which of the optional parts there are: CLIP has a class token and a norm before
-/// the blocks; SigLIP has neither, but a bias in the patches and attention pooling.
+/// `ImageStyle` says which of the optional components there are: CLIP has a class token and a norm
+/// before the blocks; SigLIP has neither, but a bias in the patches and attention pooling.
 struct VisionTransformer: ImageEncoder {
   private let configuration: ClipConfiguration
   private let patches: Tensor

@@ -218,7 +218,7 @@ struct TokenizerSettings {
   /// transformers' class of the tokenizer.
   var type: String? { settings["tokenizer_class"]?.string }
 
-  /// Whether capital letters become small, where that is told.
+  /// Whether capital letters become small, where that is given.
   var lowercases: Bool? { settings["do_lower_case"]?.bool }
 
   /// A special token's name: a text, or a record with its content.

@@ -374,6 +374,6 @@ extension SentencePieceTokenizer: TextTokenizer {
   }
   /// True: it never ships with Kilpi.
   public var hasFiles: Bool { true }
-  /// open_clip's cleaning, where that was asked for.
+  /// open_clip's cleaning, where requested.
   public var openCLIPCleaning: String? { cleaning?.openCLIPName }
 }

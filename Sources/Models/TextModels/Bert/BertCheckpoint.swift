@@ -79,7 +79,7 @@ extension MaskedLanguageModel {
     title: "BERT", anchors: [(["bert", "embeddings", "word_embeddings", "weight"], [])],
     otherwise: [["embeddings", "word_embeddings", "weight"]])
 
-  /// The BERT in a file of weights, whatever its format; it is told by the content but for an index.
+  /// The BERT in a file of weights, whatever its format; the content decides, but for an index.
   private static func selection(at path: String, _ place: String?) throws -> CheckpointSelection {
     let source: any TensorSource
     var others: [String] = []
@@ -188,7 +188,7 @@ struct BertCheckpoint {
           key("\(name[..<range.lowerBound]).\($0).\(name[range.upperBound...])")
         }
         let part = [shape[0] / 3] + shape.dropFirst()
-        // All three are asked for, so that all problems are listed.
+        // All three are requested, so that all problems are listed.
         let sound = try keys.map { try fits($0, part) }
         guard sound.allSatisfy({ $0 }) else { continue }
         let parts = try keys.map { try source.tensor($0).converted(to: .float32) }

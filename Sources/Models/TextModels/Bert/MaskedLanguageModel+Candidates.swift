@@ -1,7 +1,7 @@
 internal import Diagnostics
 
 extension MaskedLanguageModel {
-  /// Words that might stand in the place of each asked word.
+  /// Words that might stand in the place of each requested word.
   ///
   /// `aligned`, docs/methods/text-attacks.md, section 3.3: the sequence is `[CLS] pieces [SEP]`; a
   /// word of one piece gets the `k` largest logits of its row that reach the threshold. A word of
@@ -177,7 +177,7 @@ private struct MaskedSearch {
     }
     let kept = Array(ids.prefix(length - 1))
     return request.words.enumerated().compactMap { number, range in
-      // A word is asked for by any byte of it: attacks may know it without its punctuation.
+      // A word is requested by any byte of it: attacks may know it without its punctuation.
       guard
         let (whole, span) = spans.first(where: {
           $0.range == range || !range.isEmpty && $0.range.contains(range.lowerBound)

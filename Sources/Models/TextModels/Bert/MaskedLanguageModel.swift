@@ -110,7 +110,7 @@ public final class MaskedLanguageModel {
   ///
   /// - Parameters:
   ///   - ids: `N` sequences of the same length `T`, special tokens included.
-  ///   - observe: told the output of the embedding and of each block.
+  ///   - observe: receives the output of the embedding and of each block.
   /// - Throws: `KilpiError` for sequences of several lengths, longer than the context, or ids
   ///   outside the vocabulary.
   public func features(

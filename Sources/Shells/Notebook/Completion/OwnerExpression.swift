@@ -1,4 +1,4 @@
-/// The expression in front of `.name` or `:name`, as far as its value or type can be told without
+/// The expression in front of `.name` or `:name`, as far as its value or type can be found without
 /// running it.
 indirect enum OwnerExpression: Equatable, Sendable {
   /// Names, `a.b.c`, or one literal string.

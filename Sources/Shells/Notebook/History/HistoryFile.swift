@@ -25,7 +25,7 @@ public final class HistoryFile {
   public let session: String
   /// Inputs from oldest to newest: other sessions' first, then this session's own.
   public private(set) var entries: [Entry]
-  /// What went wrong in writing, until somebody takes it; told once.
+  /// What went wrong in writing, until somebody takes it; reported once.
   private var problem: String?
   private var hasFailed = false
 

@@ -1,6 +1,6 @@
 internal import Diagnostics
 
-/// How a terminal is told of a colour.
+/// How a colour is sent to a terminal.
 public enum ColorDepth: Sendable {
   /// Any of 16.7 million colours.
   case full

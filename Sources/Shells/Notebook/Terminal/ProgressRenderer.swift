@@ -43,7 +43,7 @@ public final class ProgressRenderer {
   ///
   /// - Parameters:
   ///   - isTerminal: live bars, or plain lines.
-  ///   - width: columns of the window, asked at each drawing.
+  ///   - width: columns of the window, read at each drawing.
   ///   - now: seconds of a steady clock.
   ///   - lineIsOpen: whether the terminal's line was begun by somebody else, who must not lose it.
   ///   - write: takes the text, for standard error as a rule.

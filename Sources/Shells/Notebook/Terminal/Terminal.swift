@@ -30,7 +30,7 @@ public struct Terminal: Sendable {
     ["truecolor", "24bit"].contains(environment["COLORTERM"] ?? "")
   }
 
-  /// Columns and rows of the window: asked from the system each time, 80 x 24 without a terminal.
+  /// Columns and rows of the window: read from the system each time, 80 x 24 without a terminal.
   public var size: (columns: Int, rows: Int) {
     var columns: Int32 = 0
     var rows: Int32 = 0

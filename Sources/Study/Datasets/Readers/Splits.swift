@@ -4,7 +4,7 @@ internal import Files
 /// Splits that sets call by these names.
 let knownSplits = ["train", "val", "validation", "test"]
 
-/// The split that is taken unless another is asked for; of a set without splits, all of it.
+/// The split that is taken unless another is requested; of a set without splits, all of it.
 let defaultSplit = "test"
 
 /// The error of a split that is not there.

@@ -89,7 +89,7 @@ final class PyTorchArchive {
 
   /// True when the member's checksum was not looked at yet.
   ///
-  /// PyTorch writes 0 when it was told to compute none.
+  /// PyTorch writes 0 when it was set to compute none.
   func needsCheck(_ member: ZipIndex.Member) -> Bool {
     member.checksum != 0 && !checked.contains(member.name)
   }

@@ -2,7 +2,7 @@ internal import Diagnostics
 internal import Files
 
 /// A PyTorch file (`.pt`, `.pth`, `.pth.tar`, `.ckpt`, `.bin`): values are read when it is opened,
-/// tensors when they are asked for; nothing in it is ever executed.
+/// tensors when they are requested; nothing in it is ever executed.
 ///
 /// Read are the zip archives that `torch.save` writes since version 1.6 and those of
 /// `torch.jit.save`, whose modules arrive as records of their attributes and whose code is passed

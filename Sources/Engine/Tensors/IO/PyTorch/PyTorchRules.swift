@@ -177,7 +177,7 @@ final class PyTorchRules: PickleRules {
     if case .storage(let known)? = Self.known[name] {
       type = known
     } else if name.hasPrefix("torch."), name.hasSuffix("Storage") {
-      // Complex and quantised numbers: known to be there, and refused when asked for.
+      // Complex and quantised numbers: known to be there, and refused when requested.
       type = .uint8
       let kind = String(name.dropFirst("torch.".count).dropLast("Storage".count))
       unread = Self.unreadTypes[kind] ?? kind

@@ -1,6 +1,6 @@
 internal import Diagnostics
 
-/// What a PyTorch file holds: plain values, tensors that are read when asked for, and records.
+/// What a PyTorch file holds: plain values, tensors that are read on request, and records.
 ///
 /// A class or function that stands as a value (`torch.float16`) is its name as a string; sets are
 /// lists; ordered dictionaries, `defaultdict` and `Counter` are dictionaries; a numpy scalar is a
