@@ -1,5 +1,5 @@
 -- The main job: trains a small CLIP on Fashion-MNIST, breaks it with image, text and multimodal
--- attacks, hardens it with MMCoA, measures again. About 8 minutes on two cores, after the build;
+-- attacks, hardens it with MMCoA, measures again. About 10 minutes on two cores, after the build;
 -- `quick`: seconds.
 
 local quick = arg and arg[1] == "quick"
