@@ -10,7 +10,7 @@ import Testing
   /// Plain settings at an L∞ budget, without probes.
   static func settings(_ epsilon: Double = 0.1) throws -> AttackSettings {
     var settings = AttackSettings(budget: try Budget(.linf, epsilon), seed: 3)
-    settings.probes = false
+    settings.reporting.probes = false
     return settings
   }
 
@@ -33,7 +33,7 @@ import Testing
     let criterion = Criterion.misclassified([0, 0, 0, 1])
     for attacksAll in [false, true] {
       var settings = try Self.settings(0.1)
-      settings.attacksAll = attacksAll
+      settings.search.attacksAll = attacksAll
       let result = try ProjectedGradientDescent().run(
         Self.brightness, images: images, criterion: criterion, settings: settings)
       let report = result.report
@@ -51,14 +51,14 @@ import Testing
   func earlyStop() throws {
     let images = try Self.pixels([0.51, 0.9, 0.52, 0.99])
     var settings = try Self.settings(0.1)
-    settings.stopsEarly = true
+    settings.search.stopsEarly = true
     let attack = ProjectedGradientDescent(steps: 10, startsAtRandom: false)
     let report = try attack.run(
       Self.brightness, images: images, criterion: .misclassified([0, 0, 0, 0]), settings: settings
     ).report
     #expect(report.success == [true, false, true, false])
     #expect(report.backwards == [2, 10, 2, 10])
-    settings.stopsEarly = false
+    settings.search.stopsEarly = false
     let whole = try attack.run(
       Self.brightness, images: images, criterion: .misclassified([0, 0, 0, 0]), settings: settings
     ).report
@@ -94,8 +94,8 @@ import Testing
   func targeted(_ isDLR: Bool) throws {
     let (images, labels) = try Self.model.samples(8)
     var settings = try Self.settings(0.3)
-    settings.loss = isDLR ? .dlr : .crossEntropy
-    settings.recordsTrace = true
+    settings.search.loss = isDLR ? .dlr : .crossEntropy
+    settings.reporting.recordsTrace = true
     let targets = labels.map { ($0 + 2) % 5 }
     let result = try ProjectedGradientDescent(steps: 20, startsAtRandom: false).run(
       Self.model.classifier(), images: images,
@@ -118,7 +118,7 @@ import Testing
     // The source turns brightness round, so that what is wrong when clean is put right.
     let images = try Self.pixels([0.9, 0.55, 0.45])
     var settings = try Self.settings(0.1)
-    settings.sources = [Classifier { try Self.brightness(1 - $0) }]
+    settings.search.sources = [Classifier { try Self.brightness(1 - $0) }]
     let labels = try Self.brightness(images).argmax(axis: 1).integers().map { Int($0) }
     let given = [labels[0], labels[1], 1 - labels[2]]
     let report = try ProjectedGradientDescent().run(
@@ -130,8 +130,8 @@ import Testing
     #expect(report.robustAccuracy == Double(right.count { $0 }) / 3)
     #expect(report.strictAccuracy == Double(right.prefix(2).count { $0 }) / 3)
     // An image beyond the budget stands for its clean one.
-    settings.sources = []
-    settings.budget = try Budget(.l2, 0.01)
+    settings.search.sources = []
+    settings.threat.budget = try Budget(.l2, 0.01)
     let nearest = try DecoupledDirectionNorm().run(
       Self.brightness, images: Self.pixels([0.9, 0.49]), criterion: .misclassified([labels[0], 1]),
       settings: settings
@@ -152,7 +152,7 @@ import Testing
     #expect(least.report.targets == expected.compactMap { $0 })
     // Batch by batch the targets are the same, and never the label.
     var settings = try Self.settings()
-    settings.batch = 3
+    settings.search.batch = 3
     let parts = try ProjectedGradientDescent().run(
       Self.model.classifier(), images: images, criterion: .targeted(.leastLikely, labels: labels),
       settings: settings)
@@ -172,8 +172,8 @@ import Testing
     let other = ToyModel(kind: .relu, shape: [3, 3, 2], classes: 5, seed: 4)
     let (attacked, source) = (Spy(Self.model.classifier()), Spy(other.classifier()))
     var settings = try Self.settings()
-    settings.sources = [source.see, other.classifier()]
-    settings.stopsEarly = true
+    settings.search.sources = [source.see, other.classifier()]
+    settings.search.stopsEarly = true
     let result = try ProjectedGradientDescent(steps: 5).run(
       attacked.see, images: images, criterion: .misclassified(labels), settings: settings)
     #expect(source.batches.count == 6 && attacked.batches.count == 1 + 6)
@@ -185,8 +185,8 @@ import Testing
   func momentum(_ norm: Norm) throws {
     let (images, labels) = try Self.model.samples(6)
     var settings = try Self.settings()
-    settings.budget = try Budget(norm, 0.3)
-    settings.keep = .last
+    settings.threat.budget = try Budget(norm, 0.3)
+    settings.search.keep = .last
     func moved(_ attack: any FixedBudgetAttack) throws -> [Double] {
       try attack.run(
         Self.model.classifier(scale: 20), images: images, criterion: .misclassified(labels),
@@ -228,7 +228,7 @@ import Testing
   func verdictOfTheResult() throws {
     let images = try Self.pixels([130, 133, 135].map { Float($0) / 255 })
     var settings = try Self.settings(4.0 / 255)
-    settings.isOnEightBitLevels = true
+    settings.threat.isOnEightBitLevels = true
     let spy = Spy(Self.brightness)
     let result = try ProjectedGradientDescent().run(
       spy.see, images: images, criterion: .misclassified([0, 0, 0]), settings: settings)
@@ -243,7 +243,7 @@ import Testing
     let images = try Tensor.full([1, 1, 1, 3], 0.5)
     let offsets = try Tensor([0.2, 0.1, 0.0] as [Float], shape: [1, 3])
     var settings = try Self.settings()
-    settings.loss = .dlr
+    settings.search.loss = .dlr
     let result = try ProjectedGradientDescent(steps: 2).run(
       Classifier { try $0.flattened(from: 1) + offsets }, images: images,
       criterion: .misclassified([2]),
@@ -263,8 +263,8 @@ import Testing
       return try Self.brightness(batch) + noise
     }
     var settings = try Self.settings(0.2)
-    settings.draws = 2
-    settings.loss = .margin(clamp: nil)
+    settings.search.draws = 2
+    settings.search.loss = .margin(clamp: nil)
     let report = try ProjectedGradientDescent(steps: 5).run(
       noisy, images: images, criterion: .misclassified([0]), settings: settings
     ).report
@@ -276,11 +276,11 @@ import Testing
   func traceAndProgress() throws {
     let (images, labels) = try Self.model.samples(5)
     var settings = try Self.settings()
-    settings.recordsTrace = true
-    settings.restarts = 2
-    settings.batch = 2
+    settings.reporting.recordsTrace = true
+    settings.search.restarts = 2
+    settings.search.batch = 2
     var events: [ProgressEvent] = []
-    settings.progress = { events.append($0) }
+    settings.reporting.progress = { events.append($0) }
     let trace = try #require(
       try ProjectedGradientDescent(steps: 4).run(
         Self.model.classifier(), images: images, criterion: .misclassified(labels),
@@ -288,7 +288,7 @@ import Testing
       ).report.trace)
     #expect(trace.loss.count == 10 && trace.margin.count == 10)
     #expect(trace.loss.allSatisfy { $0.count == 5 && $0.allSatisfy(\.isFinite) })
-    settings.draws = 3
+    settings.search.draws = 3
     let averaged = try #require(
       try ProjectedGradientDescent(steps: 4).run(
         Self.model.classifier(), images: images, criterion: .misclassified(labels),
@@ -307,7 +307,7 @@ import Testing
   func startPoints() throws {
     let images = try Self.pixels([0.5, 0.5])
     var settings = try Self.settings(0.2)
-    settings.startPoints = try Self.pixels([0.6, 1])
+    settings.search.startPoints = try Self.pixels([0.6, 1])
     let spy = Spy(Self.brightness)
     _ = try ProjectedGradientDescent(steps: 1).run(
       spy.see, images: images, criterion: .misclassified([0, 1]), settings: settings)
@@ -346,8 +346,8 @@ import Testing
   func scaledLogits() throws {
     let (images, labels) = try Self.model.samples(6, .float64)
     var settings = try Self.settings()
-    settings.loss = .dlr
-    settings.keep = .last
+    settings.search.loss = .dlr
+    settings.search.keep = .last
     func moved(_ scale: Double) throws -> [Double] {
       try ProjectedGradientDescent().run(
         Self.model.classifier(scale: scale), images: images, criterion: .misclassified(labels),
@@ -362,7 +362,7 @@ import Testing
     let (images, labels) = try Self.model.samples(8)
     func kinds(_ classifier: Classifier) throws -> [AttackFlag.Kind] {
       var settings = try Self.settings(1e-3)
-      settings.probes = true
+      settings.reporting.probes = true
       return try ProjectedGradientDescent().run(
         classifier, images: images, criterion: .misclassified(labels), settings: settings
       ).report.flags.map(\.kind)
@@ -395,7 +395,7 @@ import Testing
     let anchor = try Self.model.classifier()(images).detached()
     var seen: [[Int]] = []
     var settings = try Self.settings(0.05)
-    settings.batch = 2
+    settings.search.batch = 2
     let result = try ProjectedGradientDescent(steps: 6).maximize(
       { batch, rows, _ in
         seen.append(rows)

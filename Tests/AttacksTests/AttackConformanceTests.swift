@@ -182,12 +182,12 @@ struct Broken: FixedBudgetAttack {
   func check(_ settings: AttackSettings) throws {}
 
   func perturb(_ search: PixelSearch) throws {
-    let (ball, epsilon) = (search.ball, search.settings.budget.epsilon)
+    let (ball, epsilon) = (search.ball, search.settings.threat.budget.epsilon)
     let clean = ball.clean
     if defect == .fails { throw KilpiError("it cannot run") }
     var point = clean
     if defect == .sharedStream {
-      var stream = RandomSource(seed: search.settings.seed).stream(.attackStart)
+      var stream = RandomSource(seed: search.settings.search.seed).stream(.attackStart)
       let noise = try Tensor.random(clean.shape, stream: &stream, dtype: clean.dtype)
       point = try ball.projected(clean + (noise - 0.5) * epsilon)
     }

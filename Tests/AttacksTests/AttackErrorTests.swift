@@ -49,7 +49,7 @@ import Testing
   ) throws {
     let (clean, labels) = try model.samples(2, margin: 0.3)
     var settings = AttackSettings()
-    settings.firstIndex = 1
+    settings.reporting.firstIndex = 1
     try change(&settings)
     _ = try attack.run(
       classifier?.call ?? model.classifier(), images: images ?? clean,
@@ -98,27 +98,27 @@ import Testing
     },
     Case(
       "B53: a label beyond the logits",
-      "labels[2] is 4, classes are 1 … 3 (labels count from 1 in Lua)"
+      "labels[2] is 4, classes are 1 … 3 (labels count from 1)"
     ) {
       try run(criterion: .misclassified([0, 3]))
     },
-    Case("a negative label", "labels[1] is 0, classes are 1 … 3 (labels count from 1 in Lua)") {
+    Case("a negative label", "labels[1] is 0, classes are 1 … 3 (labels count from 1)") {
       try run(criterion: .misclassified([-1, 0]))
     },
     Case("a label counted from 0", "labels[0] is 7, classes are 0 … 2") {
-      try run(criterion: .misclassified([7, 0])) { $0.firstIndex = 0 }
+      try run(criterion: .misclassified([7, 0])) { $0.reporting.firstIndex = 0 }
     },
-    Case("a target", "targets[2] is 9, classes are 1 … 3 (targets count from 1 in Lua)") {
+    Case("a target", "targets[2] is 9, classes are 1 … 3 (targets count from 1)") {
       try run(criterion: .targeted(.classes([0, 8]), labels: [1, 1]))
     },
     Case("targets", "there are 3 targets for 2 images (give one target an image)") {
       try run(criterion: .targeted(.classes([0, 1, 2]), labels: [1, 1]))
     },
     Case("sample ids", "there are 3 sample ids for 2 images (give one id an image)") {
-      try run { $0.sampleIDs = [1, 2, 3] }
+      try run { $0.search.sampleIDs = [1, 2, 3] }
     },
     Case("L2 for R-FGSM", "rfgsm has no form for norm = \"l2\" (it takes \"linf\")") {
-      try run(attack: RandomFastGradientSign()) { $0.budget = try Budget(.l2, 1) }
+      try run(attack: RandomFastGradientSign()) { $0.threat.budget = try Budget(.l2, 1) }
     },
     Case("steps", "steps is 0, at least 1 is needed") {
       try run(attack: ProjectedGradientDescent(steps: 0))
@@ -137,15 +137,15 @@ import Testing
     Case("random step", "the random step 0.5 is outside 0 … eps (leave it out for eps / 2)") {
       try run(attack: RandomFastGradientSign(randomStep: 0.5))
     },
-    Case("restarts", "restarts is 0, at least 1 is needed") { try run { $0.restarts = 0 } },
-    Case("draws", "eot is 0, at least 1 is needed") { try run { $0.draws = 0 } },
+    Case("restarts", "restarts is 0, at least 1 is needed") { try run { $0.search.restarts = 0 } },
+    Case("draws", "eot is 0, at least 1 is needed") { try run { $0.search.draws = 0 } },
     Case(
       "start points",
       "init is float32 [1, 3, 2, 2], the images are float32 [2, 3, 2, 2] (one start point an image, of its "
         + "size)"
-    ) { try run { $0.startPoints = try Tensor.zeros([1, 3, 2, 2]) } },
+    ) { try run { $0.search.startPoints = try Tensor.zeros([1, 3, 2, 2]) } },
     Case("start points that are no numbers", "init holds NaN or infinity") {
-      try run { $0.startPoints = try Tensor.full([2, 3, 2, 2], .nan) }
+      try run { $0.search.startPoints = try Tensor.full([2, 3, 2, 2], .nan) }
     },
     Case(
       "one logit that is infinite, and not of the label's class",
@@ -166,22 +166,22 @@ import Testing
     Case(
       "I21: dlr with two classes",
       "the dlr loss needs 3 classes, the classifier has 2 (use loss = \"ce\" or \"margin\")"
-    ) { try run(classes(2)) { $0.loss = .dlr } },
+    ) { try run(classes(2)) { $0.search.loss = .dlr } },
     Case(
       "I21: targeted dlr with three classes",
       "the targeted dlr loss needs 4 classes, the classifier has 3 (use loss = \"ce\" or \"margin\")"
     ) {
-      try run(criterion: .targeted(.leastLikely, labels: [0, 1])) { $0.loss = .dlr }
+      try run(criterion: .targeted(.leastLikely, labels: [0, 1])) { $0.search.loss = .dlr }
     },
     Case(
       "I21: dlr-targeted with three classes",
       "the targeted dlr loss needs 4 classes, the classifier has 3 (use loss = \"ce\" or \"margin\")"
-    ) { try run { $0.loss = .targetedDLR } },
+    ) { try run { $0.search.loss = .targetedDLR } },
     Case(
       "I21: more targets than classes", "n_targets is 4, the classifier has 4 classes (at most 3)"
     ) {
       let attack = AutoProjectedGradientDescent(aimsAtClasses: true, classes: 4)
-      try run(classes(4), attack: attack) { $0.loss = .targetedDLR }
+      try run(classes(4), attack: attack) { $0.search.loss = .targetedDLR }
     },
     Case("no targets", "n_targets is 0, at least 1 is needed") {
       try run(attack: AutoProjectedGradientDescent(aimsAtClasses: true, classes: 0))
@@ -193,9 +193,11 @@ import Testing
     Case("rho", "rho is 1.5, outside 0 … 1") {
       try run(attack: AutoProjectedGradientDescent(rho: 1.5))
     },
-    Case("I21: dlr with three classes", "no error") { try run { $0.loss = .dlr } },
+    Case("I21: dlr with three classes", "no error") { try run { $0.search.loss = .dlr } },
     Case("I21: targeted dlr with four classes", "no error") {
-      try run(classes(4), criterion: .targeted(.leastLikely, labels: [0, 1])) { $0.loss = .dlr }
+      try run(classes(4), criterion: .targeted(.leastLikely, labels: [0, 1])) {
+        $0.search.loss = .dlr
+      }
     },
     Case("one class", "the classifier has 1 class, at least 2 are needed") {
       try run(classes(1), criterion: .misclassified([0, 0]))
@@ -226,22 +228,22 @@ import Testing
             return calls == 6 ? try logits * Double.nan : logits
           })
       ) {
-        $0.keep = .last
-        $0.probes = false
+        $0.search.keep = .last
+        $0.reporting.probes = false
       }
     },
     Case(
       "I17: NaN at a step",
       "the loss of sample 2 is nan at step 2 (check the classifier's output on this image)"
-    ) { try run(poisoned(sample: 1, call: 3)) { $0.probes = false } },
+    ) { try run(poisoned(sample: 1, call: 3)) { $0.reporting.probes = false } },
     Case(
       "I17: an infinite loss",
       "the loss of sample 1 is inf at step 1 (check the classifier's output on this image)"
     ) {
       try run {
-        $0.loss = .custom { logits, _ in try logits.sum(axes: [1]) * 0.0 + Double.infinity }
-        $0.probes = false
-        $0.keep = .last
+        $0.search.loss = .custom { logits, _ in try logits.sum(axes: [1]) * 0.0 + Double.infinity }
+        $0.reporting.probes = false
+        $0.search.keep = .last
       }
     },
     Case(
@@ -249,8 +251,8 @@ import Testing
       "the gradient of sample 1 is not finite at step 1 (check the classifier on this image)"
     ) {
       try run {
-        $0.loss = .custom { logits, _ in try (logits * 0.0).sum(axes: [1]).sqrt() }
-        $0.keep = .last
+        $0.search.loss = .custom { logits, _ in try (logits * 0.0).sum(axes: [1]).sqrt() }
+        $0.search.keep = .last
       }
     },
     Case(
@@ -258,10 +260,10 @@ import Testing
       "the loss has shape [], one value a sample is needed: [2] (do not reduce over the batch)"
     ) {
       try run {
-        $0.loss = .custom { logits, labels in
+        $0.search.loss = .custom { logits, labels in
           try Tensor.crossEntropy(logits: logits, labels: labels)
         }
-        $0.keep = .last
+        $0.search.keep = .last
       }
     },
     Case(

@@ -66,8 +66,8 @@ import Testing
     let row = try #require(fixture.attacks[name])
     let attack = try #require(Self.attack(name, row))
     var settings = AttackSettings(budget: try Budget(.linf, row.eps))
-    settings.keep = .last
-    settings.probes = false
+    settings.search.keep = .last
+    settings.reporting.probes = false
     let images = try fixture.images()
     let result = try attack.run(
       fixture.classifier(), images: images, criterion: .misclassified(fixture.labels),
@@ -85,7 +85,7 @@ import Testing
   func nearest() throws {
     let fixture = try Fixture.load()
     var settings = AttackSettings(budget: .unlimited(.l2))
-    settings.probes = false
+    settings.reporting.probes = false
     let attack = CarliniWagner(
       searchSteps: 4, steps: 200, learningRate: 0.005, initialConstant: 0.1)
     let report = try attack.run(

@@ -8,8 +8,8 @@ import Testing
   /// The points that APGD shows on `−(x − 0.6)²` from 0.1, one pixel at 0.5, budget 0.4.
   static func path(_ attack: AutoProjectedGradientDescent) throws -> [Double] {
     var settings = AttackSettings(budget: try Budget(.linf, 0.4))
-    settings.probes = false
-    settings.startPoints = try Tensor([0.1], shape: [1, 1, 1, 1])
+    settings.reporting.probes = false
+    settings.search.startPoints = try Tensor([0.1], shape: [1, 1, 1, 1])
     var shown: [Double] = []
     _ = try attack.maximize(
       { images, _, _ in
@@ -64,8 +64,8 @@ import Testing
     let model = ToyModel(kind: .gelu, shape: [3, 3, 2], classes: 5)
     let (images, labels) = try model.samples(12)
     var settings = try AttackBehaviourTests.settings(0.06)
-    settings.loss = .targetedDLR
-    settings.recordsTrace = true
+    settings.search.loss = .targetedDLR
+    settings.reporting.recordsTrace = true
     let attack = AutoProjectedGradientDescent(steps: 10, aimsAtClasses: true)
     let result = try attack.run(
       model.classifier(), images: images, criterion: .misclassified(labels), settings: settings)
@@ -107,7 +107,7 @@ import Testing
     }
     let images = try Tensor.full([1, 1, 1, 2], 0.5)
     var settings = try AttackBehaviourTests.settings(0.2)
-    settings.loss = .targetedDLR
+    settings.search.loss = .targetedDLR
     let plain = try ProjectedGradientDescent(startsAtRandom: false).run(
       classifier, images: images, criterion: .misclassified([0]), settings: settings)
     #expect(plain.report.success == [false])
@@ -144,7 +144,7 @@ import Testing
     let model = ToyModel(kind: .gelu, shape: [3, 4, 4], classes: 5)
     let (images, labels) = try model.samples(12)
     var settings = AttackSettings(budget: try Budget(.l1, 0.8), seed: 2)
-    settings.probes = false
+    settings.reporting.probes = false
     let spy = Spy(model.classifier())
     let result = try AutoProjectedGradientDescent(steps: 20, beginsWide: true).run(
       spy.see, images: images, criterion: .misclassified(labels), settings: settings)
@@ -163,8 +163,8 @@ import Testing
     let model = ToyModel(kind: .linear, shape: [1, 10, 10], classes: 2)
     let (images, labels) = try model.samples(3, .float64, margin: 0.45)
     var settings = AttackSettings(budget: try Budget(.l1, 0.05), seed: 2)
-    settings.probes = false
-    settings.loss = .margin(clamp: nil)
+    settings.reporting.probes = false
+    settings.search.loss = .margin(clamp: nil)
     let spy = Spy(model.classifier())
     _ = try AutoProjectedGradientDescent(steps: 20, beginsWide: true).run(
       spy.see, images: images, criterion: .misclassified(labels), settings: settings)

@@ -48,7 +48,7 @@ import Testing
     let logits = try model.classifier()(images).doubles()
     let labels = (0..<8).map { logits[2 * $0] > logits[2 * $0 + 1] ? 0 : 1 }
     var settings = AttackSettings(budget: .unlimited(norm))
-    settings.probes = false
+    settings.reporting.probes = false
     for attack in [
       FastAdaptiveBoundary(steps: 60), FastAdaptiveBoundary(steps: 60, isCompatible: true),
     ] {
@@ -79,8 +79,8 @@ import Testing
     let (images, labels) = try model.samples(6)
     func nearest(_ restarts: Int) throws -> (distances: [Double], shown: [Tensor]) {
       var settings = AttackSettings(budget: .unlimited(norm), seed: 2)
-      settings.probes = false
-      settings.restarts = restarts
+      settings.reporting.probes = false
+      settings.search.restarts = restarts
       let spy = Spy(model.classifier(scale: 5))
       let report = try FastAdaptiveBoundary(steps: 10).run(
         spy.see, images: images, criterion: .misclassified(labels), settings: settings
@@ -98,7 +98,7 @@ import Testing
     let (images, labels) = try model.samples(6, .float64, margin: 0.45)
     let targets = labels.map { ($0 + 1) % 4 }
     var settings = AttackSettings(budget: .unlimited(.l2))
-    settings.probes = false
+    settings.reporting.probes = false
     let report = try FastAdaptiveBoundary(steps: 40).run(
       model.classifier(), images: images,
       criterion: .targeted(.classes(targets), labels: labels), settings: settings

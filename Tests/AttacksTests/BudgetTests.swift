@@ -223,8 +223,8 @@ import Testing
     let off = try Ball(Tensor.full([1, 1, 1, 2], 0.5), Budget(.l1, 1))
     #expect(
       message { _ = try off.onEightBitLevels(off.clean) }
-        == "a pixel of 0.5 is on no 8-bit level (in l1 lattice = 8 needs images on levels, such as "
-        + "(images * 255):round() / 255)")
+        == "a pixel of 0.5 is on no 8-bit level (in l1 lattice = 8 needs images on levels: "
+        + "round(images * 255) / 255)")
   }
 
   @Test("a sparse sign is sign(g) / k at the k largest entries that may move")

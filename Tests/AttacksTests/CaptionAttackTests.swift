@@ -96,7 +96,7 @@ import Testing
     // Fewer members; a member that is worse than doing nothing leaves the images clean.
     attack.methods = [.independent]
     attack.text.blind = { $0 }
-    attack.image.settings.budget = try Budget(.linf, 0)
+    attack.image.settings.threat.budget = try Budget(.linf, 0)
     let idle = try Self.run(attack)
     #expect(idle.members == ["clean", "mm_sep"] && idle.chosen == ["clean", "clean", "clean"])
     #expect(try bits(idle.images) == bits(clean) && idle.captions == Self.captions)
@@ -143,7 +143,7 @@ import Testing
     let clean = try Self.images()
     // A pair alone gives the same image.
     for (place, owner) in [(0, 0), (2, 1), (3, 2)] {
-      attack.image.settings.sampleIDs = [UInt64(owner) + 1]
+      attack.image.settings.search.sampleIDs = [UInt64(owner) + 1]
       let alone = try attack.run(
         Toys.encoder, images: clean.narrowed(0, start: owner, length: 1),
         captions: [[Self.captions[owner][0]]])
@@ -153,7 +153,7 @@ import Testing
             result.images.narrowed(0, start: place, length: 1)
               .contiguous()))
     }
-    attack.image.settings.sampleIDs = nil
+    attack.image.settings.search.sampleIDs = nil
     // Captions of one image pull it to different places.
     let rows = try result.images.floats()
     #expect(rows[0..<3] != rows[3..<6])

@@ -56,7 +56,7 @@ extension Conformance {
   /// I7: samples wrong when clean come back unchanged, count as broken, and both rates say so.
   func wrongWhenClean() throws -> [String] {
     let (images, labels) = try samples(7)
-    let result = try run(row.model.classifier(), images, labels) { $0.attacksAll = false }
+    let result = try run(row.model.classifier(), images, labels) { $0.search.attacksAll = false }
     let report = result.report
     let (before, after) = (try bits(images), try bits(result.images))
     let width = before.count / labels.count

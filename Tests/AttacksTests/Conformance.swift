@@ -24,7 +24,7 @@ struct Conformance {
   ) throws -> AttackResult {
     Self.attacked.add(labels.count, ordering: .relaxed)
     var settings = try row.settings()
-    settings.probes = false
+    settings.reporting.probes = false
     change(&settings)
     return try attack.run(
       classifier, images: images, criterion: .misclassified(labels), settings: settings)
@@ -56,7 +56,7 @@ struct Conformance {
   func zeroBudget() throws -> [String] {
     let (images, labels) = try samples(5)
     let budget = try Budget(row.norm, 0)
-    let result = try run(row.model.classifier(), images, labels) { $0.budget = budget }
+    let result = try run(row.model.classifier(), images, labels) { $0.threat.budget = budget }
     return try bits(result.images) == bits(images) ? [] : ["I3: eps = 0 changed the images"]
   }
 
@@ -91,7 +91,7 @@ struct Conformance {
   func bestPoint(keep: Keep = .best) throws -> [String] {
     let (images, labels) = try samples(7)
     let spy = Spy(row.model.classifier())
-    let result = try run(spy.see, images, labels) { $0.keep = keep }
+    let result = try run(spy.see, images, labels) { $0.search.keep = keep }
     func rank(_ batch: Tensor) throws -> [(solved: Bool, loss: Double)] {
       let logits = try row.model.classifier()(batch)
       let losses = try self.losses(logits, labels)
@@ -115,10 +115,10 @@ struct Conformance {
   /// I10: more restarts never help the defender.
   func restarts() throws -> [String] {
     let (images, labels) = try samples(9)
-    let one = try run(row.model.classifier(), images, labels) { $0.keep = .best }
+    let one = try run(row.model.classifier(), images, labels) { $0.search.keep = .best }
     let three = try run(row.model.classifier(), images, labels) {
-      $0.keep = .best
-      $0.restarts = 3
+      $0.search.keep = .best
+      $0.search.restarts = 3
     }
     return labels.indices.compactMap { index in
       let isWorse = one.report.success[index] && !three.report.success[index]
@@ -136,7 +136,7 @@ struct Conformance {
     for index in labels.indices.prefix(7) {
       let alone = try run(
         row.model.classifier(), images.narrowed(0, start: index, length: 1), [labels[index]]
-      ) { $0.sampleIDs = [UInt64(index + 1)] }
+      ) { $0.search.sampleIDs = [UInt64(index + 1)] }
       if try bits(alone.images) != Array(wholeBits[index * width..<(index + 1) * width]) {
         found.append("I11: sample \(index) alone differs")
       }
@@ -147,17 +147,19 @@ struct Conformance {
     let shuffled = try images.indexSelected(
       0, Tensor(order.map { Int64($0) }, shape: [labels.count]))
     let permuted = try run(row.model.classifier(), shuffled, order.map { labels[$0] }) {
-      $0.sampleIDs = order.map { UInt64($0 + 1) }
+      $0.search.sampleIDs = order.map { UInt64($0 + 1) }
     }
     let expected = order.flatMap { wholeBits[$0 * width..<($0 + 1) * width] }
     if try bits(permuted.images) != expected { found.append("I11: permuted") }
-    for change in [{ $0.batch = 3 }, { $0.draws = 2 }] as [(inout AttackSettings) -> Void] {
+    for change in [{ $0.search.batch = 3 }, { $0.search.draws = 2 }]
+      as [(inout AttackSettings) -> Void]
+    {
       var compared = try run(row.model.classifier(), images, labels) { change(&$0) }
       if try bits(compared.images) != wholeBits { found.append("I11: in parts, or averaged") }
       compared = try run(row.model.classifier(), images, labels) {
         change(&$0)
-        $0.stopsEarly = true
-        $0.keep = .best
+        $0.search.stopsEarly = true
+        $0.search.keep = .best
       }
       for index in labels.indices where whole.report.success[index] {
         if !compared.report.success[index] { found.append("early stop loses sample \(index)") }
@@ -171,7 +173,7 @@ struct Conformance {
     let (images, labels) = try samples(4)
     func shown(_ seed: UInt64) throws -> [UInt64] {
       let spy = Spy(row.model.classifier())
-      _ = try run(spy.see, images, labels) { $0.seed = seed }
+      _ = try run(spy.see, images, labels) { $0.search.seed = seed }
       return try spy.batches.flatMap(bits)
     }
     var found: [String] = []
@@ -192,8 +194,8 @@ struct Conformance {
     let (images, labels) = try samples(4, margin: 0.3)
     let spy = Spy(row.model.classifier())
     _ = try run(spy.see, images, labels) {
-      $0.restarts = 2
-      $0.judging = .none
+      $0.search.restarts = 2
+      $0.reporting.judging = .none
     }
     let starts = try [0, spy.batches.count / 2].map { try bits(spy.batches[$0]) }
     return starts[0] != starts[1]
@@ -221,8 +223,8 @@ struct Conformance {
   func zeroAndTinyGradients() throws -> [String] {
     let (images, _) = try samples(5, margin: 0.3)
     var settings = try row.settings()
-    settings.probes = false
-    settings.keep = .last
+    settings.reporting.probes = false
+    settings.search.keep = .last
     func moved(_ scale: Double) throws -> Tensor {
       try attack.maximize(
         { images, _, _ in
@@ -270,7 +272,7 @@ struct Conformance {
   func counters() throws -> [String] {
     let (images, labels) = try samples(5)
     let spy = Spy(row.model.classifier())
-    let result = try run(spy.see, images, labels) { $0.probes = true }
+    let result = try run(spy.see, images, labels) { $0.reporting.probes = true }
     let counted = result.report.forwards.reduce(0, +)
     return counted == spy.images ? [] : ["I25: \(counted) counted, \(spy.images) seen"]
   }

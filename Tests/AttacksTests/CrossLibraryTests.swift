@@ -73,10 +73,10 @@ import Testing
     let images = try images(samples)
     let epsilon = try #require(reference.eps[norm.rawValue])
     var settings = AttackSettings(budget: try Budget(norm, epsilon))
-    settings.loss = loss
-    settings.probes = false
-    settings.stopsEarly = true
-    settings.startPoints = try start(images, norm, epsilon)
+    settings.search.loss = loss
+    settings.reporting.probes = false
+    settings.search.stopsEarly = true
+    settings.search.startPoints = try start(images, norm, epsilon)
     let report = try attack.run(
       classifier, images: images,
       criterion: .misclassified(classifier(images).argmax(axis: 1)), settings: settings
@@ -100,8 +100,8 @@ import Testing
     ]
     for (name, attack) in attacks {
       var settings = AttackSettings(budget: try Budget(.linf, 8.0 / 255))
-      settings.keep = .last
-      settings.probes = false
+      settings.search.keep = .last
+      settings.reporting.probes = false
       let moved = try attack.run(
         classifier, images: images, criterion: .misclassified(labels), settings: settings
       ).images
@@ -151,7 +151,7 @@ import Testing
     let labels = try classifier(images).argmax(axis: 1)
     let expected = try #require(reference.fab_t[norm.rawValue])
     var settings = AttackSettings(budget: .unlimited(norm))
-    settings.probes = false
+    settings.reporting.probes = false
     func nearest(_ isCompatible: Bool, first count: Int) throws -> [Double] {
       try #require(
         try FastAdaptiveBoundary(steps: 30, isCompatible: isCompatible).run(

@@ -16,8 +16,8 @@ import Testing
     let model = model(classes)
     let (images, labels) = try model.samples(samples)
     var settings = AttackSettings(budget: try Budget(norm, epsilon), seed: 3)
-    settings.probes = probes
-    settings.draws = draws
+    settings.reporting.probes = probes
+    settings.search.draws = draws
     return try attack.run(
       classifier?.see ?? model.classifier(), images: images, criterion: .misclassified(labels),
       settings: settings)
@@ -64,9 +64,9 @@ import Testing
     let report = whole.report
     #expect(report.forwards.reduce(0, +) == spy.images)
     var settings = AttackSettings(budget: try Budget(norm, epsilon), seed: 3)
-    settings.probes = false
-    settings.stopsEarly = true
-    if norm == .l1 { settings.restarts = 5 }
+    settings.reporting.probes = false
+    settings.search.stopsEarly = true
+    if norm == .l1 { settings.search.restarts = 5 }
     let first = try AutoProjectedGradientDescent(steps: 8, beginsWide: norm == .l1).run(
       model.classifier(), images: images, criterion: .misclassified(labels), settings: settings
     ).report
@@ -90,14 +90,14 @@ import Testing
     let model = Self.model(5)
     let (images, labels) = try model.samples(6)
     var settings = AttackSettings(budget: try Budget(.linf, 0.05), seed: 3)
-    settings.probes = false
+    settings.reporting.probes = false
     let attack = AutoAttack(steps: 6, queries: 20)
     let whole = try bits(
       attack.run(
         model.classifier(), images: images, criterion: .misclassified(labels), settings: settings
       ).images)
     for index in labels.indices {
-      settings.sampleIDs = [UInt64(index + 1)]
+      settings.search.sampleIDs = [UInt64(index + 1)]
       let alone = try attack.run(
         model.classifier(), images: images.narrowed(0, start: index, length: 1),
         criterion: .misclassified([labels[index]]), settings: settings)
@@ -160,7 +160,7 @@ import Testing
     let labels = [Int](repeating: 0, count: 8)
     func flags(_ version: AutoAttack.Version, probes: Bool) throws -> [AttackFlag] {
       var settings = AttackSettings(budget: try Budget(.linf, 0.05), seed: 3)
-      settings.probes = probes
+      settings.reporting.probes = probes
       return try AutoAttack(version, steps: 8, queries: 8).run(
         classifier, images: images, criterion: .misclassified(labels), settings: settings
       ).report.flags.filter { $0.kind == .zeroGradient }
@@ -220,7 +220,7 @@ import Testing
           settings: AttackSettings())
       } == "AA/standard has no targeted form (use attack.apgd)")
     var settings = AttackSettings()
-    settings.sources = [classifier]
+    settings.search.sources = [classifier]
     #expect(
       message {
         _ = try AutoAttack(.ceT).run(

@@ -145,7 +145,7 @@ import Testing
     // Half of the pixels cannot move where the gradient points: little of the budget is used.
     let images = try Tensor(grey.floats().map { $0 < 0.5 ? Float(0) : 1 }, shape: grey.shape)
     var settings = AttackSettings(budget: try Budget(.linf, 1e-3), seed: 1)
-    settings.loss = .targetedDLR
+    settings.search.loss = .targetedDLR
     let report = try AutoProjectedGradientDescent(steps: 20, aimsAtClasses: true).run(
       Self.model.classifier(), images: images, criterion: .misclassified(labels),
       settings: settings
@@ -180,7 +180,7 @@ import Testing
     let (images, labels) = try Self.model.samples(12)
     func report(_ cap: Double?) throws -> AttackReport {
       var settings = AttackSettings(budget: try Budget(.linf, 0.01), seed: 1)
-      settings.loss = .margin(clamp: cap)
+      settings.search.loss = .margin(clamp: cap)
       return try ProjectedGradientDescent(steps: 10, step: 0.01).run(
         Self.model.classifier(), images: images, criterion: .misclassified(labels),
         settings: settings
@@ -279,7 +279,8 @@ import Testing
       return (spy.images, report.forwards.reduce(0, +))
     }
     let (all, few, none) = (
-      try passes { _ in }, try passes { $0.probedSamples = 0 }, try passes { $0.probes = false }
+      try passes { _ in }, try passes { $0.reporting.probedSamples = 0 },
+      try passes { $0.reporting.probes = false }
     )
     #expect(all.seen == all.counted && few.seen == few.counted && few.seen == none.seen)
     // Six passes over 8 images and their negatives, four over 16, two over 32.

@@ -111,7 +111,7 @@ import Testing
     for attack in attacks {
       for targets in [nil, TargetChoice.all] where !(attack is AutoAttack) || targets == nil {
         var settings = AttackSettings(budget: try Budget(.linf, 0.05))
-        settings.probes = false
+        settings.reporting.probes = false
         let result = try attack.run(
           model.classifier(), images: images,
           criterion: targets.map { .targeted($0, labels: labels) } ?? .misclassified(labels),

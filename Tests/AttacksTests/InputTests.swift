@@ -9,7 +9,7 @@ import Testing
 
   static func settings(_ budget: Budget) -> AttackSettings {
     var settings = AttackSettings(budget: budget, seed: 3)
-    settings.probes = false
+    settings.reporting.probes = false
     return settings
   }
 
@@ -25,9 +25,9 @@ import Testing
       let far = try (1.0 - images).maximum(images * 0.5)
       let start = try Ball(images, budget).projected(far)
       var settings = Self.settings(budget)
-      settings.startPoints = far
-      settings.restarts = 2
-      settings.keep = .best
+      settings.search.startPoints = far
+      settings.search.restarts = 2
+      settings.search.keep = .best
       let spy = Spy(Self.model.classifier())
       let result = try row.attack.run(
         spy.see, images: images, criterion: .misclassified(labels), settings: settings)
@@ -50,7 +50,7 @@ import Testing
     let (images, labels) = try Self.model.samples(5, margin: 0.1)
     let start = try (images * 0.5 + 0.25).detached()
     var settings = Self.settings(.unlimited(.l2))
-    settings.startPoints = start
+    settings.search.startPoints = start
     let spy = Spy(Self.model.classifier())
     let result = try row.attack.run(
       spy.see, images: images, criterion: .misclassified(labels), settings: settings)
@@ -93,10 +93,10 @@ import Testing
         let mask = try Tensor.ones([3, 2], .int64)
         func run(_ classifier: Classifier, _ images: Tensor) throws -> AttackResult {
           var settings = Self.settings(try Budget(.linf, 0.05))
-          settings.isWithinBudgetOnly = true
-          settings.startPoints = images
-          settings.restarts = 2
-          settings.mask = try PixelMask(mask)
+          settings.threat.isWithinBudgetOnly = true
+          settings.search.startPoints = images
+          settings.search.restarts = 2
+          settings.threat.mask = try PixelMask(mask)
           return try attack.run(
             classifier, images: images,
             criterion: targets.map { .targeted($0, labels: labels) } ?? .misclassified(labels),
@@ -190,7 +190,7 @@ import Testing
   func squareMass(_ norm: Norm) throws {
     for (height, width) in Self.shapes {
       var settings = Self.settings(try Budget(norm, 0.2))
-      settings.keep = .last
+      settings.search.keep = .last
       // Nothing is accepted, so that every proposal is one window beside the start.
       let spy = Spy(
         Classifier { images in

@@ -52,8 +52,8 @@ struct MaskCheck {
     let budget = try epsilon.map { try Budget(norm, $0) } ?? .unlimited(norm)
     var settings = AttackSettings(budget: budget, seed: 2)
     try change(&settings)
-    let (images, labels) = try samples(flags, isOnLevels: settings.isOnEightBitLevels)
-    if !isIgnored { settings.mask = try PixelMask(mask) }
+    let (images, labels) = try samples(flags, isOnLevels: settings.threat.isOnEightBitLevels)
+    if !isIgnored { settings.threat.mask = try PixelMask(mask) }
     let spy = Spy(model.classifier(scale: 4))
     let result = try attack.run(
       spy.see, images: images, criterion: .misclassified(labels), settings: settings)
@@ -134,27 +134,27 @@ struct MaskCheck {
   @Test("held pixels keep their bits: every attack with a budget", arguments: rows)
   func withinBudget(_ row: Row) throws {
     #expect(try found(row) == [])
-    #expect(try found(row) { $0.probes = false } == [])
+    #expect(try found(row) { $0.reporting.probes = false } == [])
   }
 
   @Test("with restarts, early ends, parts and the last point", arguments: rows)
   func modes(_ row: Row) throws {
     #expect(
       try found(row) {
-        $0.restarts = 3
-        $0.keep = .best
-        $0.probes = false
+        $0.search.restarts = 3
+        $0.search.keep = .best
+        $0.reporting.probes = false
       } == [])
     #expect(
       try found(row) {
-        $0.stopsEarly = true
-        $0.batch = 2
-        $0.probes = false
+        $0.search.stopsEarly = true
+        $0.search.batch = 2
+        $0.reporting.probes = false
       } == [])
     #expect(
       try found(row) {
-        $0.keep = .last
-        $0.probes = false
+        $0.search.keep = .last
+        $0.reporting.probes = false
       } == [])
   }
 
@@ -164,9 +164,9 @@ struct MaskCheck {
   func levels(_ row: Row) throws {
     #expect(
       try found(row) {
-        $0.isOnEightBitLevels = true
-        $0.probes = false
-        $0.keep = .best
+        $0.threat.isOnEightBitLevels = true
+        $0.reporting.probes = false
+        $0.search.keep = .best
       } == [])
   }
 
@@ -189,15 +189,15 @@ struct MaskCheck {
     #expect(try check.violations(row.attack.attack, epsilon: nil) == [])
     #expect(
       try check.violations(row.attack.attack, epsilon: nil) {
-        $0.restarts = 2
-        $0.batch = 3
-        $0.probes = false
+        $0.search.restarts = 2
+        $0.search.batch = 3
+        $0.reporting.probes = false
       } == [])
     #expect(
       try check.violations(row.attack.attack, epsilon: 0.9) {
-        $0.isWithinBudgetOnly = true
-        $0.stopsEarly = true
-        $0.probes = false
+        $0.threat.isWithinBudgetOnly = true
+        $0.search.stopsEarly = true
+        $0.reporting.probes = false
       } == [])
   }
 
@@ -216,8 +216,8 @@ struct MaskCheck {
     var check = check(row)
     check.isIgnored = true
     let found = try check.violations(row.attack.attack, epsilon: Self.epsilon(row.norm)) {
-      $0.probes = false
-      $0.keep = .last
+      $0.reporting.probes = false
+      $0.search.keep = .last
     }
     #expect(found.contains { $0.hasPrefix("the result moves held pixel") })
   }
@@ -228,8 +228,8 @@ struct MaskCheck {
     let plane = try Tensor([1, 0, 0, 1, 1, 0, 0, 1, 0, 1, 1, 1] as [Int64], shape: [4, 3])
     func moved(_ mask: Tensor?) throws -> [UInt64] {
       var settings = AttackSettings(budget: try Budget(.l2, 0.3), seed: 2)
-      settings.probes = false
-      settings.mask = try mask.map { try PixelMask($0) }
+      settings.reporting.probes = false
+      settings.threat.mask = try mask.map { try PixelMask($0) }
       return try bits(
         ProjectedGradientDescent(steps: 3).run(
           Self.model.classifier(), images: images, criterion: .misclassified(labels),
@@ -258,9 +258,9 @@ struct MaskCheck {
     let plane = try Tensor([1, 0, 0, 1, 0, 0, 0, 1, 0] as [Int64], shape: [3, 3])
     let epsilon = 0.05
     var settings = AttackSettings(budget: try Budget(norm, epsilon))
-    settings.probes = false
-    settings.loss = .margin(clamp: nil)
-    settings.mask = try PixelMask(plane)
+    settings.reporting.probes = false
+    settings.search.loss = .margin(clamp: nil)
+    settings.threat.mask = try PixelMask(plane)
     let result = try FastGradientSign().run(
       model.classifier(), images: images, criterion: .misclassified(labels), settings: settings)
     let flags = try plane.expanded([3, 3, 3]).contiguous().integers()
@@ -316,8 +316,8 @@ struct MaskCheck {
     let flags = try mask.expanded([5, 3, 4, 3]).contiguous().integers()
     let (images, labels) = try check.samples(flags, isOnLevels: false)
     var settings = AttackSettings(budget: try Budget(.linf, 0.1))
-    settings.mask = try PixelMask(mask)
-    settings.stopsEarly = true
+    settings.threat.mask = try PixelMask(mask)
+    settings.search.stopsEarly = true
     let result = try ProjectedGradientDescent(steps: 3).run(
       Self.model.classifier(scale: 4), images: images,
       criterion: .targeted(.all, labels: labels), settings: settings)
@@ -361,7 +361,7 @@ struct MaskCheck {
     let (images, labels) = try Self.model.samples(2)
     let text = message {
       var settings = AttackSettings()
-      settings.mask = try PixelMask(Tensor.full(row.mask, row.values, .float64))
+      settings.threat.mask = try PixelMask(Tensor.full(row.mask, row.values, .float64))
       _ = try ProjectedGradientDescent(steps: 1).run(
         Self.model.classifier(), images: images, criterion: .misclassified(labels),
         settings: settings)

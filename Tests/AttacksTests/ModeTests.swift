@@ -34,7 +34,7 @@ import Testing
     let model = ToyModel(kind: .gelu, shape: [3, 3, 2], classes: 4)
     let (images, labels) = try model.samples(4)
     var settings = AttackSettings(budget: try Budget(.linf, 0.05), seed: 1)
-    settings.probes = false
+    settings.reporting.probes = false
     let attacks = try Self.recording(row.wasRecordingWhenMade) {
       [
         ProjectedGradientDescent(steps: 4), MomentumIterative(steps: 4, scales: 2),
@@ -51,7 +51,7 @@ import Testing
         return try model.classifier()(batch)
       }
       var settings = settings
-      settings.budget = attack.name == "cw" ? try Budget(.l2, 0.5) : settings.budget
+      settings.threat.budget = attack.name == "cw" ? try Budget(.l2, 0.5) : settings.threat.budget
       try Self.recording(row.isRecording) {
         let text = message {
           _ = try attack.run(

@@ -27,9 +27,9 @@ import Testing
     _ loss: @escaping (Tensor) throws -> Tensor
   ) throws -> (change: [Double], shown: [[Double]]) {
     var settings = AttackSettings(budget: try Budget(.l2, epsilon), seed: 9)
-    settings.keep = .last
-    settings.probes = false
-    settings.judging = .none
+    settings.search.keep = .last
+    settings.reporting.probes = false
+    settings.reporting.judging = .none
     var shown: [[Double]] = []
     let result = try attack.maximize(
       { batch, _, _ in
@@ -189,8 +189,8 @@ import Testing
     let (images, labels) = try model.samples(4)
     func result(_ attack: MomentumIterative, seed: UInt64 = 3) throws -> AttackResult {
       var settings = AttackSettings(budget: try Budget(.linf, 0.1), seed: seed)
-      settings.keep = .last
-      settings.probes = false
+      settings.search.keep = .last
+      settings.reporting.probes = false
       return try attack.run(
         model.classifier(scale: 10), images: images, criterion: .misclassified(labels),
         settings: settings)

@@ -108,7 +108,7 @@ import Testing
         .coAttack, step: Toys.step(ProjectedGradientDescent(steps: 30, step: 0.01)))
       attack.alpha = alpha
       // Every corner is a local optimum: starts all over the ball find the best of them.
-      attack.image.settings.restarts = 40
+      attack.image.settings.search.restarts = 40
       let result = try Toys.run(attack)
       #expect(result.prompts == .shared(["a1", "b1"]))
       let clean = try images.floats()
@@ -189,9 +189,9 @@ import Testing
       .coAttack, step: Toys.step(ProjectedGradientDescent(steps: 3, step: 0.09)))
     attack.followsRelease = true
     let found = try Toys.run(attack)
-    attack.image.settings.keep = .last
+    attack.image.settings.search.keep = .last
     #expect(try bits(Toys.run(attack).images) == bits(found.images))
-    attack.image.settings.keep = .best
+    attack.image.settings.search.keep = .best
     #expect(
       message { _ = try Toys.run(attack) }
         == "compat ends at the last point, keep is \"best\" (leave one of them out)")
@@ -298,10 +298,10 @@ import Testing
     let (images, labels) = try Toys.images()
     var attack = try Toys.attack(method)
     attack.views.scales = [1, 2]
-    attack.image.settings.sampleIDs = labels.indices.map { UInt64($0) * 3 + 5 }
+    attack.image.settings.search.sampleIDs = labels.indices.map { UInt64($0) * 3 + 5 }
     let all = try Toys.run(attack)
     for row in [0, 17, 39] {
-      attack.image.settings.sampleIDs = [UInt64(row) * 3 + 5]
+      attack.image.settings.search.sampleIDs = [UInt64(row) * 3 + 5]
       let one = try attack.run(
         Toys.encoder, images: images.narrowed(0, start: row, length: 1).contiguous(),
         labels: [labels[row]], prompts: ["a", "b"])
@@ -358,7 +358,7 @@ import Testing
     ErrorCase(
       method: .adaptive,
       message: "there are 2 sample ids for 40 images (give one id an image)"
-    ) { $0.image.settings.sampleIDs = [1, 2] },
+    ) { $0.image.settings.search.sampleIDs = [1, 2] },
   ]
 
   private struct Free: ImageAttack {

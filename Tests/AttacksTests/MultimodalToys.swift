@@ -40,7 +40,7 @@ enum MultimodalToys {
     -> ImageStep
   {
     var settings = AttackSettings(budget: try Budget(.linf, epsilon))
-    settings.probes = false
+    settings.reporting.probes = false
     return ImageStep(attack, settings)
   }
 

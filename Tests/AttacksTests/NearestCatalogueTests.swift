@@ -7,7 +7,7 @@ import Testing
 @Suite struct NearestCatalogueTests {
   static func settings() -> AttackSettings {
     var settings = AttackSettings(budget: .unlimited(.l2))
-    settings.probes = false
+    settings.reporting.probes = false
     return settings
   }
 
@@ -152,7 +152,7 @@ import Testing
     let (images, labels) = try model.samples(6)
     let (attacked, source) = (Spy(model.classifier()), Spy(other.classifier()))
     var settings = Self.settings()
-    settings.sources = [source.see]
+    settings.search.sources = [source.see]
     let result = try DecoupledDirectionNorm(steps: 10).run(
       attacked.see, images: images, criterion: .misclassified(labels), settings: settings)
     // Clean images, those that seem wrong again alone, and the verdicts.
@@ -182,8 +182,8 @@ import Testing
       #expect(found >= gap / 5 && found <= gap / 5 * (1 + 1.1e-3), "\(found)")
     }
     var settings = Self.settings()
-    settings.budget = try Budget(.l2, 0.0800001)
-    settings.isWithinBudgetOnly = true
+    settings.threat.budget = try Budget(.l2, 0.0800001)
+    settings.threat.isWithinBudgetOnly = true
     let limited = try DeepFool(overshoot: 0, stabiliser: 0).run(
       linear, images: images, criterion: .misclassified([0, 0]), settings: settings
     ).report
@@ -199,7 +199,7 @@ import Testing
     let labels = try model.classifier()(rounded).argmax(axis: 1).integers().map { Int($0) }
     for attack in [DeepFool(), DecoupledDirectionNorm()] as [any MinimumNormAttack] {
       var settings = Self.settings()
-      settings.isOnEightBitLevels = true
+      settings.threat.isOnEightBitLevels = true
       let spy = Spy(model.classifier())
       let result = try attack.run(
         spy.see, images: rounded, criterion: .misclassified(labels), settings: settings)
@@ -217,7 +217,7 @@ import Testing
     func text(_ attack: any MinimumNormAttack, _ norm: Norm = .l2) -> String {
       message {
         var settings = Self.settings()
-        settings.budget = .unlimited(norm)
+        settings.threat.budget = .unlimited(norm)
         _ = try attack.run(
           model.classifier(), images: images, criterion: .misclassified(labels), settings: settings)
       }

@@ -80,7 +80,7 @@ struct NearestConformance {
     _ change: (inout AttackSettings) throws -> Void = { _ in }
   ) throws -> AttackResult {
     var settings = AttackSettings(budget: .unlimited(row.norm), seed: 5)
-    settings.probes = false
+    settings.reporting.probes = false
     try change(&settings)
     Conformance.attacked.add(labels.count, ordering: .relaxed)
     return try row.attack.attack.run(
@@ -103,7 +103,9 @@ struct NearestConformance {
     let (images, labels) = try row.model.samples(5, row.dtype)
     var found: [String] = []
     for attacksAll in [true, false] {
-      let result = try run(row.model.classifier(), images, labels) { $0.attacksAll = attacksAll }
+      let result = try run(row.model.classifier(), images, labels) {
+        $0.search.attacksAll = attacksAll
+      }
       let distances = try Distances(from: images, to: result.images)[row.norm]
       for index in labels.indices {
         let alone = try result.images.narrowed(0, start: index, length: 1)
@@ -151,7 +153,7 @@ struct NearestConformance {
     for index in labels.indices {
       let alone = try run(
         row.model.classifier(), images.narrowed(0, start: index, length: 1), [labels[index]]
-      ) { $0.sampleIDs = [UInt64(index + 1)] }
+      ) { $0.search.sampleIDs = [UInt64(index + 1)] }
       if try bits(alone.images) != Array(whole[index * width..<(index + 1) * width]) {
         found.append("I11: sample \(index) alone differs")
       }
@@ -159,11 +161,11 @@ struct NearestConformance {
     let order = [3, 0, 2, 1, 4]
     let shuffled = try images.indexSelected(0, Tensor(order.map { Int64($0) }, shape: [5]))
     let permuted = try run(row.model.classifier(), shuffled, order.map { labels[$0] }) {
-      $0.sampleIDs = order.map { UInt64($0 + 1) }
+      $0.search.sampleIDs = order.map { UInt64($0 + 1) }
     }
     let expected = order.flatMap { whole[$0 * width..<($0 + 1) * width] }
     if try bits(permuted.images) != expected { found.append("I11: permuted") }
-    let parts = try run(row.model.classifier(), images, labels) { $0.batch = 2 }
+    let parts = try run(row.model.classifier(), images, labels) { $0.search.batch = 2 }
     if try bits(parts.images) != whole { found.append("I11: in parts") }
     return found
   }
@@ -214,7 +216,7 @@ struct NearestConformance {
   func counters() throws -> [String] {
     let (images, labels) = try row.model.samples(5, row.dtype)
     let spy = Spy(row.model.classifier())
-    let result = try run(spy.see, images, labels) { $0.probes = true }
+    let result = try run(spy.see, images, labels) { $0.reporting.probes = true }
     let counted = result.report.forwards.reduce(0, +)
     return counted == spy.images ? [] : ["I25: \(counted) counted, \(spy.images) seen"]
   }
@@ -229,21 +231,21 @@ struct NearestConformance {
     var problems: [String] = []
     for stopsEarly in [false, true] {
       let limited = try run(row.model.classifier(), images, labels) {
-        $0.budget = budget
-        $0.isWithinBudgetOnly = true
-        $0.stopsEarly = stopsEarly
+        $0.threat.budget = budget
+        $0.threat.isWithinBudgetOnly = true
+        $0.search.stopsEarly = stopsEarly
       }
       let distances = try Distances(from: images, to: limited.images)[row.norm]
       if distances.contains(where: { !($0 <= budget.epsilon) }) { problems.append("I1") }
-      let counted = try run(row.model.classifier(), images, labels) { $0.budget = budget }
+      let counted = try run(row.model.classifier(), images, labels) { $0.threat.budget = budget }
       if counted.report.broken != limited.report.broken { problems.append("share within eps") }
       if limited.report.success != counted.report.nearest?.map({ $0 <= budget.epsilon }) {
         problems.append("success within eps")
       }
     }
     let none = try run(row.model.classifier(), images, labels) {
-      $0.budget = try Budget(row.norm, 0)
-      $0.isWithinBudgetOnly = true
+      $0.threat.budget = try Budget(row.norm, 0)
+      $0.threat.isWithinBudgetOnly = true
     }
     if try bits(none.images) != bits(images) { problems.append("I3: eps = 0 changed the images") }
     return problems
@@ -256,7 +258,7 @@ struct NearestConformance {
     let (images, labels) = try model.samples(8, row.dtype, margin: 0.45)
     let optimum = try Self.optimum(model, images, labels, row.norm)
     var settings = AttackSettings(budget: .unlimited(row.norm))
-    settings.probes = false
+    settings.reporting.probes = false
     let nearest = try row.attack.oracle.run(
       model.classifier(scale: row.attack.scale), images: images, criterion: .misclassified(labels),
       settings: settings

@@ -114,7 +114,7 @@ struct Careless: MinimumNormAttack {
 @Suite struct DeepFoolTests {
   static func settings(_ norm: Norm = .l2) -> AttackSettings {
     var settings = AttackSettings(budget: .unlimited(norm))
-    settings.probes = false
+    settings.reporting.probes = false
     return settings
   }
 

@@ -42,9 +42,9 @@ import Testing
         }
       }
       var settings = AttackSettings(budget: budget)
-      settings.loss = .margin(clamp: nil)
-      settings.keep = .last
-      settings.probes = false
+      settings.search.loss = .margin(clamp: nil)
+      settings.search.keep = .last
+      settings.reporting.probes = false
       let result = try row.attack.run(
         model.classifier(), images: images, criterion: .misclassified(labels), settings: settings)
       #expect(try result.images.doubles() == expected)
@@ -58,8 +58,8 @@ import Testing
       let (images, labels) = try model.samples(4, dtype, margin: 0.35)
       let epsilon = 0.1
       var settings = AttackSettings(budget: try Budget(.l2, epsilon))
-      settings.loss = .margin(clamp: nil)
-      settings.probes = false
+      settings.search.loss = .margin(clamp: nil)
+      settings.reporting.probes = false
       let attacks: [any FixedBudgetAttack] = [
         FastGradientSign(), ProjectedGradientDescent(steps: 100, step: 0.1),
         MomentumIterative(steps: 20), AutoProjectedGradientDescent(),
@@ -100,7 +100,7 @@ import Testing
     for shift in 1..<5 {
       let targets = labels.map { ($0 + shift) % 5 }
       var settings = AttackSettings(budget: try Budget(.linf, epsilon))
-      settings.keep = .last
+      settings.search.keep = .last
       let result = try ProjectedGradientDescent().maximize(
         { images, rows, _ in
           let logits = try model.classifier()(images)
@@ -127,7 +127,7 @@ import Testing
       func robust(_ attack: any FixedBudgetAttack, _ norm: Norm, _ epsilon: Double) throws -> Double
       {
         var settings = AttackSettings(budget: try Budget(norm, epsilon), seed: 1)
-        settings.probes = false
+        settings.reporting.probes = false
         let report = try attack.run(
           model.classifier(), images: images, criterion: .misclassified(labels), settings: settings
         ).report
@@ -178,9 +178,9 @@ import Testing
       let labels = chosen.map { Int(tops[2 * $0]) }
       let images = try tensor(chosen.map { pool[$0] })
       var settings = AttackSettings(budget: try Budget(.linf, 2.0 / 255), seed: seed)
-      settings.isOnEightBitLevels = true
-      settings.restarts = 4
-      settings.loss = .margin(clamp: nil)
+      settings.threat.isOnEightBitLevels = true
+      settings.search.restarts = 4
+      settings.search.loss = .margin(clamp: nil)
       let result = try ProjectedGradientDescent(steps: 12).run(
         classifier, images: images, criterion: .misclassified(labels), settings: settings)
       for (sample, index) in chosen.enumerated() {
@@ -211,13 +211,13 @@ import Testing
     }
     let images = try Tensor.full([2, 1, 1, 2], Double(Float(100) / 255))
     var settings = AttackSettings(budget: try Budget(.linf, 2.0 / 255), seed: 3)
-    settings.loss = .margin(clamp: nil)
-    settings.probes = false
-    settings.isOnEightBitLevels = true
+    settings.search.loss = .margin(clamp: nil)
+    settings.reporting.probes = false
+    settings.threat.isOnEightBitLevels = true
     let attack = ProjectedGradientDescent(steps: 10, step: 1.0 / 255, startsAtRandom: false)
     func run(_ keep: Keep?, _ images: Tensor, ids: [UInt64]) throws -> AttackResult {
-      settings.keep = keep
-      settings.sampleIDs = ids
+      settings.search.keep = keep
+      settings.search.sampleIDs = ids
       let spy = Spy(classifier)
       let result = try attack.run(
         spy.see, images: images, criterion: .misclassified(ids.map { _ in 0 }), settings: settings)

@@ -207,7 +207,7 @@ import Testing
     let model = ToyModel(kind: .gelu, shape: [3, 3, 2], classes: 4)
     let (images, labels) = try model.samples(8)
     var settings = AttackSettings(budget: try Budget(.linf, 0.012), seed: 1)
-    settings.probes = false
+    settings.reporting.probes = false
     let attack = ProjectedGradientDescent(steps: 6)
     let spy = Spy(model.classifier(scale: 5))
     let all = try attack.run(
@@ -237,7 +237,7 @@ import Testing
       #expect(all.report.backwards[index] == 18)
     }
     #expect(reached.contains { $0.count > 1 } && reached.contains { $0.isEmpty })
-    settings.stopsEarly = true
+    settings.search.stopsEarly = true
     let early = try attack.run(
       model.classifier(scale: 5), images: images, criterion: .targeted(.all, labels: labels),
       settings: settings)
@@ -250,7 +250,7 @@ import Testing
     let model = ToyModel(kind: .linear, shape: [3, 3, 3], classes: 4, seed: 11)
     let (images, labels) = try model.samples(3, .float64, margin: 0.45)
     var settings = AttackSettings(budget: .unlimited(.l2))
-    settings.probes = false
+    settings.reporting.probes = false
     let all = try DecoupledDirectionNorm().run(
       model.classifier(scale: 300), images: images, criterion: .targeted(.all, labels: labels),
       settings: settings)
@@ -286,7 +286,7 @@ import Testing
     let anchor = try encoder.classifier()(images).detached()
     let epsilon = 0.1
     var settings = AttackSettings(budget: try Budget(.l2, epsilon), seed: 4)
-    settings.probes = false
+    settings.reporting.probes = false
     let result = try ProjectedGradientDescent(steps: 50, step: 10 * epsilon).maximize(
       { batch, rows, _ in
         let own = try anchor.indexSelected(0, Tensor(rows.map { Int64($0) }, shape: [rows.count]))

@@ -99,8 +99,8 @@ import Testing
       ] {
         let (images, labels) = try model.samples(4, dtype, margin: margin)
         var settings = AttackSettings(budget: try Budget(.l1, epsilon))
-        settings.loss = .margin(clamp: nil)
-        settings.probes = false
+        settings.search.loss = .margin(clamp: nil)
+        settings.reporting.probes = false
         let pixels = try images.doubles()
         for (attack, inside, atBox) in Self.attacks {
           if attack is ProjectedGradientDescent || attack is MomentumIterative, n > 20 { continue }

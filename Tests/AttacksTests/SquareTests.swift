@@ -9,7 +9,7 @@ import Testing
   /// Proposals and start of a search that nothing is accepted in, on one image of 10 x 10.
   static func proposals(_ norm: Norm, _ queries: Int) throws -> [[Double]] {
     var settings = AttackSettings(budget: try Budget(norm, norm == .linf ? 0.1 : 0.5), seed: 4)
-    settings.probes = false
+    settings.reporting.probes = false
     let spy = Spy(
       Classifier { images in
         let zero = try images.sum(axes: [1, 2, 3]).unsqueezed(1) * 0.0
@@ -93,7 +93,7 @@ import Testing
     let (images, labels) = try model.samples(6, .float64, margin: 0.4)
     let epsilon = norm == .linf ? 0.02 : 0.05
     var settings = AttackSettings(budget: try Budget(norm, epsilon), seed: 1)
-    settings.probes = false
+    settings.reporting.probes = false
     let result = try SquareAttack(queries: 600).run(
       model.classifier(), images: images, criterion: .misclassified(labels), settings: settings)
     let change = zip(try result.images.doubles(), try images.doubles()).map { $0 - $1 }

@@ -9,7 +9,7 @@ import Testing
 
   static func settings(_ epsilon: Double = 0) throws -> AttackSettings {
     var settings = AttackSettings(budget: try Budget(.linf, epsilon))
-    settings.probes = false
+    settings.reporting.probes = false
     return settings
   }
 
@@ -29,7 +29,7 @@ import Testing
     let targets = labels.map { ($0 + shift) % 5 }
     for attack in Self.attacks {
       var settings = try Self.settings()
-      settings.isWithinBudgetOnly = true
+      settings.threat.isWithinBudgetOnly = true
       let report = try attack.run(
         Self.model.classifier(), images: images,
         criterion: .targeted(.classes(targets), labels: labels), settings: settings
@@ -49,7 +49,7 @@ import Testing
     let targets = labels.map { ($0 + 1) % 5 }
     // What is increased is the margin of any other class, while the target is another one.
     var settings = try Self.settings(0.3)
-    settings.loss = .custom { logits, targets in
+    settings.search.loss = .custom { logits, targets in
       let wanted = try (targets + 2).integers().map { $0 % 5 }
       let index = try Tensor(wanted, shape: [wanted.count, 1])
       return try logits.gathered(1, index).squeezed(1)
@@ -81,8 +81,8 @@ import Testing
     for attack in Self.attacks {
       for (batch, stopsEarly) in [(0, false), (3, true)] {
         var settings = try Self.settings(0.2)
-        settings.batch = batch
-        settings.stopsEarly = stopsEarly
+        settings.search.batch = batch
+        settings.search.stopsEarly = stopsEarly
         let result = try attack.run(
           Self.model.classifier(), images: images,
           criterion: .targeted(.classes(targets), labels: labels), settings: settings)
@@ -108,7 +108,7 @@ import Testing
     }
     for attack in Self.attacks {
       var settings = try Self.settings(0.2)
-      settings.attacksAll = false
+      settings.search.attacksAll = false
       let result = try attack.run(
         Self.model.classifier(), images: images,
         criterion: .targeted(.classes(targets), labels: labels), settings: settings)

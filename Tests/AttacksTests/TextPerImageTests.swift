@@ -182,7 +182,7 @@ import Testing
       message: "image features are [2, 6] for 1 labels (give [1, D])"),
     ErrorCase(
       id: "class", labels: [0, 2], candidates: [["a"], ["b"]],
-      message: "a label is 3, classes are 1 … 2 (labels count from 1 in Lua)"),
+      message: "a label is 3, classes are 1 … 2 (labels count from 1)"),
     ErrorCase(
       id: "empty", labels: [0, 1], candidates: [["a"], []], message: "class 2 has no prompt"),
   ])

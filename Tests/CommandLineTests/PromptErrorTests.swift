@@ -55,7 +55,7 @@ import Testing
     ),
     (
       "label 0", "attack.pgd(print, tensor.full({1, 3, 2, 2}, 0.5), {0}, {eps = 0.1})",
-      "attack.pgd: labels[1] is 0, classes are 1 and up (labels count from 1 in Lua)"
+      "attack.pgd: labels[1] is 0, classes are 1 and up (labels count from 1)"
     ),
     (
       "eps 8", "attack.pgd(print, tensor.full({1, 3, 2, 2}, 0.5), {1}, {eps = 8})",

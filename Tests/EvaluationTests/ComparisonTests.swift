@@ -131,7 +131,7 @@ import Testing
       #expect(
         throws: KilpiError(
           "'\(folder)/none' holds no report",
-          advice: "name a folder that r:save or eval.robustness{out = …} has written")
+          advice: "name a folder that save of a report or eval.robustness has written")
       ) { try RobustnessReport(saved: folder + "/none") }
     }
   }

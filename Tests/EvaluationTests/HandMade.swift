@@ -97,14 +97,14 @@ enum HandMade {
       var values = try images.floats()
       for row in 0..<images.shape[0] {
         let isRight = clean[row] == criterion.labels[row]
-        guard isRight || settings.attacksAll else { continue }
+        guard isRight || settings.search.attacksAll else { continue }
         if groups.contains(Int((values[row * 12 + 2] * 4).rounded())) {
           values[row * 12 + 4] += step
         }
       }
       let moved = try Tensor(values, shape: images.shape)
       var report = AttackReport(
-        budget: settings.budget, distance: try Distances(from: images, to: moved))
+        budget: settings.threat.budget, distance: try Distances(from: images, to: moved))
       report.isJudged = true
       report.labels = criterion.labels
       report.prediction = try top(moved)

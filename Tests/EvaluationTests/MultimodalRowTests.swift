@@ -104,7 +104,7 @@ import Training
     #expect(row.samples.map(\.linf) == alike.scenario("image")?.samples.map(\.linf))
     // Another budget, and another text attack under the same names.
     var wide = try RetrievalTests.image()
-    wide.settings.budget = try Budget(.linf, 32.0 / 255)
+    wide.settings.threat.budget = try Budget(.linf, 32.0 / 255)
     try withTemporaryDirectory { folder in
       let other = try report(wide, strong, saves: folder)
       let own = try #require(other.scenario("mm_sep"))
@@ -122,7 +122,7 @@ import Training
     }
     // A function cannot be compared: it is nobody else's.
     var custom = try RetrievalTests.image()
-    custom.settings.loss = .custom { logits, _ in try logits.sum(axes: [1]) }
+    custom.settings.search.loss = .custom { logits, _ in try logits.sum(axes: [1]) }
     let apart = try report(custom, strong)
     #expect((apart.scenario("mm_sep")?.backwards ?? 0) > 0)
   }

@@ -121,7 +121,7 @@ import Testing
   static let changes = [
     Change(expected: "batch was 3, is 4") { $0.batch = 4 },
     Change(expected: "rows.3.attack.image.eps was 0.03137254901960784, is 0.5") {
-      $0.images[1].settings.budget = try Budget(.linf, 0.5)
+      $0.images[1].settings.threat.budget = try Budget(.linf, 0.5)
     },
     Change(expected: "data.n was 10, is 2") { $0.samples = .ids(["sample-1", "sample-2"]) },
     Change(expected: "seed was null, is 7") { $0.seed = 7 },
@@ -246,7 +246,7 @@ import Testing
   ) throws -> RobustnessReport {
     var evaluation = RobustnessEvaluation()
     evaluation.images = [try HandMade.image("a", [1], step: step)]
-    evaluation.images[0].settings.budget = try Budget(norm, epsilon)
+    evaluation.images[0].settings.threat.budget = try Budget(norm, epsilon)
     evaluation.output = folder
     evaluation.savedImages = kind
     return try evaluation.run(

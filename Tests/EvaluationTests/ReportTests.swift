@@ -159,7 +159,7 @@ import Testing
     #expect(
       message([("a", part), ("b", other)])
         == "'b' and 'a' are about 1 and 2 samples (evaluate both on the same samples)")
-    evaluation.images[0].settings.budget = try Budget(.linf, 0.5)
+    evaluation.images[0].settings.threat.budget = try Budget(.linf, 0.5)
     evaluation.multimodal = []
     let far = try evaluation.run(HandMade.subject(), data: data)
     #expect(

@@ -143,11 +143,11 @@ import Training
       for change in 0..<5 {
         var other = try Self.evaluation(model, folder, resumes: true)
         switch change {
-        case 0: other.images[0].specification.settings.draws = 2
-        case 1: other.images[0].specification.settings.keep = .last
+        case 0: other.images[0].specification.settings.search.draws = 2
+        case 1: other.images[0].specification.settings.search.keep = .last
         case 2: other.images[0].objective = .cosine
         case 3: other.texts[1].leavesImages = false
-        default: other.multimodal[1].image.settings.draws = 2
+        default: other.multimodal[1].image.settings.search.draws = 2
         }
         let changed = other
         let text = message { _ = try changed.run(model, data: data) }

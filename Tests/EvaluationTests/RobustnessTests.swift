@@ -207,8 +207,8 @@ import Testing
         == "two attacks have the name 'a' (give one of them another name)")
     #expect(
       try message(plain) { $0.texts = [HandMade.text()] }
-        == "a plain function has no prompts to attack (pass a model or classifier, {logits = "
-        + "function(images, prompts), text = clip model}, or leave text attacks out)")
+        == "a plain function has no prompts to attack (pass a model or classifier with prompts, "
+        + "or leave text attacks out)")
     #expect(
       try message(plain) { $0.perturbationPlace = .input }
         == "the input size of a plain function is not known (use perturb_at = \"native\")")

@@ -94,7 +94,7 @@ import Testing
       ImageAttackSpecification(
         name: "fgsm", attack: FastGradientSign(), settings: AttackSettings()),
     ]
-    evaluation.images[0].settings.restarts = 3
+    evaluation.images[0].settings.search.restarts = 3
     evaluation.samples = .random(5)
     var seen: [ProgressEvent] = []
     evaluation.progress = { seen.append($0) }

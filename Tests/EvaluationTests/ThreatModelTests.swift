@@ -31,7 +31,7 @@ import Testing
     family: String = ""
   ) throws -> ImageAttackSpecification {
     var image = try HandMade.image(name, groups, cost: cost)
-    image.settings.budget = try Budget(norm, epsilon)
+    image.settings.threat.budget = try Budget(norm, epsilon)
     image.family = family
     return image
   }
@@ -162,7 +162,7 @@ import Testing
         try Self.image("black", [1, 2], black, cost: 2),
       ]
       // Gradients of another model: a transfer attack.
-      images[1].settings.sources = [HandMade.classifier()]
+      images[1].settings.search.sources = [HandMade.classifier()]
       let report = try Self.report(images) { $0.probesGradients = false }
       return report.scenario("image/black")?.flags.map(\.flag.kind) ?? []
     }

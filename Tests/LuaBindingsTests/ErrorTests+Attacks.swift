@@ -63,6 +63,12 @@ extension ErrorTests {
       #"attack.pgd"# + call + #"{kappa = 1})"#,
       #"attack.pgd: option 'kappa' goes with loss = "margin" (give that loss, or leave it out)"#),
     ErrorCase(
+      #"attack.mifgsm"# + call + #"{beta = 2})"#,
+      #"attack.mifgsm: option 'beta' goes with variance (give variance, or leave it out)"#),
+    ErrorCase(
+      #"attack.mifgsm"# + call + #"{resize = 0.5, diversity = false})"#,
+      #"attack.mifgsm: option 'resize' goes with diversity (give diversity, or leave it out)"#),
+    ErrorCase(
       #"attack.pgd"# + call + #"{loss = "margin", kappa = -1})"#,
       #"attack.pgd: kappa is -1, below 0"#),
     ErrorCase(
@@ -138,7 +144,7 @@ extension ErrorTests {
       #"attack.universal: norm = "l2" has no default budget (give eps)"#),
     ErrorCase(
       #"attack.universal"# + call + #"{targeted = 4})"#,
-      #"attack.universal: targets[1] is 4, classes are 1 … 3 (targets count from 1 in Lua)"#),
+      #"attack.universal: targets[1] is 4, classes are 1 … 3 (targets count from 1)"#),
     ErrorCase(
       set + #"attack.universal(m:classifier{"a cat", "a dog"}, ds, {1})"#,
       #"attack.universal: there are 1 labels for 2 images (sets with captions need labels)"#),

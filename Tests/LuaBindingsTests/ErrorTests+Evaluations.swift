@@ -158,7 +158,7 @@ extension ErrorTests {
         + #""2/255"}, or leave kind out)"#),
     ErrorCase(
       #"eval.load("/nowhere/report")"#,
-      "eval.load: '/nowhere/report' holds no report (name a folder that r:save or eval.robustness{out = …} "
+      "eval.load: '/nowhere/report' holds no report (name a folder that save of a report or eval.robustness "
         + "has written)"),
     ErrorCase(
       #"eval.retrieval{model = clip.create("tiny"), data = data.from(tensor.zeros{2, 3, 16, 16}, "#

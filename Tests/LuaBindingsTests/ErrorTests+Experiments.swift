@@ -10,11 +10,11 @@ extension ErrorTests {
     ErrorCase(
       #"attack.pgd(function(x) return x:flatten(2) end, tensor.zeros{1, 3, 1, 1}, {0}, {eps "#
         + #"= "8/255"})"#,
-      #"attack.pgd: labels[1] is 0, classes are 1 and up (labels count from 1 in Lua)"#),
+      #"attack.pgd: labels[1] is 0, classes are 1 and up (labels count from 1)"#),
     ErrorCase(
       #"attack.pgd(function(x) return x:flatten(2) end, tensor.zeros{1, 3, 1, 1}, {4}, {eps "#
         + #"= "8/255"})"#,
-      #"attack.pgd: labels[1] is 4, classes are 1 … 3 (labels count from 1 in Lua)"#),
+      #"attack.pgd: labels[1] is 4, classes are 1 … 3 (labels count from 1)"#),
     ErrorCase(
       #"attack.pgd(function(x) return x:flatten(2) end, tensor.zeros{1, 3, 1, 1}, {1, 2}, "#
         + #"{eps = "8/255"})"#,

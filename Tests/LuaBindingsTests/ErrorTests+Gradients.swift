@@ -20,7 +20,7 @@ extension ErrorTests {
     ErrorCase(
       #"local x = tensor.ones{2}:requires_grad_(true); local y = x:square():sum(); "#
         + #"y:backward(); y:backward()"#,
-      #"backward: the recorded graph was freed by an earlier call (pass {retain_graph = true} "#
+      #"backward: the recorded graph was freed by an earlier call (pass retain_graph = true "#
         + #"to the first call)"#),
     ErrorCase(
       #"tensor.grad(tensor.zeros{1}, {tensor.zeros{1}})"#,
@@ -32,7 +32,7 @@ extension ErrorTests {
         + #"before computing)"#),
     ErrorCase(
       #"tensor.ones({2}, {dtype = "int64"}):requires_grad_(true)"#,
-      #"requires_grad_: int64 tensors have no gradient (convert with :to("float32"))"#),
+      #"requires_grad_: int64 tensors have no gradient (convert with to("float32"))"#),
     ErrorCase(
       #"tensor.gradcheck(function() return 1 end, tensor.ones{1})"#,
       #"tensor.gradcheck: the function gave a number, a tensor is needed"#),

@@ -120,13 +120,13 @@ extension ErrorTests {
       #"data.fashion_mnist: option 'split' must be one of "train", "test", got "val""#),
     ErrorCase(
       #"data.from(tensor.zeros{2, 3, 4, 4}, {0, 1}, {"a", "b"})"#,
-      #"data.from: labels[1] is 0, classes are 1 … 2 (labels count from 1 in Lua)"#),
+      #"data.from: labels[1] is 0, classes are 1 … 2 (labels count from 1)"#),
   ]
 
   private static let modules2: [ErrorCase] = [
     ErrorCase(
       #"data.from(tensor.zeros{2, 3, 4, 4}, {1, 3}, {"a", "b"})"#,
-      #"data.from: labels[2] is 3, classes are 1 … 2 (labels count from 1 in Lua)"#),
+      #"data.from: labels[2] is 3, classes are 1 … 2 (labels count from 1)"#),
     ErrorCase(
       #"data.from(tensor.zeros{2, 3, 4, 4}, {1})"#,
       #"data.from: there are 2 images, but 1 labels"#),

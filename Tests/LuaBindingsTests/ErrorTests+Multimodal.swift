@@ -110,7 +110,7 @@ extension ErrorTests {
         + #"mean 'image-first'?)"#),
     ErrorCase(
       call + #"{3}, {"a", "b"})"#,
-      #"attack.multimodal: labels[1] is 3, classes are 1 … 2 (labels count from 1 in Lua)"#),
+      #"attack.multimodal: labels[1] is 3, classes are 1 … 2 (labels count from 1)"#),
     ErrorCase(
       call + #"{1, 2}, {"a", "b"})"#, #"attack.multimodal: there are 2 labels for 1 images"#),
     ErrorCase(

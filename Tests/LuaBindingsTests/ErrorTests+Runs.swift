@@ -20,7 +20,7 @@ extension ErrorTests {
       #"index: element 1 is nan, which int64 cannot hold (clamp or replace it first)"#),
     ErrorCase(
       #"return tensor.ones({2}, {dtype = "int64"}) ^ -1"#,
-      #"^: the exponent -1 is negative, which int64 has no result for (convert with :to("float32"))"#
+      #"^: the exponent -1 is negative, which int64 has no result for (convert with to("float32"))"#
     ),
     ErrorCase(
       run + "lr = 1e-4}",

@@ -121,10 +121,10 @@ extension ErrorTests {
       #"tensor.stack: tensor 2 is [3], tensor 1 is [2]"#),
     ErrorCase(
       #"tensor.cross_entropy(tensor.zeros{2, 3}, {1, 0})"#,
-      #"tensor.cross_entropy: labels[2] is 0, classes are 1 … 3 (labels count from 1 in Lua)"#),
+      #"tensor.cross_entropy: labels[2] is 0, classes are 1 … 3 (labels count from 1)"#),
     ErrorCase(
       #"tensor.cross_entropy(tensor.zeros{2, 3}, {1, 4})"#,
-      #"tensor.cross_entropy: labels[2] is 4, classes are 1 … 3 (labels count from 1 in Lua)"#),
+      #"tensor.cross_entropy: labels[2] is 4, classes are 1 … 3 (labels count from 1)"#),
     ErrorCase(
       #"tensor.cross_entropy(tensor.zeros{2, 3}, {1})"#,
       #"tensor.cross_entropy: logits [2, 3] and labels [1] do not fit (logits are [N, C], "#
@@ -156,10 +156,10 @@ extension ErrorTests {
       #"bad argument #1 to 'clamp' (number expected, got string)"#),
     ErrorCase(
       #"tensor.zeros({2}, {dtype = "int64"}):exp()"#,
-      #"exp: int64 tensors are not supported here (convert with :to("float32"))"#),
+      #"exp: int64 tensors are not supported here (convert with to("float32"))"#),
     ErrorCase(
       #"tensor.zeros({2}, {dtype = "int64"}):norm()"#,
-      #"norm: int64 tensors are not supported here (convert with :to("float32"))"#),
+      #"norm: int64 tensors are not supported here (convert with to("float32"))"#),
     ErrorCase(#"tensor.zeros{0}:max()"#, #"max: the tensor is empty"#),
     ErrorCase(#"tensor.zeros{0}:argmax()"#, #"argmax: the tensor is empty"#),
     ErrorCase(#"tensor.zeros{2, 0}:max{axis = 2}"#, #"max: axis 2 of [2, 0] is empty"#),

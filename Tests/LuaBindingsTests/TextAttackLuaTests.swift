@@ -204,8 +204,8 @@ import Testing
         multimodal = {method = "co-attack", image = {steps = 1, mask = mask}, text = {method = "char", words = 0}}}}
       local run = train.run{method = "image-only", model = model, data = set, batch = 2, steps = 1,
         image_attack = {steps = 1, mask = mask}}
-      print(r:recall("image/pgd", "tr", 10), run.steps)
-      """, "3\ttrue\ttrue\t0.0\n1.0\t1\n"),
+      print(r:recall("image/pgd", "tr", 10), run.steps, r:to_table().scenarios[2].threat_model.mask ~= nil)
+      """, "3\ttrue\ttrue\t0.0\n1.0\t1\ttrue\n"),
     OutputCase(
       "a targeted image attack in attack.multimodal: accuracy and hits apart",
       """

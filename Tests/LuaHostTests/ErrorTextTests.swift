@@ -115,7 +115,7 @@ import Testing
       "fake.axis: there is no axis -3 in [2, 3] (axes count from 1; -1 is the last)"),
     ScriptCase(
       "label 0", "fake.label({1, 10, 0})",
-      "fake.label: labels[3] is 0, classes are 1 … 10 (labels count from 1 in Lua)"),
+      "fake.label: labels[3] is 0, classes are 1 … 10 (labels count from 1)"),
     ScriptCase(
       "index 0", "return b[0]",
       "blob: there is no index 0 in 1 … 3 (indices count from 1; -1 is the last)"),

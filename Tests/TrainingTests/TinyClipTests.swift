@@ -81,8 +81,8 @@ import Testing
     let batch = try dataset.batch(Array(indices.prefix(expected.count)))
     let labels = try #require(batch.labels)
     var settings = AttackSettings(budget: try Budget(.linf, 1.0 / 255))
-    settings.keep = .last
-    settings.probes = false
+    settings.search.keep = .last
+    settings.reporting.probes = false
     let sixteen = try batch.images.narrowed(0, start: 0, length: 16)
     let fgsm = try FastGradientSign().run(
       classifier, images: sixteen,

@@ -182,9 +182,9 @@ function attack.pgd(classifier, images, labels, options) end
 ---@field nesterov? boolean # take gradients ahead; default false
 ---@field scales? integer # copies x / 2^i of the image; 1: it alone; default 1
 ---@field variance? boolean|integer # neighbours that correct the next gradient; true: 5; off by default
----@field beta? number # how far neighbours lie, in budgets; default 1.5
+---@field beta? number # with variance: how far neighbours lie, in budgets; default 1.5
 ---@field diversity? boolean|number # probability that an image is resized; true: 0.5; off by default
----@field resize? number # smallest side of a resized image, as a share; default 0.9
+---@field resize? number # with diversity: smallest side of a resized image, as a share; default 0.9
 ---@field smoothing? boolean|integer # side of the kernel that smooths gradients, odd; true: 5 up to 32 pixels, 7 up to 64, else 15; off by default
 ---@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn; a target that is the image's own label leaves it out
 ---@field mask? tensor # 1 for pixels that may change, 0 for those that keep their bits: [H, W], [C, H, W], [N, 1, H, W] or [N, C, H, W], 1 for all images or channels
@@ -232,9 +232,9 @@ function attack.mifgsm(classifier, images, labels, options) end
 ---@field nesterov? boolean # take gradients ahead; default true
 ---@field scales? integer # copies x / 2^i of the image; 1: it alone; default 1
 ---@field variance? boolean|integer # neighbours that correct the next gradient; true: 5; off by default
----@field beta? number # how far neighbours lie, in budgets; default 1.5
+---@field beta? number # with variance: how far neighbours lie, in budgets; default 1.5
 ---@field diversity? boolean|number # probability that an image is resized; true: 0.5; off by default
----@field resize? number # smallest side of a resized image, as a share; default 0.9
+---@field resize? number # with diversity: smallest side of a resized image, as a share; default 0.9
 ---@field smoothing? boolean|integer # side of the kernel that smooths gradients, odd; true: 5 up to 32 pixels, 7 up to 64, else 15; off by default
 ---@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn; a target that is the image's own label leaves it out
 ---@field mask? tensor # 1 for pixels that may change, 0 for those that keep their bits: [H, W], [C, H, W], [N, 1, H, W] or [N, C, H, W], 1 for all images or channels
@@ -282,9 +282,9 @@ function attack.nifgsm(classifier, images, labels, options) end
 ---@field nesterov? boolean # take gradients ahead; default false
 ---@field scales? integer # copies x / 2^i of the image; 1: it alone; default 5
 ---@field variance? boolean|integer # neighbours that correct the next gradient; true: 5; off by default
----@field beta? number # how far neighbours lie, in budgets; default 1.5
+---@field beta? number # with variance: how far neighbours lie, in budgets; default 1.5
 ---@field diversity? boolean|number # probability that an image is resized; true: 0.5; off by default
----@field resize? number # smallest side of a resized image, as a share; default 0.9
+---@field resize? number # with diversity: smallest side of a resized image, as a share; default 0.9
 ---@field smoothing? boolean|integer # side of the kernel that smooths gradients, odd; true: 5 up to 32 pixels, 7 up to 64, else 15; off by default
 ---@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn; a target that is the image's own label leaves it out
 ---@field mask? tensor # 1 for pixels that may change, 0 for those that keep their bits: [H, W], [C, H, W], [N, 1, H, W] or [N, C, H, W], 1 for all images or channels
@@ -332,9 +332,9 @@ function attack.sifgsm(classifier, images, labels, options) end
 ---@field nesterov? boolean # take gradients ahead; default false
 ---@field scales? integer # copies x / 2^i of the image; 1: it alone; default 1
 ---@field variance? boolean|integer # neighbours that correct the next gradient; true: 5, the default
----@field beta? number # how far neighbours lie, in budgets; default 1.5
+---@field beta? number # with variance: how far neighbours lie, in budgets; default 1.5
 ---@field diversity? boolean|number # probability that an image is resized; true: 0.5; off by default
----@field resize? number # smallest side of a resized image, as a share; default 0.9
+---@field resize? number # with diversity: smallest side of a resized image, as a share; default 0.9
 ---@field smoothing? boolean|integer # side of the kernel that smooths gradients, odd; true: 5 up to 32 pixels, 7 up to 64, else 15; off by default
 ---@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn; a target that is the image's own label leaves it out
 ---@field mask? tensor # 1 for pixels that may change, 0 for those that keep their bits: [H, W], [C, H, W], [N, 1, H, W] or [N, C, H, W], 1 for all images or channels
@@ -382,9 +382,9 @@ function attack.vmifgsm(classifier, images, labels, options) end
 ---@field nesterov? boolean # take gradients ahead; default true
 ---@field scales? integer # copies x / 2^i of the image; 1: it alone; default 1
 ---@field variance? boolean|integer # neighbours that correct the next gradient; true: 5, the default
----@field beta? number # how far neighbours lie, in budgets; default 1.5
+---@field beta? number # with variance: how far neighbours lie, in budgets; default 1.5
 ---@field diversity? boolean|number # probability that an image is resized; true: 0.5; off by default
----@field resize? number # smallest side of a resized image, as a share; default 0.9
+---@field resize? number # with diversity: smallest side of a resized image, as a share; default 0.9
 ---@field smoothing? boolean|integer # side of the kernel that smooths gradients, odd; true: 5 up to 32 pixels, 7 up to 64, else 15; off by default
 ---@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn; a target that is the image's own label leaves it out
 ---@field mask? tensor # 1 for pixels that may change, 0 for those that keep their bits: [H, W], [C, H, W], [N, 1, H, W] or [N, C, H, W], 1 for all images or channels
@@ -432,9 +432,9 @@ function attack.vnifgsm(classifier, images, labels, options) end
 ---@field nesterov? boolean # take gradients ahead; default false
 ---@field scales? integer # copies x / 2^i of the image; 1: it alone; default 1
 ---@field variance? boolean|integer # neighbours that correct the next gradient; true: 5; off by default
----@field beta? number # how far neighbours lie, in budgets; default 1.5
+---@field beta? number # with variance: how far neighbours lie, in budgets; default 1.5
 ---@field diversity? boolean|number # probability that an image is resized; true: 0.5, the default
----@field resize? number # smallest side of a resized image, as a share; default 0.9
+---@field resize? number # with diversity: smallest side of a resized image, as a share; default 0.9
 ---@field smoothing? boolean|integer # side of the kernel that smooths gradients, odd; true: 5 up to 32 pixels, 7 up to 64, else 15; off by default
 ---@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn; a target that is the image's own label leaves it out
 ---@field mask? tensor # 1 for pixels that may change, 0 for those that keep their bits: [H, W], [C, H, W], [N, 1, H, W] or [N, C, H, W], 1 for all images or channels
@@ -482,9 +482,9 @@ function attack.difgsm(classifier, images, labels, options) end
 ---@field nesterov? boolean # take gradients ahead; default false
 ---@field scales? integer # copies x / 2^i of the image; 1: it alone; default 1
 ---@field variance? boolean|integer # neighbours that correct the next gradient; true: 5; off by default
----@field beta? number # how far neighbours lie, in budgets; default 1.5
+---@field beta? number # with variance: how far neighbours lie, in budgets; default 1.5
 ---@field diversity? boolean|number # probability that an image is resized; true: 0.5; off by default
----@field resize? number # smallest side of a resized image, as a share; default 0.9
+---@field resize? number # with diversity: smallest side of a resized image, as a share; default 0.9
 ---@field smoothing? boolean|integer # side of the kernel that smooths gradients, odd; true: 5 up to 32 pixels, 7 up to 64, else 15, the default
 ---@field targeted? tensor|integer[]|string # target labels, "random", "least-likely", or "all": every other class in turn; a target that is the image's own label leaves it out
 ---@field mask? tensor # 1 for pixels that may change, 0 for those that keep their bits: [H, W], [C, H, W], [N, 1, H, W] or [N, C, H, W], 1 for all images or channels
@@ -982,9 +982,9 @@ function attack.text(model, prompts, options) end
 ---@field nesterov? boolean # take gradients ahead
 ---@field scales? integer # copies x / 2^i of the image; 1: it alone
 ---@field variance? boolean|integer # neighbours that correct the next gradient; true: 5; off by default
----@field beta? number # how far neighbours lie, in budgets
+---@field beta? number # with variance: how far neighbours lie, in budgets
 ---@field diversity? boolean|number # probability that an image is resized; true: 0.5; off by default
----@field resize? number # smallest side of a resized image, as a share; default 0.9
+---@field resize? number # with diversity: smallest side of a resized image, as a share; default 0.9
 ---@field smoothing? boolean|integer # side of the kernel that smooths gradients, odd; true: 5 up to 32 pixels, 7 up to 64, else 15; off by default
 ---@field rho? number # share of increases below which a step is halved; default 0.75
 ---@field n_targets? integer # loss = "dlr-targeted": classes taken one after another; 9, or all others where there are fewer, when not given

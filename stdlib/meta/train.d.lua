@@ -67,9 +67,9 @@ function train.contrastive(options) end
 ---@field nesterov? boolean # take gradients ahead
 ---@field scales? integer # copies x / 2^i of the image; 1: it alone
 ---@field variance? boolean|integer # neighbours that correct the next gradient; true: 5; off by default
----@field beta? number # how far neighbours lie, in budgets
+---@field beta? number # with variance: how far neighbours lie, in budgets
 ---@field diversity? boolean|number # probability that an image is resized; true: 0.5; off by default
----@field resize? number # smallest side of a resized image, as a share; default 0.9
+---@field resize? number # with diversity: smallest side of a resized image, as a share; default 0.9
 ---@field smoothing? boolean|integer # side of the kernel that smooths gradients, odd; true: 5 up to 32 pixels, 7 up to 64, else 15; off by default
 ---@field rho? number # share of increases below which a step is halved; default 0.75
 ---@field n_targets? integer # loss = "dlr-targeted": classes taken one after another; 9, or all others where there are fewer, when not given

@@ -130,5 +130,5 @@ func keeping<Result>(_ tensors: Tensor..., body: () throws -> Result) rethrows -
 /// The error of an operation that an element type does not support.
 func unsupported(_ dtype: DType) -> KilpiError {
   KilpiError(
-    "\(dtype.rawValue) tensors are not supported here", advice: "convert with :to(\"float32\")")
+    "\(dtype.rawValue) tensors are not supported here", advice: "convert with to(\"float32\")")
 }

@@ -1,16 +1,16 @@
 internal import Datasets
 internal import Diagnostics
-public import LuaHost
+package import LuaHost
 internal import TextModels
 
 /// Everything that scripts find beyond Lua itself: one line a module, in the manual's order.
-public enum KilpiCatalog {
+package enum KilpiCatalog {
   /// The modules with their functions, then the classes of values.
-  public static let catalog = Catalog(
+  package static let catalog = Catalog(
     libraries: modules.map(\.library), types: modules.flatMap(\.types))
 
   /// Where the files lie that come with Kilpi or with Debian's packages for it.
-  public static var folders: [String] {
+  package static var folders: [String] {
     [WordNet.defaultFolder, FashionMNIST.folder]
       + ((try? ResourceLocator.stdlib().path).map { [$0] } ?? [])
   }

@@ -3,9 +3,9 @@ internal import LuaHost
 
 /// The catalogue as data: what a program needs to make calls of every function, method, operator,
 /// field and option.
-public enum CatalogueDescription {
+package enum CatalogueDescription {
   /// One JSON object: `libraries` with their functions, `types` with methods, operators and fields.
-  public static func json() -> String {
+  package static func json() -> String {
     let catalog = KilpiCatalog.catalog
     return JSONValue.record([
       "libraries": .array(catalog.libraries.map(library)),

@@ -1,9 +1,9 @@
 internal import LuaHost
 
 /// The files made from the catalogue, which are committed beside it.
-public enum GeneratedFiles {
+package enum GeneratedFiles {
   /// Paths from the repository's root, and texts: editor annotations and the reference manual.
-  public static func all() -> [(path: String, text: String)] {
+  package static func all() -> [(path: String, text: String)] {
     let pages = KilpiCatalog.modules.flatMap { module in
       let name = fileName(module.library)
       return [

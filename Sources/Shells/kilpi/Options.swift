@@ -1,5 +1,5 @@
-public import ArgumentParser
-public import Notebook
+internal import ArgumentParser
+package import Notebook
 
 extension ColorChoice: ExpressibleByArgument {}
 extension GraphicsChoice: ExpressibleByArgument {}

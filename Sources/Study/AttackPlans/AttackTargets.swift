@@ -6,7 +6,7 @@ package import Files
 ///
 /// Rows count accuracy from predictions and labels as for any other attack, and target hits beside it. A
 /// sample whose target is its own label is left out, and counted as that.
-public enum AttackTargets: Equatable, Sendable {
+package enum AttackTargets: Equatable, Sendable {
   /// The class with the smallest logit on the clean image.
   case leastLikely
   /// A class other than the label, drawn with the sample's own stream.

@@ -1,46 +1,44 @@
-public import Attacks
+package import Attacks
 internal import Diagnostics
-public import Files
-public import Tensors
+package import Files
+package import Tensors
 
 /// An image attack with everything that fixes its result, as trainers and evaluations take it.
-public struct ImageAttackSpecification {
+package struct ImageAttackSpecification {
   /// Its name in tables and records; two attacks of one evaluation have different names.
-  public var name: String
-  /// The attack.
-  public var attack: any ImageAttack
+  package var name: String
+  package var attack: any ImageAttack
   /// Budget, loss, seed and the like.
-  public var settings: AttackSettings
+  package var settings: AttackSettings
   /// The name without a budget, where several descriptions differ in that alone; empty for none.
-  public var family = ""
-  /// What tells the mask of the settings apart; nil for none.
-  public private(set) var maskDigest: String?
+  package var family = ""
+  /// The mask of the settings, where it holds for all images; nil for none.
+  package private(set) var commonMask: Tensor?
   /// The seed of the description; that of the settings may be an evaluation's.
   private let seed: UInt64
   /// Evaluations: what a targeted attack aims at; nil for an untargeted one.
-  public var targets: AttackTargets?
+  package var targets: AttackTargets?
   /// Evaluations: which pixels may change, as `PixelMask` takes it; where it has a first size above 1, a
   /// mask for each image of the data set.
-  public var mask: Tensor?
+  package var mask: Tensor?
   /// Evaluations: where the search starts, an image for each one of the data set, brought into the budget.
-  public var start: Tensor?
+  package var start: Tensor?
 
-  /// Describes an attack.
-  public init(name: String, attack: any ImageAttack, settings: AttackSettings) {
+  package init(name: String, attack: any ImageAttack, settings: AttackSettings) {
     self.name = name
     self.attack = attack
     self.settings = settings
-    seed = settings.seed
+    seed = settings.search.seed
   }
 
   /// Makes a mask that holds for all images part of the attack.
-  public mutating func keep(mask: Tensor) throws {
-    settings.mask = try PixelMask(mask)
-    maskDigest = Self.digest(mask)
+  package mutating func keep(mask: Tensor) throws {
+    settings.threat.mask = try PixelMask(mask)
+    commonMask = try mask.detached().cloned()
   }
 
   /// Some digits that tell tensors apart: of the shape and every bit of the values.
-  public static func digest(_ tensor: Tensor) -> String {
+  package static func digest(_ tensor: Tensor) -> String {
     let values = (try? tensor.detached().doubles()) ?? []
     var digest = SHA256()
     tensor.shape.withUnsafeBytes { digest.update($0) }
@@ -49,27 +47,27 @@ public struct ImageAttackSpecification {
   }
 
   /// All parameters, for `run.json` and result records.
-  public var record: JSONValue {
-    let budget = settings.budget
+  package var record: JSONValue {
+    let budget = settings.threat.budget
     var members: [JSONValue.Member] = [.init("method", .string(attack.method))]
-    if !attack.choosesLoss, case .margin(let clamp?) = settings.loss {
+    if !attack.choosesLoss, case .margin(let clamp?) = settings.search.loss {
       members.append(.init("kappa", .number(clamp)))
     }
     members += [
       .init("norm", .string(budget.norm.rawValue)), .init("eps", .number(budget.epsilon)),
       .init("eps_255", .number((budget.epsilon * 255 * 1e6).rounded() / 1e6)),
       .init("loss", .string(lossName)),
-      .init("restarts", attack.choosesRestarts ? "own" : .integer(Int64(settings.restarts))),
+      .init("restarts", attack.choosesRestarts ? "own" : .integer(Int64(settings.search.restarts))),
       .init("seed", .integer(Int64(bitPattern: seed))),
     ]
-    if let maskDigest { members.append(.init("mask", .string(maskDigest))) }
+    if let commonMask { members.append(.init("mask", .string(Self.digest(commonMask)))) }
     return .object(members + attack.recordedParameters)
   }
 
   private var lossName: String {
     if attack.choosesLoss { return "own" }
-    if case .custom = settings.loss { return "function" }
-    return settings.loss.name
+    if case .custom = settings.search.loss { return "function" }
+    return settings.search.loss.name
   }
 
   /// Something is given for each image of the data set.
@@ -98,9 +96,9 @@ public struct ImageAttackSpecification {
       try all.detached().indexSelected(
         0, Tensor(places.map { Int64($0) }, shape: [places.count]))
     }
-    if let start { settings.startPoints = try chosen(start).converted(to: images.dtype) }
+    if let start { settings.search.startPoints = try chosen(start).converted(to: images.dtype) }
     if let mask {
-      settings.mask = try PixelMask(
+      settings.threat.mask = try PixelMask(
         mask.rank == 4 && mask.shape[0] > 1 ? chosen(mask) : mask)
     }
     return settings
@@ -109,21 +107,22 @@ public struct ImageAttackSpecification {
   /// Everything that fixes its result, for rows of evaluations.
   package var fullRecord: JSONValue {
     var members: [JSONValue.Member] = [
-      .init("method", .string(attack.name)), .init("norm", .string(settings.budget.norm.rawValue)),
-      .init("eps", .number(settings.budget.epsilon)),
-      .init("eps_255", .number(settings.budget.epsilon * 255)),
+      .init("method", .string(attack.name)),
+      .init("norm", .string(settings.threat.budget.norm.rawValue)),
+      .init("eps", .number(settings.threat.budget.epsilon)),
+      .init("eps_255", .number(settings.threat.budget.epsilon * 255)),
       .init(
-        "restarts", attack.choosesRestarts ? "own" : .integer(Int64(settings.restarts))),
-      .init("seed", .integer(Int64(bitPattern: settings.seed))),
-      .init("attack_all", .bool(settings.attacksAll)),
-      .init("early_stop", .bool(settings.stopsEarly)),
-      .init("eot", .integer(Int64(settings.draws))),
-      .init("lattice", settings.isOnEightBitLevels ? .integer(8) : .null),
-      .init("transfer", .bool(!settings.sources.isEmpty)),
-      .init("keep", settings.keep.map { .string($0.rawValue) } ?? .null),
+        "restarts", attack.choosesRestarts ? "own" : .integer(Int64(settings.search.restarts))),
+      .init("seed", .integer(Int64(bitPattern: settings.search.seed))),
+      .init("attack_all", .bool(settings.search.attacksAll)),
+      .init("early_stop", .bool(settings.search.stopsEarly)),
+      .init("eot", .integer(Int64(settings.search.draws))),
+      .init("lattice", settings.threat.isOnEightBitLevels ? .integer(8) : .null),
+      .init("transfer", .bool(!settings.search.sources.isEmpty)),
+      .init("keep", settings.search.keep.map { .string($0.rawValue) } ?? .null),
     ]
-    members.append(.init("loss", attack.choosesLoss ? "own" : .string(settings.loss.name)))
-    if !attack.choosesLoss, case .margin(let clamp) = settings.loss {
+    members.append(.init("loss", attack.choosesLoss ? "own" : .string(settings.search.loss.name)))
+    if !attack.choosesLoss, case .margin(let clamp) = settings.search.loss {
       members.append(.init("clamp", clamp.map { .number($0) } ?? .null))
     }
     if let targets { members.append(.init("targeted", targets.json)) }

@@ -1,12 +1,12 @@
-public import Attacks
-public import ClipModels
-public import Diagnostics
+package import Attacks
+package import ClipModels
+package import Diagnostics
 internal import Networks
-public import Tensors
+package import Tensors
 
 extension DualEncoder {
   /// A model's two encoders on frozen weights; texts are remembered.
-  public init(_ model: ClipModel, templates: Int = 1) throws {
+  package init(_ model: ClipModel, templates: Int = 1) throws {
     let model = try model.frozen()
     // Steps in the model's precision, everything that judges in float32.
     let judge = try model.judge()
@@ -24,7 +24,7 @@ extension DualEncoder {
 }
 
 /// A multimodal attack on one model, batch by batch: what does not depend on images is done once.
-public final class MultimodalSession {
+package final class MultimodalSession {
   private let specification: MultimodalSpecification
   private let encoder: DualEncoder
   private let model: ClipModel
@@ -38,10 +38,10 @@ public final class MultimodalSession {
   private var limits = TextLimits()
 
   /// What the text attack without images did, once it ran.
-  public var textReport: TextReport? { blind?.report }
+  package var textReport: TextReport? { blind?.report }
 
   /// An attack on a classifier's images and prompts.
-  public init(
+  package init(
     _ specification: MultimodalSpecification, classifier: ZeroShotClassifier,
     progress: ProgressHandler? = nil
   ) throws {
@@ -57,7 +57,7 @@ public final class MultimodalSession {
   }
 
   /// An attack on a model's images and captions.
-  public init(
+  package init(
     _ specification: MultimodalSpecification, model: ClipModel, progress: ProgressHandler? = nil
   ) throws {
     self.specification = specification
@@ -73,7 +73,7 @@ public final class MultimodalSession {
   /// - Parameters:
   ///   - labels: 0-based.
   ///   - settings: changes the image attack's settings, such as sample ids.
-  public func run(
+  package func run(
     images: Tensor, labels: [Int], settings: (inout AttackSettings) -> Void = { _ in }
   ) throws -> MultimodalResult {
     guard let classifier else { throw KilpiError("this attack was made for captions") }
@@ -87,7 +87,7 @@ public final class MultimodalSession {
   }
 
   /// Attacks images and their captions.
-  public func run(
+  package func run(
     images: Tensor, captions: [[String]], settings: (inout AttackSettings) -> Void = { _ in }
   ) throws -> CaptionAttackResult {
     var attack = specification.attack(steps)

@@ -1,24 +1,22 @@
-public import Attacks
-public import Files
+package import Attacks
+package import Files
 
 /// A multimodal attack with everything that fixes its result, as scripts and evaluations take it.
 @dynamicMemberLookup
-public struct MultimodalSpecification {
+package struct MultimodalSpecification {
   /// How image and text attack are put together.
-  public var method: MultimodalMethod
-  /// The image attack.
-  public var image: ImageAttackSpecification
-  /// The text attack.
-  public var text: TextAttackSpecification
+  package var method: MultimodalMethod
+  package var image: ImageAttackSpecification
+  package var text: TextAttackSpecification
   /// What the method may be told.
-  public var parameters = MultimodalParameters()
+  package var parameters = MultimodalParameters()
   /// What the image attack aims at; nil: any class but the label.
-  public var targets: TargetChoice?
+  package var targets: TargetChoice?
   /// A name of its own; nil for those of both attacks.
-  public var title: String?
+  package var title: String?
 
   /// Puts two attacks together.
-  public init(
+  package init(
     _ method: MultimodalMethod, image: ImageAttackSpecification, text: TextAttackSpecification
   ) {
     self.method = method
@@ -27,7 +25,7 @@ public struct MultimodalSpecification {
   }
 
   /// Every image attack with every text attack, by every method.
-  public static func all(
+  package static func all(
     images: [ImageAttackSpecification], texts: [TextAttackSpecification],
     methods: [MultimodalMethod] = [.independent, .adaptive]
   ) -> [MultimodalSpecification] {
@@ -39,10 +37,10 @@ public struct MultimodalSpecification {
   }
 
   /// The name in tables.
-  public var name: String { title ?? image.name + " + " + text.name }
+  package var name: String { title ?? image.name + " + " + text.name }
 
   /// One of its parameters.
-  public subscript<Value>(
+  package subscript<Value>(
     dynamicMember path: WritableKeyPath<MultimodalParameters, Value>
   ) -> Value {
     get { parameters[keyPath: path] }
@@ -50,10 +48,10 @@ public struct MultimodalSpecification {
   }
 
   /// How often the image attack runs, at most; a look at scaled copies counts for each of them.
-  public var imageRuns: Int { method.imageRuns(parameters) }
+  package var imageRuns: Int { method.imageRuns(parameters) }
 
   /// All parameters, for records.
-  public var record: JSONValue {
+  package var record: JSONValue {
     var members: [JSONValue.Member] = [
       .init("method", .string(method.rawValue)), .init("image", image.record),
       .init("text", text.record),

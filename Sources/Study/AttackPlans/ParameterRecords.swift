@@ -1,9 +1,9 @@
-public import Attacks
-public import Files
+package import Attacks
+package import Files
 
 extension ParameterValue {
   /// The value in records.
-  public var json: JSONValue {
+  package var json: JSONValue {
     switch self {
     case .flag(let value): return .bool(value)
     case .integer(let value): return .integer(Int64(value))
@@ -17,7 +17,7 @@ extension ParameterValue {
 
 extension Parameterized {
   /// The parameters as records hold them; null is "not given".
-  public var recordedParameters: [JSONValue.Member] {
+  package var recordedParameters: [JSONValue.Member] {
     parameterForms.filter(\.isRecorded).map { .init($0.name, $0.value?.json ?? .null) }
   }
 }

@@ -1,25 +1,25 @@
 internal import Diagnostics
 internal import Networks
-public import Tensors
-public import TextModels
+package import Tensors
+package import TextModels
 
 /// What tells how alike sentences are: a masked language model, a CLIP model, or features of one's
 /// own.
-public struct SentenceEncoder {
+package struct SentenceEncoder {
   /// What records say it was.
-  public var record: String
+  package var record: String
   /// Features `[N, D]` of sentences, finite.
-  public var features: ([String]) throws -> Tensor
+  package var features: ([String]) throws -> Tensor
 
   /// Features of one's own.
-  public init(record: String, features: @escaping ([String]) throws -> Tensor) {
+  package init(record: String, features: @escaping ([String]) throws -> Tensor) {
     self.record = record
     self.features = features
   }
 
   /// The mean over the tokens of a masked language model's last block, special tokens included;
   /// sentences beyond its context are cut.
-  public init(_ model: MaskedLanguageModel) {
+  package init(_ model: MaskedLanguageModel) {
     record = model.fingerprint
     features = { texts in
       try Tensor.stacked(

@@ -1,12 +1,12 @@
-public import Attacks
-public import ClipModels
+package import Attacks
+package import ClipModels
 internal import Diagnostics
 internal import Networks
 internal import Tensors
-public import TextModels
+package import TextModels
 
 /// Builds text attacks from a model, its tokenizer and WordNet.
-public enum TextAttackFactory {
+package enum TextAttackFactory {
   /// The attack that `given` parameters describe, for texts of `model`; `mlm` is what the source `mlm` asks
   /// for words.
   ///
@@ -14,7 +14,7 @@ public enum TextAttackFactory {
   ///   - encoder: tells how alike sentences are, for reports and `minSentenceCosine`.
   ///   - wordNetFolder: where WordNet's files are.
   /// - Throws: `KilpiError` when a source that is asked for is not there.
-  public static func make(
+  package static func make(
     _ given: TextAttackParameters, model: ClipModel, mlm: MaskedLanguageModel? = nil,
     encoder: SentenceEncoder? = nil, objective: TextObjective = .kl,
     wordNetFolder: String = WordNet.defaultFolder

@@ -3,7 +3,7 @@ internal import Attacks
 /// Where a text attack takes its candidate words from, and how it searches.
 ///
 /// Defaults: docs/methods/text-attacks.md, section 3.1.
-public enum TextAttackMethod: String, Sendable, CaseIterable {
+package enum TextAttackMethod: String, Sendable, CaseIterable {
   /// A masked language model (BERT-Attack, arXiv:2004.09984).
   case bert
   /// Synonyms of WordNet.
@@ -35,7 +35,7 @@ public enum TextAttackMethod: String, Sendable, CaseIterable {
 }
 
 /// Where candidates come from (docs/methods/text-attacks.md, section 3.5).
-public enum TextCandidateSource: String, Sendable, CaseIterable {
+package enum TextCandidateSource: String, Sendable, CaseIterable {
   /// A masked language model.
   case mlm
   /// Synonyms of WordNet.

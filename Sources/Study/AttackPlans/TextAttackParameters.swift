@@ -1,69 +1,68 @@
-public import Attacks
-public import TextModels
+package import Attacks
+package import TextModels
 
 /// The parameters of a text attack, each declared once.
 ///
 /// Defaults: docs/methods/text-attacks.md, section 3.1.
-public struct TextAttackParameters: Parameterized, Sendable {
+package struct TextAttackParameters: Parameterized, Sendable {
   /// Source or search by one name; nil: what `sources` and `search` say.
-  public var method: TextAttackMethod?
+  package var method: TextAttackMethod?
   /// Words that may change.
-  public var words = 1
+  package var words = 1
   /// Levenshtein edits of `char`.
-  public var edits = 1
+  package var edits = 1
   /// Candidates a word.
-  public var k = 10
+  package var k = 10
   /// What may change.
-  public var scope: TextScope?
+  package var scope: TextScope?
   /// Whether class names are kept out; nil: unless the mode is `coattack`.
-  public var forbidsClassNames: Bool?
+  package var forbidsClassNames: Bool?
   /// Whether antonyms are kept out, when WordNet is there; nil: unless the mode is `coattack`.
-  public var forbidsAntonyms: Bool?
+  package var forbidsAntonyms: Bool?
   /// `char`: whether an edit may make another dictionary word.
-  public var forbidsNewWords = true
+  package var forbidsNewWords = true
   /// The largest share of changed words; nil for no limit.
-  public var maxChange: Double?
+  package var maxChange: Double?
   /// The least cosine between the sentences before and after; nil for no limit.
-  public var minSentenceCosine: Double?
+  package var minSentenceCosine: Double?
   /// The least cosine between a word and its substitute; nil for no limit.
   ///
   /// In the embedding that `embed` uses; words that are not in it are not judged.
-  public var minWordCosine: Double?
+  package var minWordCosine: Double?
   /// `char`: the kinds of edits, one edit a word; empty for LEAF's search over all of them.
-  public var kinds: [CharacterEdits.Kind] = []
+  package var kinds: [CharacterEdits.Kind] = []
   /// `char`: sites kept after the first pass.
-  public var sites = 20
+  package var sites = 20
   /// `char`: LEAF's training form with that many random sites and symbols; nil: the test form.
-  public var draws: Int?
+  package var draws: Int?
   /// The most texts encoded for each prompt; nil for no limit.
-  public var maxQueries: Int?
+  package var maxQueries: Int?
   /// The longest time of a call in seconds; nil for no limit.
-  public var maxSeconds: Double?
+  package var maxSeconds: Double?
   /// How combinations are searched.
-  public var searches = TextSearches()
+  package var searches = TextSearches()
   /// Words left alone; nil: Kilpi's own list.
   ///
   /// Compared with case in `coattack` mode.
-  public var stopWords: [String]?
+  package var stopWords: [String]?
   /// How greedy orders words; nil: by deletion, in `coattack` mode by a literal `[UNK]`.
-  public var importance: WordImportance?
+  package var importance: WordImportance?
   /// Where candidates come from, asked in this order; nil: the masked language model where one is
   /// given, else synonyms and neighbours where WordNet is there, else character edits.
-  public var sources: [TextCandidateSource]?
+  package var sources: [TextCandidateSource]?
   /// `synonym`: which senses of a word count.
-  public var senses = WordNet.SenseChoice.frequent
+  package var senses = WordNet.SenseChoice.frequent
   /// `bert`: how candidates are taken; in `coattack` mode the rest follows released code too.
   ///
   /// `k`, the filters and stop words are those of the attack.
-  public var masked = MaskedOptions()
+  package var masked = MaskedOptions()
   /// Root of random numbers.
-  public var seed: UInt64 = 0
+  package var seed: UInt64 = 0
 
-  /// The defaults.
-  public init() {}
+  package init() {}
 
   /// Those of the attack, then those of the masked language model.
-  public static var parameters: [Parameter<TextAttackParameters>] {
+  package static var parameters: [Parameter<TextAttackParameters>] {
     [
       Parameter(
         "method", \.method,
@@ -136,7 +135,7 @@ public struct TextAttackParameters: Parameterized, Sendable {
 
 extension MaskedOptions: Parameterized {
   /// What scripts may set.
-  public static var parameters: [Parameter<MaskedOptions>] {
+  package static var parameters: [Parameter<MaskedOptions>] {
     [
       Parameter("k", \.k, 1...1000, "candidates a word and kind"),
       Parameter(

@@ -1,12 +1,12 @@
-public import Attacks
-public import ClipModels
-public import Diagnostics
-public import Files
+package import Attacks
+package import ClipModels
+package import Diagnostics
+package import Files
 internal import Tensors
 
 extension TextConstraints {
   /// Takes class names with their prompts as those of the set.
-  public mutating func know(_ names: [String], templates: [String]) {
+  package mutating func know(_ names: [String], templates: [String]) {
     classNames = names
     classPrompts = names.map { name in
       templates.compactMap { ZeroShotClassifier.filled($0, name) }
@@ -14,50 +14,49 @@ extension TextConstraints {
   }
 
   /// Takes a classifier's class names and prompts as those of the set.
-  public mutating func know(_ classifier: ZeroShotClassifier) {
+  package mutating func know(_ classifier: ZeroShotClassifier) {
     classNames = classifier.classNames
     classPrompts = classifier.promptsByClass
   }
 }
 
 /// A text attack with everything that fixes its result.
-public struct TextAttackSpecification {
+package struct TextAttackSpecification {
   /// Attacks the prompts of a classifier; results are in the order of its prompts.
-  public typealias Perturb = (ZeroShotClassifier, ProgressHandler?) throws -> TextReport
+  package typealias Perturb = (ZeroShotClassifier, ProgressHandler?) throws -> TextReport
 
   /// Its name in tables and records, such as `synonym`.
-  public var name: String
+  package var name: String
   /// The attack; candidates and constraints included.
-  public var attack: TextAttack
+  package var attack: TextAttack
   /// All parameters, for records.
-  public var record: JSONValue
+  package var record: JSONValue
   /// The attack with the candidates that SGA's released code takes from a masked language model: one
   /// row off, 77 tokens; nil for an attack that asks no such model.
   ///
   /// Definition: docs/methods/multimodal-attacks.md, section 4.3.
-  public var released: (() throws -> TextAttackSpecification)?
+  package var released: (() throws -> TextAttackSpecification)?
   /// The first so many tokens of a text, start and end among them, in the masked language model's
   /// cut; nil for an attack that asks no such model.
-  public var shortened: ((_ text: String, _ tokens: Int) throws -> String)?
+  package var shortened: ((_ text: String, _ tokens: Int) throws -> String)?
 
   /// What attacks class prompts in place of `attack`; nil for that.
   private var own: Perturb?
 
-  /// Describes an attack.
-  public init(name: String, attack: TextAttack, record: JSONValue = .null) {
+  package init(name: String, attack: TextAttack, record: JSONValue = .null) {
     self.name = name
     self.attack = attack
     self.record = record
   }
 
   /// Describes an attack on class prompts of one's own.
-  public init(name: String, record: JSONValue = .null, perturb: @escaping Perturb) {
+  package init(name: String, record: JSONValue = .null, perturb: @escaping Perturb) {
     self.init(name: name, attack: TextAttack(), record: record)
     own = perturb
   }
 
   /// Attacks each prompt of a classifier once; the texts come in the order of its prompts.
-  public func perturb(
+  package func perturb(
     _ classifier: ZeroShotClassifier, progress: ProgressHandler? = nil
   ) throws -> TextReport {
     if let own { return try own(classifier, progress) }
@@ -69,7 +68,7 @@ public struct TextAttackSpecification {
   }
 
   /// A classifier's prompts with the place of the class words, where its templates tell it.
-  public func prompts(of classifier: ZeroShotClassifier) throws -> [TextPrompt] {
+  package func prompts(of classifier: ZeroShotClassifier) throws -> [TextPrompt] {
     try zip(classifier.classNames, classifier.promptsByClass).flatMap { name, prompts in
       try zip(classifier.templates, prompts).map { template, prompt in
         let own = try TextPrompt(template: template, className: name)
@@ -82,7 +81,7 @@ public struct TextAttackSpecification {
   }
 
   /// Normalised features of texts, without a gradient.
-  public static func encoder(_ model: ClipModel) -> TextFunction {
+  package static func encoder(_ model: ClipModel) -> TextFunction {
     { texts in try Tensor.withoutGradients { try model.encodeText(texts) } }
   }
 }
@@ -92,7 +91,7 @@ extension TextAttackSpecification {
   /// chooses from, and how many prompts have more than the attack's `maxQueries` lets through.
   ///
   /// A character search becomes the list of all single edits.
-  public func candidateSets(
+  package func candidateSets(
     of classifier: ZeroShotClassifier
   ) throws -> (texts: [[String]], stopped: Int) {
     var attack = self.attack

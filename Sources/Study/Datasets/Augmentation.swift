@@ -1,16 +1,16 @@
 internal import Tensors
 
 /// Random changes to training images; a sample's draw depends on seed, sample id and epoch alone.
-public struct Augmentation: Equatable, Sendable {
+package struct Augmentation: Equatable, Sendable {
   /// Largest shift in pixels in each direction; what comes in from outside is black.
-  public var crop = 0
+  package var crop = 0
   /// True to mirror half of the images left to right.
-  public var flip = false
+  package var flip = false
   /// Largest relative change of brightness and of contrast, from 0.
-  public var color = 0.0
+  package var color = 0.0
 
   /// No change; set what is wanted.
-  public init() {}
+  package init() {}
 
   func apply(
     to planes: UnsafeMutableBufferPointer<Float>, width: Int, height: Int,

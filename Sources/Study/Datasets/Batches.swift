@@ -1,48 +1,48 @@
 internal import Diagnostics
-public import Tensors
+package import Tensors
 
 /// How a data set is cut into batches.
-public struct BatchOptions {
+package struct BatchOptions {
   /// Samples in a batch, at least 1; the last batch may be smaller.
-  public var size: Int
+  package var size: Int
   /// True for a random order, another one each epoch.
-  public var shuffle = false
+  package var shuffle = false
   /// Where the order and the augmentation come from.
-  public var random = RandomSource(seed: 0)
+  package var random = RandomSource(seed: 0)
   /// The epoch, from 0: order and augmentation depend on it and on the seed alone.
-  public var epoch = 0
+  package var epoch = 0
   /// True to leave out a last batch that is smaller than `size`.
-  public var dropLast = false
+  package var dropLast = false
   /// Random changes to each image; nil for none.
-  public var augmentation: Augmentation?
+  package var augmentation: Augmentation?
 
   /// Batches of `size` in the set's own order.
-  public init(size: Int) { self.size = size }
+  package init(size: Int) { self.size = size }
 }
 
 /// Some samples together.
-public struct Batch {
+package struct Batch {
   /// `[N, 3, H, W]`, `float32`, in `[0, 1]`.
-  public let images: Tensor
+  package let images: Tensor
   /// `[N]`, `int64`, classes counted from 0; nil in sets with captions.
-  public let labels: Tensor?
+  package let labels: Tensor?
   /// The captions of each sample; empty lists in sets with classes.
-  public let captions: [[String]]
+  package let captions: [[String]]
   /// The stable ids.
-  public let ids: [String]
+  package let ids: [String]
   /// The 64-bit numbers of the ids, for random streams.
-  public let sampleIDs: [UInt64]
+  package let sampleIDs: [UInt64]
   /// Where the samples stand in the data set.
-  public let indices: [Int]
+  package let indices: [Int]
 
   /// Samples in the batch.
-  public var count: Int { indices.count }
+  package var count: Int { indices.count }
 }
 
 /// The batches of one epoch, one after another.
-public final class BatchIterator {
+package final class BatchIterator {
   /// How many batches the epoch has.
-  public let count: Int
+  package let count: Int
 
   private let dataset: Dataset
   private let options: BatchOptions
@@ -64,7 +64,7 @@ public final class BatchIterator {
   /// The next batch, nil at the end of the epoch.
   ///
   /// - Throws: `KilpiError` when an image cannot be decoded or has another size, on interrupt.
-  public func next() throws -> Batch? {
+  package func next() throws -> Batch? {
     guard next_ < count else { return nil }
     let start = next_ * options.size
     next_ += 1
@@ -77,14 +77,14 @@ extension Dataset {
   /// The batches of one epoch.
   ///
   /// - Throws: `KilpiError` when the batch size is below 1.
-  public func batches(_ options: BatchOptions) throws -> BatchIterator {
+  package func batches(_ options: BatchOptions) throws -> BatchIterator {
     try BatchIterator(self, options)
   }
 
   /// The order of the samples in one epoch: a function of seed and epoch alone.
   ///
   /// - Throws: `KilpiError` on interrupt.
-  public func order(_ options: BatchOptions) throws -> [Int] {
+  package func order(_ options: BatchOptions) throws -> [Int] {
     guard options.shuffle else { return try (0..<count).mapped { $0 } }
     var stream = options.random.stream(.shuffle, step: options.epoch)
     return try stream.permutation(count)
@@ -94,7 +94,7 @@ extension Dataset {
   ///
   /// - Throws: `KilpiError` when there is no sample, an index is out of range, an image cannot be
   ///   decoded or has another size than the first.
-  public func batch(_ indices: [Int], _ options: BatchOptions = BatchOptions(size: 1)) throws
+  package func batch(_ indices: [Int], _ options: BatchOptions = BatchOptions(size: 1)) throws
     -> Batch
   {
     guard let first = indices.first else { throw KilpiError("a batch needs a sample") }

@@ -1,6 +1,6 @@
 internal import Diagnostics
 internal import Files
-public import Tensors
+package import Tensors
 
 extension Dataset {
   /// The samples of several sets one after another.
@@ -10,7 +10,7 @@ extension Dataset {
   ///
   /// - Throws: `KilpiError` when there is no set, when captions meet labels, when the class names
   ///   differ, when there is no room, and on interrupt.
-  public static func joined(_ sets: [Dataset]) throws -> Dataset {
+  package static func joined(_ sets: [Dataset]) throws -> Dataset {
     guard let first = sets.first else { throw KilpiError("there is no data set to join") }
     for (place, set) in sets.enumerated().dropFirst() {
       guard set.hasCaptions == first.hasCaptions || set.count == 0 || first.count == 0 else {
@@ -49,7 +49,7 @@ extension Dataset {
   /// - Parameter shares: positive, with a sum of 1 at most; what is left belongs to no part.
   /// - Throws: `KilpiError` when a share is not valid, a part would be empty, or a set without classes
   ///   is to be split by them.
-  public func split(
+  package func split(
     _ shares: [Double], random: RandomSource, byClass: Bool = false
   ) throws -> [Dataset] {
     guard !shares.isEmpty, shares.allSatisfy({ $0 > 0 && $0 <= 1 }),

@@ -1,13 +1,13 @@
 internal import Diagnostics
 internal import Files
-public import Images
-public import Tensors
+package import Images
+package import Tensors
 
 extension Dataset {
   /// The samples at `indices`, in that order.
   ///
   /// - Throws: `KilpiError` when an index is out of range or appears twice.
-  public func subset(_ indices: [Int]) throws -> Dataset {
+  package func subset(_ indices: [Int]) throws -> Dataset {
     var seen = try (0..<count).mapped { _ in false }
     return with(
       rows: try RowList(indices.count) { place in
@@ -53,7 +53,7 @@ extension Dataset {
   /// The samples that an index file lists: one line each, the index counted from 0, a tab, the id.
   ///
   /// - Throws: `KilpiError` naming the line when it is malformed, out of range, or names another id.
-  public func subset(indexFile path: String) throws -> Dataset {
+  package func subset(indexFile path: String) throws -> Dataset {
     var indices: [Int] = []
     let text = try FileReader.text(at: path)
     for (number, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated()
@@ -77,7 +77,7 @@ extension Dataset {
   /// Writes the index file of a subset, with indices into this set.
   ///
   /// - Throws: `KilpiError` when a sample of `subset` is not in this set.
-  public func writeIndexFile(of subset: Dataset, to path: String) throws {
+  package func writeIndexFile(of subset: Dataset, to path: String) throws {
     let places = Dictionary(zip(ids, 0...), uniquingKeysWith: { first, _ in first })
     let lines = try subset.ids.map { id in
       guard let index = places[id] else { throw KilpiError("'\(id)' is not in this set") }
@@ -89,7 +89,7 @@ extension Dataset {
   /// The first `n` samples; with a source of randomness, `n` random ones in ascending order.
   ///
   /// The random choice is the front of one permutation, so a larger `n` contains a smaller one.
-  public func take(_ n: Int, random: RandomSource? = nil) throws -> Dataset {
+  package func take(_ n: Int, random: RandomSource? = nil) throws -> Dataset {
     guard n >= 0, n <= count else {
       throw KilpiError("cannot take \(n) of \(count) samples")
     }
@@ -112,7 +112,7 @@ extension Dataset {
   /// contain fewer ones.
   ///
   /// - Throws: `KilpiError` when the set has no classes, or a class has fewer than `n` samples.
-  public func perClass(_ n: Int, random: RandomSource) throws -> Dataset {
+  package func perClass(_ n: Int, random: RandomSource) throws -> Dataset {
     guard n >= 1 else { throw KilpiError("cannot take \(n) samples of each class") }
     try requireClasses(advice: "use take")
     var marks = try (0..<count).mapped { _ in false }
@@ -129,7 +129,7 @@ extension Dataset {
   }
 
   /// Cuts a validation set from a training set: a tenth of the samples, at most `limit`.
-  public func validationSplit(
+  package func validationSplit(
     random: RandomSource, limit: Int = 5_000
   ) throws -> (training: Dataset, validation: Dataset) {
     let size = min(count / 10, limit)
@@ -140,7 +140,7 @@ extension Dataset {
   }
 
   /// The set with every image brought to a model's size by a preset; results are kept in memory.
-  public func preprocessed(
+  package func preprocessed(
     _ preset: PreprocessingPreset, size: Int = 224, crop: CropRule = .torchvision
   ) -> Dataset {
     guard preset != .mmcoaSmall else { return self }
@@ -151,12 +151,12 @@ extension Dataset {
   ///
   /// - Parameter transform: gives the sample back with another image; id, label and captions of the
   ///   original stay whatever it gives.
-  public func map(_ transform: @escaping (Sample) throws -> Sample) -> Dataset {
+  package func map(_ transform: @escaping (Sample) throws -> Sample) -> Dataset {
     with(source: MappedSource(source, transform))
   }
 
   /// Ids that two sets share, in this set's order; sets of different names share none.
-  public func overlap(with other: Dataset) -> [String] {
+  package func overlap(with other: Dataset) -> [String] {
     guard name == other.name else { return [] }
     let others = Set(other.ids)
     return ids.filter { others.contains($0) }
@@ -168,7 +168,7 @@ extension Dataset {
   /// Names that only one of the two has are other words for a class, as in prompts of another language.
   ///
   /// - Throws: `KilpiError` that names the first such class.
-  public func requireOrder(ofClasses names: [String]) throws {
+  package func requireOrder(ofClasses names: [String]) throws {
     guard names != classNames else { return }
     func places(_ list: [String]) -> [String: [Int]] {
       Dictionary(grouping: list.indices, by: { list[$0] })
@@ -187,7 +187,7 @@ extension Dataset {
   /// Refuses to go on when two sets share samples.
   ///
   /// - Throws: `KilpiError` with the number of shared samples and one of them.
-  public func requireDisjoint(from other: Dataset) throws {
+  package func requireDisjoint(from other: Dataset) throws {
     let shared = overlap(with: other)
     guard let first = shared.first else { return }
     throw KilpiError(

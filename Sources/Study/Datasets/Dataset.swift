@@ -4,17 +4,17 @@ internal import Diagnostics
 ///
 /// A data set is a list of samples over a source that decodes on demand; subsets share the source.
 /// Labels count from 0.
-public final class Dataset {
+package final class Dataset {
   /// The set's name, such as `fashion-mnist`; subsets keep it.
-  public let name: String
+  package let name: String
   /// The split, such as `train` or `test`; empty when the set has none.
-  public let split: String
+  package let split: String
   /// The class names in the order of the labels; empty in sets with captions.
-  public let classNames: [String]
+  package let classNames: [String]
   /// Prompt templates, each with `{c}` for the class name.
-  public let templates: [String]
+  package let templates: [String]
   /// What every result made with the set must say, such as that its images are lossy copies.
-  public let notes: [String]
+  package let notes: [String]
 
   let source: any SampleSource
   let rows: RowList
@@ -22,7 +22,7 @@ public final class Dataset {
   var knownDigests: DatasetDigests?
 
   /// The template used where a set brings none.
-  public static let defaultTemplate = "This is a photo of a {c}"
+  package static let defaultTemplate = "This is a photo of a {c}"
 
   /// Creates a data set over a source.
   ///
@@ -30,7 +30,7 @@ public final class Dataset {
   ///   - rows: which samples of the source, in order; nil for all of them.
   /// - Throws: `KilpiError` when a row, a label or a template is not valid, there is no room, or on
   ///   interrupt.
-  public convenience init(
+  package convenience init(
     name: String, split: String = "", source: any SampleSource, rows: [Int]? = nil,
     classNames: [String], templates: [String] = [], notes: [String] = []
   ) throws {
@@ -76,18 +76,18 @@ public final class Dataset {
   }
 
   /// How many samples there are.
-  public var count: Int { rows.count }
+  package var count: Int { rows.count }
 
   /// How many samples the whole split has, of which a subset holds some.
-  public var splitCount: Int { source.count }
+  package var splitCount: Int { source.count }
 
   /// True when the samples have captions in place of labels.
-  public var hasCaptions: Bool { count > 0 && source.label(at: rows[0]) == nil }
+  package var hasCaptions: Bool { count > 0 && source.label(at: rows[0]) == nil }
 
   /// The sample at `index`, decoded.
   ///
   /// - Throws: `KilpiError` when there is none, or its image cannot be decoded.
-  public func sample(at index: Int) throws -> Sample {
+  package func sample(at index: Int) throws -> Sample {
     let row = try row(at: index)
     return Sample(
       id: source.id(at: row), image: try source.image(at: row), label: source.label(at: row),
@@ -95,22 +95,24 @@ public final class Dataset {
   }
 
   /// The stable id of the sample at `index`.
-  public func id(at index: Int) throws -> String { source.id(at: try row(at: index)) }
+  package func id(at index: Int) throws -> String { source.id(at: try row(at: index)) }
 
   /// The 64-bit number of the id of the sample at `index`.
-  public func sampleID(at index: Int) throws -> UInt64 { SampleID.number(of: try id(at: index)) }
+  package func sampleID(at index: Int) throws -> UInt64 { SampleID.number(of: try id(at: index)) }
 
   /// The class of the sample at `index`, nil in sets with captions.
-  public func label(at index: Int) throws -> Int? { source.label(at: try row(at: index)) }
+  package func label(at index: Int) throws -> Int? { source.label(at: try row(at: index)) }
 
   /// The captions of the sample at `index`, empty in sets with classes.
-  public func captions(at index: Int) throws -> [String] { source.captions(at: try row(at: index)) }
+  package func captions(at index: Int) throws -> [String] {
+    source.captions(at: try row(at: index))
+  }
 
   /// All ids, in order.
-  public var ids: [String] { rows.map { source.id(at: $0) } }
+  package var ids: [String] { rows.map { source.id(at: $0) } }
 
   /// How many samples each class has.
-  public var classCounts: [Int] {
+  package var classCounts: [Int] {
     var counts = [Int](repeating: 0, count: classNames.count)
     for row in rows { if let label = source.label(at: row) { counts[label] += 1 } }
     return counts

@@ -1,23 +1,23 @@
 internal import Diagnostics
-public import Files
+package import Files
 
 /// What tells the contents of data sets apart: 16 hexadecimal digits a part, so that who refuses one can
 /// say what differs.
-public struct DatasetDigests: Equatable, Sendable {
+package struct DatasetDigests: Equatable, Sendable {
   /// Of the ids, in order.
-  public let ids: String
+  package let ids: String
   /// Of the labels, or the captions, in order.
-  public let labels: String
+  package let labels: String
   /// Of the class names, in order.
-  public let classes: String
+  package let classes: String
   /// Of the images: decoded or encoded bytes where they lie in memory, of image files the sizes and the
   /// first 4096 bytes.
   ///
   /// A closure that changes images is not looked into.
-  public let contents: String
+  package let contents: String
 
   /// The parts with their names, as records hold them.
-  public var record: JSONValue {
+  package var record: JSONValue {
     .record([
       "ids": .string(ids), "labels": .string(labels), "classes": .string(classes),
       "contents": .string(contents),
@@ -32,7 +32,7 @@ extension Dataset {
   /// themselves what they are.
   ///
   /// - Throws: `KilpiError` on interrupt.
-  public func digests() throws -> DatasetDigests {
+  package func digests() throws -> DatasetDigests {
     if let known = knownDigests { return known }
     var (ids, labels, classes, contents) = (SHA256(), SHA256(), SHA256(), SHA256())
     for (place, row) in rows.enumerated() {
@@ -59,7 +59,7 @@ extension Dataset {
   /// A number that stands for everything in the set, as 16 hexadecimal digits.
   ///
   /// - Throws: `KilpiError` on interrupt.
-  public var fingerprint: String {
+  package var fingerprint: String {
     get throws {
       var digest = SHA256()
       let parts = try digests()

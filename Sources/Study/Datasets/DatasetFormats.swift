@@ -1,29 +1,29 @@
 internal import Diagnostics
 internal import Files
 internal import Glibc
-public import Images
+package import Images
 
 /// How to open a data set.
-public struct DatasetOptions: Sendable {
+package struct DatasetOptions: Sendable {
   /// `train`, `test`, or another name that the set uses.
-  public var split = "test"
+  package var split = "test"
   /// A format's name, or `auto` to recognise it by its files.
-  public var format = "auto"
+  package var format = "auto"
   /// A recipe that brings every image to `size`; nil leaves the pixels as they are.
-  public var preset: PreprocessingPreset?
+  package var preset: PreprocessingPreset?
   /// The side that the recipe makes; with a size and no recipe, the recipe is `openai`.
-  public var size: Int?
+  package var size: Int?
 
   /// The test split, recognised by its files, native pixels.
-  public init() {}
+  package init() {}
 }
 
 /// A layout of files that Kilpi reads as a data set.
-public struct DatasetFormat: Sendable {
+package struct DatasetFormat: Sendable {
   /// The name that scripts use.
-  public let name: String
+  package let name: String
   /// What the files look like, in one line.
-  public let summary: String
+  package let summary: String
   /// What opens a folder that looks like this format; nil for others.
   let recognised: @Sendable (_ folder: String, _ split: String) throws -> (() throws -> Dataset)?
   let open: @Sendable (_ folder: String, _ split: String) throws -> Dataset
@@ -53,9 +53,9 @@ public struct DatasetFormat: Sendable {
 }
 
 /// The layouts that `data.open` knows, in the order in which it tries them.
-public enum DatasetFormats {
+package enum DatasetFormats {
   /// One row a format; a new reader is one more row.
-  public static let all: [DatasetFormat] = [
+  package static let all: [DatasetFormat] = [
     DatasetFormat(
       name: "webdataset", summary: "SPLIT/0.tar … with KEY.jpg and KEY.cls or KEY.txt",
       matches: { WebDataset.matches($0, split: $1) },
@@ -88,7 +88,7 @@ public enum DatasetFormats {
   ///   - onNote: receives what is passed over or odd in the set as a whole.
   /// - Throws: `KilpiError` when there is no such folder, its format is not recognised, or it
   ///   cannot be read.
-  public static func open(
+  package static func open(
     _ path: String, options: DatasetOptions = DatasetOptions(),
     onWarning: @escaping (String) -> Void = { _ in }, onNote: (String) -> Void = { _ in }
   ) throws -> Dataset {

@@ -1,16 +1,16 @@
 internal import Diagnostics
-public import Files
-public import Images
+package import Files
+package import Images
 
 /// The picture of a sample.
-public enum SampleImage: Sendable {
+package enum SampleImage: Sendable {
   /// 8-bit pixels, as image files hold them.
   case pixels(PixelImage)
   /// Values in `[0, 1]` in the order `[3, height, width]`, for images that were given as numbers.
   case values([Float], width: Int, height: Int)
 
   /// Columns.
-  public var width: Int {
+  package var width: Int {
     switch self {
     case .pixels(let image): return image.width
     case .values(_, let width, _): return width
@@ -18,7 +18,7 @@ public enum SampleImage: Sendable {
   }
 
   /// Rows.
-  public var height: Int {
+  package var height: Int {
     switch self {
     case .pixels(let image): return image.height
     case .values(_, _, let height): return height
@@ -35,18 +35,17 @@ public enum SampleImage: Sendable {
 }
 
 /// One sample of a data set.
-public struct Sample: Sendable {
+package struct Sample: Sendable {
   /// A stable name: the key in its split, or the file and the record's number.
-  public var id: String
+  package var id: String
   /// The picture.
-  public var image: SampleImage
+  package var image: SampleImage
   /// The class, counted from 0; nil in sets with captions.
-  public var label: Int?
+  package var label: Int?
   /// Captions; empty in sets with classes.
-  public var captions: [String]
+  package var captions: [String]
 
-  /// Creates a sample.
-  public init(id: String, image: SampleImage, label: Int? = nil, captions: [String] = []) {
+  package init(id: String, image: SampleImage, label: Int? = nil, captions: [String] = []) {
     self.id = id
     self.image = image
     self.label = label
@@ -55,11 +54,11 @@ public struct Sample: Sendable {
 }
 
 /// Numbers for sample ids.
-public enum SampleID {
+package enum SampleID {
   /// The 64-bit number of an id: FNV-1a, then mixed so that near ids differ in all bits.
   ///
   /// Random streams are keyed by it, so it never changes.
-  public static func number(of id: String) -> UInt64 {
+  package static func number(of id: String) -> UInt64 {
     var hash: UInt64 = 0xcbf2_9ce4_8422_2325
     for byte in id.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
     hash = (hash ^ hash >> 30) &* 0xbf58_476d_1ce4_e5b9
@@ -71,7 +70,7 @@ public enum SampleID {
 /// Where the samples of a data set come from; indices count from 0.
 ///
 /// A source decodes on request. Calls come from one thread.
-public protocol SampleSource: AnyObject {
+package protocol SampleSource: AnyObject {
   /// How many samples there are.
   var count: Int { get }
   /// The stable id of a sample.
@@ -94,16 +93,16 @@ public protocol SampleSource: AnyObject {
 
 extension SampleSource {
   /// No captions.
-  public func captions(at index: Int) -> [String] { [] }
+  package func captions(at index: Int) -> [String] { [] }
 
   /// The size of the decoded picture.
-  public func size(at index: Int) throws -> (width: Int, height: Int) {
+  package func size(at index: Int) throws -> (width: Int, height: Int) {
     let image = try image(at: index)
     return (image.width, image.height)
   }
 
   /// The planes of the decoded picture.
-  public func writePlanes(
+  package func writePlanes(
     at index: Int, into buffer: UnsafeMutableBufferPointer<Float>
   ) throws {
     try image(at: index).writePlanes(into: buffer)

@@ -1,10 +1,10 @@
-public import ClipModels
+package import ClipModels
 internal import Diagnostics
 internal import Glibc
-public import Tensors
+package import Tensors
 
 /// Which pairs of a batch count as matching (docs/methods/training.md, section 5.2).
-public enum ContrastiveTargets: String, Sendable, CaseIterable {
+package enum ContrastiveTargets: String, Sendable, CaseIterable {
   /// Item `i` matches text `i` alone; duplicates act as negatives.
   case identity
   /// All pairs of one label, every pair weighs the same: a class weighs `n²`.
@@ -16,7 +16,7 @@ public enum ContrastiveTargets: String, Sendable, CaseIterable {
 }
 
 /// The symmetric contrastive loss `Φ(S) = ½ [ℓ(S) + ℓ(Sᵀ)]` over scaled similarities.
-public enum ContrastiveLoss {
+package enum ContrastiveLoss {
   /// `Φ(S)` for a batch.
   ///
   /// With `y_ij = 1` where items `i` and `j` share a group, `n_i = Σ_j y_ij`, `p_ij = softmax_j S_ij`:
@@ -28,7 +28,7 @@ public enum ContrastiveLoss {
   ///   - groups: the label (or caption group) of each item.
   ///   - score: with `.sigmoid`, `ℓ(S) = −(1/B) Σ_ij log σ((2y_ij − 1) S_ij)` (arXiv:2303.15343), the
   ///     similarities with their bias; `identity` takes `y_ij = 1` on the diagonal alone.
-  public static func symmetric(
+  package static func symmetric(
     _ similarities: Tensor, groups: [Int], targets: ContrastiveTargets,
     score: ClipConfiguration.Score = .softmax
   ) throws -> Tensor {
@@ -97,7 +97,7 @@ public enum ContrastiveLoss {
   ///
   /// The sigmoid loss has one for `identity` alone: texts of `n` items that are wanted once and not
   /// wanted `n − 1` times cost `n (ln n − (n − 1) ln(1 − 1/n)) / B`.
-  public static func floor(
+  package static func floor(
     groups: [Int], targets: ContrastiveTargets, score: ClipConfiguration.Score = .softmax
   ) -> Double {
     // Sorted, since a dictionary's order differs from call to call and the sum's last bit with it.

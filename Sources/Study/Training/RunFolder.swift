@@ -1,12 +1,12 @@
 internal import Diagnostics
-public import Files
+package import Files
 
 /// A run's folder: `run.json`, `metrics.jsonl`, `metrics.csv`, `log.txt`, `checkpoints/`, `model/`.
 ///
 /// One process at a time owns it: see `FolderLock`.
-public final class RunFolder {
+package final class RunFolder {
   /// Where it is.
-  public let path: String
+  package let path: String
   private let lock: FolderLock
   private var metrics: AppendOnlyFile
   private var table: AppendOnlyFile
@@ -19,17 +19,17 @@ public final class RunFolder {
 
   /// What the files hold, kept in checkpoints: a resumed run cuts the growing ones to it, and goes on only
   /// where they are what was written.
-  public struct Contents: Equatable {
+  package struct Contents: Equatable {
     /// Bytes of `metrics.jsonl`.
-    public var metrics = 0
+    package var metrics = 0
     /// Bytes of `metrics.csv`.
-    public var table = 0
+    package var table = 0
     /// SHA-256 of these bytes, and of `run.json`; nil in checkpoints of before.
-    public var metricsDigest: String?
+    package var metricsDigest: String?
     /// Of `metrics.csv`.
-    public var tableDigest: String?
+    package var tableDigest: String?
     /// Of `run.json`.
-    public var recordDigest: String?
+    package var recordDigest: String?
   }
 
   /// Whether a run stands in a folder: its description, or a checkpoint of it.
@@ -41,7 +41,7 @@ public final class RunFolder {
   /// Makes the folder of a new run.
   ///
   /// - Throws: `KilpiError` when a run stands there already, or another process works in it.
-  public static func create(_ path: String) throws -> RunFolder {
+  package static func create(_ path: String) throws -> RunFolder {
     func refuse() throws {
       guard holdsRun(path) else { return }
       throw KilpiError(
@@ -56,7 +56,7 @@ public final class RunFolder {
   }
 
   /// Opens the folder of a run that goes on, with its files cut to what a checkpoint recorded.
-  public init(_ path: String, _ lock: FolderLock, keeping contents: Contents) throws {
+  package init(_ path: String, _ lock: FolderLock, keeping contents: Contents) throws {
     self.path = path
     self.lock = lock
     metrics = try AppendOnlyFile(path: Self.metrics(path), keeping: contents.metrics)
@@ -116,7 +116,7 @@ public final class RunFolder {
   }
 
   /// What the files hold now.
-  public var contents: Contents {
+  package var contents: Contents {
     Contents(
       metrics: metrics.length, table: table.length,
       metricsDigest: metricsHash.hexadecimal(), tableDigest: tableHash.hexadecimal(),
@@ -146,7 +146,7 @@ public final class RunFolder {
   }
 
   /// Appends one row to both metric files; the first row fixes the table's columns.
-  public func append(_ row: [JSONValue.Member]) throws {
+  package func append(_ row: [JSONValue.Member]) throws {
     let line = JSONValue.object(row).serialized() + "\n"
     try metrics.append(line)
     Array(line.utf8).withUnsafeBytes { metricsHash.update($0) }
@@ -165,10 +165,10 @@ public final class RunFolder {
   }
 
   /// Appends a line to `log.txt`.
-  public func note(_ line: String) throws { try log.append(line + "\n") }
+  package func note(_ line: String) throws { try log.append(line + "\n") }
 
   /// Writes `run.json`.
-  public func record(_ value: JSONValue) throws {
+  package func record(_ value: JSONValue) throws {
     let text = value.serialized(indent: 2) + "\n"
     try AtomicFile.write(text, to: path + "/run.json")
     recordDigest = Self.digest(Array(text.utf8)[...])

@@ -1,11 +1,11 @@
-public import ClipModels
-public import Datasets
+package import ClipModels
+package import Datasets
 
 extension ClipModel {
   /// Checks before long work that every caption of a set fits the context, unless long texts are cut.
   ///
   /// - Throws: `KilpiError` that names the first sample whose caption is too long, with its id.
-  public func checkCaptions(of data: Dataset) throws {
+  package func checkCaptions(of data: Dataset) throws {
     if truncatesTexts || !data.hasCaptions { return }
     for index in 0..<data.count {
       let id = try data.id(at: index)

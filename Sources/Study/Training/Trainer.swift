@@ -1,77 +1,74 @@
-public import Attacks
-public import ClipModels
-public import Datasets
-public import Diagnostics
-public import Files
+package import Attacks
+package import ClipModels
+package import Datasets
+package import Diagnostics
+package import Files
 internal import Glibc
 internal import Networks
-public import Processes
-public import Tensors
+package import Processes
+package import Tensors
 
 /// What a trainer asks of an image attack: adversarial images for a step's batch.
 ///
 /// The classifier is frozen: its weights record no gradient, so none can leak into the update.
-public typealias ImageAttacker = (
+package typealias ImageAttacker = (
   _ classifier: Classifier, _ images: Tensor, _ labels: Tensor,
   _ sampleIDs: [UInt64], _ step: Int
 ) throws -> Tensor
 
 /// What a trainer asks of a text attack: an adversarial version of each distinct text.
-public typealias TextAttacker = (
+package typealias TextAttacker = (
   _ encoder: @escaping ([String]) throws -> Tensor, _ texts: [TrainingText], _ step: Int
 ) throws -> [String]
 
 /// A text to attack, with its class where it is a class prompt.
-public struct TrainingText: Hashable, Sendable {
-  /// The text.
-  public var text: String
+package struct TrainingText: Hashable, Sendable {
+  package var text: String
   /// Template and class name of a class prompt.
-  public var prompt: Prompt?
+  package var prompt: Prompt?
   /// Its place among the distinct texts of its batch: what random draws for it are keyed by.
-  public var number: UInt64
+  package var number: UInt64
 
   /// Where a class prompt came from.
-  public struct Prompt: Hashable, Sendable {
-    /// The template.
-    public var template: String
+  package struct Prompt: Hashable, Sendable {
+    package var template: String
     /// The class name put into it.
-    public var className: String
+    package var className: String
   }
 }
 
 /// What a run gives back.
-public struct TrainingResult {
+package struct TrainingResult {
   /// The trained model; the one passed in stays as it was.
-  public var model: ClipModel
+  package var model: ClipModel
   /// One row a step, from the first step on, also of a run that was resumed.
-  public var history: [[JSONValue.Member]]
+  package var history: [[JSONValue.Member]]
   /// Steps done in all.
-  public var steps: Int
+  package var steps: Int
   /// Step the run was continued from; 0 for a new run.
-  public var resumedFrom: Int
+  package var resumedFrom: Int
 }
 
 /// Contrastive and adversarial contrastive training of a CLIP.
 ///
 /// Definitions: docs/methods/training.md, section 5.
-public struct Trainer {
+package struct Trainer {
   /// How to train.
-  public var configuration: TrainingConfiguration
+  package var configuration: TrainingConfiguration
   /// Makes adversarial images; needed by methods that attack images.
-  public var imageAttack: ImageAttacker?
+  package var imageAttack: ImageAttacker?
   /// Makes adversarial texts; needed by methods that attack texts.
-  public var textAttack: TextAttacker?
+  package var textAttack: TextAttacker?
   /// Receives progress.
-  public var progress: ProgressHandler?
+  package var progress: ProgressHandler?
   /// Who shares the work; this process alone unless told otherwise.
-  public var processes = ProcessGroup()
+  package var processes = ProcessGroup()
   /// Told what a person must know of the run's files, such as a damaged checkpoint.
-  public var notice: ((String) -> Void)?
+  package var notice: ((String) -> Void)?
   /// Called after each step with its row; throwing stops the run.
-  public var onStep: (([JSONValue.Member]) throws -> Void)?
+  package var onStep: (([JSONValue.Member]) throws -> Void)?
 
-  /// Creates a trainer.
-  public init(_ configuration: TrainingConfiguration) { self.configuration = configuration }
+  package init(_ configuration: TrainingConfiguration) { self.configuration = configuration }
 
   /// Trains a copy of `model` on `data`.
   ///
@@ -86,7 +83,7 @@ public struct Trainer {
   ///   finite (before the update), when the run's folder cannot be written, and on interrupt; the
   ///   last checkpoint stays. A run with a folder that is asked to end (SIGTERM) finishes its step,
   ///   saves it and throws.
-  public func run(_ model: ClipModel, data: Dataset) throws -> TrainingResult {
+  package func run(_ model: ClipModel, data: Dataset) throws -> TrainingResult {
     try check(data)
     return try processes.together(processes.size > 1 ? fingerprint(model, data) : "") {
       try TrainingSession(self, model: model, data: data).run()

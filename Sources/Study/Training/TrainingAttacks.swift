@@ -1,4 +1,4 @@
-public import AttackPlans
+package import AttackPlans
 internal import Attacks
 internal import Tensors
 
@@ -6,12 +6,12 @@ internal import Tensors
 
 extension ImageAttackSpecification {
   /// The attack inside training: exactly its steps, a new random start each step, no verdict pass.
-  public var trainer: ImageAttacker {
+  package var trainer: ImageAttacker {
     { classifier, images, labels, sampleIDs, step in
       var settings = self.settings.forTraining()
-      settings.sampleIDs = sampleIDs
-      settings.progress = nil
-      settings.seed = seed(settings.seed, step: step)
+      settings.search.sampleIDs = sampleIDs
+      settings.reporting.progress = nil
+      settings.search.seed = seed(settings.search.seed, step: step)
       return try attack.run(
         classifier, images: images, criterion: .misclassified(labels), settings: settings
       ).images
@@ -21,7 +21,7 @@ extension ImageAttackSpecification {
 
 extension TextAttackSpecification {
   /// The attack inside training: each distinct text of the batch once, other draws at each step.
-  public var trainer: TextAttacker {
+  package var trainer: TextAttacker {
     { encoder, texts, step in
       var attack = self.attack
       attack.progress = nil

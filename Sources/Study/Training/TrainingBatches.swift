@@ -1,27 +1,26 @@
 internal import ClipModels
 internal import Datasets
 internal import Diagnostics
-public import Tensors
+package import Tensors
 
 /// One step's pairs: images, texts, and which of them match.
 ///
 /// Where several processes share the work, each holds the images of its own samples and knows of all
 /// others what costs nothing to know.
-public struct TrainingBatch {
+package struct TrainingBatch {
   /// Which of the batch's `B` samples belong to this process; all of them where it is alone.
-  public var rows: Range<Int>
-  /// `[rows.count, 3, H, W]`.
-  public var images: Tensor
+  package var rows: Range<Int>
+  package var images: Tensor
   /// One text a sample of the whole batch, as everything below.
-  public var texts: [String]
+  package var texts: [String]
   /// Items of one group match each other: the class, or one number a distinct caption.
-  public var groups: [Int]
+  package var groups: [Int]
   /// Classes, 0-based; nil for captions.
-  public var labels: [Int]?
+  package var labels: [Int]?
   /// Stable numbers of the samples.
-  public var sampleIDs: [UInt64]
+  package var sampleIDs: [UInt64]
   /// Template drawn for each sample; nil for captions.
-  public var templates: [Int]?
+  package var templates: [Int]?
 }
 
 /// Draws the batches of a run: a function of seed and step alone, so that resuming is exact.

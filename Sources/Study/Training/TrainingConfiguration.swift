@@ -1,12 +1,12 @@
 internal import AttackPlans
-public import Attacks
+package import Attacks
 internal import Diagnostics
-public import Files
-public import Networks
+package import Files
+package import Networks
 internal import Tensors
 
 /// How a run trains.
-public enum TrainingMethod: String, Sendable, CaseIterable {
+package enum TrainingMethod: String, Sendable, CaseIterable {
   /// Plain contrastive training: `Φ(s·I·Tᵀ)`.
   case contrastive
   /// The same loss as a fine-tuning baseline.
@@ -20,13 +20,13 @@ public enum TrainingMethod: String, Sendable, CaseIterable {
   case textOnly = "text-only"
 
   /// True when the method attacks images.
-  public var attacksImages: Bool { self == .mmcoa || self == .imageOnly }
+  package var attacksImages: Bool { self == .mmcoa || self == .imageOnly }
   /// True when the method attacks texts.
-  public var attacksTexts: Bool { self == .mmcoa || self == .textOnly }
+  package var attacksTexts: Bool { self == .mmcoa || self == .textOnly }
 }
 
 /// Which weights a run trains.
-public enum TrainableSelection: Equatable, Sendable {
+package enum TrainableSelection: Equatable, Sendable {
   /// All of them.
   case both
   /// The image tower with its projection.
@@ -39,7 +39,7 @@ public enum TrainableSelection: Equatable, Sendable {
   case biasNorm
 
   /// Its name in records.
-  public var name: String {
+  package var name: String {
     switch self {
     case .both: return "both"
     case .visual: return "visual"
@@ -82,23 +82,23 @@ public enum TrainableSelection: Equatable, Sendable {
 }
 
 /// Weights of the four possible terms of the loss.
-public struct TermWeights: Equatable, Sendable {
+package struct TermWeights: Equatable, Sendable {
   /// Of `2Φ(s·I'·Tᵀ)`.
-  public var image = 0.5
+  package var image = 0.5
   /// Of `2Φ(s·I·T'ᵀ)`.
-  public var text = 0.5
+  package var text = 0.5
   /// Of `2Φ(s·I·Tᵀ)`; not part of the published method.
-  public var clean = 0.0
+  package var clean = 0.0
   /// Of `2Φ(s·I'·T'ᵀ)`; not part of the published method.
-  public var bothAdversarial = 0.0
+  package var bothAdversarial = 0.0
 
   /// The published weights.
-  public init() {}
+  package init() {}
 }
 
 extension TermWeights: Parameterized {
   /// All of them.
-  public static var parameters: [Parameter<TermWeights>] {
+  package static var parameters: [Parameter<TermWeights>] {
     [
       Parameter("image", \.image, .finite, "of the term with adversarial images"),
       Parameter("text", \.text, .finite, "of the term with adversarial texts"),
@@ -111,18 +111,18 @@ extension TermWeights: Parameterized {
 }
 
 /// The optimiser of a run.
-public struct OptimizerConfiguration: Equatable, Sendable {
+package struct OptimizerConfiguration: Equatable, Sendable {
   /// Peak learning rate.
-  public var learningRate = 1e-5
+  package var learningRate = 1e-5
   /// Decay rates of the two moments.
-  public var betas = [0.9, 0.98]
+  package var betas = [0.9, 0.98]
   /// Added to the root of the second moment.
-  public var epsilon = 1e-6
+  package var epsilon = 1e-6
   /// Decoupled weight decay, on weights with two axes and more.
-  public var weightDecay = 1e-4
+  package var weightDecay = 1e-4
 
   /// The defaults of docs/methods/training.md, section 5.4.
-  public init() {}
+  package init() {}
 
   /// AdamW of some tensors.
   ///
@@ -140,7 +140,7 @@ public struct OptimizerConfiguration: Equatable, Sendable {
 
 extension OptimizerConfiguration: Parameterized {
   /// All of them, in the order of records.
-  public static var parameters: [Parameter<OptimizerConfiguration>] {
+  package static var parameters: [Parameter<OptimizerConfiguration>] {
     [
       Parameter("lr", \.learningRate, .within(0...10), "peak learning rate"),
       Parameter("betas", \.betas, "decay rates of the moments"),
@@ -154,52 +154,51 @@ extension OptimizerConfiguration: Parameterized {
 }
 
 /// Everything that fixes a training run, but for model, data and attacks.
-public struct TrainingConfiguration: Sendable {
+package struct TrainingConfiguration: Sendable {
   /// How it trains.
-  public var method = TrainingMethod.contrastive
+  package var method = TrainingMethod.contrastive
   /// Updates; wins over `epochs`.
-  public var steps: Int?
+  package var steps: Int?
   /// Passes over the data.
-  public var epochs = 1
+  package var epochs = 1
   /// Pairs a step.
-  public var batch = 128
+  package var batch = 128
   /// The optimiser.
-  public var optimizer = OptimizerConfiguration()
+  package var optimizer = OptimizerConfiguration()
   /// Learning rate over the steps.
-  public var schedule = LearningRateSchedule.cosine
+  package var schedule = LearningRateSchedule.cosine
   /// Steps of linear rise; a share of all steps below 1.
-  public var warmup = 0.05
+  package var warmup = 0.05
   /// Which weights are trained.
-  public var trainable = TrainableSelection.both
+  package var trainable = TrainableSelection.both
   /// Weights of the loss's terms.
-  public var weights = TermWeights()
+  package var weights = TermWeights()
   /// Which pairs match.
-  public var targets = ContrastiveTargets.labelMean
+  package var targets = ContrastiveTargets.labelMean
   /// Largest Euclidean norm of the gradient; nil: not clipped.
-  public var clipNorm: Double? = 1.0
+  package var clipNorm: Double? = 1.0
   /// Keeps `logit_scale` within `0 … ln 100` after each step.
-  public var clampsScale = true
+  package var clampsScale = true
   /// Templates of class prompts; one is drawn per sample and epoch when there are several.
-  public var templates: [String] = []
+  package var templates: [String] = []
   /// Parts in which a batch is encoded; the loss stays that of the whole batch.
-  public var accumulate = 1
+  package var accumulate = 1
   /// Blocks keep their input alone and compute the rest again for gradients.
-  public var recomputesActivations = false
+  package var recomputesActivations = false
   /// Root of all random numbers.
-  public var seed: UInt64 = 0
+  package var seed: UInt64 = 0
   /// The run's folder; nil: nothing is written.
-  public var output: String?
+  package var output: String?
   /// Steps between checkpoints; 0: at the end only.
-  public var checkpointEvery = 0
+  package var checkpointEvery = 0
   /// How many of the newest checkpoints stay; nil: all.
-  public var keptCheckpoints: Int? = 2
+  package var keptCheckpoints: Int? = 2
   /// Continue the run in `output`.
-  public var resumes = false
+  package var resumes = false
   /// Descriptions of the attacks, for the record.
-  public var attackRecords: [JSONValue.Member] = []
+  package var attackRecords: [JSONValue.Member] = []
 
-  /// The defaults.
-  public init() {}
+  package init() {}
 
   /// Steps of warm-up for a run of `total` steps.
   func warmupSteps(total: Int) -> Int {
@@ -226,7 +225,7 @@ public struct TrainingConfiguration: Sendable {
 
 extension TrainingConfiguration: Parameterized {
   /// Its plain values; what is unrecorded leaves the weights as they are, or is recorded as steps.
-  public static var parameters: [Parameter<TrainingConfiguration>] {
+  package static var parameters: [Parameter<TrainingConfiguration>] {
     [
       Parameter("epochs", \.epochs, 1...100_000, "passes over the data").unrecorded(),
       Parameter("steps", \.steps, 1...100_000_000, "updates; wins over epochs", absent: nil)

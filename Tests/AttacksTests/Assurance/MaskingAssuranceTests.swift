@@ -84,7 +84,7 @@ import Testing
     let (images, labels) = try FlagTests.model.samples(12)
     return try FlagTests.families.filter { family in
       var settings = AttackSettings(budget: try Budget(.linf, 0.02), seed: 1)
-      settings.probes = false
+      settings.reporting.probes = false
       return try ProjectedGradientDescent().run(
         family.make(), images: images, criterion: .misclassified(labels), settings: settings
       ).report.flags.contains { $0.kind == family.flag }

@@ -25,8 +25,8 @@ extension OracleRound {
     }
     for row in attacks + [strong] where row.norms.contains(.linf) {
       var settings = try settings(.linf, 2.0 / 255)
-      settings.isOnEightBitLevels = isHeld
-      settings.restarts = row.id == strong.id ? 4 : 1
+      settings.threat.isOnEightBitLevels = isHeld
+      settings.search.restarts = row.id == strong.id ? 4 : 1
       guard let report = try Self.run(row.attack, model, near.images, near.labels, settings)?.report
       else { continue }
       judge("lattice", row, report.success, canBreak.map { $0 ? .breakable : .robust }, strong)
@@ -69,7 +69,7 @@ extension OracleRound {
     }
     for row in attacks + [strong] where row.norms.contains(.linf) {
       var settings = try settings(.linf, epsilon)
-      settings.restarts = row.id == strong.id ? 4 : 1
+      settings.search.restarts = row.id == strong.id ? 4 : 1
       guard let report = try Self.run(row.attack, model, near.images, near.labels, settings)?.report
       else { continue }
       judge("continuous", row, report.success, truth, strong)
@@ -132,7 +132,7 @@ extension OracleRound {
     let (images, _) = try model.samples(3, .float64, margin: 0.35)
     let features = try model.classifier()(images)
     var settings = try settings(.l2, epsilon)
-    settings.restarts = 3
+    settings.search.restarts = 3
     let result = try attack.maximize(
       { moved, indices, _ in
         let own = try features.indexSelected(

@@ -17,8 +17,8 @@ struct OracleRound {
 
   func settings(_ norm: Norm, _ epsilon: Double) throws -> AttackSettings {
     var settings = AttackSettings(budget: try Budget(norm, epsilon), seed: seed)
-    settings.loss = .margin(clamp: nil)
-    settings.probes = false
+    settings.search.loss = .margin(clamp: nil)
+    settings.reporting.probes = false
     return settings
   }
 
@@ -140,7 +140,7 @@ struct OracleRound {
       for norm in row.norms {
         let optimum = try NearestConformance.optimum(model, images, labels, norm)
         var settings = AttackSettings(budget: .unlimited(norm), seed: seed)
-        settings.probes = false
+        settings.reporting.probes = false
         let nearest = try row.oracle.run(
           model.classifier(scale: row.scale), images: images, criterion: .misclassified(labels),
           settings: settings

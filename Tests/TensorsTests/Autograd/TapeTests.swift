@@ -177,7 +177,7 @@ struct TapeTests {
     } throws: {
       "\($0)"
         == "backward: the recorded graph was freed by an earlier call "
-        + "(pass {retain_graph = true} to the first call)"
+        + "(pass retain_graph = true to the first call)"
     }
     #expect(try x.gradient?.doubles() == [4, 8, 12], "a failed call changes no gradient")
   }
@@ -234,7 +234,7 @@ struct TapeTests {
       }
     ),
     (
-      "int64", "int64 tensors have no gradient (convert with :to(\"float32\"))",
+      "int64", "int64 tensors have no gradient (convert with to(\"float32\"))",
       { try Tensor.ones([1], .int64).setRequiresGradient(true) }
     ),
     (

@@ -19,7 +19,7 @@ private func ones(_ shape: Int...) throws -> Tensor { try Tensor.ones(shape) }
 private func integers(_ values: Int64...) throws -> Tensor {
   try Tensor(values, shape: [values.count])
 }
-private let convert = " (convert with :to(\"float32\"))"
+private let convert = " (convert with to(\"float32\"))"
 
 @Suite("error texts of operations")
 struct OpErrorTests {
@@ -125,11 +125,11 @@ struct OpErrorTests {
     ) { try ones(2, 3).matmul(ones(4, 5)) },
     ErrorCase(
       "a vector",
-      "matmul: [3] x [3, 2]: two axes are needed (reshape a vector to {1, n} or {n, 1})"
+      "matmul: [3] x [3, 2]: two axes are needed (reshape a vector to [1, n] or [n, 1])"
     ) { try ones(3).matmul(ones(3, 2)) },
     ErrorCase(
       "a transposed vector",
-      "matmul: [2, 3] x [3]: two axes are needed (reshape a vector to {1, n} or {n, 1})"
+      "matmul: [2, 3] x [3]: two axes are needed (reshape a vector to [1, n] or [n, 1])"
     ) { try ones(2, 3).matmul(ones(3), transposeB: true) },
     ErrorCase(
       "two types",

@@ -123,7 +123,7 @@ private struct BackwardPass {
         guard let pullback = node.pullback else {
           throw KilpiError(
             "the recorded graph was freed by an earlier call",
-            advice: "pass {retain_graph = true} to the first call", in: "backward")
+            advice: "pass retain_graph = true to the first call", in: "backward")
         }
         let inputs = try pullback(try sum.tensor, needs)
         if !retainGraph { node.pullback = nil }

@@ -121,7 +121,7 @@ extension Tensor {
   @discardableResult
   public func setRequiresGradient(_ on: Bool) throws -> Tensor {
     guard dtype.isFloatingPoint || !on else {
-      throw KilpiError("int64 tensors have no gradient", advice: "convert with :to(\"float32\")")
+      throw KilpiError("int64 tensors have no gradient", advice: "convert with to(\"float32\")")
     }
     if let node, !node.isLeaf {
       if on { return self }

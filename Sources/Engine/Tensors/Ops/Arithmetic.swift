@@ -155,7 +155,7 @@ extension Tensor {
         guard rest >= 0 else {
           throw KilpiError(
             "the exponent \(rest) is negative, which int64 has no result for",
-            advice: "convert with :to(\"float32\")")
+            advice: "convert with to(\"float32\")")
         }
         while rest > 0 {
           if rest & 1 == 1 { value &*= factor }

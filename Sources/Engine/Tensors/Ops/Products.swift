@@ -77,7 +77,7 @@ extension Tensor {
     guard a.rank >= 2, b.rank >= 2 else {
       throw KilpiError(
         "\(Shape.describe(a.shape)) x \(Shape.describe(b.shape)): two axes are needed",
-        advice: "reshape a vector to {1, n} or {n, 1}", in: "matmul")
+        advice: "reshape a vector to [1, n] or [n, 1]", in: "matmul")
     }
     let (m, k) = (a.shape[a.rank - 2], a.shape[a.rank - 1])
     let n = b.shape[b.rank - 1]

@@ -90,13 +90,13 @@ enum AttackLibrary {
       var settings = try ImageAttackOptions.settings(
         options, call, for: attack, isUnlimited: row.isNearest)
       try options.read(into: &attack)
-      attack = attack.following(settings.loss)
+      attack = attack.following(settings.search.loss)
       try ImageAttackOptions.addPixels(options, images, isSingle: isSingle, to: &settings)
-      settings.sampleIDs = try options.integersIfGiven("sample_ids")?.map {
+      settings.search.sampleIDs = try options.integersIfGiven("sample_ids")?.map {
         UInt64(bitPattern: Int64($0))
       }
-      settings.sources = try call.sources(options)
-      if try !options.boolean("progress") { settings.progress = nil }
+      settings.search.sources = try call.sources(options)
+      if try !options.boolean("progress") { settings.reporting.progress = nil }
       let criterion = try criterion(labels, options, classes: classes)
       let result = try attack.run(
         classifier, images: images, criterion: criterion, settings: settings)

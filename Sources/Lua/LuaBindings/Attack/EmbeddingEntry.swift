@@ -100,10 +100,10 @@ extension AttackLibrary {
   ) throws -> [any LuaConvertible] {
     var settings = try ImageAttackOptions.settings(options, call, for: nil)
     try ImageAttackOptions.addPixels(options, images, isSingle: isSingle, to: &settings)
-    settings.sampleIDs = try options.integersIfGiven("sample_ids")?.map {
+    settings.search.sampleIDs = try options.integersIfGiven("sample_ids")?.map {
       UInt64(bitPattern: Int64($0))
     }
-    if try !options.boolean("progress") { settings.progress = nil }
+    if try !options.boolean("progress") { settings.reporting.progress = nil }
     var attack = ProjectedGradientDescent()
     try options.read(into: &attack)
     let result = try attack.maximize(loss, images: images, settings: settings)

@@ -130,9 +130,9 @@ enum ImageAttackOptions {
       budget: value.isFinite ? try Budget(norm, value) : .unlimited(norm),
       seed: try call.randomSource(options).seed)
     try options.read(into: &settings)
-    settings.firstIndex = 1
-    settings.progress = call.progress
-    if attack?.choosesLoss == false { settings.loss = try loss(options) }
+    settings.reporting.firstIndex = 1
+    settings.reporting.progress = call.progress
+    if attack?.choosesLoss == false { settings.search.loss = try loss(options) }
     return settings
   }
 
@@ -143,10 +143,10 @@ enum ImageAttackOptions {
     _ options: Options, _ images: Tensor, isSingle: Bool, to settings: inout AttackSettings
   ) throws {
     try refuseIgnored(options, ["init", "mask"])
-    settings.mask = try mask(options)
+    settings.threat.mask = try mask(options)
     guard let start = try options.handleIfGiven("init", as: Tensor.self) else { return }
     let batch = isSingle && start.rank == 3 ? try start.unsqueezed(0) : start
-    settings.startPoints = try batch.detached().converted(to: images.dtype)
+    settings.search.startPoints = try batch.detached().converted(to: images.dtype)
   }
 
   /// Refuses options that the attack of a table has no use for.
@@ -204,9 +204,9 @@ enum ImageAttackOptions {
     let mask = keepsMask ? try options.handleIfGiven("mask", as: Tensor.self) : nil
     let options = try options.narrowed(to: specs)
     var settings = try settings(options, call, for: attack)
-    settings.isWithinBudgetOnly = true
+    settings.threat.isWithinBudgetOnly = true
     try options.read(into: &attack)
-    attack = attack.following(settings.loss)
+    attack = attack.following(settings.search.loss)
     var specification = ImageAttackSpecification(
       name: title ?? attack.name, attack: attack, settings: settings)
     if let mask { try specification.keep(mask: mask) }

@@ -67,8 +67,10 @@ enum MultimodalOptions {
   ) throws -> ImageAttackSpecification {
     var image = try ImageAttackOptions.specification(
       options, call, evaluates: evaluates && method.usualBudget == nil, keepsMask: keepsMask)
-    if let usual = method.usualBudget, !options.has("eps"), image.settings.budget.norm == .linf {
-      image.settings.budget = try Budget(.linf, usual)
+    if let usual = method.usualBudget, !options.has("eps"),
+      image.settings.threat.budget.norm == .linf
+    {
+      image.settings.threat.budget = try Budget(.linf, usual)
     }
     return image
   }

@@ -36,12 +36,12 @@ extension AttackLibrary {
         throw KilpiError("there are \(labels.count) labels for \(images.shape[0]) images")
       }
       let settings = try ImageAttackOptions.settings(options, call, for: nil)
-      var probes = SearchProbes(seed: settings.seed)
+      var probes = SearchProbes(seed: settings.search.seed)
       probes.steps = try options.integer("steps")
       probes.firstIndex = 1
       probes.progress = call.progress
       let flags = try probes.flags(
-        classifier, images: images, labels: labels, budget: settings.budget)
+        classifier, images: images, labels: labels, budget: settings.threat.budget)
       return [flags.map { "\($0.kind.rawValue): \($0.detail)" }]
     }
   ]

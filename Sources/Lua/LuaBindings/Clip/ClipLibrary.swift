@@ -1,4 +1,4 @@
-public import ClipModels
+package import ClipModels
 internal import Diagnostics
 internal import Images
 internal import Kernels

@@ -1,7 +1,7 @@
-public import Datasets
+package import Datasets
 internal import Diagnostics
 internal import Images
-public import LuaHost
+internal import LuaHost
 internal import Tensors
 
 extension Dataset: LuaObject {}

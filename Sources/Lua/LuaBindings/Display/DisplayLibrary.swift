@@ -1,10 +1,10 @@
 internal import Diagnostics
 internal import Images
-public import LuaHost
+package import LuaHost
 internal import Tensors
 
 /// What `display` shows.
-public enum Displayed {
+package enum Displayed {
   /// A value that says nothing about itself; the shell prints it as its echo does.
   case value(LuaValue)
   /// MIME types with their contents, `text/plain` among them: strings, tables (JSON types), or
@@ -16,7 +16,7 @@ public enum Displayed {
 ///
 /// The third argument is the built-in way: a PNG goes to the pictures, everything else to the output
 /// as text.
-public typealias DisplayHandler = (Displayed, _ id: String?, _ plain: () throws -> Void) throws ->
+package typealias DisplayHandler = (Displayed, _ id: String?, _ plain: () throws -> Void) throws ->
   Void
 
 /// Where a state's `display` goes; shells install a handler.
@@ -26,7 +26,7 @@ final class DisplaySink {
 
 extension LuaState {
   /// Sends what `display` shows to `handler`.
-  public func installDisplay(_ handler: @escaping DisplayHandler) {
+  package func installDisplay(_ handler: @escaping DisplayHandler) {
     attachment(DisplaySink.self) { DisplaySink() }.handler = handler
   }
 }

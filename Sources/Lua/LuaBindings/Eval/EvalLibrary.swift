@@ -153,7 +153,13 @@ enum EvalLibrary {
       return image
     }
     func text(_ options: Options) throws -> TextAttackSpecification {
-      guard let model = subject.zeroShot?.model else { throw RobustnessEvaluation.noPrompts }
+      guard let model = subject.zeroShot?.model else {
+        var error = RobustnessEvaluation.noPrompts
+        error.advice =
+          "pass a model or classifier, {logits = function(images, prompts), text = clip model}, or "
+          + "leave text attacks out"
+        throw error
+      }
       return try TextAttackOptions.specification(options, call, model: model)
     }
     func tables(

@@ -194,7 +194,7 @@ enum EvaluationTables {
       let kin = made.filter { $0.image.name == image.name && !$0.table.options.has("name") }
       let isOneOfSeveral =
         !table.options.has("name") && kin.count > 1
-        && kin.contains { $0.image.settings.budget != image.settings.budget }
+        && kin.contains { $0.image.settings.threat.budget != image.settings.threat.budget }
       var attack = named(image, isPoint: table.isPoint || isOneOfSeveral)
       for name in own.sorted()
       where table.options.has(name) && !ImageAttackOptions.takes(name, image.attack) {
@@ -205,7 +205,7 @@ enum EvaluationTables {
       }
       attack.targets = try targets(table.options)
       // A mask that holds for all images is part of the settings already.
-      if attack.maskDigest == nil {
+      if attack.commonMask == nil {
         attack.mask = try table.options.handleIfGiven("mask", as: Tensor.self)
       }
       attack.start = try table.options.handleIfGiven("init", as: Tensor.self)
@@ -219,7 +219,7 @@ enum EvaluationTables {
   ) -> ImageAttackSpecification {
     guard isPoint else { return image }
     var image = image
-    let budget = image.settings.budget
+    let budget = image.settings.threat.budget
     image.family = image.name
     image.name += "@" + (budget.norm == .linf ? budget.length : budget.description)
     return image

@@ -33,7 +33,7 @@ extension Call {
     for (position, label) in labels.enumerated() where label < 1 {
       throw KilpiError(
         "\(name)[\(position + 1)] is \(label), classes are 1 and up",
-        advice: "labels count from 1 in Lua")
+        advice: "labels count from 1")
     }
     return labels.map { $0 - 1 }
   }

@@ -65,6 +65,11 @@ extension Options {
       try check(form.name, goesWith: form.conditions)
       if let value = try value(form) { owner.setParameter(form.name, value) }
     }
+    for form in owner.parameterForms where form.isOption && has(form.name) {
+      if let part = form.missingPart {
+        throw problem(form.name, "goes with \(part)", advice: "give \(part), or leave it out")
+      }
+    }
   }
 
   /// Refuses an option that was given without any of those that it goes with.

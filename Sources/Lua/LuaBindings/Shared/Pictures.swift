@@ -1,25 +1,25 @@
 internal import Diagnostics
 internal import Images
-public import LuaHost
+package import LuaHost
 internal import Tensors
 
 /// A picture as a shell shows it: 8-bit RGB, rows from the top.
-public struct Picture: Sendable {
+package struct Picture: Sendable {
   /// `height · width · 3` bytes.
-  public var rgb: [UInt8]
+  package var rgb: [UInt8]
   /// Columns.
-  public var width: Int
+  package var width: Int
   /// Rows.
-  public var height: Int
+  package var height: Int
 
   /// The picture as the bytes of a PNG file.
-  public func png() throws -> [UInt8] {
+  package func png() throws -> [UInt8] {
     try ImageFile.encodePNG(PixelImage(width: width, height: height, pixels: rgb))
   }
 
   /// The picture with each pixel repeated by a whole factor, so that its longer side comes nearest to
   /// `side` from below; a larger picture stays as it is.
-  public func enlarged(toSide side: Int) -> Picture {
+  package func enlarged(toSide side: Int) -> Picture {
     let factor = side / max(1, width, height)
     guard factor > 1 else { return self }
     var bytes: [UInt8] = []
@@ -44,7 +44,7 @@ final class PictureSink {
 extension LuaState {
   /// Shows pictures through `handler`, which gives false where it cannot; a line of text then
   /// stands for the picture.
-  public func installPictures(_ handler: @escaping (Picture) -> Bool) {
+  package func installPictures(_ handler: @escaping (Picture) -> Bool) {
     attachment(PictureSink.self) { PictureSink() }.handler = handler
   }
 

@@ -1,5 +1,5 @@
-public import LuaHost
-public import Processes
+package import LuaHost
+package import Processes
 
 /// Who shares the work of a state's script.
 final class ProcessSlot {
@@ -9,7 +9,7 @@ final class ProcessSlot {
 extension LuaState {
   /// Makes training and evaluation share their work with the other processes of `group`, which run
   /// the same script.
-  public func installProcesses(_ group: ProcessGroup) {
+  package func installProcesses(_ group: ProcessGroup) {
     attachment(ProcessSlot.self) { ProcessSlot() }.group = group
   }
 }

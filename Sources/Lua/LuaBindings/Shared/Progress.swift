@@ -1,5 +1,5 @@
-public import Diagnostics
-public import LuaHost
+package import Diagnostics
+package import LuaHost
 
 /// Where a state's long work reports how far it is; shells install a renderer.
 final class ProgressSink {
@@ -8,7 +8,7 @@ final class ProgressSink {
 
 extension LuaState {
   /// Sends progress of long work to `handler`, until another one is installed.
-  public func installProgress(_ handler: @escaping ProgressHandler) {
+  package func installProgress(_ handler: @escaping ProgressHandler) {
     attachment(ProgressSink.self) { ProgressSink() }.handler = handler
   }
 }

@@ -1,6 +1,6 @@
 internal import Diagnostics
 public import LuaHost
-public import Tensors
+package import Tensors
 
 extension Tensor: LuaObject {}
 

@@ -1,4 +1,4 @@
-public import LuaHost
+package import LuaHost
 internal import Tensors
 
 /// How wide the shell's lines are.
@@ -8,7 +8,7 @@ final class LineWidth {
 
 extension LuaState {
   /// Fits printed tensors to the width that `columns` gives, 80 unless installed.
-  public func installLineWidth(_ columns: @escaping () -> Int) {
+  package func installLineWidth(_ columns: @escaping () -> Int) {
     attachment(LineWidth.self) { LineWidth() }.columns = columns
   }
 

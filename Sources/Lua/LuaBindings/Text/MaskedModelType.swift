@@ -4,7 +4,7 @@ internal import Diagnostics
 internal import Files
 public import LuaHost
 internal import Networks
-public import TextModels
+package import TextModels
 
 extension MaskedLanguageModel: LuaObject {}
 

@@ -80,12 +80,12 @@ public enum ErrorText {
       advice: count == 0 ? nil : "indices count from 1; -1 is the last")
   }
 
-  /// `labels[3] is 0, classes are 1 … 10 (labels count from 1 in Lua)`.
+  /// `labels[3] is 0, classes are 1 … 10 (labels count from 1)`.
   public static func label(_ label: Int, at position: Int, classes: Int, name: String) -> KilpiError
   {
     KilpiError(
       "\(name)[\(position)] is \(label), classes are 1 … \(classes)",
-      advice: "labels count from 1 in Lua")
+      advice: "labels count from 1")
   }
 
   /// `string at [2]`: an element that a list of `what` cannot hold; a string among strings is no UTF-8.

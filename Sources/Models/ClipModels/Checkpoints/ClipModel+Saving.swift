@@ -34,7 +34,7 @@ extension ClipModel {
       throw KilpiError(
         "the layout '\(layout.rawValue)' cannot hold this architecture",
         advice: other.map { "write layout = \"\($0.rawValue)\"" }
-          ?? "tensor.save(path, model:parameters()) keeps the weights")
+          ?? "tensor.save keeps the parameters alone")
     }
     try FileReader.makeDirectory(folder)
     switch layout {

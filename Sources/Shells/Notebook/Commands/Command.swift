@@ -46,7 +46,7 @@ struct Command: Sendable {
 
 extension Repl {
   /// The names after `:`, for completion.
-  public static var commandNames: [String] { Command.all.map(\.name) }
+  package static var commandNames: [String] { Command.all.map(\.name) }
 
   func runCommand(_ name: String, _ argument: String) {
     if let command = Command.named(name) {

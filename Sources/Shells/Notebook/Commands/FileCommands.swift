@@ -33,7 +33,7 @@ extension Repl {
   }
 
   /// Runs a script among the session's variables, with its `arg`, and shows its error.
-  public func runScript(atPath path: String, arguments: [String]) {
+  package func runScript(atPath path: String, arguments: [String]) {
     do {
       try session.state.checkFile(path, writing: false)
       let bytes = try ScriptSource.read(path: path)

@@ -3,7 +3,7 @@ internal import LuaHost
 /// Completes names from live values first and the catalogue second; runs no user code.
 ///
 /// Tables are read raw, `__index` is followed only where it is a table, at most eight steps.
-public struct Completer {
+package struct Completer {
   private let session: Session
   private let commands: [String]
   private let fileNames: ([UInt8]) -> [[UInt8]]
@@ -14,7 +14,7 @@ public struct Completer {
   ///   - commands: names after `:`.
   ///   - fileNames: paths that start with a given one; folders end in `/`. The default are those
   ///     that the session may read.
-  public init(
+  package init(
     session: Session, commands: [String], fileNames: (([UInt8]) -> [[UInt8]])? = nil
   ) {
     self.session = session
@@ -28,7 +28,7 @@ public struct Completer {
   private var state: LuaState { session.state }
 
   /// Possibilities at a byte offset of a text.
-  public func complete(_ text: String, at cursor: Int) -> Completion {
+  package func complete(_ text: String, at cursor: Int) -> Completion {
     let before = String(decoding: Array(text.utf8.prefix(cursor)), as: UTF8.self)
     let found = CompletionContext.find(before)
     var completion = Completion(start: found.start, items: [])
@@ -361,7 +361,7 @@ public struct Completer {
   }
 
   /// `name(parameters) -> results` of the call or name that ends at a byte offset.
-  public func signature(_ text: String, at cursor: Int) -> String? {
+  package func signature(_ text: String, at cursor: Int) -> String? {
     let before = String(decoding: Array(text.utf8.prefix(cursor)), as: UTF8.self)
     for callee in CompletionContext.calleesAtEnd(before) {
       if let signature = signature(of: callee) { return signature }

@@ -1,40 +1,38 @@
 /// What could stand at the cursor.
-public struct Completion: Equatable, Sendable {
+package struct Completion: Equatable, Sendable {
   /// One possibility.
-  public struct Item: Equatable, Sendable {
+  package struct Item: Equatable, Sendable {
     /// The text that replaces what is typed so far.
-    public var text: String
+    package var text: String
     /// What is inserted behind it when it is the only one, such as `(` or ` = `.
-    public var suffix: String
+    package var suffix: String
 
-    /// Creates a possibility.
-    public init(_ text: String, suffix: String = "") {
+    package init(_ text: String, suffix: String = "") {
       self.text = text
       self.suffix = suffix
     }
   }
 
   /// Byte offset at which the typed part starts; it ends at the cursor.
-  public var start: Int
+  package var start: Int
   /// Possibilities, sorted, each starting with the typed part.
-  public var items: [Item]
+  package var items: [Item]
   /// What all of them begin with, where that is not the beginning of their texts: half an escape is
   /// no beginning of a name.
-  public var common: String?
+  package var common: String?
   /// True where every expression is possible, so that a list says little.
-  public var isAnything = false
+  package var isAnything = false
 
   /// Possibilities shown at most.
-  public static let limit = 200
+  package static let limit = 200
 
-  /// Creates a completion.
-  public init(start: Int, items: [Item]) {
+  package init(start: Int, items: [Item]) {
     self.start = start
     self.items = items
   }
 
   /// What can be inserted without a choice: the lone item with its suffix, or the common prefix.
-  public var insertion: String {
+  package var insertion: String {
     guard let first = items.first else { return "" }
     if items.count == 1 { return first.text + first.suffix }
     if let common { return common }
@@ -51,7 +49,7 @@ public struct Completion: Equatable, Sendable {
   }
 
   /// The possibilities in columns, filled downwards, at most `limit` of them.
-  public func columns(width: Int) -> String {
+  package func columns(width: Int) -> String {
     let shown = items.prefix(Self.limit).map(\.text)
     guard let longest = shown.map(Terminal.width).max() else { return "" }
     let cell = longest + 2

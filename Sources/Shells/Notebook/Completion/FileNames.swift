@@ -3,13 +3,13 @@ internal import Glibc
 /// Names of files for completion.
 ///
 /// They are bytes, since a file's name need not be text.
-public enum FileNames {
+package enum FileNames {
   /// Paths that start with a path, relative to the working directory or absolute, sorted by bytes.
   ///
   /// Folders end in a slash. Hidden files are given only when their dot is typed.
   ///
   /// - Parameter allows: whether a folder's names may be seen.
-  public static func starting(
+  package static func starting(
     with partial: [UInt8], allows: (String) -> Bool = { _ in true }
   ) -> [[UInt8]] {
     let slash = UInt8(ascii: "/")

@@ -2,13 +2,13 @@ internal import Diagnostics
 internal import LuaHost
 
 /// What `?name` shows: catalogue rows, Lua's own functions, values, and a search.
-public struct HelpText {
+package struct HelpText {
   private let session: Session
   private let palette: Palette
   private let width: Int
 
   /// Makes the help of a session.
-  public init(session: Session, palette: Palette, width: Int) {
+  package init(session: Session, palette: Palette, width: Int) {
     self.session = session
     self.palette = palette
     self.width = min(width, 100)
@@ -17,7 +17,7 @@ public struct HelpText {
   private var catalog: Catalog { session.state.catalog }
 
   /// Help about a name, an expression made of names, or a word to search for.
-  public func about(_ request: String) -> String {
+  package func about(_ request: String) -> String {
     var name = request
     while name.first == " " { name.removeFirst() }
     while let last = name.last, last == " " || last == "(" || last == ")" || last == "?" {

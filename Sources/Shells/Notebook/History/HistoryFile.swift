@@ -6,25 +6,25 @@ internal import Glibc
 ///
 /// Entries are appended by a single `write` under `flock`, before the input runs, so several
 /// sessions share the file and a crash loses nothing. A torn last line is skipped on reading.
-public final class HistoryFile {
+package final class HistoryFile {
   /// One remembered input.
-  public struct Entry: Equatable, Sendable {
+  package struct Entry: Equatable, Sendable {
     /// The input, without the newline at its end.
-    public var text: String
+    package var text: String
     /// Seconds since 1970.
-    public var time: Int
+    package var time: Int
     /// The working directory.
-    public var directory: String
+    package var directory: String
     /// The session that typed it.
-    public var session: String
+    package var session: String
   }
 
   /// Where the file lies; nil when there is none to write.
-  public let path: String?
+  package let path: String?
   /// What this session calls itself in its entries.
-  public let session: String
+  package let session: String
   /// Inputs from oldest to newest: other sessions' first, then this session's own.
-  public private(set) var entries: [Entry]
+  package private(set) var entries: [Entry]
   /// What went wrong in writing, until somebody takes it; reported once.
   private var problem: String?
   private var hasFailed = false
@@ -35,7 +35,7 @@ public final class HistoryFile {
   static let readLimit = 2 << 20
 
   /// The path that the environment asks for: `KILPI_HISTORY` (empty disables), else the state folder.
-  public static func path(environment: [String: String]) -> String? {
+  package static func path(environment: [String: String]) -> String? {
     if let chosen = environment["KILPI_HISTORY"] { return chosen.isEmpty ? nil : chosen }
     if let state = environment["XDG_STATE_HOME"], state.hasPrefix("/") {
       return state + "/kilpi/history.jsonl"
@@ -45,7 +45,7 @@ public final class HistoryFile {
   }
 
   /// Reads the history at `path`, trimming an oversized file; an unreadable one counts as empty.
-  public init(path: String?, session: String) {
+  package init(path: String?, session: String) {
     self.path = path
     self.session = session
     entries = []
@@ -60,7 +60,7 @@ public final class HistoryFile {
   /// Remembers an input and writes it at once.
   ///
   /// An input with a space in front and one equal to the newest are not kept.
-  public func add(_ text: String) {
+  package func add(_ text: String) {
     let text = Self.withoutTrailingNewlines(text)
     guard !text.isEmpty, !text.hasPrefix(" "), text != entries.last?.text else { return }
     let entry = Entry(

@@ -1,37 +1,36 @@
 internal import Diagnostics
-public import LuaHost
+package import LuaHost
 
 /// Texts of values for the echo: nested tables with limits, strings quoted, errors contained.
-public struct ValuePrinter {
+package struct ValuePrinter {
   /// Columns of a line.
-  public var width: Int
+  package var width: Int
   /// Nested tables shown.
-  public var depth = 4
+  package var depth = 4
   /// Items shown in all.
-  public var items = 200
+  package var items = 200
   /// Characters of a string shown inside a table.
-  public let stringLimit = 200
+  package let stringLimit = 200
   /// Colours.
-  public var palette: Palette
+  package var palette: Palette
 
   private let state: LuaState
 
   /// Makes a printer for a state's values.
-  public init(state: LuaState, width: Int = 80, palette: Palette = Palette(isOn: false)) {
+  package init(state: LuaState, width: Int = 80, palette: Palette = Palette(isOn: false)) {
     self.state = state
     self.width = width
     self.palette = palette
   }
 
   /// The echo of several values: one a line when any of them needs lines of its own, else one line.
-  public func echo(_ values: [LuaValue]) -> String {
+  package func echo(_ values: [LuaValue]) -> String {
     let texts = values.map { text($0) }
     let isShort = texts.allSatisfy { !$0.contains("\n") }
     return texts.joined(separator: isShort ? "\t" : "\n")
   }
 
-  /// The text of one value.
-  public func text(_ value: LuaValue) -> String {
+  package func text(_ value: LuaValue) -> String {
     // A text of several lines, such as a result table, is meant to be read as it is.
     if case .string(let string) = value, string.bytes.count <= 1 << 20, let text = string.text,
       text.contains("\n")

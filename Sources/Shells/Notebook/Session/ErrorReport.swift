@@ -1,10 +1,10 @@
 internal import Diagnostics
-public import LuaHost
+package import LuaHost
 
 /// Errors as a person reads them, at the prompt and from scripts.
-public struct ErrorReport {
+package struct ErrorReport {
   /// How much of a traceback is shown.
-  public enum Traceback: String, CaseIterable, Sendable {
+  package enum Traceback: String, CaseIterable, Sendable {
     /// Up to the last function of the user's.
     case short
     /// All of it.
@@ -12,18 +12,18 @@ public struct ErrorReport {
   }
 
   /// Colours of the stream that it goes to.
-  public var palette: Palette
+  package var palette: Palette
   /// How much of a traceback is shown.
-  public var traceback = Traceback.short
+  package var traceback = Traceback.short
 
   /// Makes a reporter.
-  public init(palette: Palette, traceback: Traceback = .short) {
+  package init(palette: Palette, traceback: Traceback = .short) {
     self.palette = palette
     self.traceback = traceback
   }
 
   /// The report of a script: `kilpi: script.lua:3: message` and the traceback.
-  public func script(_ error: LuaError, hint: String? = nil) -> String {
+  package func script(_ error: LuaError, hint: String? = nil) -> String {
     let message = error.message + (hint.map { " (\($0))" } ?? "")
     var text = palette.error("kilpi:") + " " + message + "\n"
     if case .syntax = error.kind { return text }
@@ -35,7 +35,7 @@ public struct ErrorReport {
   }
 
   /// The report of a cell: the message, the line it points at, and the calls that led there.
-  public func cell(_ error: LuaError, in session: Session) -> String {
+  package func cell(_ error: LuaError, in session: Session) -> String {
     if error.kind == .interrupted { return interrupted(error, in: session) }
     var message = error.message
     let missing = MissingName(error.message)

@@ -4,46 +4,45 @@ internal import Glibc
 internal import LuaHost
 
 /// Reads, runs and shows, until the input ends.
-public final class Repl {
+package final class Repl {
   /// Where texts go.
-  public struct Output {
+  package struct Output {
     /// Results: standard output.
-    public var result: (String) -> Void
+    package var result: (String) -> Void
     /// Banner, notes, times, errors: standard error.
-    public var remark: (String) -> Void
+    package var remark: (String) -> Void
 
     /// Makes a pair of sinks.
-    public init(result: @escaping (String) -> Void, remark: @escaping (String) -> Void) {
+    package init(result: @escaping (String) -> Void, remark: @escaping (String) -> Void) {
       self.result = result
       self.remark = remark
     }
   }
 
   /// What a user can change with `:set`.
-  public struct Settings {
+  package struct Settings {
     /// Seconds above which the time of a command is shown; nil never shows it.
-    public var timeAbove: Double? = 1
+    package var timeAbove: Double? = 1
     /// A bell after commands of ten seconds and more.
-    public var ringsBell = false
+    package var ringsBell = false
     /// How much of a traceback is shown.
-    public var traceback = ErrorReport.Traceback.short
+    package var traceback = ErrorReport.Traceback.short
     /// Columns, when not the window's.
-    public var width: Int?
+    package var width: Int?
     /// How pictures are shown; nil as the program was started.
-    public var graphics: GraphicsChoice?
+    package var graphics: GraphicsChoice?
 
-    /// The defaults.
-    public init() {}
+    package init() {}
   }
 
   /// The session that runs the inputs.
-  public let session: Session
+  package let session: Session
   /// What a user can change.
-  public var settings = Settings()
+  package var settings = Settings()
   /// Figures of work done outside Lua.
-  public let meters: Meters
+  package let meters: Meters
   /// Shows a long text one screen at a time; false when it cannot.
-  public var page: (String) -> Bool = { _ in false }
+  package var page: (String) -> Bool = { _ in false }
   let source: any LineSource
   let output: Output
   let resultPalette: Palette
@@ -61,7 +60,7 @@ public final class Repl {
   private var wasInterrupted = false
 
   /// Makes a loop; see the properties.
-  public init(
+  package init(
     session: Session, source: any LineSource, output: Output, resultPalette: Palette,
     remarkPalette: Palette, history: HistoryFile?, meters: Meters = Meters(),
     columns: @escaping () -> Int, now: @escaping () -> Double = Clock.seconds,
@@ -83,7 +82,7 @@ public final class Repl {
   var width: Int { settings.width ?? max(20, columns()) }
 
   /// Reads and runs until the end of the input, `:quit`, or a request to end that a command held back.
-  public func run() {
+  package func run() {
     while !isLeaving, !Termination.isRequested {
       switch source.readBlock() {
       case .end:
@@ -125,7 +124,7 @@ public final class Repl {
   private func needsMoreLines(_ text: String) -> Bool { Self.needsMoreLines(text, in: session) }
 
   /// Whether an input needs more lines: unfinished Lua, also behind a command that takes it.
-  public static func needsMoreLines(_ text: String, in session: Session) -> Bool {
+  package static func needsMoreLines(_ text: String, in session: Session) -> Bool {
     let source: String
     switch InputKind(text) {
     case .lua(let text): source = text
@@ -145,7 +144,7 @@ public final class Repl {
   }
 
   /// Runs one input: a command, a question, a shell line or Lua.
-  public func handle(_ text: String) {
+  package func handle(_ text: String) {
     kilpi_interrupt_explain(true)
     defer {
       kilpi_interrupt_explain(false)

@@ -3,10 +3,10 @@ internal import Files
 internal import Glibc
 
 /// The text of a script as Lua shall compile it.
-public enum ScriptSource {
+package enum ScriptSource {
   /// Takes away a byte-order mark and blanks a first line that starts with `#`; lines keep their
   /// numbers.
-  public static func prepared(_ bytes: [UInt8]) -> [UInt8] {
+  package static func prepared(_ bytes: [UInt8]) -> [UInt8] {
     var bytes = bytes[...]
     if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { bytes = bytes.dropFirst(3) }
     if bytes.first == UInt8(ascii: "#") {
@@ -18,7 +18,7 @@ public enum ScriptSource {
   /// Reads a script; pipes and devices are read to their end.
   ///
   /// - Throws: `KilpiError` with the path and the reason.
-  public static func read(path: String, limit: Int = 1 << 28) throws -> [UInt8] {
+  package static func read(path: String, limit: Int = 1 << 28) throws -> [UInt8] {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else {
       throw KilpiError("cannot read '\(path)': \(systemReason())")
@@ -28,7 +28,7 @@ public enum ScriptSource {
   }
 
   /// Reads standard input to its end.
-  public static func readStandardInput(limit: Int = 1 << 28) throws -> [UInt8] {
+  package static func readStandardInput(limit: Int = 1 << 28) throws -> [UInt8] {
     prepared(try readAll(STDIN_FILENO, name: "stdin", limit: limit))
   }
 

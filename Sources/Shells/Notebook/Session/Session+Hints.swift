@@ -1,7 +1,7 @@
 internal import Diagnostics
 internal import Files
 internal import Glibc
-public import LuaHost
+package import LuaHost
 
 /// Which name was meant, for errors about a value that is not there.
 extension Session {
@@ -10,7 +10,7 @@ extension Session {
   /// Lua says the name, but not whose field it is; that stands in the line.
   ///
   /// - Parameter source: the text that the error's place is in; nil takes the cell's, or the file's.
-  public func hint(for error: LuaError, source: String? = nil) -> String? {
+  package func hint(for error: LuaError, source: String? = nil) -> String? {
     guard error.kind == .runtime, let missing = MissingName(error.message) else { return nil }
     let candidates: [String]
     if missing.kind == "global" {

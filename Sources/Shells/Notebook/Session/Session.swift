@@ -1,27 +1,27 @@
 internal import CInterrupt
 internal import Diagnostics
-public import LuaHost
+package import LuaHost
 
 /// Cells of Lua run one after another in one session table.
 ///
 /// Rules of evaluation: an input that is an expression is echoed; else its last expression is,
 /// compiled with the rest as one chunk; the text is executed exactly once. Names declared `local`
 /// outside of blocks stay. No terminal is needed: what happens comes back as an `Outcome`.
-public final class Session {
+package final class Session {
   /// What running an input gave.
-  public struct Outcome {
+  package struct Outcome {
     /// The values to echo; empty when there is nothing to show.
-    public var values: [LuaValue]
+    package var values: [LuaValue]
     /// The error that ended the run.
-    public var error: LuaError?
+    package var error: LuaError?
     /// Remarks for the user, such as the first promoted `local`.
-    public var notes: [String]
+    package var notes: [String]
     /// Wall time in seconds.
-    public var seconds: Double
+    package var seconds: Double
   }
 
   /// How much of an input is there.
-  public enum Completeness: Equatable {
+  package enum Completeness: Equatable {
     /// It can run.
     case complete
     /// More lines must come; `indent` is the depth of open blocks.
@@ -31,17 +31,17 @@ public final class Session {
   }
 
   /// The interpreter.
-  public let state: LuaState
+  package let state: LuaState
   /// The globals of cells: user variables alone, everything else is inherited.
-  public let variables: LuaTable
+  package let variables: LuaTable
   /// Whether `local` outside of blocks keeps its names for later inputs.
-  public var promotesLocals = true
+  package var promotesLocals = true
   /// Whether an input that reads a variable without a value is an error.
-  public private(set) var isStrict = false
+  package private(set) var isStrict = false
   /// Names that the session itself offers.
   let builtins: LuaTable
   /// The sources of the cells so far, by number from 1.
-  public private(set) var inputs: [String] = []
+  package private(set) var inputs: [String] = []
 
   private let inTable: LuaTable
   private let outTable: LuaTable
@@ -52,7 +52,7 @@ public final class Session {
   /// Makes a session on a state.
   ///
   /// - Parameter now: seconds of a steady clock.
-  public init(state: LuaState, now: @escaping () -> Double = Clock.seconds) throws {
+  package init(state: LuaState, now: @escaping () -> Double = Clock.seconds) throws {
     self.state = state
     self.now = now
     variables = try state.makeTable()
@@ -72,7 +72,7 @@ public final class Session {
   ///
   /// A newline is appended, since `s = 'abc` alone ends in `<eof>` although no line can mend it; both
   /// forms are compiled, since each alone calls some unfinished inputs wrong.
-  public func completeness(_ text: String) -> Completeness {
+  package func completeness(_ text: String) -> Completeness {
     let source = promoted(text).source + "\n"
     let lua = LuaSource(text)
     if lua.isBlank { return .complete }
@@ -105,7 +105,7 @@ public final class Session {
   /// Runs a cell and remembers it.
   ///
   /// - Parameter remembers: false leaves `In`, `Out` and `_` alone.
-  public func evaluate(_ text: String, remembers: Bool = true) -> Outcome {
+  package func evaluate(_ text: String, remembers: Bool = true) -> Outcome {
     if remembers {
       inputs.append(text)
       try? inTable.set(inputs.count, text)
@@ -201,7 +201,7 @@ public final class Session {
   }
 
   /// The line of a cell or script that an error message points at, if it is one of this session's.
-  public func sourceLine(of message: String) -> (number: Int, text: String)? {
+  package func sourceLine(of message: String) -> (number: Int, text: String)? {
     guard message.hasPrefix("cell["), let close = message.firstIndex(of: "]"),
       let cell = Int(message[message.index(message.startIndex, offsetBy: 5)..<close]),
       cell >= 1, cell <= inputs.count
@@ -213,14 +213,14 @@ public final class Session {
   }
 
   /// Forgets all user variables.
-  public func reset() throws { try variables.clear() }
+  package func reset() throws { try variables.clear() }
 
   /// Makes it an error, or none again, that an input reads a variable without a value.
   ///
   /// Modules and scripts ask for globals that may be missing, and go on as they do.
   ///
   /// - Throws: `LuaError` when the globals have a metatable of somebody else's.
-  public func setStrict(_ on: Bool) throws {
+  package func setStrict(_ on: Bool) throws {
     guard on != isStrict else { return }
     let source = """
       local globals, on = ...

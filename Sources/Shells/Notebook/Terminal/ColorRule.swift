@@ -1,5 +1,5 @@
 /// When text is coloured, by `--color` (a person may say it).
-public enum ColorChoice: String, CaseIterable, Sendable {
+package enum ColorChoice: String, CaseIterable, Sendable {
   /// By environment and terminal.
   case auto
   /// In any case.
@@ -9,12 +9,12 @@ public enum ColorChoice: String, CaseIterable, Sendable {
 }
 
 /// The one rule of colour, judged for each stream on its own.
-public enum ColorRule {
+package enum ColorRule {
   /// Whether a stream gets colour.
   ///
   /// `--color`, then `FORCE_COLOR` (non-empty, not 0), then `NO_COLOR` (non-empty), then off for
   /// what is no terminal or a dumb one, else on.
-  public static func isOn(
+  package static func isOn(
     choice: ColorChoice, environment: [String: String], isTerminal: Bool
   ) -> Bool {
     switch choice {
@@ -28,36 +28,35 @@ public enum ColorRule {
   }
 
   /// Whether a terminal understands escape sequences at all.
-  public static func isCapable(_ environment: [String: String]) -> Bool {
+  package static func isCapable(_ environment: [String: String]) -> Bool {
     guard let kind = environment["TERM"] else { return false }
     return !kind.isEmpty && kind != "dumb"
   }
 }
 
 /// The few colours that Kilpi's own text uses; empty strings where colour is off.
-public struct Palette: Sendable {
+package struct Palette: Sendable {
   /// Whether escapes are written.
-  public let isOn: Bool
+  package let isOn: Bool
 
   /// A palette for a stream with or without colour.
-  public init(isOn: Bool) { self.isOn = isOn }
+  package init(isOn: Bool) { self.isOn = isOn }
 
-  /// The prompt.
-  public func prompt(_ text: String) -> String { wrap(text, "1;36") }
+  package func prompt(_ text: String) -> String { wrap(text, "1;36") }
   /// The word `error` and what belongs to it.
-  public func error(_ text: String) -> String { wrap(text, "1;31") }
+  package func error(_ text: String) -> String { wrap(text, "1;31") }
   /// Notes, times, places: what one may overlook.
-  public func faint(_ text: String) -> String { wrap(text, "2") }
+  package func faint(_ text: String) -> String { wrap(text, "2") }
   /// Headings and names.
-  public func strong(_ text: String) -> String { wrap(text, "1") }
+  package func strong(_ text: String) -> String { wrap(text, "1") }
   /// Strings in results.
-  public func string(_ text: String) -> String { wrap(text, "32") }
+  package func string(_ text: String) -> String { wrap(text, "32") }
   /// Numbers in results.
-  public func number(_ text: String) -> String { wrap(text, "36") }
+  package func number(_ text: String) -> String { wrap(text, "36") }
   /// `nil`, `true`, `false`, functions.
-  public func constant(_ text: String) -> String { wrap(text, "35") }
+  package func constant(_ text: String) -> String { wrap(text, "35") }
   /// The done part of a progress bar.
-  public func bar(_ text: String) -> String { wrap(text, "36") }
+  package func bar(_ text: String) -> String { wrap(text, "36") }
 
   private func wrap(_ text: String, _ code: String) -> String {
     isOn ? "\u{1B}[\(code)m\(text)\u{1B}[0m" : text

@@ -1,37 +1,37 @@
 /// Which displayed values still stand at the end of the terminal, and how many rows they take.
-public struct DisplayedValues {
+package struct DisplayedValues {
   private var last: (id: String, rows: Int, writes: Int)?
   private var known: Set<String> = []
   private var recorded: String?
   private var isReplaceable = true
 
   /// Nothing is displayed.
-  public init() {}
+  package init() {}
 
   /// Whether a value was displayed under this id.
-  public func knows(_ id: String) -> Bool { known.contains(id) }
+  package func knows(_ id: String) -> Bool { known.contains(id) }
 
   /// The rows of the value with this id, when it is the last thing on the terminal.
   ///
   /// - Parameter writes: the count of writes now.
-  public func rowsToReplace(_ id: String, below writes: Int) -> Int? {
+  package func rowsToReplace(_ id: String, below writes: Int) -> Int? {
     guard let last, last.id == id, last.writes == writes, last.rows > 0 else { return nil }
     return last.rows
   }
 
   /// Records what is written from now on.
-  public mutating func begin() {
+  package mutating func begin() {
     recorded = ""
     isReplaceable = true
   }
 
   /// Takes note of text on its way to the terminal.
-  public mutating func note(_ bytes: [UInt8]) {
+  package mutating func note(_ bytes: [UInt8]) {
     recorded? += String(decoding: bytes, as: UTF8.self)
   }
 
   /// Takes note of a picture of pixels; nil where nobody knows how many rows it takes.
-  public mutating func notePicture(rows: Int?) {
+  package mutating func notePicture(rows: Int?) {
     guard let rows else { return cannotReplaceThis() }
     recorded? += String(repeating: "\n", count: rows)
   }
@@ -45,7 +45,7 @@ public struct DisplayedValues {
   ///   - columns: of the window.
   ///   - limit: rows of the window; what takes as many has left it.
   ///   - writes: the count of writes now.
-  public mutating func end(_ id: String, columns: Int, limit: Int, writes: Int) {
+  package mutating func end(_ id: String, columns: Int, limit: Int, writes: Int) {
     let rows = Self.rows(recorded ?? "", columns: columns)
     recorded = nil
     known.insert(id)

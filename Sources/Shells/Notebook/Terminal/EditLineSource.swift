@@ -5,7 +5,7 @@ internal import CInterrupt
 ///
 /// Keys that know of blocks, history or completion are answered here; moving, deleting, killing and
 /// drawing stay libedit's.
-public final class EditLineSource: LineSource {
+package final class EditLineSource: LineSource {
   private let callbacks: EditingCallbacks
   private let history: HistoryFile
   private let palette: Palette
@@ -22,7 +22,7 @@ public final class EditLineSource: LineSource {
   private var cursorBeforeList = 0
 
   /// Opens the editor; nil when the terminal cannot do it.
-  public init?(
+  package init?(
     prompt: String = ">> ", palette: Palette, history: HistoryFile, columns: @escaping () -> Int,
     callbacks: EditingCallbacks
   ) {
@@ -51,17 +51,17 @@ public final class EditLineSource: LineSource {
   deinit { close() }
 
   /// Leaves the terminal as it was.
-  public func close() {
+  package func close() {
     guard let open = editor else { return }
     editor = nil
     kilpi_editor_close(open)
   }
 
   /// Remembers a block.
-  public func addHistory(_ text: String) { history.add(text) }
+  package func addHistory(_ text: String) { history.add(text) }
 
   /// Reads one whole block.
-  public func readBlock() -> LineInput {
+  package func readBlock() -> LineInput {
     guard let editor else { return .end }
     walk = nil
     wasInterrupted = false

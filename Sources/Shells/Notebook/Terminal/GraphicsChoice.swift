@@ -1,5 +1,5 @@
 /// How pictures are shown in the terminal.
-public enum GraphicsChoice: String, CaseIterable, Sendable {
+package enum GraphicsChoice: String, CaseIterable, Sendable {
   /// What the terminal is known to understand.
   case auto
   /// Kitty's protocol: PNG bytes.
@@ -18,7 +18,7 @@ public enum GraphicsChoice: String, CaseIterable, Sendable {
   /// A person's choice counts, even without a terminal. `auto`: nothing without a terminal; half
   /// blocks inside tmux and screen, which keep other protocols from the terminal; the protocol of a
   /// terminal that says its name; else half blocks.
-  public func resolved(outputIsTerminal: Bool, environment: [String: String]) -> GraphicsChoice {
+  package func resolved(outputIsTerminal: Bool, environment: [String: String]) -> GraphicsChoice {
     guard self == .auto else { return self }
     guard outputIsTerminal, ColorRule.isCapable(environment) else { return .none }
     let kind = environment["TERM"] ?? ""

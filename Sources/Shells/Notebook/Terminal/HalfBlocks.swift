@@ -1,7 +1,7 @@
 internal import Diagnostics
 
 /// How a colour is sent to a terminal.
-public enum ColorDepth: Sendable {
+package enum ColorDepth: Sendable {
   /// Any of 16.7 million colours.
   case full
   /// The 6 x 6 x 6 cube and the greys of the 256-colour palette, dithered.
@@ -9,7 +9,7 @@ public enum ColorDepth: Sendable {
 }
 
 /// Pictures as text: two pixels a cell, the upper as the colour of `▀`, the lower as its ground.
-public enum HalfBlocks {
+package enum HalfBlocks {
   /// Lines that show a picture, each ending with a reset and a newline.
   ///
   /// Larger pictures are averaged down to fit, smaller ones enlarged by a whole factor; the aspect
@@ -20,7 +20,7 @@ public enum HalfBlocks {
   ///   - columns: cells to use at most.
   ///   - rows: text rows to use at most.
   /// - Returns: the text; "" when sizes do not fit the bytes or nothing is to be shown.
-  public static func render(
+  package static func render(
     rgb: [UInt8], width: Int, height: Int, columns: Int, rows: Int, depth: ColorDepth
   ) -> String {
     let (pixels, overflow) = width.multipliedReportingOverflow(by: height)

@@ -1,5 +1,5 @@
 /// What came from the prompt.
-public enum LineInput: Equatable, Sendable {
+package enum LineInput: Equatable, Sendable {
   /// A block to run, without the newline at its end.
   case block(String)
   /// Ctrl-C; `hadText` tells whether something was typed and is thrown away now.
@@ -9,7 +9,7 @@ public enum LineInput: Equatable, Sendable {
 }
 
 /// Where the blocks that a session runs come from; the seam between editor and session.
-public protocol LineSource: AnyObject {
+package protocol LineSource: AnyObject {
   /// Reads one whole block.
   func readBlock() -> LineInput
   /// Remembers a block.
@@ -19,16 +19,16 @@ public protocol LineSource: AnyObject {
 }
 
 /// What an editor asks of the session while a block is typed.
-public struct EditingCallbacks {
+package struct EditingCallbacks {
   /// Whether a text needs more lines; blanks and errors do not.
-  public var isIncomplete: (String) -> Bool
+  package var isIncomplete: (String) -> Bool
   /// Completions at a byte offset of a text.
-  public var complete: (String, Int) -> Completion
+  package var complete: (String, Int) -> Completion
   /// One line about the function or call that ends at a byte offset; nil when there is none.
-  public var signature: (String, Int) -> String?
+  package var signature: (String, Int) -> String?
 
   /// Creates callbacks; the defaults take every line as a block of its own and complete nothing.
-  public init(
+  package init(
     isIncomplete: @escaping (String) -> Bool = { _ in false },
     complete: @escaping (String, Int) -> Completion = { _, at in Completion(start: at, items: []) },
     signature: @escaping (String, Int) -> String? = { _, _ in nil }

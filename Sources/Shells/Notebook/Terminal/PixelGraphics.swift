@@ -1,13 +1,13 @@
 /// Pictures by the protocols of terminals that show pixels.
-public enum PixelGraphics {
+package enum PixelGraphics {
   /// Pixels to which the longer side of a small picture is enlarged, by a whole factor.
-  public static let side = 256
+  package static let side = 256
 
   /// Kitty's protocol: PNG bytes in base64, at most 4,096 characters a piece.
   ///
   /// `q=2` keeps the terminal from answering, which would be taken for typing. A picture with the
   /// number of an earlier one takes that away.
-  public static func kitty(png: [UInt8], number: UInt32? = nil) -> String {
+  package static func kitty(png: [UInt8], number: UInt32? = nil) -> String {
     let encoded = Array(base64(png).utf8)
     var text = ""
     var start = 0
@@ -24,7 +24,7 @@ public enum PixelGraphics {
   }
 
   /// iTerm2's protocol: one file of PNG bytes in base64, shown in the line.
-  public static func iterm(png: [UInt8], width: Int, height: Int) -> String {
+  package static func iterm(png: [UInt8], width: Int, height: Int) -> String {
     "\u{1B}]1337;File=inline=1;size=\(png.count);width=\(width)px;height=\(height)px"
       + ";preserveAspectRatio=1:" + base64(png) + "\u{7}\n"
   }
@@ -34,7 +34,7 @@ public enum PixelGraphics {
   /// Colours are the 240 of the 256-colour palette's cube and greys, dithered.
   ///
   /// - Returns: the text; "" when sizes do not fit the bytes.
-  public static func sixel(rgb: [UInt8], width: Int, height: Int) -> String {
+  package static func sixel(rgb: [UInt8], width: Int, height: Int) -> String {
     let (pixels, overflow) = width.multipliedReportingOverflow(by: height)
     guard width > 0, height > 0, !overflow, pixels <= rgb.count / 3 else { return "" }
     let indices = HalfBlocks.indexed(rgb: rgb, width: width, height: height)

@@ -2,7 +2,7 @@ internal import CEditLine
 internal import CInterrupt
 
 /// Blocks read line by line, without escapes and without an editor: for dumb terminals and pipes.
-public final class PlainLineSource: LineSource {
+package final class PlainLineSource: LineSource {
   private let isIncomplete: (String) -> Bool
   private let history: HistoryFile?
   private let write: (String) -> Void
@@ -18,7 +18,7 @@ public final class PlainLineSource: LineSource {
   }
 
   /// Reads from standard input, prompting on standard output.
-  public convenience init(
+  package convenience init(
     prompt: String = "> ", continuation: String = ".. ", history: HistoryFile?,
     isIncomplete: @escaping (String) -> Bool
   ) {
@@ -47,7 +47,7 @@ public final class PlainLineSource: LineSource {
   }
 
   /// Reads one whole block; what is incomplete at the end of the input is returned as it is.
-  public func readBlock() -> LineInput {
+  package func readBlock() -> LineInput {
     var lines: [String] = []
     while true {
       write(lines.isEmpty ? prompt : continuation)
@@ -67,10 +67,10 @@ public final class PlainLineSource: LineSource {
   }
 
   /// Remembers a block.
-  public func addHistory(_ text: String) { history?.add(text) }
+  package func addHistory(_ text: String) { history?.add(text) }
 
   /// Nothing to leave.
-  public func close() {}
+  package func close() {}
 }
 
 /// Lines of standard input, with signals noticed while waiting.

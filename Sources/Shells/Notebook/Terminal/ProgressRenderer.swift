@@ -1,11 +1,11 @@
-public import Diagnostics
+package import Diagnostics
 
 /// Shows progress on a stream: live bars on a terminal, a plain line now and then elsewhere.
 ///
 /// At most two bars at once (the outermost and the innermost), at most ten drawings a second; a bar
 /// that took a second or more leaves one line when it is done. Not a terminal: one line at most
 /// every ten seconds.
-public final class ProgressRenderer {
+package final class ProgressRenderer {
   private struct Bar {
     var event: ProgressEvent
     var started: Double
@@ -47,7 +47,7 @@ public final class ProgressRenderer {
   ///   - now: seconds of a steady clock.
   ///   - lineIsOpen: whether the terminal's line was begun by somebody else, who must not lose it.
   ///   - write: takes the text, for standard error as a rule.
-  public init(
+  package init(
     isTerminal: Bool, palette: Palette = Palette(isOn: false), width: @escaping () -> Int,
     now: @escaping () -> Double, lineIsOpen: @escaping () -> Bool,
     write: @escaping (String) -> Void
@@ -61,7 +61,7 @@ public final class ProgressRenderer {
   }
 
   /// Takes a step of work into account, and shows it if it is time.
-  public func handle(_ event: ProgressEvent) {
+  package func handle(_ event: ProgressEvent) {
     let time = now()
     let index = place(event, at: time)
     bars[index].event = event
@@ -83,7 +83,7 @@ public final class ProgressRenderer {
 
   /// Takes the bars off the screen, so that other output can be written; they return with the next
   /// step.
-  public func hide() {
+  package func hide() {
     guard drawnLines > 0 else { return }
     var text = "\r\u{1B}[K"
     for _ in 1..<max(1, drawnLines) { text += "\n\u{1B}[K" }
@@ -94,7 +94,7 @@ public final class ProgressRenderer {
   }
 
   /// Forgets all bars: the command is over, whatever became of them.
-  public func reset() {
+  package func reset() {
     hide()
     bars = []
     lastPlainLine = nil

@@ -3,11 +3,9 @@ internal import Glibc
 
 /// Standard output or error as Kilpi's own text goes there: whole, in order, and noticing when the
 /// reader has gone.
-public final class StandardStream: Sendable {
-  /// Standard output.
-  public static let output = StandardStream(STDOUT_FILENO)
-  /// Standard error.
-  public static let error = StandardStream(STDERR_FILENO)
+package final class StandardStream: Sendable {
+  package static let output = StandardStream(STDOUT_FILENO)
+  package static let error = StandardStream(STDERR_FILENO)
 
   private let descriptor: Int32
 
@@ -16,19 +14,19 @@ public final class StandardStream: Sendable {
   }
 
   /// Writes all bytes, through C's stream, so that they stay in order with what C code writes.
-  public func write(_ text: String) {
+  package func write(_ text: String) {
     var text = text
     text.withUTF8 { write(UnsafeRawBufferPointer($0)) }
   }
 
   /// Writes bytes as they are.
-  public func write(_ bytes: UnsafeRawBufferPointer) {
+  package func write(_ bytes: UnsafeRawBufferPointer) {
     guard let start = bytes.baseAddress, bytes.count > 0 else { return }
     kilpi_standard_write(descriptor, start, bytes.count)
   }
 
   /// Writes what leaves the cursor at the start of a line and is not there to stay: bars, prompts.
-  public func draw(_ text: String) {
+  package func draw(_ text: String) {
     var text = text
     text.withUTF8 { bytes in
       guard let start = bytes.baseAddress, bytes.count > 0 else { return }
@@ -37,16 +35,16 @@ public final class StandardStream: Sendable {
   }
 
   /// True when the last text on the terminal did not end its line.
-  public static var lineIsOpen: Bool { kilpi_standard_line_is_open() }
+  package static var lineIsOpen: Bool { kilpi_standard_line_is_open() }
 
   /// How often something was written to the terminal: when it stays, nothing stands below the last.
-  public static var writes: Int { kilpi_standard_writes() }
+  package static var writes: Int { kilpi_standard_writes() }
 
   /// Says that somebody else writes to the terminal: the editor, or a child.
-  public static func othersWrite() { kilpi_standard_interrupt() }
+  package static func othersWrite() { kilpi_standard_interrupt() }
 
   /// Ends a line that was begun on the terminal, by us or by a child, so that what follows starts one.
-  public func startLine() {
+  package func startLine() {
     let mayBeBegun = kilpi_standard_children_ended()
     if Self.lineIsOpen {
       write("\n")
@@ -69,5 +67,5 @@ public final class StandardStream: Sendable {
 
   /// Hands everything on to the reader; false when that failed.
   @discardableResult
-  public func flush() -> Bool { kilpi_standard_flush(descriptor) }
+  package func flush() -> Bool { kilpi_standard_flush(descriptor) }
 }

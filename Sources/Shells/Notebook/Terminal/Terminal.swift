@@ -2,18 +2,16 @@ internal import CEditLine
 internal import Glibc
 
 /// What is known of the terminal behind the standard streams.
-public struct Terminal: Sendable {
+package struct Terminal: Sendable {
   /// Whether standard input, output and error are terminals.
-  public var inputIsTerminal: Bool
-  /// See `inputIsTerminal`.
-  public var outputIsTerminal: Bool
-  /// See `inputIsTerminal`.
-  public var errorIsTerminal: Bool
+  package var inputIsTerminal: Bool
+  package var outputIsTerminal: Bool
+  package var errorIsTerminal: Bool
   /// The environment variables that matter here and elsewhere.
-  public var environment: [String: String]
+  package var environment: [String: String]
 
   /// The terminal of this process.
-  public init(environment: [String: String]) {
+  package init(environment: [String: String]) {
     inputIsTerminal = isatty(STDIN_FILENO) == 1
     outputIsTerminal = isatty(STDOUT_FILENO) == 1
     errorIsTerminal = isatty(STDERR_FILENO) == 1
@@ -21,17 +19,17 @@ public struct Terminal: Sendable {
   }
 
   /// True where keys can be edited and escapes understood.
-  public var canEdit: Bool {
+  package var canEdit: Bool {
     inputIsTerminal && outputIsTerminal && ColorRule.isCapable(environment)
   }
 
   /// True when 24-bit colour is promised.
-  public var hasTrueColor: Bool {
+  package var hasTrueColor: Bool {
     ["truecolor", "24bit"].contains(environment["COLORTERM"] ?? "")
   }
 
   /// Columns and rows of the window: read from the system each time, 80 x 24 without a terminal.
-  public var size: (columns: Int, rows: Int) {
+  package var size: (columns: Int, rows: Int) {
     var columns: Int32 = 0
     var rows: Int32 = 0
     for descriptor in [STDOUT_FILENO, STDERR_FILENO, STDIN_FILENO]
@@ -42,13 +40,12 @@ public struct Terminal: Sendable {
   }
 
   /// Pixels from one row of the window to the next; nil where the terminal does not say.
-  public var cellHeight: Int? {
+  package var cellHeight: Int? {
     let height = Int(kilpi_terminal_cell_height(STDOUT_FILENO))
     return height > 0 ? height : nil
   }
 
-  /// The environment of this process.
-  public static func processEnvironment() -> [String: String] {
+  package static func processEnvironment() -> [String: String] {
     var result: [String: String] = [:]
     var entry = environ
     while let pointer = entry.pointee {
@@ -62,7 +59,7 @@ public struct Terminal: Sendable {
   }
 
   /// Columns that a text without escapes and newlines takes on the screen.
-  public static func width(_ text: String) -> Int {
+  package static func width(_ text: String) -> Int {
     var width = 0
     for scalar in text.unicodeScalars {
       width += scalar.isASCII ? 1 : max(0, Int(kilpi_character_width(scalar.value)))

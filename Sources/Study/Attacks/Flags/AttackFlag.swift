@@ -1,7 +1,7 @@
 /// A sign that gradients are masked, so that robustness may be an illusion.
-public struct AttackFlag: Equatable, Sendable {
+package struct AttackFlag: Equatable, Sendable {
   /// What was noticed; the raw values are the names in reports.
-  public enum Kind: String, Sendable, CaseIterable {
+  package enum Kind: String, Sendable, CaseIterable {
     /// Passes of one batch differ.
     case randomisedOutput = "randomised_output"
     /// What a sample gets depends on the others of its batch: statistics of training mode, say.
@@ -29,12 +29,11 @@ public struct AttackFlag: Equatable, Sendable {
   }
 
   /// What was noticed.
-  public var kind: Kind
+  package var kind: Kind
   /// The numbers behind it.
-  public var detail: String
+  package var detail: String
 
-  /// Creates a flag.
-  public init(_ kind: Kind, _ detail: String) {
+  package init(_ kind: Kind, _ detail: String) {
     self.kind = kind
     self.detail = detail
   }
@@ -48,7 +47,7 @@ extension AttackFlag {
   /// - Parameters:
   ///   - sizes: largest magnitude of each sample's first gradient; nil where none was taken.
   ///   - isBroken: the attack succeeded.
-  public static func zeroGradient(_ sizes: [Double?], isBroken: [Bool]) -> AttackFlag? {
+  package static func zeroGradient(_ sizes: [Double?], isBroken: [Bool]) -> AttackFlag? {
     let known = sizes.compactMap { $0 }.sorted()
     guard !known.isEmpty else { return nil }
     let median = known[known.count / 2]
@@ -63,7 +62,7 @@ extension AttackFlag {
   /// half a point, and by three samples at least.
   ///
   /// On ordinary models it is one now and then, and two on one model of two hundred.
-  public static func singleBeatsIterative(
+  package static func singleBeatsIterative(
     single: Int, iterative: Int, of samples: Int
   ) -> AttackFlag? {
     guard Double(single - iterative) > max(2, 0.005 * Double(samples)) else { return nil }
@@ -73,7 +72,7 @@ extension AttackFlag {
   }
 
   /// `random_beats_gradient`: random points broke more of the same samples with as many queries.
-  public static func randomBeatsGradient(
+  package static func randomBeatsGradient(
     random: Int, gradient: Int, of samples: Int
   ) -> AttackFlag? {
     guard random > gradient else { return nil }
@@ -84,7 +83,7 @@ extension AttackFlag {
 
   /// `blackbox_beats_whitebox`: an attack without gradients, or a transfer attack, broke survivors of
   /// attacks with gradients: over 0.2 points of all samples.
-  public static func blackboxBeatsWhitebox(
+  package static func blackboxBeatsWhitebox(
     survivorsBroken: Int, of samples: Int
   ) -> AttackFlag? {
     guard Double(survivorsBroken) > 0.002 * Double(samples) else { return nil }
@@ -94,7 +93,7 @@ extension AttackFlag {
   }
 
   /// `few_classes`: an attack was to aim at more classes than there are besides the label.
-  public static func fewClasses(_ classes: Int, targets: Int) -> AttackFlag? {
+  package static func fewClasses(_ classes: Int, targets: Int) -> AttackFlag? {
     guard targets > classes - 1 else { return nil }
     return AttackFlag(
       .fewClasses, "\(targets) targets were asked for, there are \(classes) classes")
@@ -113,7 +112,7 @@ extension AttackFlag {
   ///   - full: after all of them.
   ///   - used: mean share of the budget that they used, or of the room that pixels had in it, in `0 ... 1`.
   ///   - vanished: how many of them have no gradient left at the end.
-  public static func lossFlat(
+  package static func lossFlat(
     half: [Double], full: [Double], used: Double, vanished: Int = 0
   ) -> AttackFlag? {
     guard !half.isEmpty, half.count == full.count else { return nil }

@@ -4,13 +4,15 @@ extension AttackRun {
   /// Signs of masked gradients, once the samples are judged: what the attack's own numbers say, and
   /// what a few more passes over the first samples tell.
   func lookForMaskedGradients(_ moved: Tensor, _ report: inout AttackReport) throws {
-    guard settings.probes, report.isJudged, !report.success.isEmpty, let objective else { return }
-    let count = min(ModelProbes.limit, settings.probedSamples, images.shape[0])
+    guard settings.reporting.probes, report.isJudged, !report.success.isEmpty, let objective else {
+      return
+    }
+    let count = min(ModelProbes.limit, settings.reporting.probedSamples, images.shape[0])
     let takesGradients = ledger.backwards.contains { $0 > 0 }
     if count > 0 {
       let part = try images.narrowed(0, start: 0, length: count)
       var probes = modelProbes(objective)
-      if settings.mask != nil {
+      if settings.threat.mask != nil {
         // Probes change no other pixels than the attack.
         let ball = try ball(part, .unlimited(.linf), Array(0..<count))
         probes.hold = { try ball.rows(Array(0..<$0.shape[0])).held($0) }
@@ -50,7 +52,7 @@ extension AttackRun {
     _ objective: ClassifierObjective, _ limit: Int, _ report: AttackReport
   ) throws -> AttackFlag? {
     guard case .within(let attack) = plan, attack.followsGradient, attack.plannedVisits > 1,
-      settings.sources.isEmpty, settings.budget.epsilon > 0, objective.goal != nil
+      settings.search.sources.isEmpty, settings.threat.budget.epsilon > 0, objective.goal != nil
     else { return nil }
     let rows = Array(
       report.cleanCorrect.indices.filter { report.cleanCorrect[$0] }.prefix(min(32, limit)))
@@ -62,8 +64,8 @@ extension AttackRun {
     }
     guard let gradient else { return nil }
     ledger.count(backwards: rows)
-    let point = try ball(clean, settings.budget, rows)
-      .stepped(clean, along: gradient, by: settings.budget.epsilon)
+    let point = try ball(clean, settings.threat.budget, rows)
+      .stepped(clean, along: gradient, by: settings.threat.budget.epsilon)
     ledger.count(forwards: rows)
     let logits = try Tensor.withoutGradients { try objective.logits(point) }
     guard let verdicts = try judge.verdicts(logits, rows) else { return nil }
@@ -80,11 +82,11 @@ extension AttackRun {
   /// was to move: the mean of both rooms counts. On drawings in black and white half of the pixels stay
   /// under any attack, which so comes to two thirds.
   private func usedRoom(_ moved: Tensor, _ row: Int) throws -> Double {
-    let epsilon = settings.budget.epsilon
+    let epsilon = settings.threat.budget.epsilon
     let image = try images.narrowed(0, start: row, length: 1).contiguous()
     let clean = try image.doubles()
     let now = try moved.narrowed(0, start: row, length: 1).contiguous().doubles()
-    let flags = try ball(image, settings.budget, [row]).mask?.integers()
+    let flags = try ball(image, settings.threat.budget, [row]).mask?.integers()
     var (way, room) = (0.0, 0.0)
     for (index, (old, new)) in zip(clean, now).enumerated() where flags?[index] != 0 {
       let (up, down) = (min(epsilon, 1 - old), min(epsilon, old))
@@ -96,14 +98,14 @@ extension AttackRun {
 
   private func flatLoss(_ moved: Tensor, _ report: AttackReport) throws -> AttackFlag? {
     let (halfLosses, fullLosses) = (ledger.halfLosses, ledger.fullLosses)
-    guard !halfLosses.isEmpty, settings.budget.epsilon > 0 else { return nil }
+    guard !halfLosses.isEmpty, settings.threat.budget.epsilon > 0 else { return nil }
     let survivors = report.success.indices.filter {
       !report.success[$0] && halfLosses[$0].isFinite && fullLosses[$0].isFinite
     }
     guard !survivors.isEmpty else { return nil }
     let (half, full) = (survivors.map { halfLosses[$0] }, survivors.map { fullLosses[$0] })
     guard AttackFlag.lossFlat(half: half, full: full, used: 0) != nil else { return nil }
-    let (norm, epsilon) = (settings.budget.norm, settings.budget.epsilon)
+    let (norm, epsilon) = (settings.threat.budget.norm, settings.threat.budget.epsilon)
     let used = try survivors.map { row in
       norm == .linf ? try usedRoom(moved, row) : report.distance[norm][row] / epsilon
     }

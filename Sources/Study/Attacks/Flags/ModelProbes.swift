@@ -1,19 +1,19 @@
 internal import Diagnostics
 internal import Kernels
-public import Tensors
+package import Tensors
 
 /// Looks at a classifier for signs of masked gradients, with a few passes over a few images.
 ///
 /// The flags and their thresholds are those of AutoAttack (arXiv:2003.01690) and of Carlini et al.,
 /// arXiv:1902.06705, where they have them.
-public struct ModelProbes {
+package struct ModelProbes {
   /// The largest number of samples that any probe looks at.
-  public static let limit = 64
+  package static let limit = 64
 
   /// Passes must agree bit by bit; otherwise a change of 1e-4 relative is let pass.
   ///
   /// So with `--deterministic`, where nothing but the model can make them differ.
-  public var expectsSameBits = BLAS.isDeterministic
+  package var expectsSameBits = BLAS.isDeterministic
 
   /// Puts back what must stay of the first images, where a probe changes them.
   var hold: (_ images: Tensor) throws -> Tensor = { $0 }
@@ -25,7 +25,7 @@ public struct ModelProbes {
   /// Probes of a classifier by cross-entropy.
   ///
   /// - Parameter labels: 0-based, one an image that is probed.
-  public init(_ classifier: Classifier, labels: [Int]) {
+  package init(_ classifier: Classifier, labels: [Int]) {
     logits = { images in try Tensor.withoutGradients { try classifier(images) } }
     loss = { images, isWanted in
       let count = images.shape[0]
@@ -54,7 +54,7 @@ public struct ModelProbes {
   }
 
   /// Passes that the probes of an attack's report take, at most, over all samples together.
-  public static func plannedCost(samples: Int) -> AttackCost {
+  package static func plannedCost(samples: Int) -> AttackCost {
     let (outputs, inputs, single) = (min(8, samples), min(16, samples), min(32, samples))
     return AttackCost(
       forwards: (passes + 2) * outputs + 4 * inputs + 2 * single, backwards: inputs + single)
@@ -73,7 +73,7 @@ public struct ModelProbes {
   /// `randomised_output`, `train_mode` and `inference_gradient`, from six passes over eight images.
   ///
   /// - Parameter images: `[N, C, H, W]`, of which the first eight are shown.
-  public func outputFlags(_ images: Tensor) throws -> [AttackFlag] {
+  package func outputFlags(_ images: Tensor) throws -> [AttackFlag] {
     let count = min(8, images.shape[0])
     guard count > 0 else { return [] }
     let part = try images.narrowed(0, start: 0, length: count).contiguous()
@@ -127,7 +127,7 @@ public struct ModelProbes {
   ///
   /// On the 8-bit lattice, a quarter of a level either way leaves the loss of most samples exactly or
   /// nearly where it is, although the gradient promises a change, or two levels make one.
-  public func inputFlags(_ images: Tensor) throws -> [AttackFlag] {
+  package func inputFlags(_ images: Tensor) throws -> [AttackFlag] {
     let count = min(16, images.shape[0])
     guard count > 0 else { return [] }
     let part = try images.narrowed(0, start: 0, length: count)

@@ -1,25 +1,24 @@
-public import Diagnostics
-public import Tensors
+package import Diagnostics
+package import Tensors
 
 /// Compares attacks with one another on up to 64 samples: what gradients find must beat what is found
 /// without them.
 ///
 /// These probes are attacks of their own and cost as much; reports of attacks do without them, while an
 /// evaluation runs them once.
-public struct SearchProbes {
+package struct SearchProbes {
   /// Gradient steps of the attack that is compared.
-  public var steps = 10
+  package var steps = 10
   /// Steps of the attack without a budget.
-  public let unboundedSteps = 50
+  package let unboundedSteps = 50
   /// Root of the random draws.
-  public var seed: UInt64 = 0
+  package var seed: UInt64 = 0
   /// What messages count samples and classes from.
-  public var firstIndex = 0
+  package var firstIndex = 0
   /// Called after each of the three attacks.
-  public var progress: ProgressHandler?
+  package var progress: ProgressHandler?
 
-  /// The defaults.
-  public init(seed: UInt64 = 0) { self.seed = seed }
+  package init(seed: UInt64 = 0) { self.seed = seed }
 
   /// All flags that a classifier raises: those of `ModelProbes`, `zero_gradient` and `loss_flat` of PGD,
   /// `single_beats_iterative`, `random_beats_gradient` and `unbounded_not_total`.
@@ -29,7 +28,7 @@ public struct SearchProbes {
   ///   - labels: 0-based.
   ///   - budget: that of the evaluation, in L∞ or L2.
   /// - Throws: as attacks do.
-  public func flags(
+  package func flags(
     _ classifier: Classifier, images: Tensor, labels: [Int], budget: Budget
   ) throws -> [AttackFlag] {
     let count = min(ModelProbes.limit, images.shape.first ?? 0)
@@ -37,7 +36,7 @@ public struct SearchProbes {
     let part = try images.narrowed(0, start: 0, length: count).contiguous()
     let criterion = Criterion.misclassified(Array(labels.prefix(count)))
     var settings = AttackSettings(budget: budget, seed: seed)
-    settings.firstIndex = firstIndex
+    settings.reporting.firstIndex = firstIndex
     func broken(
       _ attack: any ImageAttack, _ settings: AttackSettings, _ done: Int
     ) throws -> AttackReport {
@@ -51,8 +50,8 @@ public struct SearchProbes {
     // PGD's own report looks at outputs, inputs, its first gradients, its loss, and a single step.
     let descent = try broken(ProjectedGradientDescent(steps: steps), settings, 1)
     var flags = descent.flags
-    settings.probes = false
-    settings.stopsEarly = true
+    settings.reporting.probes = false
+    settings.search.stopsEarly = true
     // A gradient costs about three passes.
     let search = try broken(RandomPoints(count: steps.multipliedClamped(by: 3)), settings, 2)
     if let flag = AttackFlag.randomBeatsGradient(
@@ -60,7 +59,7 @@ public struct SearchProbes {
     {
       flags.append(flag)
     }
-    settings.budget = try Budget(.linf, 1)
+    settings.threat.budget = try Budget(.linf, 1)
     let free = try broken(ProjectedGradientDescent(steps: unboundedSteps), settings, 3)
     if number(free) < count {
       flags.append(
@@ -86,7 +85,8 @@ struct RandomPoints: FixedBudgetAttack {
       var point = try search.ball.randomPoints(search.streams(.probe, step: index))
       if index % 2 == 1 {
         point = try search.ball.stepped(
-          search.ball.clean, along: point - search.ball.clean, by: search.settings.budget.epsilon)
+          search.ball.clean, along: point - search.ball.clean,
+          by: search.settings.threat.budget.epsilon)
       }
       if index == count - 1 { return try search.finish(point) }
       _ = try search.visit(point, gradient: false)

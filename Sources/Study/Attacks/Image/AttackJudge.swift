@@ -32,11 +32,11 @@ final class AttackJudge {
     self.settings = settings
     self.plan = plan
     self.ledger = ledger
-    report = AttackReport(budget: settings.budget, distance: Distances())
+    report = AttackReport(budget: settings.threat.budget, distance: Distances())
     report.attack = plan.attack.name
     let samples = images.shape.first ?? 0
     report.loss = [Double](repeating: .nan, count: samples)
-    guard let objective, settings.judging == .alone else { return }
+    guard let objective, settings.reporting.judging == .alone else { return }
     report.isJudged = true
     report.success = [Bool](repeating: false, count: samples)
     report.cleanCorrect = report.success
@@ -57,7 +57,7 @@ final class AttackJudge {
   func verdicts(_ logits: Tensor, _ rows: [Int], step: Int? = nil) throws -> Verdicts? {
     guard let goal = objective?.goal else { return nil }
     return try Verdicts(
-      logits, rows: rows, goal: goal, base: settings.firstIndex,
+      logits, rows: rows, goal: goal, base: settings.reporting.firstIndex,
       when: step.map { " at step \($0)" } ?? "")
   }
 
@@ -78,14 +78,14 @@ final class AttackJudge {
     guard let objective, let verdicts = try verdicts(logits, rows) else { return rows }
     func isDone(_ prediction: Int, _ row: Int) -> Bool {
       isMet(prediction, row: row)
-        || !settings.attacksAll && !objective.isRight(prediction, row: row)
+        || !settings.search.attacksAll && !objective.isRight(prediction, row: row)
     }
     return try zip(rows, verdicts.predictions).filter { row, prediction in
       guard isDone(prediction, row) else { return true }
       // Nobody reads verdicts: the pass over the batch is good enough.
       guard report.isJudged else { return false }
       let alone = try objective.passes(
-        images.narrowed(0, start: row, length: 1), [row], settings.draws, ledger)
+        images.narrowed(0, start: row, length: 1), [row], settings.search.draws, ledger)
       guard let verdict = try self.verdicts(alone, [row]) else { return true }
       return !isDone(verdict.predictions[0], row)
     }.map(\.0)
@@ -116,10 +116,10 @@ final class AttackJudge {
     for row in rows {
       try Interrupts.poll()
       var image = try best.images.narrowed(0, start: row - rows[0], length: 1).contiguous()
-      var verdict = try objective.verdict(image, row, settings.draws, ledger)
+      var verdict = try objective.verdict(image, row, settings.search.draws, ledger)
       // A transfer attack does not ask the attacked classifier for more than a verdict.
       let isDoubtful =
-        plan.isNearest && settings.sources.isEmpty && !isMet(verdict.prediction, row: row)
+        plan.isNearest && settings.search.sources.isEmpty && !isMet(verdict.prediction, row: row)
       if isDoubtful, best.solved[row - rows[0]] {
         (image, verdict) = try pushed(image, row, objective)
         try best.replace(image, rows: [row])
@@ -139,22 +139,24 @@ final class AttackJudge {
     _ image: Tensor, _ row: Int, _ objective: ClassifierObjective
   ) throws -> (Tensor, SampleVerdict) {
     let clean = try images.narrowed(0, start: row, length: 1)
-    for factor in settings.isOnEightBitLevels ? [] : NearestSearch.pushes {
-      let moved = try Ball(clean, .unlimited(settings.budget.norm), settings.mask, rows: [row])
-        .held(NearestSearch.pushed(image, from: clean, by: factor))
-      let distance = try Distances(from: clean, to: moved)[settings.budget.norm][0]
-      if settings.isWithinBudgetOnly, distance > settings.budget.epsilon { break }
-      let next = try objective.verdict(moved, row, settings.draws, ledger)
+    for factor in settings.threat.isOnEightBitLevels ? [] : NearestSearch.pushes {
+      let moved = try Ball(
+        clean, .unlimited(settings.threat.budget.norm), settings.threat.mask, rows: [row]
+      )
+      .held(NearestSearch.pushed(image, from: clean, by: factor))
+      let distance = try Distances(from: clean, to: moved)[settings.threat.budget.norm][0]
+      if settings.threat.isWithinBudgetOnly, distance > settings.threat.budget.epsilon { break }
+      let next = try objective.verdict(moved, row, settings.search.draws, ledger)
       if isMet(next.prediction, row: row) { return (moved, next) }
     }
-    return (clean, try objective.verdict(clean, row, settings.draws, ledger))
+    return (clean, try objective.verdict(clean, row, settings.search.draws, ledger))
   }
 
   /// The report on the whole call.
   func finished(_ moved: Tensor) throws -> AttackReport {
     var report = report
     report.distance = try Distances(from: images, to: moved)
-    if settings.judging == .alone { report.quality = try ImageQuality(images, moved) }
+    if settings.reporting.judging == .alone { report.quality = try ImageQuality(images, moved) }
     report.targets = objective?.goal?.targets
     report.leftOut = objective?.goal?.leftOut ?? []
     if plan.isNearest, report.isJudged { report.measureNearest() }

@@ -58,7 +58,7 @@ final class AttackLedger {
     let values = try checkedLoss(loss, rows: rows.count).doubles()
     for (position, value) in values.enumerated() where !value.isFinite {
       throw KilpiError(
-        "the loss of sample \(rows[position] + settings.firstIndex) is \(value) at step \(step)",
+        "the loss of sample \(rows[position] + settings.reporting.firstIndex) is \(value) at step \(step)",
         advice: "check the classifier's output on this image")
     }
     return values
@@ -69,7 +69,7 @@ final class AttackLedger {
     for (size, row) in zip(try gradient.largestMagnitudes(), rows) {
       guard size.isFinite else {
         throw KilpiError(
-          "the gradient of sample \(row + settings.firstIndex) is not finite at step \(step)",
+          "the gradient of sample \(row + settings.reporting.firstIndex) is not finite at step \(step)",
           advice: "check the classifier on this image")
       }
       if firstSizes[row] == nil { firstSizes[row] = size }
@@ -79,7 +79,7 @@ final class AttackLedger {
 
   /// Remembers the best loss of each sample in the first run, after half of the steps and after all.
   func note(losses: [Double], _ rows: [Int], restart: Int, visit: Int) {
-    guard watchesLosses, settings.probes, restart == 0 else { return }
+    guard watchesLosses, settings.reporting.probes, restart == 0 else { return }
     if halfLosses.isEmpty {
       halfLosses = [Double](repeating: -.infinity, count: forwards.count)
       fullLosses = halfLosses
@@ -94,7 +94,7 @@ final class AttackLedger {
   func trace(
     _ restart: Int, _ visit: Int, _ rows: [Int], _ losses: [Double], _ margins: [Double]?
   ) {
-    guard settings.recordsTrace else { return }
+    guard settings.reporting.recordsTrace else { return }
     var trace = steps ?? AttackTrace()
     let index = restart.multipliedClamped(by: plannedVisits.addingClamped(1)).addingClamped(
       visit - 1)
@@ -114,13 +114,13 @@ final class AttackLedger {
   func plan(batches: Int) {
     stepsPlanned = max(
       1,
-      batches.multipliedClamped(by: settings.restarts).multipliedClamped(
+      batches.multipliedClamped(by: settings.search.restarts).multipliedClamped(
         by: plannedVisits.addingClamped(1)))
   }
 
   /// Tells the mean loss of a step.
   func step(losses: [Double]) {
-    guard let progress = settings.progress, !losses.isEmpty else { return }
+    guard let progress = settings.reporting.progress, !losses.isEmpty else { return }
     stepsDone = min(stepsDone + 1, stepsPlanned)
     let mean = losses.reduce(0, +) / Double(losses.count)
     let text = "loss \((mean * 1000).rounded() / 1000)"
@@ -129,7 +129,7 @@ final class AttackLedger {
 
   /// Ends the bar, also of attacks that needed fewer visits than planned.
   func end() {
-    settings.progress?(
+    settings.reporting.progress?(
       ProgressEvent(name: name, completed: stepsPlanned, total: stepsPlanned))
   }
 

@@ -1,17 +1,17 @@
 internal import Diagnostics
-public import Tensors
+package import Tensors
 
 /// One value a sample, `[n]`, that an attack increases; `rows` says which samples of the call's
 /// batch the images are, since samples may have left it, and `pass` whether a step asks.
-public typealias SampleLoss = (
+package typealias SampleLoss = (
   _ images: Tensor, _ rows: [Int], _ pass: ModelPass
 ) throws -> Tensor
 
 /// One value a sample, `[n]`, from logits `[n, classes]` and int64 classes `[n]`.
-public typealias LogitLoss = (_ logits: Tensor, _ classes: Tensor) throws -> Tensor
+package typealias LogitLoss = (_ logits: Tensor, _ classes: Tensor) throws -> Tensor
 
 /// What an attack on a classifier increases, per sample.
-public enum AttackLoss {
+package enum AttackLoss {
   /// Cross-entropy of the label; for targets, minus that of the target.
   case crossEntropy
   /// `max_{c≠y} z_c − z_y`, at most `clamp` when given; for targets, `z_t − max_{c≠t} z_c`.
@@ -29,7 +29,7 @@ public enum AttackLoss {
   /// A loss by its name in scripts.
   ///
   /// - Throws: `KilpiError` that offers the nearest name.
-  public static func named(_ name: String) throws -> AttackLoss {
+  package static func named(_ name: String) throws -> AttackLoss {
     guard let loss = named.first(where: { $0.name == name }) else {
       let names = named.map { "\"\($0.name)\"" }.joined(separator: ", ")
       throw KilpiError(
@@ -39,12 +39,12 @@ public enum AttackLoss {
   }
 
   /// The losses that have names in scripts.
-  public static var named: [AttackLoss] {
+  package static var named: [AttackLoss] {
     [.crossEntropy, .margin(clamp: nil), .dlr, .targetedDLR]
   }
 
   /// Its name in scripts and records.
-  public var name: String {
+  package var name: String {
     switch self {
     case .crossEntropy: return "ce"
     case .margin: return "margin"

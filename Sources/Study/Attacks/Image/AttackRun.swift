@@ -27,7 +27,7 @@ final class AttackRun {
     self.settings = settings
     self.evaluate = evaluate
     keep = plan.keep(settings)
-    startPoints = try settings.startPoints?.detached().cloned()
+    startPoints = try settings.search.startPoints?.detached().cloned()
     // A copy: a classifier or loss of the caller's may write into the tensor it has passed here.
     self.images = try images.detached().cloned()
     ledger = AttackLedger(
@@ -47,18 +47,20 @@ final class AttackRun {
   ///
   /// A transfer search never asks the attacked classifier,
   /// so it cannot know.
-  var retiresSolved: Bool { settings.stopsEarly && settings.sources.isEmpty }
+  var retiresSolved: Bool { settings.search.stopsEarly && settings.search.sources.isEmpty }
 
   /// True when success at a point means success of the attack: not for transfer, where the search
   /// never asks the attacked classifier, nor where the last point counts.
   var knowsSuccess: Bool {
-    objective != nil && settings.sources.isEmpty && (keep == .best || settings.stopsEarly)
+    objective != nil && settings.search.sources.isEmpty
+      && (keep == .best || settings.search.stopsEarly)
   }
 
   /// True when the value of the last point is needed, and not only the point.
   var evaluatesLastPoint: Bool {
-    keep != .last || settings.restarts > 1 || settings.stopsEarly || settings.recordsTrace
-      || (objective == nil && settings.judging == .alone)
+    keep != .last || settings.search.restarts > 1 || settings.search.stopsEarly
+      || settings.reporting.recordsTrace
+      || (objective == nil && settings.reporting.judging == .alone)
   }
 
   /// Start points of samples `rows` that the caller gave for the first run.
@@ -68,7 +70,7 @@ final class AttackRun {
 
   /// The ball of some samples, with their part of the mask.
   func ball(_ clean: Tensor, _ budget: Budget, _ rows: [Int]) throws -> Ball {
-    try Ball(clean, budget, settings.mask, rows: rows)
+    try Ball(clean, budget, settings.threat.mask, rows: rows)
   }
 
   /// A search that begins with the clean images tells the clean predictions as well.
@@ -83,14 +85,14 @@ final class AttackRun {
   func result() throws -> AttackResult {
     try check()
     let samples = images.shape[0]
-    let chunk = settings.batch == 0 ? max(samples, 1) : settings.batch
+    let chunk = settings.search.batch == 0 ? max(samples, 1) : settings.search.batch
     let chunks = stride(from: 0, to: samples, by: chunk).map { $0..<min($0 + chunk, samples) }
     ledger.plan(batches: chunks.count)
     var parts: [Tensor] = []
     for range in chunks { parts.append(try attacked(range)) }
     let moved = parts.isEmpty ? images : try Tensor.concatenated(parts)
     var report = try judge.finished(moved)
-    report.seed = settings.seed
+    report.seed = settings.search.seed
     report.sampleIDs = ids
     try lookForMaskedGradients(moved, &report)
     ledger.end()
@@ -107,18 +109,18 @@ final class AttackRun {
     try PixelCheck.sizes(images)
     let samples = images.shape[0]
     try settings.check(images)
-    guard attack.norms.contains(settings.budget.norm) else {
+    guard attack.norms.contains(settings.threat.budget.norm) else {
       let names = attack.norms.map { "\"\($0.rawValue)\"" }.joined(separator: ", ")
       throw KilpiError(
-        "\(attack.name) has no form for norm = \"\(settings.budget.norm.rawValue)\"",
+        "\(attack.name) has no form for norm = \"\(settings.threat.budget.norm.rawValue)\"",
         advice: "it takes \(names)")
     }
     try plan.check(settings, isTargeted: objective?.criterion.isTargeted ?? false)
-    try attack.checkParameters(norm: settings.budget.norm)
+    try attack.checkParameters(norm: settings.threat.budget.norm)
     try attack.check(settings)
     try objective?.check(samples: samples)
     try PixelCheck.range(images)
-    ids = settings.sampleIDs ?? (0..<samples).map { UInt64($0) + 1 }
+    ids = settings.search.sampleIDs ?? (0..<samples).map { UInt64($0) + 1 }
   }
 
   /// The attacked images of one batch of samples.
@@ -129,20 +131,20 @@ final class AttackRun {
     var rows = Array(range)
     judgesFirstVisit = !needsCleanPass && judge.isJudging
     if let objective, needsCleanPass {
-      let logits = try objective.passes(clean, rows, settings.draws, ledger)
+      let logits = try objective.passes(clean, rows, settings.search.draws, ledger)
       let values = try logits.doubles()
       objective.chooseTargets(values, rows, ids)
       try judge.judgeClean(logits, rows)
-      if plan.isNearest || !settings.attacksAll {
+      if plan.isNearest || !settings.search.attacksAll {
         rows = try judge.stillToAttack(logits, rows)
-      } else if keep != .last, settings.sources.isEmpty {
+      } else if keep != .last, settings.search.sources.isEmpty {
         try judge.offerClean(best, clean, logits, rows)
       }
     }
     // A target that is the label leaves nothing to attack for.
     let leftOut = Set(objective?.goal?.leftOut ?? [])
     if !leftOut.isEmpty { rows = rows.filter { !leftOut.contains($0) } }
-    if settings.budget.epsilon > 0 || !plan.isBounded(settings), !rows.isEmpty {
+    if settings.threat.budget.epsilon > 0 || !plan.isBounded(settings), !rows.isEmpty {
       try search(clean, range.lowerBound, rows, best)
     } else if objective == nil, !rows.isEmpty {
       // Without labels nothing else looks at the images, and their loss would stay unknown.
@@ -153,8 +155,8 @@ final class AttackRun {
       let solved = [Bool](repeating: false, count: rows.count)
       try best.offer(clean, rows: rows, losses: losses, solved: solved, wanted: nil)
     }
-    if plan.isNearest, settings.isWithinBudgetOnly {
-      try best.drop(beyond: settings.budget, clean: clean)
+    if plan.isNearest, settings.threat.isWithinBudgetOnly {
+      try best.drop(beyond: settings.threat.budget, clean: clean)
     }
     try judge.judge(best, Array(range))
     return best.images
@@ -166,9 +168,10 @@ final class AttackRun {
     if plan.isNearest { return true }
     if objective.choosesTargets || objective.goal?.leftOut.isEmpty == false { return true }
     let isVisitedFirst =
-      plan.startsAtCleanImages && settings.startPoints == nil && settings.sources.isEmpty
-      && !settings.isOnEightBitLevels && settings.budget.epsilon > 0
-    return !settings.attacksAll || (judge.isJudging && !isVisitedFirst)
+      plan.startsAtCleanImages && settings.search.startPoints == nil
+      && settings.search.sources.isEmpty
+      && !settings.threat.isOnEightBitLevels && settings.threat.budget.epsilon > 0
+    return !settings.search.attacksAll || (judge.isJudging && !isVisitedFirst)
   }
 
   private func search(_ clean: Tensor, _ first: Int, _ rows: [Int], _ best: BestPoints) throws {
@@ -202,7 +205,7 @@ final class AttackRun {
     for round in 0..<LevelRefinement.rounds where !left.isEmpty {
       let search = PixelSearch(
         self, ball: try whole.rows(left.map { $0 - first }), rows: left,
-        restart: settings.restarts + round, best: best)
+        restart: settings.search.restarts + round, best: best)
       let next = try LevelRefinement.round(search, from: points)
       left = next.positions.map { left[$0] }
       points = next.points
@@ -235,30 +238,30 @@ enum SearchPlan {
   }
 
   func keep(_ settings: AttackSettings) -> Keep {
-    if case .within(let attack) = self { return settings.keep ?? attack.defaultKeep }
+    if case .within(let attack) = self { return settings.search.keep ?? attack.defaultKeep }
     return .best
   }
 
   /// A search for the nearest image may leave the budget on its way, even where its result must not.
   func ballBudget(_ settings: AttackSettings) -> Budget {
-    isNearest ? .unlimited(settings.budget.norm) : settings.budget
+    isNearest ? .unlimited(settings.threat.budget.norm) : settings.threat.budget
   }
 
   /// True when nothing beyond the budget can be the result.
   func isBounded(_ settings: AttackSettings) -> Bool {
-    !isNearest || settings.isWithinBudgetOnly
+    !isNearest || settings.threat.isWithinBudgetOnly
   }
 
   /// Runs from different starts; an attack without random choices would only repeat itself.
   func runs(_ settings: AttackSettings) -> Int {
     if case .nearest(let attack) = self, attack.unused.contains(.restarts) { return 1 }
-    return settings.restarts
+    return settings.search.restarts
   }
 
   func check(_ settings: AttackSettings, isTargeted: Bool) throws {
     switch self {
     case .within(let attack):
-      guard settings.budget.isLimited else {
+      guard settings.threat.budget.isLimited else {
         throw KilpiError("\(attack.name) needs a budget", advice: "give eps")
       }
     case .nearest(let attack):

@@ -1,5 +1,5 @@
 internal import Diagnostics
-public import Tensors
+package import Tensors
 
 /// AutoAttack: several attacks in order, each on the samples that those before did not break.
 ///
@@ -23,9 +23,9 @@ public import Tensors
 /// the passes that other flags cost are spent once, in the first stage.
 ///
 /// Papers: Croce and Hein, arXiv:2003.01690; L1: arXiv:2103.01208.
-public struct AutoAttack: ImageAttack {
+package struct AutoAttack: ImageAttack {
   /// Which stages there are.
-  public enum Version: String, Sendable, CaseIterable {
+  package enum Version: String, Sendable, CaseIterable {
     /// The usual one.
     case standard
     /// More restarts.
@@ -39,31 +39,29 @@ public struct AutoAttack: ImageAttack {
   }
 
   /// Which stages there are.
-  public var version: Version
+  package var version: Version
   /// Steps of APGD and FAB.
-  public var steps: Int
+  package var steps: Int
   /// Queries of Square.
-  public var queries: Int
+  package var queries: Int
 
   /// Creates the attack; other steps or queries than these make it another attack than the published.
-  public init(_ version: Version = .standard, steps: Int = 100, queries: Int = 5000) {
+  package init(_ version: Version = .standard, steps: Int = 100, queries: Int = 5000) {
     self.version = version
     self.steps = steps
     self.queries = queries
   }
 
-  /// `AA/standard` and the like.
-  public var name: String { "AA/" + version.rawValue }
-  /// `autoattack`.
-  public var method: String { "autoattack" }
+  package var name: String { "AA/" + version.rawValue }
+  package var method: String { "autoattack" }
   /// True: each stage has its own.
-  public var choosesRestarts: Bool { true }
+  package var choosesRestarts: Bool { true }
   /// Its stages have their own losses, restarts, starts and ways to keep points.
-  public var unused: Set<SharedSetting> {
+  package var unused: Set<SharedSetting> {
     [.loss, .restarts, .keep, .targets, .sources, .trace, .start]
   }
   /// The version; steps and queries are part of what it names.
-  public static var parameters: [Parameter<Self>] {
+  package static var parameters: [Parameter<Self>] {
     [
       Parameter("version", \.version, "which stages"),
       Parameter.steps(\.steps).unlisted(usual: .integer(100)),
@@ -73,14 +71,14 @@ public struct AutoAttack: ImageAttack {
   }
 
   /// The name where the number of classes is known: it ends in `-C2` or `-C3` where stages fall away.
-  public func name(classes: Int) -> String {
+  package func name(classes: Int) -> String {
     let whole = stages(.linf, classes: 10).count
     return stages(.linf, classes: classes).count == whole ? name : "\(name)-C\(classes)"
   }
 
   /// The sum of all stages, as if none broke a sample, for ten classes.
-  public func plannedCost(_ settings: AttackSettings) -> AttackCost {
-    stages(settings.budget.norm, classes: 10).reduce(AttackCost(forwards: 1, backwards: 0)) {
+  package func plannedCost(_ settings: AttackSettings) -> AttackCost {
+    stages(settings.threat.budget.norm, classes: 10).reduce(AttackCost(forwards: 1, backwards: 0)) {
       $0 + $1.attack.plannedCost(changed(settings, for: $1))
     }
   }
@@ -138,59 +136,54 @@ public struct AutoAttack: ImageAttack {
 
   private func changed(_ settings: AttackSettings, for stage: Stage) -> AttackSettings {
     var settings = settings
-    settings.restarts = stage.restarts
-    settings.loss = stage.loss
-    settings.keep = nil
-    settings.stopsEarly = true
-    settings.isWithinBudgetOnly = true
-    settings.recordsTrace = false
-    settings.startPoints = nil
-    settings.judging = .alone
-    if version == .rand { settings.draws = max(settings.draws, 20) }
+    settings.search.restarts = stage.restarts
+    settings.search.loss = stage.loss
+    settings.search.keep = nil
+    settings.search.stopsEarly = true
+    settings.threat.isWithinBudgetOnly = true
+    settings.reporting.recordsTrace = false
+    settings.search.startPoints = nil
+    settings.reporting.judging = .alone
+    if version == .rand { settings.search.draws = max(settings.search.draws, 20) }
     return settings
   }
 
   // MARK: The run
 
-  /// See `ImageAttack`.
-  public func run(
+  package func run(
     _ classifier: Classifier, images: Tensor, criterion: Criterion,
     settings: AttackSettings
   ) throws -> AttackResult {
     guard !criterion.isTargeted else {
       throw KilpiError("\(name) has no targeted form", advice: "use attack.apgd")
     }
-    guard settings.sources.isEmpty else {
+    guard settings.search.sources.isEmpty else {
       throw KilpiError("\(name) has no transfer form", advice: "use attack.apgd")
     }
     // A copy: a classifier of the caller's may write into the tensor between the stages.
     let images = try images.detached().cloned()
     let classes = try Self.classes(classifier, images)
-    let stages = stages(settings.budget.norm, classes: classes ?? 2)
+    let stages = stages(settings.threat.budget.norm, classes: classes ?? 2)
     guard let first = stages.first else {
       throw KilpiError(
         "\(name) has no stage for \(classes ?? 0) classes", advice: "there must be 2 at least")
     }
-    var result = try run(
-      first, 0, classifier, images, criterion.labels, ids: settings.sampleIDs, settings)
+    var result = try run(first, 0, classifier, images, criterion.labels, settings)
     let start = result.report.cleanCorrect.filter { $0 }.count
     result.report.stages = [
       AttackStage(name: first.name, attacked: start, broken: Self.broken(result.report))
     ]
-    let ids = settings.sampleIDs ?? criterion.labels.indices.map { UInt64($0) + 1 }
     for (index, stage) in stages.enumerated().dropFirst() {
       let rows = criterion.labels.indices.filter { !result.report.success[$0] }
       if rows.isEmpty { break }
-      var masked = settings
-      masked.mask = try settings.mask?.rows(rows)
       let part = try run(
         stage, index, classifier, images.rows(rows), rows.map { criterion.labels[$0] },
-        ids: rows.map { ids[$0] }, masked)
+        settings.rows(rows, of: criterion.labels.count))
       result = try merged(result, part, rows, stage.name)
       let broken = Self.broken(part.report)
       result.report.stages.append(
         AttackStage(name: stage.name, attacked: rows.count, broken: broken))
-      if !stage.attack.usesGradients, settings.probes,
+      if !stage.attack.usesGradients, settings.reporting.probes,
         let flag = AttackFlag.blackboxBeatsWhitebox(
           survivorsBroken: broken, of: criterion.labels.count)
       {
@@ -198,12 +191,12 @@ public struct AutoAttack: ImageAttack {
       }
     }
     result.report.attack = classes.map(name(classes:)) ?? name
-    result.report.seed = settings.seed
+    result.report.seed = settings.search.seed
     if let classes {
       result.report.forwards[0] += 1  // the pass that told the number of classes
       let isTargeted = stages.contains { $0.name.hasSuffix("-t") } || classes < 4
-      let targets = isSparse(settings.budget.norm) ? 5 : 9
-      if settings.probes, isTargeted, version != .rand, version != .ceDLR,
+      let targets = isSparse(settings.threat.budget.norm) ? 5 : 9
+      if settings.reporting.probes, isTargeted, version != .rand, version != .ceDLR,
         let flag = AttackFlag.fewClasses(classes, targets: targets)
       {
         result.report.flags.append(flag)
@@ -219,15 +212,14 @@ public struct AutoAttack: ImageAttack {
   /// One stage on some of the samples.
   private func run(
     _ stage: Stage, _ index: Int, _ classifier: Classifier, _ images: Tensor,
-    _ labels: [Int], ids: [UInt64]?, _ settings: AttackSettings
+    _ labels: [Int], _ settings: AttackSettings
   ) throws -> AttackResult {
     var changed = changed(settings, for: stage)
-    changed.seed = settings.seed &+ UInt64(index)
-    changed.sampleIDs = ids
+    changed.search.seed = settings.search.seed &+ UInt64(index)
     // Later stages tell what their own gradients and losses show, without a pass more.
-    if index > 0 { changed.probedSamples = 0 }
+    if index > 0 { changed.reporting.probedSamples = 0 }
     let title = "\(name) \(stage.name)"
-    changed.progress = settings.progress.map { progress in
+    changed.reporting.progress = settings.reporting.progress.map { progress in
       { event in
         progress(
           ProgressEvent(

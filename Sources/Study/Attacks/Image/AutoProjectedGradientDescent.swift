@@ -20,24 +20,24 @@ internal import Tensors
 /// start, where the released code compares one step with a zero (`isCompatible` does too); L1 steps
 /// pass over entries that the box blocks, and move `⌊L0 / 1.5⌋` entries, so that a step can end on a
 /// single one.
-public struct AutoProjectedGradientDescent: FixedBudgetAttack {
+package struct AutoProjectedGradientDescent: FixedBudgetAttack {
   /// Gradient steps of one walk, at least 1.
-  public var steps: Int
+  package var steps: Int
   /// Share of increases below which a step is halved, in `0 … 1`.
-  public var rho: Double
+  package var rho: Double
   /// Take classes one after another.
-  public var aimsAtClasses: Bool
+  package var aimsAtClasses: Bool
   /// How many classes; nil for nine, or all others where there are fewer.
-  public var classes: Int?
+  package var classes: Int?
   /// Count increases in the first window, and choose L1 entries, as the released code does.
-  public var isCompatible: Bool
+  package var isCompatible: Bool
   /// Return the point with the largest loss, instead of a successful one before any other.
-  public var keepsLargestLoss: Bool
+  package var keepsLargestLoss: Bool
   /// L1: walk through balls of three and two times the budget first.
-  public var beginsWide: Bool
+  package var beginsWide: Bool
 
   /// Creates the attack; see the properties.
-  public init(
+  package init(
     steps: Int = 100, rho: Double = 0.75, aimsAtClasses: Bool = false, classes: Int? = nil,
     isCompatible: Bool = false, keepsLargestLoss: Bool = false, beginsWide: Bool = false
   ) {
@@ -51,20 +51,19 @@ public struct AutoProjectedGradientDescent: FixedBudgetAttack {
   }
 
   /// Classes that are taken when none is asked for.
-  public static let usualClasses = 9
+  package static let usualClasses = 9
 
-  /// `apgd`.
-  public var name: String { "apgd" }
+  package var name: String { "apgd" }
   /// The best point.
-  public var defaultKeep: Keep { keepsLargestLoss ? .largestLoss : .best }
+  package var defaultKeep: Keep { keepsLargestLoss ? .largestLoss : .best }
   /// The steps of all walks, and their starts.
-  public var plannedVisits: Int {
+  package var plannedVisits: Int {
     steps.addingClamped(3).multipliedClamped(
       by: aimsAtClasses ? classes ?? Self.usualClasses : 1)
   }
 
   /// All but `aimsAtClasses`, which the loss tells (`following`).
-  public static var parameters: [Parameter<Self>] {
+  package static var parameters: [Parameter<Self>] {
     [
       .steps(\.steps, "gradient steps of one walk"),
       Parameter(
@@ -86,14 +85,13 @@ public struct AutoProjectedGradientDescent: FixedBudgetAttack {
   }
 
   /// With the loss `dlr-targeted` it takes classes one after another.
-  public func following(_ loss: AttackLoss) -> Self {
+  package func following(_ loss: AttackLoss) -> Self {
     var copy = self
     if case .targetedDLR = loss { copy.aimsAtClasses = true }
     return copy
   }
 
-  /// See `FixedBudgetAttack`.
-  public func perturb(_ search: PixelSearch) throws {
+  package func perturb(_ search: PixelSearch) throws {
     guard aimsAtClasses, let ranked = try search.rankedClasses(), let first = ranked.first else {
       return try walk(search)
     }
@@ -108,7 +106,7 @@ public struct AutoProjectedGradientDescent: FixedBudgetAttack {
   }
 
   private func walk(_ search: PixelSearch) throws {
-    let budget = search.settings.budget
+    let budget = search.settings.threat.budget
     guard beginsWide, budget.norm == .l1 else {
       let start = try search.start { try search.ball.farPoints(search.streams(.attackStart)) }
       return try climb(search, within: nil, from: start, steps: steps)

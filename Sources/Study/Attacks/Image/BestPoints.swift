@@ -53,7 +53,7 @@ final class BestPoints {
   func isDone(_ row: Int, in settings: AttackSettings, _ plan: SearchPlan) -> Bool {
     guard solved[row - first] else { return false }
     // A nearest point's loss is minus its distance.
-    return !plan.isNearest || -losses[row - first] <= settings.budget.epsilon
+    return !plan.isNearest || -losses[row - first] <= settings.threat.budget.epsilon
   }
 
   /// True when the kept point of a sample of the call's batch meets the criterion.

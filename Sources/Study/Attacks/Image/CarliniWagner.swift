@@ -12,20 +12,20 @@ internal import Tensors
 /// failure the lower one moves; `c` grows tenfold while there is no upper end, else it is their midpoint.
 ///
 /// Paper: Carlini and Wagner, arXiv:1608.04644.
-public struct CarliniWagner: MinimumNormAttack {
+package struct CarliniWagner: MinimumNormAttack {
   /// Values of `c` tried, at least 1.
-  public var searchSteps: Int
+  package var searchSteps: Int
   /// Adam's steps for each, at least 1; each costs one forward and one backward.
-  public var steps: Int
+  package var steps: Int
   /// Adam's step size in `w`.
-  public var learningRate: Double
+  package var learningRate: Double
   /// The first `c`, above 0.
-  public var initialConstant: Double
+  package var initialConstant: Double
   /// Margin `κ` that a result must have, at least 0.
-  public var confidence: Double
+  package var confidence: Double
 
   /// Creates the attack; see the properties.
-  public init(
+  package init(
     searchSteps: Int = 9, steps: Int = 10_000, learningRate: Double = 0.01,
     initialConstant: Double = 1e-3, confidence: Double = 0
   ) {
@@ -37,22 +37,21 @@ public struct CarliniWagner: MinimumNormAttack {
   }
 
   /// Five values of `c` with 200 steps each, for a first look.
-  public static var fast: CarliniWagner { CarliniWagner(searchSteps: 5, steps: 200) }
+  package static var fast: CarliniWagner { CarliniWagner(searchSteps: 5, steps: 200) }
 
-  /// `cw`.
-  public var name: String { "cw" }
+  package var name: String { "cw" }
   /// L2 only.
-  public var norms: [Norm] { [.l2] }
+  package var norms: [Norm] { [.l2] }
   /// It has a loss of its own, and draws nothing.
-  public var unused: Set<SharedSetting> { [.loss, .restarts, .keep] }
+  package var unused: Set<SharedSetting> { [.loss, .restarts, .keep] }
   /// All steps for all constants.
-  public var plannedVisits: Int {
+  package var plannedVisits: Int {
     let (product, overflow) = searchSteps.multipliedReportingOverflow(by: steps)
     return overflow ? Int.max / 2 : min(product, Int.max / 2)
   }
 
   /// All properties, and `fast`.
-  public static var parameters: [Parameter<Self>] {
+  package static var parameters: [Parameter<Self>] {
     [
       .preset("fast", .fast, "a short search, for a first look"),
       .steps(\.steps, "Adam's steps for each c"),
@@ -64,8 +63,7 @@ public struct CarliniWagner: MinimumNormAttack {
     ]
   }
 
-  /// See `MinimumNormAttack`.
-  public func approach(_ search: NearestSearch) throws {
+  package func approach(_ search: NearestSearch) throws {
     var constants = [ConstantSearch](
       repeating: ConstantSearch(value: initialConstant), count: search.rows.count)
     for _ in 0..<searchSteps {

@@ -70,7 +70,7 @@ final class ClassifierObjective {
   ) throws -> SampleVerdict {
     guard let goal else { throw KilpiError("the targets are not chosen yet") }
     let logits = try passes(image, [row], draws, ledger)
-    let verdict = try Verdicts(logits, rows: [row], goal: goal, base: settings.firstIndex)
+    let verdict = try Verdicts(logits, rows: [row], goal: goal, base: settings.reporting.firstIndex)
     let value = try Tensor.withoutGradients { () -> Double in try loss(logits, [row]).item() }
     return SampleVerdict(
       prediction: verdict.predictions[0], loss: value, margin: verdict.margins[0])
@@ -94,25 +94,26 @@ final class ClassifierObjective {
     let logits = try sourceLogits(images, pass)
     let labels = try Tensor(rows.map { Int64(criterion.labels[$0]) }, shape: [rows.count])
     let targets = try Tensor(aims.map { Int64($0) }, shape: [rows.count])
-    let loss = try settings.loss.values(logits: logits, labels: labels, targets: targets)
+    let loss = try settings.search.loss.values(logits: logits, labels: labels, targets: targets)
     return (try checkedLoss(loss, rows: rows.count), logits)
   }
 
   /// The attack's loss of given logits.
   func loss(_ logits: Tensor, _ rows: [Int]) throws -> Tensor {
     guard let goal else { throw KilpiError("the targets are not chosen yet") }
-    let loss = try settings.loss.values(
+    let loss = try settings.search.loss.values(
       logits: logits, labels: goal.labels(rows), targets: goal.targets(rows))
     return try checkedLoss(loss, rows: rows.count)
   }
 
   private func sourceLogits(_ images: Tensor, _ pass: ModelPass) throws -> Tensor {
-    guard let first = settings.sources.first else { return try logits(images, pass) }
+    guard let first = settings.search.sources.first else { return try logits(images, pass) }
     var sum = try checked(first[pass](images), images)
-    for source in settings.sources.dropFirst() {
+    for source in settings.search.sources.dropFirst() {
       sum = try sum + checked(source[pass](images), images)
     }
-    return settings.sources.count == 1 ? sum : try sum / Double(settings.sources.count)
+    return settings.search.sources.count == 1
+      ? sum : try sum / Double(settings.search.sources.count)
   }
 
   private func checked(_ logits: Tensor, _ images: Tensor) throws -> Tensor {
@@ -133,7 +134,7 @@ final class ClassifierObjective {
     if let classes {
       throw KilpiError("the classifiers disagree: \(classes) and \(count) classes")
     }
-    let fewest = settings.loss.fewestClasses(isTargeted: criterion.isTargeted)
+    let fewest = settings.search.loss.fewestClasses(isTargeted: criterion.isTargeted)
     guard count >= fewest else {
       let isRatio = fewest > 2
       throw KilpiError(
@@ -143,12 +144,12 @@ final class ClassifierObjective {
           : "the classifier has \(count) class\(count == 1 ? "" : "es"), at least 2 are needed",
         advice: isRatio ? "use loss = \"ce\" or \"margin\"" : nil)
     }
-    let base = settings.firstIndex
+    let base = settings.reporting.firstIndex
     func inspect(_ name: String, _ values: [Int]) throws {
       for (row, value) in values.enumerated() where !(0..<count).contains(value) {
         throw KilpiError(
           "\(name)[\(row + base)] is \(value &+ base), classes are \(base) … "
-            + "\(count - 1 + base)", advice: base == 1 ? "\(name) count from 1 in Lua" : nil)
+            + "\(count - 1 + base)", advice: base == 1 ? "\(name) count from 1" : nil)
       }
     }
     try inspect("labels", criterion.labels)
@@ -182,7 +183,7 @@ final class ClassifierObjective {
   /// Chooses targets that depend on the clean logits of samples `rows`.
   func chooseTargets(_ logits: [Double], _ rows: [Int], _ ids: [UInt64]) {
     guard choosesTargets, let choice = criterion.targets, let classes else { return }
-    let random = RandomSource(seed: settings.seed)
+    let random = RandomSource(seed: settings.search.seed)
     for (position, row) in rows.enumerated() where chosenTargets[row] == nil {
       let values = logits[position * classes..<(position + 1) * classes]
       if choice == .leastLikely {

@@ -1,11 +1,11 @@
 internal import Diagnostics
-public import Tensors
+package import Tensors
 
 /// Which classes a targeted attack aims at.
 ///
 /// A target that is the sample's own label is nothing to attack for: such samples are left out, come back
 /// unchanged, hit nothing, and are counted (`AttackReport.leftOut`).
-public enum TargetChoice: Equatable, Sendable {
+package enum TargetChoice: Equatable, Sendable {
   /// These classes, 0-based, one a sample.
   case classes([Int])
   /// The class with the smallest logit on the clean image.
@@ -19,19 +19,19 @@ public enum TargetChoice: Equatable, Sendable {
 /// When an attack has succeeded: the top class differs from the label, or equals a target.
 ///
 /// Accuracies are counted from predictions and labels in either case.
-public struct Criterion: Equatable, Sendable {
+package struct Criterion: Equatable, Sendable {
   /// True classes, 0-based, one a sample.
-  public var labels: [Int]
+  package var labels: [Int]
   /// What a targeted attack aims at; nil for an untargeted one.
-  public var targets: TargetChoice?
+  package var targets: TargetChoice?
 
   /// The top class differs from the label.
-  public static func misclassified(_ labels: [Int]) -> Criterion {
+  package static func misclassified(_ labels: [Int]) -> Criterion {
     Criterion(labels: labels, targets: nil)
   }
 
   /// The top class differs from the label; `labels` is int64 `[N]`, 0-based.
-  public static func misclassified(_ labels: Tensor) throws -> Criterion {
+  package static func misclassified(_ labels: Tensor) throws -> Criterion {
     guard labels.dtype == .int64, labels.rank == 1 else {
       throw KilpiError("labels must be an int64 tensor [N], or a list of integers")
     }
@@ -39,12 +39,12 @@ public struct Criterion: Equatable, Sendable {
   }
 
   /// The top class equals the target.
-  public static func targeted(_ targets: TargetChoice, labels: [Int]) -> Criterion {
+  package static func targeted(_ targets: TargetChoice, labels: [Int]) -> Criterion {
     Criterion(labels: labels, targets: targets)
   }
 
   /// True for a targeted attack.
-  public var isTargeted: Bool { targets != nil }
+  package var isTargeted: Bool { targets != nil }
 }
 
 /// A criterion with every target known, as the search uses it.

@@ -12,30 +12,28 @@ internal import Tensors
 ///
 /// Paper: Rony et al., arXiv:1811.09600. Differences from published code: the last point is looked
 /// at too; a zero gradient leaves the direction as it is.
-public struct DecoupledDirectionNorm: MinimumNormAttack {
+package struct DecoupledDirectionNorm: MinimumNormAttack {
   /// Steps, at least 1; each costs one forward and one backward.
-  public var steps: Int
+  package var steps: Int
   /// The first norm `ρ`, in pixel units, above 0.
-  public var initialNorm: Double
+  package var initialNorm: Double
   /// Share `γ` by which the norm changes at each step, in `0 ..< 1`.
-  public var gamma: Double
+  package var gamma: Double
 
   /// Creates the attack; see the properties.
-  public init(steps: Int = 100, initialNorm: Double = 1, gamma: Double = 0.05) {
+  package init(steps: Int = 100, initialNorm: Double = 1, gamma: Double = 0.05) {
     self.steps = steps
     self.initialNorm = initialNorm
     self.gamma = gamma
   }
 
-  /// `ddn`.
-  public var name: String { "ddn" }
+  package var name: String { "ddn" }
   /// L2 only.
-  public var norms: [Norm] { [.l2] }
+  package var norms: [Norm] { [.l2] }
   /// The steps, and their end.
-  public var plannedVisits: Int { steps.addingClamped(1) }
+  package var plannedVisits: Int { steps.addingClamped(1) }
 
-  /// All properties.
-  public static var parameters: [Parameter<Self>] {
+  package static var parameters: [Parameter<Self>] {
     [
       .steps(\.steps),
       Parameter("init_norm", \.initialNorm, .above(0), "the first norm, in pixel units"),
@@ -45,8 +43,7 @@ public struct DecoupledDirectionNorm: MinimumNormAttack {
     ]
   }
 
-  /// See `MinimumNormAttack`.
-  public func approach(_ search: NearestSearch) throws {
+  package func approach(_ search: NearestSearch) throws {
     var point = try search.givenStart() ?? search.clean
     var norms = [Double](repeating: initialNorm, count: search.rows.count)
     var farthest = try RowScale.sizes(

@@ -12,18 +12,18 @@ internal import Tensors
 ///
 /// Paper: Moosavi-Dezfooli et al., arXiv:1511.04599. The stabiliser follows its published code's use:
 /// without it steps shrink to nothing before the boundary.
-public struct DeepFool: MinimumNormAttack {
+package struct DeepFool: MinimumNormAttack {
   /// Steps, at least 1; each costs one forward and one backward a candidate.
-  public var steps: Int
+  package var steps: Int
   /// Share by which the summed change is lengthened, at least 0.
-  public var overshoot: Double
+  package var overshoot: Double
   /// Classes looked at: those that rank highest on the clean image, the label excluded, at least 1.
-  public var candidates: Int
+  package var candidates: Int
   /// What is added to each step's length, in pixel units.
-  public var stabiliser: Double
+  package var stabiliser: Double
 
   /// Creates the attack; see the properties.
-  public init(
+  package init(
     steps: Int = 50, overshoot: Double = 0.02, candidates: Int = 10, stabiliser: Double = 1e-4
   ) {
     self.steps = steps
@@ -32,23 +32,23 @@ public struct DeepFool: MinimumNormAttack {
     self.stabiliser = stabiliser
   }
 
-  /// `deepfool`.
-  public var name: String { "deepfool" }
+  package var name: String { "deepfool" }
   /// L∞ and L2.
-  public var norms: [Norm] { [.linf, .l2] }
+  package var norms: [Norm] { [.linf, .l2] }
   /// It goes to whichever class is nearest, and draws nothing.
-  public var unused: Set<SharedSetting> { [.loss, .restarts, .keep, .targets, .start] }
+  package var unused: Set<SharedSetting> { [.loss, .restarts, .keep, .targets, .start] }
   /// The steps, and their end.
-  public var plannedVisits: Int { steps.addingClamped(1) }
+  package var plannedVisits: Int { steps.addingClamped(1) }
 
   /// One gradient a candidate and step.
-  public func plannedCost(_ settings: AttackSettings) -> AttackCost {
+  package func plannedCost(_ settings: AttackSettings) -> AttackCost {
     let step = AttackCost(forwards: 1, backwards: candidates)
-    return step * steps * settings.draws + AttackCost(forwards: 4, backwards: 0) * settings.draws
+    return step * steps * settings.search.draws + AttackCost(forwards: 4, backwards: 0)
+      * settings.search.draws
   }
 
   /// All properties; the stabiliser is no option.
-  public static var parameters: [Parameter<Self>] {
+  package static var parameters: [Parameter<Self>] {
     [
       .steps(\.steps, "steps"),
       Parameter(
@@ -61,8 +61,7 @@ public struct DeepFool: MinimumNormAttack {
     ]
   }
 
-  /// See `MinimumNormAttack`.
-  public func approach(_ search: NearestSearch) throws {
+  package func approach(_ search: NearestSearch) throws {
     var point = try search.givenStart() ?? search.clean
     var total = try Tensor.zeros(point.shape, point.dtype)
     var ranked: [[Int]] = []

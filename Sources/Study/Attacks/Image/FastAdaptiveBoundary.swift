@@ -15,23 +15,23 @@ internal import Tensors
 /// bisected: exact on a linear classifier, where the published code ends half a per cent behind.
 ///
 /// Paper: Croce and Hein, arXiv:1907.02044.
-public struct FastAdaptiveBoundary: MinimumNormAttack {
+package struct FastAdaptiveBoundary: MinimumNormAttack {
   /// Steps towards one class, at least 1; each costs two forwards and one backward.
-  public var steps: Int
+  package var steps: Int
   /// Largest weight `alphaMax` of the clean image, in `0 … 1`.
-  public var alphaMax: Double
+  package var alphaMax: Double
   /// Overshoot `η`, at least 1.
-  public var eta: Double
+  package var eta: Double
   /// How far a successful point is drawn back, `β`, in `0 … 1`.
-  public var beta: Double
+  package var beta: Double
   /// Classes taken one after another; nil for nine, or all others where there are fewer; 0 for the
   /// nearest of all at each step.
-  public var classes: Int?
+  package var classes: Int?
   /// No bisection at the end, as in the released code.
-  public var isCompatible: Bool
+  package var isCompatible: Bool
 
   /// Creates the attack; see the properties.
-  public init(
+  package init(
     steps: Int = 100, alphaMax: Double = 0.1, eta: Double = 1.05, beta: Double = 0.9,
     classes: Int? = nil, isCompatible: Bool = false
   ) {
@@ -45,14 +45,12 @@ public struct FastAdaptiveBoundary: MinimumNormAttack {
 
   private static let bisections = 20
 
-  /// `fab`.
-  public var name: String { "fab" }
-  /// All.
-  public var norms: [Norm] { Norm.allCases }
+  package var name: String { "fab" }
+  package var norms: [Norm] { Norm.allCases }
   /// It follows the boundary, whatever the loss; restarts begin at random points.
-  public var unused: Set<SharedSetting> { [.loss, .keep] }
+  package var unused: Set<SharedSetting> { [.loss, .keep] }
   /// Two for each step, towards each class.
-  public var plannedVisits: Int {
+  package var plannedVisits: Int {
     steps.addingClamped(1).multipliedClamped(by: 2).multipliedClamped(
       by: max(1, classes ?? AutoProjectedGradientDescent.usualClasses)
     ).addingClamped(Self.bisections)
@@ -60,16 +58,16 @@ public struct FastAdaptiveBoundary: MinimumNormAttack {
 
   /// Two forwards and one backward a step; with 0 classes one backward for each of them, nine at a
   /// guess.
-  public func plannedCost(_ settings: AttackSettings) -> AttackCost {
+  package func plannedCost(_ settings: AttackSettings) -> AttackCost {
     let usual = AutoProjectedGradientDescent.usualClasses
     let gradients =
       AttackCost(forwards: 0, backwards: steps) * (classes == 0 ? usual : classes ?? usual)
     let walks = AttackCost(forwards: plannedVisits, backwards: 0) + gradients
-    return (walks * settings.restarts + AttackCost(forwards: 3, backwards: 0)) * settings.draws
+    return (walks * settings.search.restarts + AttackCost(forwards: 3, backwards: 0))
+      * settings.search.draws
   }
 
-  /// All properties.
-  public static var parameters: [Parameter<Self>] {
+  package static var parameters: [Parameter<Self>] {
     [
       .steps(\.steps, "steps towards one class"),
       Parameter("alpha_max", \.alphaMax, .within(0...1), "largest weight of the clean image"),
@@ -84,8 +82,7 @@ public struct FastAdaptiveBoundary: MinimumNormAttack {
     ]
   }
 
-  /// See `MinimumNormAttack`.
-  public func approach(_ search: NearestSearch) throws {
+  package func approach(_ search: NearestSearch) throws {
     if try search.targets() != nil {
       try walk(search, towards: nil)
     } else if classes == 0 {
@@ -127,7 +124,7 @@ public struct FastAdaptiveBoundary: MinimumNormAttack {
   ///   for the nearest class at each step.
   private func walk(_ search: NearestSearch, towards aims: [Int]?) throws {
     var (point, aims) = (try start(search), aims)
-    let draws = search.restart > 0 || search.settings.startPoints != nil
+    let draws = search.restart > 0 || search.settings.search.startPoints != nil
     if draws {
       let visit = try search.visit(point)
       point = try drawnBack(point, search.clean, visit.solved)
@@ -185,7 +182,7 @@ public struct FastAdaptiveBoundary: MinimumNormAttack {
           ? Tensor.random(shape, stream: &stream, dtype: clean.dtype) * 2.0 - 1.0
           : Tensor.randomNormal(shape, stream: &stream, dtype: clean.dtype)
       })
-    let radii = search.nearest.map { min($0, search.settings.budget.epsilon, 0.5) / 2 }
+    let radii = search.nearest.map { min($0, search.settings.threat.budget.epsilon, 0.5) / 2 }
     let column = try Tensor(radii, shape: [radii.count, 1, 1, 1]).converted(to: clean.dtype)
     let unit: Tensor
     switch search.norm {

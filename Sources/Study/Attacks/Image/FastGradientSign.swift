@@ -8,29 +8,24 @@ internal import Tensors
 /// linear loss (L2 while the box is inactive). One forward and one backward. It returns its one point, not the better of that and the clean image.
 ///
 /// Paper: Goodfellow et al., arXiv:1412.6572.
-public struct FastGradientSign: FixedBudgetAttack {
+package struct FastGradientSign: FixedBudgetAttack {
   /// Creates the attack; it has no parameters but the budget.
-  public init() {}
+  package init() {}
 
-  /// `fgsm`.
-  public var name: String { "fgsm" }
+  package var name: String { "fgsm" }
   /// The last point.
-  public var defaultKeep: Keep { .last }
-  /// True.
-  public var startsAtCleanImages: Bool { true }
-  /// One.
-  public var plannedVisits: Int { 1 }
-  /// None.
-  public static var parameters: [Parameter<Self>] { [] }
+  package var defaultKeep: Keep { .last }
+  package var startsAtCleanImages: Bool { true }
+  package var plannedVisits: Int { 1 }
+  package static var parameters: [Parameter<Self>] { [] }
   /// Its one step begins at the clean image.
-  public var unused: Set<SharedSetting> { [.start] }
+  package var unused: Set<SharedSetting> { [.start] }
 
-  /// See `FixedBudgetAttack`.
-  public func perturb(_ search: PixelSearch) throws {
+  package func perturb(_ search: PixelSearch) throws {
     let clean = search.ball.clean
     let visit = try search.visit(clean)
     guard let kept = try search.survivors(), let gradient = visit.gradient else { return }
-    let budget = search.settings.budget
+    let budget = search.settings.threat.budget
     let point =
       budget.norm == .l1
       ? try search.ball.filled(along: kept.of(gradient))
@@ -44,24 +39,21 @@ public struct FastGradientSign: FixedBudgetAttack {
 /// `x₁ = P(x + α · sign N(0, 1))`, then `x' = P(x₁ + (epsilon − α) · sign ∇L(x₁))`.
 ///
 /// Paper: Tramèr et al., arXiv:1705.07204.
-public struct RandomFastGradientSign: FixedBudgetAttack {
+package struct RandomFastGradientSign: FixedBudgetAttack {
   /// Length `α` of the random step in pixel units; nil means half the budget.
-  public var randomStep: Double?
+  package var randomStep: Double?
 
-  /// Creates the attack.
-  public init(randomStep: Double? = nil) { self.randomStep = randomStep }
+  package init(randomStep: Double? = nil) { self.randomStep = randomStep }
 
-  /// `rfgsm`.
-  public var name: String { "rfgsm" }
+  package var name: String { "rfgsm" }
   /// L∞ only.
-  public var norms: [Norm] { [.linf] }
+  package var norms: [Norm] { [.linf] }
   /// The last point.
-  public var defaultKeep: Keep { .last }
-  /// One.
-  public var plannedVisits: Int { 1 }
+  package var defaultKeep: Keep { .last }
+  package var plannedVisits: Int { 1 }
 
   /// The length of the random step.
-  public static var parameters: [Parameter<Self>] {
+  package static var parameters: [Parameter<Self>] {
     [
       .length(
         "random_step", \.randomStep, .atLeast(0), "length of the random step",
@@ -69,21 +61,20 @@ public struct RandomFastGradientSign: FixedBudgetAttack {
     ]
   }
   /// It has a start of its own.
-  public var unused: Set<SharedSetting> { [.start] }
+  package var unused: Set<SharedSetting> { [.start] }
 
   /// The random step must not exceed the budget.
-  public func check(_ settings: AttackSettings) throws {
+  package func check(_ settings: AttackSettings) throws {
     guard let randomStep else { return }
-    guard randomStep <= settings.budget.epsilon else {
+    guard randomStep <= settings.threat.budget.epsilon else {
       throw KilpiError(
         "the random step \(Budget.number(randomStep)) is outside 0 … eps",
         advice: "leave it out for eps / 2")
     }
   }
 
-  /// See `FixedBudgetAttack`.
-  public func perturb(_ search: PixelSearch) throws {
-    let epsilon = search.settings.budget.epsilon
+  package func perturb(_ search: PixelSearch) throws {
+    let epsilon = search.settings.threat.budget.epsilon
     let first = randomStep ?? epsilon / 2
     let clean = search.ball.clean
     let noise = try Tensor.concatenated(

@@ -4,12 +4,11 @@ internal import Tensors
 
 /// Smoothing of gradients over the image: `K ∗ g` in each channel, zeros outside, `K` a Gaussian kernel
 /// whose pixels are samples on ±3 standard deviations, with sum 1 (TI-FGSM, arXiv:1904.02884).
-public struct GradientSmoothing: Equatable, Sendable {
+package struct GradientSmoothing: Equatable, Sendable {
   /// Side of the kernel, odd; nil means, along each axis, 5 for at most 32 pixels, 7 up to 64, else 15.
-  public var size: Int?
+  package var size: Int?
 
-  /// Creates it.
-  public init(size: Int? = nil) { self.size = size }
+  package init(size: Int? = nil) { self.size = size }
 
   func check() throws {
     if let size, size % 2 == 0 {

@@ -1,7 +1,7 @@
-public import Tensors
+package import Tensors
 
 /// An attack on images: a value whose properties are its hyper-parameters.
-public protocol ImageAttack: Parameterized, Sendable {
+package protocol ImageAttack: Parameterized, Sendable {
   /// The short name that everybody says, such as `pgd`.
   var name: String { get }
   /// Its name as a method in scripts and records; `name` unless that says more.
@@ -41,27 +41,20 @@ public protocol ImageAttack: Parameterized, Sendable {
 }
 
 extension ImageAttack {
-  /// The name.
-  public var method: String { name }
-  /// True.
-  public var usesGradients: Bool { true }
-  /// False.
-  public var choosesRestarts: Bool { false }
-  /// None.
-  public var unused: Set<SharedSetting> { [] }
-  /// All.
-  public var norms: [Norm] { Norm.allCases }
+  package var method: String { name }
+  package var usesGradients: Bool { true }
+  package var choosesRestarts: Bool { false }
+  package var unused: Set<SharedSetting> { [] }
+  package var norms: [Norm] { Norm.allCases }
   /// True when it follows a loss of its own, whatever the settings say.
-  public var choosesLoss: Bool { unused.contains(.loss) }
+  package var choosesLoss: Bool { unused.contains(.loss) }
 
-  /// The name.
-  public func name(classes: Int) -> String { name }
-  /// Itself.
-  public func following(_ loss: AttackLoss) -> Self { self }
+  package func name(classes: Int) -> String { name }
+  package func following(_ loss: AttackLoss) -> Self { self }
 }
 
 /// A setting that some attacks have no use for; the raw value is its option.
-public enum SharedSetting: String, Sendable {
+package enum SharedSetting: String, Sendable {
   /// `AttackSettings.loss`.
   case loss
   /// `AttackSettings.restarts`: runs would not differ.
@@ -80,7 +73,7 @@ public enum SharedSetting: String, Sendable {
 
 /// An attack that searches among images: what the base asks of either kind, `FixedBudgetAttack` and
 /// `MinimumNormAttack`.
-public protocol SearchAttack: ImageAttack {
+package protocol SearchAttack: ImageAttack {
   /// Points it visits in one run, for progress.
   var plannedVisits: Int { get }
   /// Checks what the ranges of its parameters do not say.
@@ -89,14 +82,14 @@ public protocol SearchAttack: ImageAttack {
 
 extension SearchAttack {
   /// Nothing more.
-  public func check(_ settings: AttackSettings) throws {}
+  package func check(_ settings: AttackSettings) throws {}
 }
 
 /// An attack that increases a loss within a ball.
 ///
 /// The base checks, projects, keeps the best point, restarts, judges and reports; an attack is its
 /// `perturb`.
-public protocol FixedBudgetAttack: SearchAttack {
+package protocol FixedBudgetAttack: SearchAttack {
   /// Which point is the result when the settings do not say.
   var defaultKeep: Keep { get }
   /// The loss that it increases whatever the settings say; nil for attacks that take any.
@@ -114,20 +107,18 @@ public protocol FixedBudgetAttack: SearchAttack {
 
 extension FixedBudgetAttack {
   /// The best point.
-  public var defaultKeep: Keep { .best }
-  /// True.
-  public var followsGradient: Bool { true }
-  /// Nil.
-  public var ownLoss: AttackLoss? { nil }
+  package var defaultKeep: Keep { .best }
+  package var followsGradient: Bool { true }
+  package var ownLoss: AttackLoss? { nil }
   /// The loss, where there is one of its own.
-  public var unused: Set<SharedSetting> { ownLoss == nil ? [] : [.loss] }
+  package var unused: Set<SharedSetting> { ownLoss == nil ? [] : [.loss] }
   /// False: most attacks start at a random point.
-  public var startsAtCleanImages: Bool { false }
-  /// Itself.
-  public func stepping(byDefault length: (_ steps: Int) -> Double) -> any FixedBudgetAttack { self }
+  package var startsAtCleanImages: Bool { false }
+  package func stepping(byDefault length: (_ steps: Int) -> Double) -> any FixedBudgetAttack {
+    self
+  }
 
-  /// See `ImageAttack`.
-  public func run(
+  package func run(
     _ classifier: Classifier, images: Tensor, criterion: Criterion,
     settings: AttackSettings
   ) throws -> AttackResult {
@@ -138,7 +129,7 @@ extension FixedBudgetAttack {
       ).result()
     }
     var settings = settings
-    settings.loss = ownLoss ?? settings.loss
+    settings.search.loss = ownLoss ?? settings.search.loss
     let objective = ClassifierObjective(classifier, criterion, settings)
     return try AttackRun(.within(self), images, settings, objective) {
       try objective.evaluate($0, $1, $2)
@@ -150,7 +141,7 @@ extension FixedBudgetAttack {
   /// The same steps, budgets and bookkeeping as `run`; the report has no verdicts.
   ///
   /// - Parameter loss: values `[n]` of the images `[n, C, H, W]`, the samples `rows` of `images`.
-  public func maximize(
+  package func maximize(
     _ loss: @escaping SampleLoss, images: Tensor, settings: AttackSettings
   ) throws -> AttackResult {
     try AttackRun(.within(self), images, settings, nil) { images, rows, pass in

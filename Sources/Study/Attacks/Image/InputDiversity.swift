@@ -4,14 +4,13 @@ internal import Tensors
 /// Random resizing of images before a gradient is taken: with a probability, to a side
 /// `r ~ U{⌊ratio · S⌋ … S − 1}`, `S` the longer side and the other in proportion, bilinear, padded with zeros
 /// to the old size at a random place; a draw of its own for every sample (DI-FGSM, arXiv:1803.06978).
-public struct InputDiversity: Equatable, Sendable {
+package struct InputDiversity: Equatable, Sendable {
   /// Probability that a sample is resized.
-  public var probability: Double
+  package var probability: Double
   /// Smallest side as a share of the image's.
-  public var ratio: Double
+  package var ratio: Double
 
-  /// Creates it.
-  public init(probability: Double = 0.5, ratio: Double = 0.9) {
+  package init(probability: Double = 0.5, ratio: Double = 0.9) {
     self.probability = probability
     self.ratio = ratio
   }

@@ -19,17 +19,19 @@ struct LevelRefinement {
   static func fits(_ attack: any FixedBudgetAttack, _ keep: Keep, _ settings: AttackSettings)
     -> Bool
   {
-    settings.isOnEightBitLevels && settings.budget.norm == .linf && settings.sources.isEmpty
+    settings.threat.isOnEightBitLevels && settings.threat.budget.norm == .linf
+      && settings.search.sources.isEmpty
       && keep == .best && attack.followsGradient && attack.plannedVisits > 1
   }
 
   /// Passes for each sample, at most: as for a million pixels, since their number is not known yet.
   static func plannedCost(_ settings: AttackSettings) -> AttackCost {
-    guard settings.isOnEightBitLevels, settings.budget.norm == .linf, settings.sources.isEmpty,
-      settings.keep ?? .best == .best
+    guard settings.threat.isOnEightBitLevels, settings.threat.budget.norm == .linf,
+      settings.search.sources.isEmpty,
+      settings.search.keep ?? .best == .best
     else { return AttackCost(forwards: 0, backwards: 0) }
     let move = AttackCost(forwards: 1 + groups(of: 1 << 20).count, backwards: 1)
-    return move * rounds * settings.draws
+    return move * rounds * settings.search.draws
   }
 
   /// Parts of a ranking of `count` pixels, as half-open ranges.

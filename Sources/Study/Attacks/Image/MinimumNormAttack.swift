@@ -1,5 +1,5 @@
 internal import Diagnostics
-public import Tensors
+package import Tensors
 
 /// An attack that looks for the nearest image that meets the criterion, rather than for the worst one
 /// within a budget.
@@ -9,7 +9,7 @@ public import Tensors
 /// unchanged at distance 0, samples without any success come back clean at distance infinity. The
 /// budget's `epsilon` counts in the report (`shareWithinBudget`, `broken`), and limits the result where
 /// the settings say so (`isWithinBudgetOnly`); `keep` does not apply.
-public protocol MinimumNormAttack: SearchAttack {
+package protocol MinimumNormAttack: SearchAttack {
   /// Walks towards the boundary once, showing every point to `search`.
   func approach(_ search: NearestSearch) throws
 }
@@ -18,10 +18,9 @@ extension MinimumNormAttack {
   /// Restarts and `keep`.
   ///
   /// Most of these attacks draw nothing, and the nearest point is kept.
-  public var unused: Set<SharedSetting> { [.restarts, .keep] }
+  package var unused: Set<SharedSetting> { [.restarts, .keep] }
 
-  /// See `ImageAttack`.
-  public func run(
+  package func run(
     _ classifier: Classifier, images: Tensor, criterion: Criterion,
     settings: AttackSettings
   ) throws -> AttackResult {
@@ -39,17 +38,17 @@ extension MinimumNormAttack {
 }
 
 /// What a search for the nearest image learnt at one point, one entry an active sample.
-public struct NearestVisit {
+package struct NearestVisit {
   /// The image that the model saw: the point inside the box, on 8-bit levels where asked for.
-  public var shown: Tensor
+  package var shown: Tensor
   /// Logits `[n, classes]`, averaged over the draws, without a gradient.
-  public var logits: Tensor
+  package var logits: Tensor
   /// The criterion is met, by at least the confidence that was asked for.
-  public var solved: [Bool]
+  package var solved: [Bool]
   /// How far beyond the boundary: positive where the criterion is met.
-  public var margins: [Double]
+  package var margins: [Double]
   /// Distances of `shown` from the clean images in the budget's norm.
-  public var distances: [Double]
+  package var distances: [Double]
 }
 
 /// One run of a minimum-norm attack over some samples: it evaluates points, counts, keeps the closest
@@ -57,13 +56,13 @@ public struct NearestVisit {
 ///
 /// An attack may hold tensors of its own with one entry an active sample; it narrows them by what
 /// `survivors` returns.
-public final class NearestSearch {
+package final class NearestSearch {
   /// The active samples, as positions in the call's batch.
-  public private(set) var rows: [Int]
+  package private(set) var rows: [Int]
   /// Which restart this is, from 0 on.
-  public let restart: Int
+  package let restart: Int
   /// What all attacks have in common.
-  public let settings: AttackSettings
+  package let settings: AttackSettings
 
   private var box: Ball
   private let run: AttackRun
@@ -80,52 +79,52 @@ public final class NearestSearch {
   }
 
   /// The active samples' clean images.
-  public var clean: Tensor { box.clean }
+  package var clean: Tensor { box.clean }
 
   /// Points with the clean image's bits wherever the mask holds pixels.
-  public func held(_ point: Tensor) throws -> Tensor { try box.held(point) }
+  package func held(_ point: Tensor) throws -> Tensor { try box.held(point) }
 
   /// A gradient, 0 wherever the mask holds pixels.
-  public func free(_ gradient: Tensor) throws -> Tensor { try box.free(gradient) }
+  package func free(_ gradient: Tensor) throws -> Tensor { try box.free(gradient) }
 
   /// How distances are measured.
-  public var norm: Norm { settings.budget.norm }
+  package var norm: Norm { settings.threat.budget.norm }
 
   /// A stream of each active sample, which depends on nothing but seed, sample, restart and step.
-  public func streams(_ purpose: RandomPurpose, step: Int = 0) -> [RandomStream] {
+  package func streams(_ purpose: RandomPurpose, step: Int = 0) -> [RandomStream] {
     rows.map { row in
-      RandomSource(seed: settings.seed).stream(
+      RandomSource(seed: settings.search.seed).stream(
         purpose, sample: run.ids[row], restart: restart, step: step)
     }
   }
 
   /// Start points that the caller gave for the first run, or nil.
-  public func givenStart() throws -> Tensor? {
+  package func givenStart() throws -> Tensor? {
     try run.givenStart(rows, restart: restart).map { try box.projected($0) }
   }
 
   /// Distances of the nearest successes so far; infinite where there is none.
-  public var nearest: [Double] {
+  package var nearest: [Double] {
     rows.map { best.isSolved($0) ? best.distance($0) : .infinity }
   }
 
   /// The nearest successes so far; the clean image where there is none.
-  public func nearestImages() throws -> Tensor { try best.images(rows) }
+  package func nearestImages() throws -> Tensor { try best.images(rows) }
 
   // MARK: What logits say
 
   /// True classes of the active samples, 0-based.
-  public func labels() throws -> [Int] { try goal().labels(rows).integers().map { Int($0) } }
+  package func labels() throws -> [Int] { try goal().labels(rows).integers().map { Int($0) } }
 
   /// Targets of the active samples, 0-based; nil in an untargeted attack.
-  public func targets() throws -> [Int]? {
+  package func targets() throws -> [Int]? {
     try goal().targets(rows)?.integers().map { Int($0) }
   }
 
   /// The loss of the settings, or another one, of logits `[n, classes]`: `[n]`, to be increased.
-  public func loss(_ logits: Tensor, _ loss: AttackLoss? = nil) throws -> Tensor {
+  package func loss(_ logits: Tensor, _ loss: AttackLoss? = nil) throws -> Tensor {
     let goal = try goal()
-    let values = try (loss ?? settings.loss).values(
+    let values = try (loss ?? settings.search.loss).values(
       logits: logits, labels: goal.labels(rows), targets: goal.targets(rows))
     return try checkedLoss(values, rows: rows.count)
   }
@@ -148,7 +147,7 @@ public final class NearestSearch {
   ///     `[n, C, H, W]`, one after another, so that one gradient is held at a time.
   /// - Throws: `KilpiError` when a value or gradient is not finite, naming sample and step.
   @discardableResult
-  public func visit(
+  package func visit(
     _ point: Tensor, confidence: Double = 0,
     differentiating values: ((_ logits: Tensor) throws -> [Tensor])? = nil,
     _ receive: (_ index: Int, _ values: [Double], _ gradient: Tensor) throws -> Void = { _, _, _ in
@@ -157,7 +156,7 @@ public final class NearestSearch {
     try Interrupts.poll()
     visits += 1
     let inside = try box.projected(point)
-    let shown = settings.isOnEightBitLevels ? try box.onEightBitLevels(inside) : inside
+    let shown = settings.threat.isOnEightBitLevels ? try box.onEightBitLevels(inside) : inside
     var visit: NearestVisit
     if let values {
       visit = try PixelLeaf.at(shown) { leaf in
@@ -184,13 +183,13 @@ public final class NearestSearch {
 
   private func logits(_ images: Tensor, _ pass: ModelPass) throws -> Tensor {
     var sum: Tensor?
-    for _ in 0..<settings.draws {
+    for _ in 0..<settings.search.draws {
       run.ledger.count(forwards: rows)
       guard let next = try run.evaluate(images, rows, pass).logits else { continue }
       sum = try sum.map { try $0 + next } ?? next
     }
     guard let sum else { throw KilpiError("\(run.attack.name) needs a classifier") }
-    return settings.draws == 1 ? sum : try sum / Double(settings.draws)
+    return settings.search.draws == 1 ? sum : try sum / Double(settings.search.draws)
   }
 
   private func judged(
@@ -203,7 +202,7 @@ public final class NearestSearch {
     let solved = rows.indices.map {
       run.judge.isMet(verdicts.predictions[$0], row: rows[$0]) && verdicts.margins[$0] >= confidence
     }
-    if settings.recordsTrace || settings.progress != nil {
+    if settings.reporting.recordsTrace || settings.reporting.progress != nil {
       let losses = try Tensor.withoutGradients { try loss(logits).doubles() }
       run.ledger.trace(restart, visits, rows, losses, verdicts.margins)
       run.ledger.step(losses: losses)
@@ -216,10 +215,10 @@ public final class NearestSearch {
   /// Lets samples leave: those that the attack is done with, and those that the settings are.
   ///
   /// - Returns: which ones stay; nil when none does, and there is nothing left to do.
-  public func survivors(leaving done: [Bool]) throws -> Survivors? {
+  package func survivors(leaving done: [Bool]) throws -> Survivors? {
     let gone = zip(rows, done).map { row, isDone in
       isDone
-        || run.retiresSolved && settings.isWithinBudgetOnly
+        || run.retiresSolved && settings.threat.isWithinBudgetOnly
           && best.isDone(row, in: settings, run.plan)
     }
     guard gone.contains(true) else { return Survivors(positions: nil) }
@@ -231,7 +230,7 @@ public final class NearestSearch {
 
   /// A search of its own over the active samples, for attacks that walk several times: samples may
   /// leave it and are there again afterwards.
-  public func explore<Result>(_ walk: (NearestSearch) throws -> Result) rethrows -> Result {
+  package func explore<Result>(_ walk: (NearestSearch) throws -> Result) rethrows -> Result {
     let inner = NearestSearch(run, ball: box, rows: rows, restart: restart, best: best)
     inner.visits = visits
     defer { visits = inner.visits }
@@ -247,7 +246,7 @@ public final class NearestSearch {
 
   /// Moves the active samples' points outward a little, by at most eight millionths of their distance:
   /// on the boundary itself, where an exact step ends, rounding decides.
-  public func visitBeyond(_ point: Tensor) throws {
+  package func visitBeyond(_ point: Tensor) throws {
     for factor in Self.pushes.prefix(2) {
       let moved = try Self.pushed(box.projected(point), from: clean, by: factor)
       if try visit(moved).solved.allSatisfy({ $0 }) { return }

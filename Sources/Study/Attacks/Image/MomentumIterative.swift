@@ -18,30 +18,30 @@ internal import Tensors
 /// arXiv:2103.15571 (VMI, VNI); Xie et al., arXiv:1803.06978 (DI); Dong et al., arXiv:1904.02884 (TI).
 /// Deviation: look-ahead points are projected, so that every iterate shown to the model is within
 /// the budget; copies are inside `[0, 1]`, but not in the ball.
-public struct MomentumIterative: FixedBudgetAttack, Sendable {
+package struct MomentumIterative: FixedBudgetAttack, Sendable {
   /// The method's name, such as `mifgsm`.
-  public var name: String
+  package var name: String
   /// Gradient steps, at least 1.
-  public var steps: Int
+  package var steps: Int
   /// Step length in pixel units; nil means the rule of `ProjectedGradientDescent`.
-  public var step: Double?
+  package var step: Double?
   /// Weight `μ` of earlier gradients.
-  public var decay: Double
+  package var decay: Double
   /// Take gradients ahead of the current point (NI-FGSM).
-  public var looksAhead: Bool
+  package var looksAhead: Bool
   /// Start at a random point of the ball.
-  public var startsAtRandom: Bool
+  package var startsAtRandom: Bool
   /// Copies `x / 2^i`, `i < scales`, whose gradients are averaged (SI-FGSM); 1 is the image alone.
-  public var scales: Int
+  package var scales: Int
   /// Neighbours whose gradients correct the next step's (VMI-FGSM); nil for none.
-  public var variance: VarianceTuning?
+  package var variance: VarianceTuning?
   /// Random resizing of every image that a gradient is taken at (DI-FGSM); nil for none.
-  public var diversity: InputDiversity?
+  package var diversity: InputDiversity?
   /// Smoothing of gradients over the image (TI-FGSM); nil for none.
-  public var smoothing: GradientSmoothing?
+  package var smoothing: GradientSmoothing?
 
   /// Creates the attack; see the properties.
-  public init(
+  package init(
     name: String? = nil, steps: Int = 10, step: Double? = nil, decay: Double = 1,
     looksAhead: Bool = false, startsAtRandom: Bool = false, scales: Int = 1,
     variance: VarianceTuning? = nil, diversity: InputDiversity? = nil,
@@ -60,28 +60,28 @@ public struct MomentumIterative: FixedBudgetAttack, Sendable {
   }
 
   /// True without a random start.
-  public var startsAtCleanImages: Bool { !startsAtRandom }
-  /// The steps.
-  public var plannedVisits: Int { steps }
+  package var startsAtCleanImages: Bool { !startsAtRandom }
+  package var plannedVisits: Int { steps }
 
   /// False where gradients are those of copies, or smoothed, for the sake of transfer.
-  public var followsGradient: Bool {
+  package var followsGradient: Bool {
     scales == 1 && variance == nil && diversity == nil && smoothing == nil
   }
 
   /// A gradient for every scale of the point and of its neighbours; resized images are seen besides the
   /// point itself.
-  public func plannedCost(_ settings: AttackSettings) -> AttackCost {
+  package func plannedCost(_ settings: AttackSettings) -> AttackCost {
     let gradients =
       AttackCost(forwards: 1, backwards: 1) * scales * (variance?.neighbours ?? 0).addingClamped(1)
     let step = gradients + AttackCost(forwards: diversity == nil ? 0 : 1, backwards: 0)
     let run = step * steps + AttackCost(forwards: 1, backwards: 0)
-    return (run * settings.restarts + AttackCost(forwards: 2, backwards: 0)) * settings.draws
+    return (run * settings.search.restarts + AttackCost(forwards: 2, backwards: 0))
+      * settings.search.draws
       + LevelRefinement.plannedCost(settings)
   }
 
   /// All but the name.
-  public static var parameters: [Parameter<Self>] {
+  package static var parameters: [Parameter<Self>] {
     [
       .steps(\.steps), .step(\.step),
       Parameter("random_start", \.startsAtRandom, "start at a random point of the ball"),
@@ -100,7 +100,7 @@ public struct MomentumIterative: FixedBudgetAttack, Sendable {
         "beta", .number(.atLeast(0)), "how far neighbours lie, in budgets",
         get: { $0.variance.map { .number($0.radius) } },
         set: { if case .number(let value) = $1 { $0.variance?.radius = value } }
-      ).usually(.number(VarianceTuning().radius)),
+      ).with("variance", usually: .number(VarianceTuning().radius)),
       .part(
         "diversity", \.diversity, .number(.within(0...1)), "probability that an image is resized",
         whenTrue: "\(InputDiversity().probability)", value: { .number($0.probability) },
@@ -112,7 +112,7 @@ public struct MomentumIterative: FixedBudgetAttack, Sendable {
         "resize", .number(.above(0, atMost: 1)), "smallest side of a resized image, as a share",
         get: { $0.diversity.map { .number($0.ratio) } },
         set: { if case .number(let value) = $1 { $0.diversity?.ratio = value } }
-      ).usually(.number(InputDiversity().ratio)),
+      ).with("diversity", usually: .number(InputDiversity().ratio)),
       .part(
         "smoothing", \.smoothing, .integer(1...255),
         "side of the kernel that smooths gradients, odd",
@@ -126,11 +126,10 @@ public struct MomentumIterative: FixedBudgetAttack, Sendable {
   }
 
   /// A kernel has a middle.
-  public func check(_ settings: AttackSettings) throws { try smoothing?.check() }
+  package func check(_ settings: AttackSettings) throws { try smoothing?.check() }
 
-  /// See `FixedBudgetAttack`.
-  public func perturb(_ search: PixelSearch) throws {
-    let length = step ?? search.settings.budget.defaultStep(steps)
+  package func perturb(_ search: PixelSearch) throws {
+    let length = step ?? search.settings.threat.budget.defaultStep(steps)
     var point = try search.start(random: startsAtRandom)
     var (sum, correction): (Tensor?, Tensor?)
     for index in 0..<steps {
@@ -200,7 +199,7 @@ private struct GradientCopies {
 
   /// The mean over random neighbours inside `[0, 1]`.
   mutating func neighbours(of point: Tensor, _ variance: VarianceTuning) throws -> Tensor {
-    let radius = variance.radius * search.settings.budget.epsilon
+    let radius = variance.radius * search.settings.threat.budget.epsilon
     var sum: Tensor?
     for _ in 0..<variance.neighbours {
       let noise = try Tensor.concatenated(
@@ -219,14 +218,13 @@ private struct GradientCopies {
 
 /// Gradients at random neighbours, whose mean minus the gradient corrects the next step's:
 /// `r_i ~ U(−radius · epsilon, radius · epsilon)` (arXiv:2103.15571).
-public struct VarianceTuning: Equatable, Sendable {
+package struct VarianceTuning: Equatable, Sendable {
   /// How many; the article takes 20.
-  public var neighbours: Int
+  package var neighbours: Int
   /// How far, in budgets.
-  public var radius: Double
+  package var radius: Double
 
-  /// Creates it.
-  public init(neighbours: Int = 5, radius: Double = 1.5) {
+  package init(neighbours: Int = 5, radius: Double = 1.5) {
     self.neighbours = neighbours
     self.radius = radius
   }

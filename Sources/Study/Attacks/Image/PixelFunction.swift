@@ -1,7 +1,7 @@
-public import Tensors
+package import Tensors
 
 /// Which form of a model looks at images.
-public enum ModelPass: Sendable {
+package enum ModelPass: Sendable {
   /// A step of a search, which differentiates it; in the precision that the model was given.
   case step
   /// Whatever decides, in float32.
@@ -12,21 +12,21 @@ public enum ModelPass: Sendable {
 /// reported number comes from `judge`.
 ///
 /// They differ for models whose steps are less precise than their verdicts, such as bfloat16 ones.
-public struct PixelFunction {
+package struct PixelFunction {
   /// What searches differentiate.
-  public let step: (_ images: Tensor) throws -> Tensor
+  package let step: (_ images: Tensor) throws -> Tensor
   /// What decides.
-  public let judge: (_ images: Tensor) throws -> Tensor
+  package let judge: (_ images: Tensor) throws -> Tensor
   /// The forms differ: what a step seems to solve is looked at again.
-  public let hasTwoForms: Bool
+  package let hasTwoForms: Bool
 
   /// A function that is the same in steps and verdicts.
-  public init(_ function: @escaping (_ images: Tensor) throws -> Tensor) {
+  package init(_ function: @escaping (_ images: Tensor) throws -> Tensor) {
     (step, judge, hasTwoForms) = (function, function, false)
   }
 
   /// A function with a form for steps and one that decides.
-  public init(
+  package init(
     step: @escaping (_ images: Tensor) throws -> Tensor,
     judge: @escaping (_ images: Tensor) throws -> Tensor
   ) {
@@ -34,15 +34,15 @@ public struct PixelFunction {
   }
 
   /// The form of a pass.
-  public subscript(pass: ModelPass) -> (_ images: Tensor) throws -> Tensor {
+  package subscript(pass: ModelPass) -> (_ images: Tensor) throws -> Tensor {
     pass == .step ? step : judge
   }
 
   /// What decides.
-  public func callAsFunction(_ images: Tensor) throws -> Tensor { try judge(images) }
+  package func callAsFunction(_ images: Tensor) throws -> Tensor { try judge(images) }
 
   /// Both forms followed by another function.
-  public func map(_ transform: @escaping (Tensor) throws -> Tensor) -> PixelFunction {
+  package func map(_ transform: @escaping (Tensor) throws -> Tensor) -> PixelFunction {
     guard hasTwoForms else { return PixelFunction { [step] in try transform(step($0)) } }
     return PixelFunction(
       step: { [step] in try transform(step($0)) }, judge: { [judge] in try transform(judge($0)) })
@@ -50,4 +50,4 @@ public struct PixelFunction {
 }
 
 /// Images to class scores: `[N, C, H, W]` in `[0, 1]` to logits `[N, classes]`.
-public typealias Classifier = PixelFunction
+package typealias Classifier = PixelFunction

@@ -1,28 +1,27 @@
 internal import Diagnostics
-public import Tensors
+package import Tensors
 
 /// What a search learnt at one point, one entry an active sample.
-public struct Visit {
-  /// The loss.
-  public var losses: [Double]
+package struct Visit {
+  package var losses: [Double]
   /// The criterion is met (in this batch's own logits); all false for attacks without labels.
-  public var solved: [Bool]
+  package var solved: [Bool]
   /// Gradient of the summed loss with respect to the images; nil when it was not asked for.
-  public var gradient: Tensor?
+  package var gradient: Tensor?
   /// Logits `[n, classes]`; nil for attacks without labels.
-  public var logits: Tensor?
+  package var logits: Tensor?
 }
 
 /// Which samples of a batch stay in it.
-public struct Survivors {
+package struct Survivors {
   /// Positions that stay; nil when all do.
   let positions: [Int]?
 
   /// The samples of `tensor` that stay.
-  public func of(_ tensor: Tensor) throws -> Tensor { try positions.map(tensor.rows) ?? tensor }
+  package func of(_ tensor: Tensor) throws -> Tensor { try positions.map(tensor.rows) ?? tensor }
 
   /// The entries of `values` that stay.
-  public func of<Value>(_ values: [Value]) -> [Value] {
+  package func of<Value>(_ values: [Value]) -> [Value] {
     positions.map { $0.map { values[$0] } } ?? values
   }
 }
@@ -32,19 +31,19 @@ public struct Survivors {
 ///
 /// An attack may hold tensors of its own with one entry an active sample; after each visit it asks
 /// for `survivors()` and narrows them alike.
-public final class PixelSearch {
+package final class PixelSearch {
   /// Where points must lie: the ball around the active samples' clean images.
-  public private(set) var ball: Ball
+  package private(set) var ball: Ball
   /// The active samples, as positions in the call's batch.
-  public private(set) var rows: [Int]
+  package private(set) var rows: [Int]
   /// Which restart this is, from 0 on.
-  public let restart: Int
+  package let restart: Int
   /// What all attacks have in common.
-  public let settings: AttackSettings
+  package let settings: AttackSettings
 
   /// Classes that losses of this walk pull towards, one an active sample, where the attack is
   /// untargeted but its loss is not; nil for the loss of the settings as it is.
-  public private(set) var aims: [Int]?
+  package private(set) var aims: [Int]?
 
   private let run: AttackRun
   private let walk: Int
@@ -67,30 +66,30 @@ public final class PixelSearch {
   }
 
   /// True when every sample has left.
-  public var isEmpty: Bool { rows.isEmpty }
+  package var isEmpty: Bool { rows.isEmpty }
 
   /// A stream of each active sample, which depends on nothing but seed, sample, restart, walk and
   /// step.
-  public func streams(_ purpose: RandomPurpose, step: Int = 0) -> [RandomStream] {
+  package func streams(_ purpose: RandomPurpose, step: Int = 0) -> [RandomStream] {
     rows.map { row in
-      RandomSource(seed: settings.seed).stream(
+      RandomSource(seed: settings.search.seed).stream(
         purpose, sample: run.ids[row], restart: restart, step: walk << 32 &+ step)
     }
   }
 
   /// Where a run starts: the points that the caller gave, else a random point of the ball, else the
   /// clean images.
-  public func start(random isRandom: Bool) throws -> Tensor {
+  package func start(random isRandom: Bool) throws -> Tensor {
     try start { isRandom ? try ball.randomPoints(streams(.attackStart)) : ball.clean }
   }
 
   /// Where a run starts: the points that the caller gave, else what `draw` makes.
-  public func start(_ draw: () throws -> Tensor) throws -> Tensor {
+  package func start(_ draw: () throws -> Tensor) throws -> Tensor {
     try givenStart() ?? draw()
   }
 
   /// The points that the caller gave for the first run, inside the ball; nil where there are none.
-  public func givenStart() throws -> Tensor? {
+  package func givenStart() throws -> Tensor? {
     try run.givenStart(rows, restart: restart).map { try ball.projected($0) }
   }
 
@@ -100,19 +99,20 @@ public final class PixelSearch {
   ///
   /// - Parameter isResult: false for a point outside the ball, which is no result and solves nothing.
   /// - Throws: `KilpiError` when a loss or gradient is not finite, naming sample and step.
-  public func visit(
+  package func visit(
     _ point: Tensor, gradient isWanted: Bool = true, isResult: Bool = true
   ) throws -> Visit {
     try Interrupts.poll()
     visits += 1
     let shown = try ball.held(
-      settings.isOnEightBitLevels && isResult ? ball.onEightBitLevels(point) : point.detached())
+      settings.threat.isOnEightBitLevels && isResult
+        ? ball.onEightBitLevels(point) : point.detached())
     var losses = [Double](repeating: 0, count: rows.count)
     var total: (gradient: Tensor?, logits: Tensor?)
-    for _ in 0..<settings.draws {
+    for _ in 0..<settings.search.draws {
       let drawn = try evaluate(shown, isWanted)
       for (index, value) in drawn.losses.enumerated() {
-        losses[index] += value / Double(settings.draws)
+        losses[index] += value / Double(settings.search.draws)
       }
       total.gradient = try add(total.gradient, drawn.gradient)
       total.logits = try add(total.logits, drawn.logits)
@@ -131,7 +131,7 @@ public final class PixelSearch {
       margins = verdicts.margins
     }
     if let logits = visit.logits { try run.noteFirstVisit(logits, rows) }
-    if isResult, run.keep != .last || settings.stopsEarly {
+    if isResult, run.keep != .last || settings.search.stopsEarly {
       let wanted = visit.solved.map { run.keep != .last || $0 }
       try best.offer(
         shown, rows: rows, losses: ranks(losses, visit.logits), solved: visit.solved,
@@ -150,7 +150,7 @@ public final class PixelSearch {
   /// Success by a pass that decides, where steps are less precise.
   private func confirmed(_ solved: [Bool], _ shown: Tensor) throws -> [Bool] {
     let positions = solved.indices.filter { solved[$0] }
-    guard settings.judging == .alone, settings.sources.isEmpty, !positions.isEmpty,
+    guard settings.reporting.judging == .alone, settings.search.sources.isEmpty, !positions.isEmpty,
       let objective = run.objective, objective.hasTwoForms
     else { return solved }
     let asked = positions.map { rows[$0] }
@@ -173,10 +173,12 @@ public final class PixelSearch {
 
   /// The gradient at images that are no points of the search, such as transformed copies of one: they
   /// are counted, but neither kept nor judged.
-  public func gradient(at images: Tensor) throws -> Tensor {
+  package func gradient(at images: Tensor) throws -> Tensor {
     try Interrupts.poll()
     var sum: Tensor?
-    for _ in 0..<settings.draws { sum = try add(sum, evaluate(images.detached(), true).gradient) }
+    for _ in 0..<settings.search.draws {
+      sum = try add(sum, evaluate(images.detached(), true).gradient)
+    }
     guard let sum else { return try Tensor.zeros(images.shape, images.dtype) }
     return try averaged(sum)
   }
@@ -187,7 +189,7 @@ public final class PixelSearch {
   }
 
   private func averaged(_ sum: Tensor) throws -> Tensor {
-    settings.draws == 1 ? sum : try sum / Double(settings.draws)
+    settings.search.draws == 1 ? sum : try sum / Double(settings.search.draws)
   }
 
   private func evaluate(
@@ -217,7 +219,7 @@ public final class PixelSearch {
   /// Lets samples that the last visit solved leave, where the settings ask for it.
   ///
   /// - Returns: which ones stay; nil when none does, and there is nothing left to do.
-  public func survivors() throws -> Survivors? {
+  package func survivors() throws -> Survivors? {
     guard run.retiresSolved, solved.contains(true) else { return Survivors(positions: nil) }
     let kept = solved.indices.filter { !solved[$0] }
     rows = kept.map { rows[$0] }
@@ -231,17 +233,18 @@ public final class PixelSearch {
   /// for attacks without labels, and for targeted ones, which know what they aim at.
   ///
   /// Costs a forward pass the first time.
-  public func rankedClasses() throws -> [[Int]]? {
+  package func rankedClasses() throws -> [[Int]]? {
     guard let objective = run.objective, !objective.criterion.isTargeted else { return nil }
     let known = rows.compactMap { run.rankings[$0] }
     if known.count == rows.count { return known }
-    let shown = settings.isOnEightBitLevels ? try ball.onEightBitLevels(ball.clean) : ball.clean
+    let shown =
+      settings.threat.isOnEightBitLevels ? try ball.onEightBitLevels(ball.clean) : ball.clean
     var sum: Tensor?
-    for _ in 0..<settings.draws {
+    for _ in 0..<settings.search.draws {
       sum = try add(sum, evaluate(shown, false).logits)
     }
     guard let logits = sum else { return nil }
-    let base = settings.firstIndex
+    let base = settings.reporting.firstIndex
     let values = try logits.finiteScores { "sample \(rows[$0] + base)" }
     let classes = logits.shape[1]
     return rows.enumerated().map { position, row in
@@ -261,7 +264,7 @@ public final class PixelSearch {
   /// - Parameters:
   ///   - number: the walk's, from 0 on, which keys its random draws.
   ///   - aims: what its loss pulls towards, one an active sample.
-  public func explore(
+  package func explore(
     _ number: Int, aims: [Int]? = nil, _ body: (PixelSearch) throws -> Void
   ) throws {
     let left = rows.indices.filter {
@@ -277,7 +280,7 @@ public final class PixelSearch {
   }
 
   /// Ends the run at a point that it has visited already, with what it learnt there.
-  public func finish(at point: Tensor, losses: [Double], solved: [Bool]) throws {
+  package func finish(at point: Tensor, losses: [Double], solved: [Bool]) throws {
     if run.keep != .last { return }
     let shown = try self.shown(point)
     if run.evaluatesLastPoint {
@@ -289,11 +292,11 @@ public final class PixelSearch {
 
   /// What the model sees of a point.
   private func shown(_ point: Tensor) throws -> Tensor {
-    try ball.held(settings.isOnEightBitLevels ? ball.onEightBitLevels(point) : point)
+    try ball.held(settings.threat.isOnEightBitLevels ? ball.onEightBitLevels(point) : point)
   }
 
   /// Ends the run at its last point, which is evaluated only where that can matter.
-  public func finish(_ point: Tensor) throws {
+  package func finish(_ point: Tensor) throws {
     if run.evaluatesLastPoint {
       let visit = try visit(point, gradient: false)
       if run.keep != .last { return }

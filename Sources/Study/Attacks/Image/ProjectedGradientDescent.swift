@@ -7,20 +7,20 @@ internal import Tensors
 /// `x ← P(x + step · v)`.
 ///
 /// Paper: Madry et al., arXiv:1706.06083. Deviation: keeps the best point by default.
-public struct ProjectedGradientDescent: FixedBudgetAttack {
+package struct ProjectedGradientDescent: FixedBudgetAttack {
   /// Gradient steps, at least 1; each costs one forward and one backward to the images alone.
-  public var steps: Int
+  package var steps: Int
   /// Step length in pixel units; nil means `2.5 · epsilon / steps`, for L∞ at least 1/255.
-  public var step: Double?
+  package var step: Double?
   /// Start at a random point of the ball: `U(−epsilon, epsilon)` (L∞), uniform in the ball (L2).
-  public var startsAtRandom: Bool
+  package var startsAtRandom: Bool
   /// Weight of earlier directions, 0 for none; 0.9 in FARE.
   ///
   /// In L∞ both terms are signs, so that a weight below 1 acts only where the gradient is zero.
-  public var momentum: Double
+  package var momentum: Double
 
   /// Creates the attack; see the properties.
-  public init(
+  package init(
     steps: Int = 10, step: Double? = nil, startsAtRandom: Bool = true, momentum: Double = 0
   ) {
     self.steps = steps
@@ -29,15 +29,13 @@ public struct ProjectedGradientDescent: FixedBudgetAttack {
     self.momentum = momentum
   }
 
-  /// `pgd`.
-  public var name: String { "pgd" }
+  package var name: String { "pgd" }
   /// True without a random start.
-  public var startsAtCleanImages: Bool { !startsAtRandom }
-  /// The steps.
-  public var plannedVisits: Int { steps }
+  package var startsAtCleanImages: Bool { !startsAtRandom }
+  package var plannedVisits: Int { steps }
 
   /// Steps, step, random start and momentum.
-  public static var parameters: [Parameter<Self>] {
+  package static var parameters: [Parameter<Self>] {
     [
       .steps(\.steps).inEvaluations(.integer(100)), .step(\.step),
       Parameter("random_start", \.startsAtRandom, "start at a random point of the ball"),
@@ -47,7 +45,7 @@ public struct ProjectedGradientDescent: FixedBudgetAttack {
   }
 
   /// PGD takes the rule of the method that it is part of.
-  public func stepping(
+  package func stepping(
     byDefault length: (_ steps: Int) -> Double
   ) -> any FixedBudgetAttack {
     var copy = self
@@ -55,9 +53,8 @@ public struct ProjectedGradientDescent: FixedBudgetAttack {
     return copy
   }
 
-  /// See `FixedBudgetAttack`.
-  public func perturb(_ search: PixelSearch) throws {
-    let length = step ?? search.settings.budget.defaultStep(steps)
+  package func perturb(_ search: PixelSearch) throws {
+    let length = step ?? search.settings.threat.budget.defaultStep(steps)
     var point = try search.start(random: startsAtRandom)
     var velocity: Tensor?
     for _ in 0..<steps {
@@ -81,14 +78,14 @@ public struct ProjectedGradientDescent: FixedBudgetAttack {
 /// Basic iterative method: PGD from the clean image, last point, `bim`.
 ///
 /// Paper: Kurakin et al., arXiv:1607.02533.
-public struct BasicIterativeMethod: FixedBudgetAttack {
+package struct BasicIterativeMethod: FixedBudgetAttack {
   /// Gradient steps, at least 1.
-  public var steps: Int
+  package var steps: Int
   /// Step length in pixel units; nil means the rule of `ProjectedGradientDescent`.
-  public var step: Double?
+  package var step: Double?
 
   /// Creates the attack; see the properties.
-  public init(steps: Int = 10, step: Double? = nil) {
+  package init(steps: Int = 10, step: Double? = nil) {
     self.steps = steps
     self.step = step
   }
@@ -97,18 +94,14 @@ public struct BasicIterativeMethod: FixedBudgetAttack {
     ProjectedGradientDescent(steps: steps, step: step, startsAtRandom: false)
   }
 
-  /// `bim`.
-  public var name: String { "bim" }
+  package var name: String { "bim" }
   /// The last point.
-  public var defaultKeep: Keep { .last }
-  /// True.
-  public var startsAtCleanImages: Bool { true }
-  /// The steps.
-  public var plannedVisits: Int { steps }
+  package var defaultKeep: Keep { .last }
+  package var startsAtCleanImages: Bool { true }
+  package var plannedVisits: Int { steps }
   /// Steps and step.
-  public static var parameters: [Parameter<Self>] {
+  package static var parameters: [Parameter<Self>] {
     [.steps(\.steps).inEvaluations(.integer(100)), .step(\.step)]
   }
-  /// See `FixedBudgetAttack`.
-  public func perturb(_ search: PixelSearch) throws { try descent.perturb(search) }
+  package func perturb(_ search: PixelSearch) throws { try descent.perturb(search) }
 }

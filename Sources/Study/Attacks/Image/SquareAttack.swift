@@ -16,40 +16,36 @@ internal import Tensors
 /// Paper: Andriushchenko et al., arXiv:1912.00049. Deviations: windows and signs are drawn for each
 /// sample, where the released code draws one window a batch; positions are uniform over `0 … H − h`,
 /// the last included. Windows end at the edges of images that are less high or wide than they are.
-public struct SquareAttack: FixedBudgetAttack {
+package struct SquareAttack: FixedBudgetAttack {
   /// Images that the model is asked about, at least 1.
-  public var queries: Int
+  package var queries: Int
   /// Share `p` of the pixels in the first windows, in `0 … 1`.
-  public var share: Double
+  package var share: Double
   /// Stretch the schedule of window sides, which is made for 10,000 queries, to `queries`.
-  public var rescales: Bool
+  package var rescales: Bool
 
   /// Creates the attack; see the properties.
-  public init(queries: Int = 5000, share: Double = 0.8, rescales: Bool = false) {
+  package init(queries: Int = 5000, share: Double = 0.8, rescales: Bool = false) {
     self.queries = queries
     self.share = share
     self.rescales = rescales
   }
 
-  /// `square`.
-  public var name: String { "square" }
-  /// The margin.
-  public var ownLoss: AttackLoss? { .margin(clamp: nil) }
+  package var name: String { "square" }
+  package var ownLoss: AttackLoss? { .margin(clamp: nil) }
   /// False: it sees no gradient.
-  public var followsGradient: Bool { false }
-  /// False.
-  public var usesGradients: Bool { false }
-  /// The queries.
-  public var plannedVisits: Int { queries }
+  package var followsGradient: Bool { false }
+  package var usesGradients: Bool { false }
+  package var plannedVisits: Int { queries }
 
   /// Queries and verdicts; no gradient.
-  public func plannedCost(_ settings: AttackSettings) -> AttackCost {
-    (AttackCost(forwards: queries, backwards: 0) * settings.restarts
-      + AttackCost(forwards: 2, backwards: 0)) * settings.draws
+  package func plannedCost(_ settings: AttackSettings) -> AttackCost {
+    (AttackCost(forwards: queries, backwards: 0) * settings.search.restarts
+      + AttackCost(forwards: 2, backwards: 0)) * settings.search.draws
   }
 
   /// Queries, share and the stretched schedule.
-  public static var parameters: [Parameter<Self>] {
+  package static var parameters: [Parameter<Self>] {
     [
       Parameter(
         "queries", \.queries, 1...100_000_000, "images that the model is asked about"),
@@ -61,10 +57,9 @@ public struct SquareAttack: FixedBudgetAttack {
     ]
   }
 
-  /// See `FixedBudgetAttack`.
-  public func perturb(_ search: PixelSearch) throws {
+  package func perturb(_ search: PixelSearch) throws {
     let windows = SquareWindows(
-      shape: search.ball.clean.shape, norm: search.settings.budget.norm)
+      shape: search.ball.clean.shape, norm: search.settings.threat.budget.norm)
     var point = try search.start {
       try windows.start(search.ball, search.streams(.attackStart))
     }

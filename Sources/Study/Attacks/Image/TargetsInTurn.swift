@@ -18,7 +18,7 @@ struct TargetsInTurn {
     (self.attack, self.classifier, self.labels) = (attack, classifier, labels)
     self.images = try images.detached().cloned()
     var settings = settings
-    settings.startPoints = try settings.startPoints?.detached().cloned()
+    settings.search.startPoints = try settings.search.startPoints?.detached().cloned()
     self.settings = settings
   }
 
@@ -33,7 +33,7 @@ struct TargetsInTurn {
     var merged: AttackResult?
     for shift in 1..<classes {
       let rows = (0..<samples).filter { row in
-        guard settings.stopsEarly, let merged, merged.report.isJudged else { return true }
+        guard settings.search.stopsEarly, let merged, merged.report.isJudged else { return true }
         return !merged.report.success[row]
       }
       if rows.isEmpty { break }
@@ -56,14 +56,8 @@ struct TargetsInTurn {
 
   /// - Parameter probes: the signs of masked gradients that ask the model; once tells all.
   private func run(_ rows: [Int], targets: [Int], probes: Bool) throws -> AttackResult {
-    var settings = settings
-    if !probes { settings.probedSamples = 0 }
-    if rows.count < labels.count {
-      let ids = settings.sampleIDs ?? labels.indices.map { UInt64($0) + 1 }
-      settings.sampleIDs = rows.map { ids[$0] }
-      settings.startPoints = try settings.startPoints?.rows(rows)
-      settings.mask = try settings.mask?.rows(rows)
-    }
+    var settings = try settings.rows(rows, of: labels.count)
+    if !probes { settings.reporting.probedSamples = 0 }
     return try attack.run(
       classifier, images: rows.count < labels.count ? images.rows(rows) : images,
       criterion: .targeted(.classes(targets), labels: rows.map { labels[$0] }), settings: settings)

@@ -1,6 +1,6 @@
 extension MultimodalMethod {
   /// The image attack sees the adversarial prompts.
-  public static let adaptive = MultimodalMethod(Adaptive())
+  package static let adaptive = MultimodalMethod(Adaptive())
 }
 
 /// Prompts first, then the image against the adversarial prompts.

@@ -2,7 +2,7 @@ internal import Tensors
 
 extension MultimodalMethod {
   /// Image and text attack in turns, each against the other's last result.
-  public static let alternating = MultimodalMethod(Alternating())
+  package static let alternating = MultimodalMethod(Alternating())
 }
 
 /// `imageFirst`, then both sides again in turns.
@@ -63,12 +63,12 @@ struct Alternating: MultimodalProcedure {
   ) throws -> AttackResult {
     let classes = try Tensor.stacked(active.map { try run.encoder.classFeatures(lists[$0]) })
     var settings = run.attack.image.settings
-    settings.sampleIDs = active.map { run.ids[$0] }
-    settings.startPoints = try moved.rows(active)
-    settings.mask = try settings.mask?.rows(active)
-    settings.judging = .none
+    settings.search.sampleIDs = run.ids
+    settings.search.startPoints = moved
+    settings = try settings.rows(active, of: run.ids.count)
+    settings.reporting.judging = .none
     return try ball.maximize(
-      run.encoder.loss(run.attack.image.settings.loss, classes: classes, truth),
+      run.encoder.loss(run.attack.image.settings.search.loss, classes: classes, truth),
       images: run.images.rows(active), settings: settings)
   }
 }

@@ -1,25 +1,25 @@
 internal import Diagnostics
-public import Tensors
+package import Tensors
 
 /// Adversarial images and captions, and what the attack did.
-public struct CaptionAttackResult {
+package struct CaptionAttackResult {
   /// `[N, C, H, W]`, one an image; of a `coAttack` that is not joint `[M, C, H, W]`, one a caption,
   /// in the order of the captions.
-  public var images: Tensor
+  package var images: Tensor
   /// The captions of each image.
-  public var captions: [[String]]
+  package var captions: [[String]]
   /// What the image attack did.
-  public var image: AttackReport
+  package var image: AttackReport
   /// Searches of texts that were made.
-  public var limits = TextLimits()
+  package var limits = TextLimits()
   /// `⟨I, T⟩` of each caption and its image, both clean, in the order of the captions.
-  public var similarityBefore: [Double]
+  package var similarityBefore: [Double]
   /// The same with both attacked.
-  public var similarityAfter: [Double]
+  package var similarityAfter: [Double]
   /// `worst`: what was chosen from, as rows of reports name it, `clean` first; else empty.
-  public var members: [String] = []
+  package var members: [String] = []
   /// `worst`: the member that each image was taken from; else empty.
-  public var chosen: [String] = []
+  package var chosen: [String] = []
 }
 
 extension MultimodalAttack {
@@ -36,7 +36,7 @@ extension MultimodalAttack {
   ///   - images: `[N, C, H, W]` in `[0, 1]`.
   ///   - captions: at least one a image.
   /// - Throws: `KilpiError` for methods that need classes, and what the attacks throw.
-  public func run(
+  package func run(
     _ encoder: DualEncoder, images: Tensor, captions: [[String]]
   ) throws -> CaptionAttackResult {
     try check()
@@ -50,7 +50,7 @@ extension MultimodalAttack {
       throw KilpiError("image \(empty + 1) has no caption")
     }
     try method.checkTakesCaptions()
-    let ids = image.settings.sampleIDs ?? captions.indices.map { UInt64($0) + 1 }
+    let ids = image.settings.search.sampleIDs ?? captions.indices.map { UInt64($0) + 1 }
     guard ids.count == captions.count else {
       throw KilpiError("there are \(ids.count) sample ids for \(captions.count) images")
     }
@@ -61,12 +61,12 @@ extension MultimodalAttack {
   /// Moves images away from themselves or from their captions, without labels.
   ///
   /// - Parameter captions: the captions of each image; read by `captions` alone.
-  public func runImages(
+  package func runImages(
     _ encoder: DualEncoder, images: Tensor, captions: [[String]], objective: ImageObjective
   ) throws -> AttackResult {
     try check()
     let images = try images.detached().contiguous()
-    let ids = try image.settings.sampleIDs ?? (0..<images.shape[0]).mapped { UInt64($0) + 1 }
+    let ids = try image.settings.search.sampleIDs ?? (0..<images.shape[0]).mapped { UInt64($0) + 1 }
     return try FeatureStage(self, encoder, images, ids).away(objective, captions: captions)
   }
 }

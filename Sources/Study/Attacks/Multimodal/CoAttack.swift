@@ -3,7 +3,7 @@ internal import Tensors
 
 extension MultimodalMethod {
   /// The image moves away from itself and from the adversarial text, in feature space.
-  public static let coAttack = MultimodalMethod(CoAttack())
+  package static let coAttack = MultimodalMethod(CoAttack())
 }
 
 /// Co-Attack (arXiv:2206.09391) in its form for dual encoders.
@@ -27,8 +27,7 @@ struct CoAttack: MultimodalProcedure {
     if run.attack.isJoint { return try run.finished(run.stage.coAttack(changed), changed) }
     // Each pair is an attack of its own, with random draws of its own.
     var attack = run.attack
-    attack.image.settings.mask = try attack.image.settings.mask?.rows(run.owners)
-    attack.image.settings.startPoints = try attack.image.settings.startPoints?.rows(run.owners)
+    attack.image.settings = try attack.image.settings.rows(run.owners, of: run.ids.count)
     let ids = run.captions.enumerated().flatMap { row, texts in
       texts.indices.map { run.ids[row] &* 1_000_003 &+ UInt64($0) }
     }
@@ -50,19 +49,19 @@ extension FeatureStage {
     var settings = settings()
     var first: UncutStart?
     if attack.followsRelease {
-      guard settings.keep == nil || settings.keep == .last else {
+      guard settings.search.keep == nil || settings.search.keep == .last else {
         throw KilpiError(
-          "compat ends at the last point, keep is \"\(settings.keep?.rawValue ?? "")\"",
+          "compat ends at the last point, keep is \"\(settings.search.keep?.rawValue ?? "")\"",
           advice: "leave one of them out")
       }
-      guard settings.startPoints == nil else {
+      guard settings.search.startPoints == nil else {
         throw KilpiError(
           "compat has a start of its own, init is given", advice: "leave one of them out")
       }
       let starts = try oneSidedStarts()
       let cut = try starts.clamped(0, 1)
-      settings.startPoints = cut
-      settings.keep = .last
+      settings.search.startPoints = cut
+      settings.search.keep = .last
       first = try UncutStart(starts, cut: cut)
     }
     let encoder = self.encoder
@@ -96,8 +95,8 @@ extension FeatureStage {
   /// Released code starts on one side of the image, which may lie beyond 1.
   private func oneSidedStarts() throws -> Tensor {
     let each = images.count / max(images.shape[0], 1)
-    let source = RandomSource(seed: attack.image.settings.seed)
-    let epsilon = attack.image.settings.budget.epsilon
+    let source = RandomSource(seed: attack.image.settings.search.seed)
+    let epsilon = attack.image.settings.threat.budget.epsilon
     let values = ids.flatMap { id -> [Double] in
       var stream = source.stream(.attackStart, sample: id)
       return (0..<each).map { _ in stream.uniform() * epsilon }

@@ -1,25 +1,25 @@
 internal import Diagnostics
-public import Tensors
+package import Tensors
 
 /// Two encoders and a score, as multimodal attacks see a model: closures, and nothing behind them.
 ///
 /// `logits = scale · ⟨I, T⟩ + bias`. A class has `templates` prompts, which come class by class; its
 /// feature is that of its prompt, or of several prompts the mean, normalised again.
-public struct DualEncoder {
+package struct DualEncoder {
   /// Images `[n, C, H, W]` to features `[n, D]` as the score takes them (L2-normalised in CLIP),
   /// with gradients to the images.
-  public var image: PixelFunction
+  package var image: PixelFunction
   /// Texts to features `[B, D]`, alike, without gradients; see `TextMemory`.
-  public var text: TextFunction
+  package var text: TextFunction
   /// `s`, above 0.
-  public var scale: Double
+  package var scale: Double
   /// Added to every score; only sigmoid-trained models have it.
-  public var bias: Double
+  package var bias: Double
   /// Prompts a class, at least 1.
-  public var templates: Int
+  package var templates: Int
 
   /// Puts two encoders together.
-  public init(
+  package init(
     image: PixelFunction, text: @escaping TextFunction, scale: Double = 100,
     bias: Double = 0, templates: Int = 1
   ) {
@@ -33,7 +33,7 @@ public struct DualEncoder {
   /// Features of classes `[C, D]`.
   ///
   /// - Throws: `KilpiError` when the prompts are no multiple of the templates.
-  public func classFeatures(_ prompts: [String]) throws -> Tensor {
+  package func classFeatures(_ prompts: [String]) throws -> Tensor {
     guard templates >= 1, prompts.count % templates == 0 else {
       throw KilpiError("\(prompts.count) prompts do not fit \(templates) templates a class")
     }
@@ -46,7 +46,7 @@ public struct DualEncoder {
   }
 
   /// The classifier over class prompts that are the same for all images.
-  public func classifier(_ prompts: [String]) throws -> Classifier {
+  package func classifier(_ prompts: [String]) throws -> Classifier {
     let classes = try classFeatures(prompts)
     return image.map { try scored($0.matmul(classes, transposeB: true)) }
   }
@@ -87,23 +87,23 @@ public struct DualEncoder {
 ///
 /// Multimodal attacks meet the same prompts again for every image and round. A memory is made for
 /// one call, over weights that stay as they are.
-public final class TextMemory {
+package final class TextMemory {
   private let encoder: TextFunction
   private let batch: Int
   /// By bytes: canonically equal strings may differ in what a tokenizer makes of them.
   private var places: [[UInt8]: Int] = [:]
   private var table: Tensor?
   /// Texts encoded so far.
-  public private(set) var encoded = 0
+  package private(set) var encoded = 0
 
   /// A memory in front of an encoder, which is given at most `batch` texts a call.
-  public init(_ encoder: @escaping TextFunction, batch: Int = 256) {
+  package init(_ encoder: @escaping TextFunction, batch: Int = 256) {
     self.encoder = encoder
     self.batch = max(batch, 1)
   }
 
   /// Features `[B, D]` of texts.
-  public func callAsFunction(_ texts: [String]) throws -> Tensor {
+  package func callAsFunction(_ texts: [String]) throws -> Tensor {
     var fresh: [String] = []
     let keys = texts.map { Array($0.utf8) }
     for (text, key) in zip(texts, keys) where places[key] == nil {

@@ -2,7 +2,7 @@ internal import Diagnostics
 internal import Tensors
 
 /// What an image attack without labels increases, on features `I` of clean and `I'` of moved images.
-public enum ImageObjective: String, Sendable, CaseIterable {
+package enum ImageObjective: String, Sendable, CaseIterable {
   /// `KL(softmax(I) ‖ softmax(I'))` over the coordinates: the image's part of Co-Attack
   /// (arXiv:2206.09391).
   case kl
@@ -28,7 +28,7 @@ struct FeatureStage {
 
   func settings() -> AttackSettings {
     var settings = attack.image.settings
-    settings.sampleIDs = ids
+    settings.search.sampleIDs = ids
     return settings
   }
 

@@ -1,6 +1,6 @@
 extension MultimodalMethod {
   /// The text attack sees the adversarial image.
-  public static let imageFirst = MultimodalMethod(ImageFirst())
+  package static let imageFirst = MultimodalMethod(ImageFirst())
 }
 
 /// The image first, then for each image the worst prompts.

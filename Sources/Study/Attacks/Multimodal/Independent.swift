@@ -1,6 +1,6 @@
 extension MultimodalMethod {
   /// Neither side sees the other.
-  public static let independent = MultimodalMethod(Independent())
+  package static let independent = MultimodalMethod(Independent())
 }
 
 /// Each side against the clean other: the published protocol, neither joint nor adaptive.

@@ -1,42 +1,42 @@
 internal import Diagnostics
-public import Tensors
+package import Tensors
 
 /// An image attack with its settings, as one side of a multimodal attack.
-public struct ImageStep {
+package struct ImageStep {
   /// The attack; `alternating`, `coAttack` and `sga` need one within a ball.
-  public var attack: any ImageAttack
+  package var attack: any ImageAttack
   /// Budget, loss, seed and the like.
-  public var settings: AttackSettings
+  package var settings: AttackSettings
 
   /// Puts an attack and its settings together.
-  public init(_ attack: any ImageAttack, _ settings: AttackSettings) {
+  package init(_ attack: any ImageAttack, _ settings: AttackSettings) {
     self.attack = attack
     self.settings = settings
   }
 }
 
 /// The text side of a multimodal attack, in the forms that the methods ask for.
-public struct TextSteps {
+package struct TextSteps {
   /// Class prompts or captions to adversarial ones, without a look at any image.
-  public typealias Blind = (_ texts: [String]) throws -> [String]
+  package typealias Blind = (_ texts: [String]) throws -> [String]
   /// For each image the worst class prompts, given features `[n, D]` and labels: `n` lists.
-  public typealias PerImage = (
+  package typealias PerImage = (
     _ prompts: [String], _ features: Tensor, _ labels: [Int]
   ) throws -> [[String]]
   /// Texts moved away from images: `features[i]`, `[1, D]`, belongs to `texts[i]`.
-  public typealias Against = (_ texts: [String], _ features: [Tensor]) throws -> [String]
+  package typealias Against = (_ texts: [String], _ features: [Tensor]) throws -> [String]
 
   /// What `independent`, `adaptive` and `coAttack` use.
-  public var blind: Blind
+  package var blind: Blind
   /// What `imageFirst` and `alternating` use; nil where classes have several prompts.
-  public var perImage: PerImage?
+  package var perImage: PerImage?
   /// What `sga` uses.
-  public var against: Against?
+  package var against: Against?
   /// `sga`: what the image attack is shown of an adversarial text; nil: the whole text.
-  public var shown: ((_ text: String) throws -> String)?
+  package var shown: ((_ text: String) throws -> String)?
 
   /// Names the forms that there are.
-  public init(
+  package init(
     blind: @escaping Blind, perImage: PerImage? = nil, against: Against? = nil,
     shown: ((String) throws -> String)? = nil
   ) {
@@ -52,27 +52,26 @@ public struct TextSteps {
 /// Definitions: docs/methods/multimodal-attacks.md, section 4.1. Classes are attacked by
 /// `run(_:images:labels:prompts:)`, images with captions by `run(_:images:captions:)`.
 @dynamicMemberLookup
-public struct MultimodalAttack {
+package struct MultimodalAttack {
   /// How the two are put together.
-  public var method: MultimodalMethod
+  package var method: MultimodalMethod
   /// The image attack.
-  public var image: ImageStep
+  package var image: ImageStep
   /// The text attack.
-  public var text: TextSteps
+  package var text: TextSteps
   /// What its method may be told.
-  public var parameters = MultimodalParameters()
+  package var parameters = MultimodalParameters()
   /// What the image attack of `independent` and `adaptive` aims at; nil: any class but the label.
-  public var targets: TargetChoice?
+  package var targets: TargetChoice?
 
-  /// Creates the combination.
-  public init(_ method: MultimodalMethod, image: ImageStep, text: TextSteps) {
+  package init(_ method: MultimodalMethod, image: ImageStep, text: TextSteps) {
     self.method = method
     self.image = image
     self.text = text
   }
 
   /// One of its parameters.
-  public subscript<Value>(
+  package subscript<Value>(
     dynamicMember path: WritableKeyPath<MultimodalParameters, Value>
   ) -> Value {
     get { parameters[keyPath: path] }
@@ -87,7 +86,7 @@ public struct MultimodalAttack {
   ///   - prompts: clean class prompts, class by class.
   /// - Throws: `KilpiError` when method and attacks do not fit, when a text attack returns another
   ///   number of prompts, and what the attacks throw.
-  public func run(
+  package func run(
     _ encoder: DualEncoder, images: Tensor, labels: [Int], prompts: [String]
   ) throws -> MultimodalResult {
     try checkForClasses()
@@ -113,7 +112,7 @@ public struct MultimodalAttack {
   ///
   /// - Throws: `KilpiError` for settings out of range and for methods that the attacks given cannot
   ///   carry out.
-  public func checkForClasses() throws {
+  package func checkForClasses() throws {
     try check()
     if targets != nil, method.attacksTogether {
       throw KilpiError(
@@ -174,7 +173,7 @@ public struct MultimodalAttack {
         "method \"\(method.rawValue)\" needs an image attack within a ball",
         advice: "\(image.attack.name) is none; use method = \"pgd\"")
     }
-    let epsilon = image.settings.budget.epsilon
+    let epsilon = image.settings.threat.budget.epsilon
     guard let share = method.procedure.stepShare, epsilon > 0 else { return attack }
     return attack.stepping { share * epsilon / Double(max($0, 1)) }
   }

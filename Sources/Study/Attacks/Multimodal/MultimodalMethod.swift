@@ -13,9 +13,9 @@ internal import Diagnostics
 /// | `coAttack` | `mm_co` | arXiv:2206.09391 in its form for dual encoders |
 /// | `sga` | `mm_sga` | arXiv:2307.14061: texts, scaled views of the image, texts again |
 /// | `worst` | `mm_worst` | for each sample the best of several |
-public struct MultimodalMethod: RawRepresentable, CaseIterable, Hashable, Sendable {
+package struct MultimodalMethod: RawRepresentable, CaseIterable, Hashable, Sendable {
   /// All methods: to add one is to add its file and its name here.
-  public static let allCases: [MultimodalMethod] = [
+  package static let allCases: [MultimodalMethod] = [
     .independent, .adaptive, .imageFirst, .alternating, .coAttack, .sga, .worst,
   ]
 
@@ -24,46 +24,46 @@ public struct MultimodalMethod: RawRepresentable, CaseIterable, Hashable, Sendab
   init(_ procedure: any MultimodalProcedure) { self.procedure = procedure }
 
   /// The method of a name; nil for none.
-  public init?(rawValue: String) {
+  package init?(rawValue: String) {
     guard let known = Self.allCases.first(where: { $0.rawValue == rawValue }) else { return nil }
     self = known
   }
 
   /// Its name in scripts and records.
-  public var rawValue: String { procedure.name }
+  package var rawValue: String { procedure.name }
   /// The name of its row in reports.
-  public var scenario: String { procedure.scenario }
+  package var scenario: String { procedure.scenario }
   /// True for a method that attacks both sides of each sample at once, so that its images go with prompts
   /// of their own search.
-  public var attacksTogether: Bool { procedure.attacksTogether }
+  package var attacksTogether: Bool { procedure.attacksTogether }
   /// The L∞ budget of its publication, which holds unless told otherwise; nil for methods without one.
-  public var usualBudget: Double? { procedure.usualBudget }
+  package var usualBudget: Double? { procedure.usualBudget }
   /// The parameters that it reads.
-  public var parameterNames: Set<String> { procedure.parameterNames }
+  package var parameterNames: Set<String> { procedure.parameterNames }
 
   /// How often it runs the image attack, at most; a look at scaled copies counts for each of them.
-  public func imageRuns(_ parameters: MultimodalParameters) -> Int {
+  package func imageRuns(_ parameters: MultimodalParameters) -> Int {
     procedure.imageRuns(parameters)
   }
 
   /// The methods that it may carry out: what it chooses from, else itself.
-  public func members(_ parameters: MultimodalParameters) -> [MultimodalMethod] {
+  package func members(_ parameters: MultimodalParameters) -> [MultimodalMethod] {
     guard self == .worst else { return [self] }
     return parameters.methods.isEmpty
       ? Self.allCases.filter { $0 != .worst } : parameters.methods
   }
 
   /// Methods are told apart by their names.
-  public static func == (a: MultimodalMethod, b: MultimodalMethod) -> Bool {
+  package static func == (a: MultimodalMethod, b: MultimodalMethod) -> Bool {
     a.rawValue == b.rawValue
   }
 
   /// Hashes the name.
-  public func hash(into hasher: inout Hasher) { hasher.combine(rawValue) }
+  package func hash(into hasher: inout Hasher) { hasher.combine(rawValue) }
 
   /// The methods that images with captions, which have no classes, can be attacked by; `worst`
   /// chooses from the others.
-  public static var captioned: [MultimodalMethod] {
+  package static var captioned: [MultimodalMethod] {
     allCases.filter(\.procedure.takesCaptions)
   }
 
@@ -71,13 +71,13 @@ public struct MultimodalMethod: RawRepresentable, CaseIterable, Hashable, Sendab
   ///
   /// - Parameter methods: what is asked for; empty for all.
   /// - Throws: `KilpiError` for a method that needs classes.
-  public static func captionMembers(_ methods: [MultimodalMethod]) throws -> [MultimodalMethod] {
+  package static func captionMembers(_ methods: [MultimodalMethod]) throws -> [MultimodalMethod] {
     for method in methods { try method.checkTakesCaptions() }
     return methods.isEmpty ? captioned.filter { $0 != .worst } : methods
   }
 
   /// - Throws: `KilpiError` when the method needs classes.
-  public func checkTakesCaptions() throws {
+  package func checkTakesCaptions() throws {
     guard procedure.takesCaptions else {
       let names = Self.captioned.map { "\"\($0.rawValue)\"" }
       throw KilpiError(

@@ -1,27 +1,27 @@
 /// What multimodal methods may be told; each reads those that it names.
-public struct MultimodalParameters: Parameterized, Sendable {
+package struct MultimodalParameters: Parameterized, Sendable {
   /// `imageFirst` and `alternating`: which prompts may change.
-  public var threat = TextThreat.all
+  package var threat = TextThreat.all
   /// `alternating`: the most rounds, at least 1; the first is `imageFirst`.
-  public var rounds = 3
+  package var rounds = 3
   /// `coAttack`: the weight α of the text term, at least 0.
-  public var alpha = 3.0
+  package var alpha = 3.0
   /// As released code does: `coAttack` starts at `x + U(0, eps)` instead of `U(−eps, eps)`, which the
   /// model sees before it is cut to `[0, 1]`, and ends at its last point; `sga` takes its words from the
   /// masked language model one row off, and shows the image attack 30 tokens of a text.
-  public var followsRelease = false
+  package var followsRelease = false
   /// `coAttack` over captions: one image that all its captions share, not one for each of them.
-  public var isJoint = false
+  package var isJoint = false
   /// `sga`: the scaled copies that an image is shown in beside itself.
-  public var views = ScaledViews()
+  package var views = ScaledViews()
   /// `worst`: what is tried; empty for all methods that fit the task.
-  public var methods: [MultimodalMethod] = []
+  package var methods: [MultimodalMethod] = []
 
   /// The defaults of docs/methods/multimodal-attacks.md, section 4.1.
-  public init() {}
+  package init() {}
 
   /// All but the methods, in the order of records.
-  public static var parameters: [Parameter<Self>] {
+  package static var parameters: [Parameter<Self>] {
     [
       Parameter(
         "text_threat", \.threat,

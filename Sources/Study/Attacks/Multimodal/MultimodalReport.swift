@@ -1,15 +1,15 @@
 internal import Diagnostics
-public import Tensors
+package import Tensors
 
 /// The prompts that a multimodal attack returns, one a class and template.
-public enum AdversarialPrompts: Equatable, Sendable {
+package enum AdversarialPrompts: Equatable, Sendable {
   /// The same for all images.
   case shared([String])
   /// A list for each image.
   case perImage([[String]])
 
   /// The class prompts that image `index` meets.
-  public func prompts(image index: Int) -> [String] {
+  package func prompts(image index: Int) -> [String] {
     switch self {
     case .shared(let prompts): return prompts
     case .perImage(let lists): return lists[index]
@@ -18,67 +18,66 @@ public enum AdversarialPrompts: Equatable, Sendable {
 }
 
 /// What a multimodal attack did, one entry a sample; verdicts come from images evaluated alone.
-public struct MultimodalReport: Sendable {
+package struct MultimodalReport: Sendable {
   /// How the two sides were put together.
-  public var method: MultimodalMethod
+  package var method: MultimodalMethod
   /// Right with the clean image and the clean prompts.
-  public var cleanCorrect: [Bool] = []
+  package var cleanCorrect: [Bool] = []
   /// Top class with both clean, 0-based.
-  public var cleanPrediction: [Int] = []
+  package var cleanPrediction: [Int] = []
   /// Wrong with both attacked: the number that counts.
-  public var success: [Bool] = []
+  package var success: [Bool] = []
   /// Wrong with the attacked image and the clean prompts.
-  public var imageSuccess: [Bool] = []
+  package var imageSuccess: [Bool] = []
   /// Wrong with the clean image and the attacked prompts.
-  public var textSuccess: [Bool] = []
+  package var textSuccess: [Bool] = []
   /// Top class with both attacked, 0-based.
-  public var prediction: [Int] = []
+  package var prediction: [Int] = []
   /// Cross-entropy of the label with both attacked.
-  public var loss: [Double] = []
+  package var loss: [Double] = []
   /// Best logit of another class minus the label's, with both attacked.
-  public var margin: [Double] = []
+  package var margin: [Double] = []
   /// The targets of a targeted attack, 0-based.
-  public var targets: [Int]?
+  package var targets: [Int]?
   /// Whether the top class with both attacked is the target; empty for an untargeted attack.
-  public var targetHit: [Bool] = []
+  package var targetHit: [Bool] = []
   /// Positions of samples whose target is their own label: their images were not attacked, they hit
   /// nothing, and the rate of hits does not count them.
-  public var leftOut: [Int] = []
+  package var leftOut: [Int] = []
   /// What the image attack reported, against what it saw; of `worst` the sums over its members.
-  public var image: AttackReport
+  package var image: AttackReport
   /// Searches of texts that were made for this report, those whose results were at hand left out.
-  public var limits = TextLimits()
+  package var limits = TextLimits()
   /// `alternating`: the round whose pair was kept, from 1.
-  public var rounds: [Int] = []
+  package var rounds: [Int] = []
   /// `worst`: what was tried, `clean` first.
-  public var members: [String] = []
+  package var members: [String] = []
   /// `worst`: the member whose pair was kept.
-  public var chosen: [String] = []
+  package var chosen: [String] = []
 
   /// A sample that was wrong when clean counts as broken.
-  public var broken: [Bool] { zip(success, cleanCorrect).map { $0 || !$1 } }
+  package var broken: [Bool] { zip(success, cleanCorrect).map { $0 || !$1 } }
   // Shares of nothing are nil.
 
   /// Share of samples that are right when clean.
-  public var cleanAccuracy: Double? { AttackReport.share(cleanCorrect) }
+  package var cleanAccuracy: Double? { AttackReport.share(cleanCorrect) }
   /// Accuracy with both attacked, from predictions and labels.
-  public var robustAccuracy: Double? { AttackReport.share(success.map { !$0 }) }
+  package var robustAccuracy: Double? { AttackReport.share(success.map { !$0 }) }
   /// Strict accuracy: the share of samples that are right when clean and withstand both attacks.
-  public var strictAccuracy: Double? { AttackReport.share(broken.map { !$0 }) }
+  package var strictAccuracy: Double? { AttackReport.share(broken.map { !$0 }) }
   /// Share of hits among the samples that were attacked for a target; nil when there are none.
-  public var targetHitRate: Double? {
+  package var targetHitRate: Double? {
     targets.flatMap { _ in AttackReport.share(targetHit, leavingOut: leftOut) }
   }
 }
 
 /// Adversarial images and prompts, and what the attack did.
-public struct MultimodalResult {
-  /// `[N, C, H, W]`.
-  public var images: Tensor
+package struct MultimodalResult {
+  package var images: Tensor
   /// The prompts that go with them.
-  public var prompts: AdversarialPrompts
+  package var prompts: AdversarialPrompts
   /// One entry a sample.
-  public var report: MultimodalReport
+  package var report: MultimodalReport
 }
 
 extension SampleVerdict {
@@ -98,7 +97,7 @@ extension SampleVerdict {
         if let label = labels.first(where: { !(0..<classes).contains($0) }) {
           throw KilpiError(
             "a label is \(label + 1), classes are 1 … \(classes)",
-            advice: "labels count from 1 in Lua")
+            advice: "labels count from 1")
         }
         let losses = try Tensor.crossEntropy(
           logits: logits, labels: Tensor(truth, shape: [count]), reduction: .none)

@@ -24,7 +24,7 @@ final class MultimodalRun {
     self.images = images
     self.labels = labels
     self.prompts = prompts
-    ids = attack.image.settings.sampleIDs ?? labels.indices.map { UInt64($0) + 1 }
+    ids = attack.image.settings.search.sampleIDs ?? labels.indices.map { UInt64($0) + 1 }
     guard ids.count == labels.count else {
       throw KilpiError(
         "there are \(ids.count) sample ids for \(labels.count) images",
@@ -60,7 +60,7 @@ final class MultimodalRun {
 
   func attackImages(_ classifier: Classifier) throws -> AttackResult {
     var settings = attack.image.settings
-    settings.sampleIDs = ids
+    settings.search.sampleIDs = ids
     let criterion =
       attack.targets.map { Criterion.targeted($0, labels: labels) } ?? .misclassified(labels)
     return try attack.image.attack.run(
@@ -100,7 +100,7 @@ final class MultimodalRun {
     let classes = prompts.count / max(encoder.templates, 1)
     if let label = labels.first(where: { !(0..<classes).contains($0) }) {
       throw KilpiError(
-        "a label is \(label + 1), classes are 1 … \(classes)", advice: "labels count from 1 in Lua")
+        "a label is \(label + 1), classes are 1 … \(classes)", advice: "labels count from 1")
     }
   }
 

@@ -6,14 +6,14 @@ internal import Tensors
 /// A copy of scale `r`: noise `N(0, noise²)` is added, the image is resampled to
 /// `⌊r·H⌋ × ⌊r·W⌋`, cut to `[0, 1]`, and resampled back; both ways by cubic convolution with
 /// A = −0.75, half-pixel centres, repeated edges. Paper: arXiv:2307.14061.
-public struct ScaledViews: Equatable, Sendable {
+package struct ScaledViews: Equatable, Sendable {
   /// Scales of the copies, above 0; none for the image alone.
-  public var scales = [0.5, 0.75, 1.25, 1.5]
+  package var scales = [0.5, 0.75, 1.25, 1.5]
   /// Standard deviation of the noise, in pixel units, at least 0.
-  public var noise = 0.05
+  package var noise = 0.05
 
   /// The scales and the noise of the paper's code.
-  public init() {}
+  package init() {}
 
   func check() throws {
     if let scale = scales.first(where: { !($0 > 0 && $0 <= 16) }) {

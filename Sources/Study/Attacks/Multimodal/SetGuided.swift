@@ -3,7 +3,7 @@ internal import Tensors
 
 extension MultimodalMethod {
   /// Set-level guidance: all captions, several scales.
-  public static let sga = MultimodalMethod(SetGuided())
+  package static let sga = MultimodalMethod(SetGuided())
 }
 
 /// Set-level guidance, SGA (arXiv:2307.14061): texts, scaled views of the image, texts again.
@@ -49,8 +49,8 @@ extension FeatureStage {
     let first = try summed(texts)
     var settings = settings()
     // Values under fresh noise do not tell which point is better: the last one is the result.
-    settings.keep = settings.keep ?? .last
-    let noise = ViewNoise(settings.seed, ids)
+    settings.search.keep = settings.search.keep ?? .last
+    let noise = ViewNoise(settings.search.seed, ids)
     let encoder = self.encoder
     let views = attack.views
     var attacked = try ball.maximize(

@@ -2,7 +2,7 @@ internal import Tensors
 
 extension MultimodalMethod {
   /// The best of several methods, sample by sample.
-  public static let worst = MultimodalMethod(WorstOf())
+  package static let worst = MultimodalMethod(WorstOf())
 }
 
 /// For each sample the best of several methods, the clean pair among them.
@@ -24,10 +24,10 @@ struct WorstOf: MultimodalProcedure {
     var lists = labels.map { _ in run.prompts }
     var chosen = labels.map { _ in "clean" }
     let moved = try images.cloned()
-    var image = AttackReport(budget: attack.image.settings.budget, distance: Distances())
+    var image = AttackReport(budget: attack.image.settings.threat.budget, distance: Distances())
     image.attack = "worst"
     image.sampleIDs = ids
-    image.seed = attack.image.settings.seed
+    image.seed = attack.image.settings.search.seed
     image.forwards = labels.map { _ in 0 }
     image.backwards = image.forwards
     for method in members {
@@ -66,17 +66,18 @@ struct WorstOf: MultimodalProcedure {
     var changed = captions
     var chosen = captions.map { _ in "clean" }
     let moved = try images.cloned()
-    var report = AttackReport(budget: run.attack.image.settings.budget, distance: Distances())
+    var report = AttackReport(
+      budget: run.attack.image.settings.threat.budget, distance: Distances())
     report.attack = "worst"
     report.sampleIDs = ids
-    report.seed = run.attack.image.settings.seed
+    report.seed = run.attack.image.settings.search.seed
     report.forwards = ids.map { _ in 0 }
     report.backwards = report.forwards
     for member in members {
       var attack = run.attack
       attack.method = member
       attack.isJoint = true
-      attack.image.settings.sampleIDs = ids
+      attack.image.settings.search.sampleIDs = ids
       let found = try attack.run(run.encoder, images: images, captions: captions)
       report.add(found.image, rows: Array(captions.indices))
       let values = Captions.grouped(found.similarityAfter, like: captions)

@@ -1,13 +1,13 @@
 extension Parameter {
   /// A flag that may be left out; `absent` says what applies then.
-  public init(
+  package init(
     _ name: String, _ path: WritableKeyPath<Owner, Bool?>, _ doc: String, absent: String
   ) {
     self.init(name, .flag, doc, absent: absent, path)
   }
 
   /// Words of any kind; `absent` says what applies without them.
-  public init(
+  package init(
     _ name: String, _ path: WritableKeyPath<Owner, [String]?>, _ doc: String, absent: String
   ) {
     self.init(
@@ -19,7 +19,7 @@ extension Parameter {
   }
 
   /// Words of any kind.
-  public init(_ name: String, _ path: WritableKeyPath<Owner, [String]>, _ doc: String) {
+  package init(_ name: String, _ path: WritableKeyPath<Owner, [String]>, _ doc: String) {
     self.init(
       name, .names(nil), doc, get: { .names($0[keyPath: path]) },
       set: { owner, value in
@@ -28,7 +28,7 @@ extension Parameter {
   }
 
   /// A list of a type's named values.
-  public init<Choice: RawRepresentable & CaseIterable>(
+  package init<Choice: RawRepresentable & CaseIterable>(
     _ name: String, _ path: WritableKeyPath<Owner, [Choice]>, _ doc: String
   ) where Choice.RawValue == String {
     self.init(
@@ -42,7 +42,7 @@ extension Parameter {
   }
 
   /// A list of a type's named values; `absent` says what applies without one.
-  public init<Choice: RawRepresentable & CaseIterable>(
+  package init<Choice: RawRepresentable & CaseIterable>(
     _ name: String, _ path: WritableKeyPath<Owner, [Choice]?>, _ doc: String, absent: String
   ) where Choice.RawValue == String {
     self.init(
@@ -57,7 +57,7 @@ extension Parameter {
   }
 
   /// A number, or the word `none` for none.
-  public init(
+  package init(
     _ name: String, _ path: WritableKeyPath<Owner, Double?>, _ doc: String, none: String
   ) {
     self.init(

@@ -4,11 +4,11 @@ internal import Diagnostics
 ///
 /// Options of calls, help, reference, range checks, records and the resuming of runs are derived
 /// from the declaration. Its default is that of the owner's own initialiser.
-public struct Parameter<Owner> {
+package struct Parameter<Owner> {
   /// Its name in scripts and records.
-  public let name: String
+  package let name: String
   /// What values it takes.
-  public let kind: ParameterKind
+  package let kind: ParameterKind
   /// One phrase: what it does.
   let doc: String
   let get: (Owner) -> ParameterValue?
@@ -23,10 +23,12 @@ public struct Parameter<Owner> {
   var isUsed: (Owner) -> Bool = { _ in true }
   /// Its default where the owner's own value has no part that it belongs to.
   var usual: ParameterValue?
+  /// The parameter that switches on the part it belongs to; nil for none.
+  var part: String?
   var role = ParameterRole.option
 
   /// A parameter by its own way to the owner's value.
-  public init(
+  package init(
     _ name: String, _ kind: ParameterKind, _ doc: String,
     get: @escaping (Owner) -> ParameterValue?,
     set: @escaping (inout Owner, ParameterValue) -> Void
@@ -58,19 +60,19 @@ public struct Parameter<Owner> {
 
 extension Parameter {
   /// A flag.
-  public init(_ name: String, _ path: WritableKeyPath<Owner, Bool>, _ doc: String) {
+  package init(_ name: String, _ path: WritableKeyPath<Owner, Bool>, _ doc: String) {
     self.init(name, .flag, doc, path)
   }
 
   /// A whole number.
-  public init(
+  package init(
     _ name: String, _ path: WritableKeyPath<Owner, Int>, _ range: ClosedRange<Int>, _ doc: String
   ) {
     self.init(name, .integer(range), doc, path)
   }
 
   /// A whole number that may be left out; `absent` says what applies then.
-  public init(
+  package init(
     _ name: String, _ path: WritableKeyPath<Owner, Int?>, _ range: ClosedRange<Int>, _ doc: String,
     absent: String?
   ) {
@@ -78,19 +80,19 @@ extension Parameter {
   }
 
   /// A number.
-  public init(
+  package init(
     _ name: String, _ path: WritableKeyPath<Owner, Double>, _ range: NumberRange, _ doc: String
   ) {
     self.init(name, .number(range), doc, path)
   }
 
   /// A list of numbers.
-  public init(_ name: String, _ path: WritableKeyPath<Owner, [Double]>, _ doc: String) {
+  package init(_ name: String, _ path: WritableKeyPath<Owner, [Double]>, _ doc: String) {
     self.init(name, .numbers, doc, path)
   }
 
   /// A number that may be left out; `absent` says what applies then.
-  public init(
+  package init(
     _ name: String, _ path: WritableKeyPath<Owner, Double?>, _ range: NumberRange, _ doc: String,
     absent: String
   ) {
@@ -98,7 +100,7 @@ extension Parameter {
   }
 
   /// One of a type's named values.
-  public init<Choice: RawRepresentable & CaseIterable>(
+  package init<Choice: RawRepresentable & CaseIterable>(
     _ name: String, _ path: WritableKeyPath<Owner, Choice>, _ doc: String
   ) where Choice.RawValue == String {
     self.init(
@@ -112,7 +114,7 @@ extension Parameter {
   }
 
   /// One of a type's named values, or of some of them, that may be left out.
-  public init<Choice: RawRepresentable & CaseIterable>(
+  package init<Choice: RawRepresentable & CaseIterable>(
     _ name: String, _ path: WritableKeyPath<Owner, Choice?>, of choices: [Choice]? = nil,
     _ doc: String, absent: String?
   ) where Choice.RawValue == String {
@@ -126,14 +128,14 @@ extension Parameter {
   }
 
   /// A length in pixel units of `[0, 1]`.
-  public static func length(
+  package static func length(
     _ name: String, _ path: WritableKeyPath<Owner, Double>, _ range: NumberRange, _ doc: String
   ) -> Parameter {
     Parameter(name, .length(range), doc, path)
   }
 
   /// A length in pixel units of `[0, 1]` that may be left out; `absent` says what applies then.
-  public static func length(
+  package static func length(
     _ name: String, _ path: WritableKeyPath<Owner, Double?>, _ range: NumberRange, _ doc: String,
     absent: String
   ) -> Parameter {
@@ -185,37 +187,37 @@ extension Parameter {
   }
 
   /// The same parameter, which has a meaning with one value of another option alone.
-  public func goesWith(_ option: String, _ value: String) -> Parameter {
+  package func goesWith(_ option: String, _ value: String) -> Parameter {
     var copy = self
     copy.conditions = [ParameterCondition(option: option, value: value)]
     return copy
   }
 
   /// The same parameter, which another value gives a meaning, too.
-  public func orWith(_ option: String, _ value: String) -> Parameter {
+  package func orWith(_ option: String, _ value: String) -> Parameter {
     var copy = self
     copy.conditions.append(ParameterCondition(option: option, value: value))
     return copy
   }
 
   /// The same parameter, which records hold only where it has a meaning.
-  public func recorded(_ isUsed: @escaping (Owner) -> Bool) -> Parameter {
+  package func recorded(_ isUsed: @escaping (Owner) -> Bool) -> Parameter {
     var copy = self
     copy.isUsed = isUsed
     return copy
   }
 
   /// The same parameter as an option alone: records hold what came of it.
-  public func unrecorded() -> Parameter { recorded { _ in false } }
+  package func unrecorded() -> Parameter { recorded { _ in false } }
 
   /// The same parameter, of a larger value that the owner is a part of.
-  public func within<Whole>(_ path: WritableKeyPath<Whole, Owner>) -> Parameter<Whole> {
+  package func within<Whole>(_ path: WritableKeyPath<Whole, Owner>) -> Parameter<Whole> {
     let (get, set, isUsed) = (get, set, isUsed)
     var copy = Parameter<Whole>(
       name, kind, doc, get: { get($0[keyPath: path]) },
       set: { whole, value in set(&whole[keyPath: path], value) })
     (copy.absent, copy.evaluation, copy.usual, copy.role) = (absent, evaluation, usual, role)
-    copy.conditions = conditions
+    (copy.conditions, copy.part) = (conditions, part)
     copy.isUsed = { isUsed($0[keyPath: path]) }
     return copy
   }
@@ -228,8 +230,15 @@ extension Parameter {
     return copy
   }
 
+  /// The same parameter, of a part that another one switches on; its default there.
+  package func with(_ part: String, usually value: ParameterValue) -> Parameter {
+    var copy = usually(value)
+    copy.part = part
+    return copy
+  }
+
   /// The same parameter with a default where the owner's part is off.
-  public func usually(_ value: ParameterValue) -> Parameter {
+  package func usually(_ value: ParameterValue) -> Parameter {
     var copy = self
     copy.usual = value
     return copy
@@ -237,14 +246,13 @@ extension Parameter {
 }
 
 /// A value of another option that a parameter goes with.
-public struct ParameterCondition: Equatable, Sendable {
+package struct ParameterCondition: Equatable, Sendable {
   /// The other option.
-  public let option: String
-  /// Its value.
-  public let value: String
+  package let option: String
+  package let value: String
 
   /// Names both.
-  public init(option: String, value: String) { (self.option, self.value) = (option, value) }
+  package init(option: String, value: String) { (self.option, self.value) = (option, value) }
 }
 
 /// Where a parameter shows.

@@ -1,7 +1,7 @@
 internal import Diagnostics
 
 /// A value of a parameter; nil stands for "not given".
-public enum ParameterValue: Equatable, Sendable {
+package enum ParameterValue: Equatable, Sendable {
   /// `true` or `false`.
   case flag(Bool)
   /// A whole number.
@@ -69,42 +69,42 @@ extension [Double]: ParameterConvertible {
 }
 
 /// Numbers that a parameter may be; finite in any case.
-public struct NumberRange: Equatable, Sendable {
+package struct NumberRange: Equatable, Sendable {
   /// The least, or what it must be above.
-  public let lower: Double
+  package let lower: Double
   /// The largest, or what it must be below; infinite where there is none.
-  public let upper: Double
+  package let upper: Double
   private let holdsLower: Bool
   private let holdsUpper: Bool
 
   /// `value` and all above.
-  public static func atLeast(_ value: Double) -> NumberRange {
+  package static func atLeast(_ value: Double) -> NumberRange {
     NumberRange(lower: value, upper: .infinity, holdsLower: true, holdsUpper: false)
   }
 
   /// All above `value`, to `limit` where there is one.
-  public static func above(_ value: Double, atMost limit: Double = .infinity) -> NumberRange {
+  package static func above(_ value: Double, atMost limit: Double = .infinity) -> NumberRange {
     NumberRange(lower: value, upper: limit, holdsLower: false, holdsUpper: limit.isFinite)
   }
 
   /// Every number.
-  public static var finite: NumberRange {
+  package static var finite: NumberRange {
     NumberRange(lower: -.infinity, upper: .infinity, holdsLower: false, holdsUpper: false)
   }
 
   /// A range with both its ends.
-  public static func within(_ range: ClosedRange<Double>) -> NumberRange {
+  package static func within(_ range: ClosedRange<Double>) -> NumberRange {
     NumberRange(
       lower: range.lowerBound, upper: range.upperBound, holdsLower: true, holdsUpper: true)
   }
 
   /// All between two values.
-  public static func between(_ lower: Double, _ upper: Double) -> NumberRange {
+  package static func between(_ lower: Double, _ upper: Double) -> NumberRange {
     NumberRange(lower: lower, upper: upper, holdsLower: false, holdsUpper: false)
   }
 
   /// True for numbers of the range.
-  public func contains(_ value: Double) -> Bool {
+  package func contains(_ value: Double) -> Bool {
     guard value.isFinite else { return false }
     return (holdsLower ? value >= lower : value > lower)
       && (holdsUpper ? value <= upper : value < upper)
@@ -123,7 +123,7 @@ public struct NumberRange: Equatable, Sendable {
 }
 
 /// What values a parameter takes.
-public indirect enum ParameterKind: Equatable, Sendable {
+package indirect enum ParameterKind: Equatable, Sendable {
   /// `true` or `false`.
   case flag
   /// A whole number.

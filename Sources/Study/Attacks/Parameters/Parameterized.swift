@@ -1,34 +1,36 @@
 /// A type that declares its parameters, each once.
-public protocol Parameterized {
+package protocol Parameterized {
   /// All of them, in the order in which a call's values are put in; presets come first.
   static var parameters: [Parameter<Self>] { get }
 }
 
 /// A parameter of one value of a type, as options and records show it.
-public struct ParameterForm: Equatable, Sendable {
+package struct ParameterForm: Equatable, Sendable {
   /// Its name in scripts and records.
-  public let name: String
+  package let name: String
   /// What values it takes.
-  public let kind: ParameterKind
+  package let kind: ParameterKind
   /// What it does, with its unit and what applies when it is not given.
-  public let doc: String
+  package let doc: String
   /// The value that it has; nil for none.
-  public let value: ParameterValue?
+  package let value: ParameterValue?
   /// The default of its option; nil where there is none, or where a preset changes it.
-  public let fallback: ParameterValue?
+  package let fallback: ParameterValue?
   /// The options that it goes with: one of them has to have its value.
-  public let conditions: [ParameterCondition]
+  package let conditions: [ParameterCondition]
+  /// The parameter that switches on the part it belongs to, where that part is off.
+  package let missingPart: String?
   /// True for an option of calls.
-  public let isOption: Bool
+  package let isOption: Bool
   /// True for a flag that stands for other parameters.
-  public let isPreset: Bool
+  package let isPreset: Bool
   /// True where records hold it.
-  public let isRecorded: Bool
+  package let isRecorded: Bool
 }
 
 extension Parameterized {
   /// Its parameters with their values, which are the defaults of options.
-  public var parameterForms: [ParameterForm] {
+  package var parameterForms: [ParameterForm] {
     let presets = Self.parameters.filter { $0.role == .preset }
     return Self.parameters.map { parameter in
       let value = parameter.get(self)
@@ -44,7 +46,8 @@ extension Parameterized {
         name: parameter.name, kind: parameter.kind,
         doc: parameter.phrase(value, others: others), value: value,
         fallback: changes.isEmpty ? parameter.fallback(value) : nil,
-        conditions: parameter.conditions, isOption: parameter.role != .unlisted,
+        conditions: parameter.conditions,
+        missingPart: value == nil ? parameter.part : nil, isOption: parameter.role != .unlisted,
         isPreset: parameter.role == .preset,
         isRecorded: parameter.isUsed(self)
           && (parameter.role == .option
@@ -54,12 +57,12 @@ extension Parameterized {
   }
 
   /// Gives a parameter a value; other names and values of another kind change nothing.
-  public mutating func setParameter(_ name: String, _ value: ParameterValue) {
+  package mutating func setParameter(_ name: String, _ value: ParameterValue) {
     Self.parameters.first { $0.name == name }?.set(&self, value)
   }
 
   /// The same with the defaults of evaluations.
-  public func forEvaluations() -> Self {
+  package func forEvaluations() -> Self {
     var copy = self
     for parameter in Self.parameters {
       if let value = parameter.evaluation { parameter.set(&copy, value) }
@@ -71,7 +74,7 @@ extension Parameterized {
   ///
   /// - Parameter norm: how lengths are measured.
   /// - Throws: `KilpiError` with name, value and range.
-  public func checkParameters(norm: Norm = .linf) throws {
+  package func checkParameters(norm: Norm = .linf) throws {
     for parameter in Self.parameters {
       if let value = parameter.get(self) {
         try parameter.kind.check(value, parameter.name, norm: norm)
@@ -88,6 +91,7 @@ extension Parameter {
 
   fileprivate func phrase(_ value: ParameterValue?, others: [String]) -> String {
     var text = conditions.first.map { "\($0.option) = \"\($0.value)\": " + doc } ?? doc
+    if let part { text = "with \(part): " + text }
     if case .length = kind { text += " in pixel units of [0, 1]" }
     if case .part(_, let whenTrue) = kind {
       text += "; true: \(whenTrue)" + (value == .flag(false) ? "; off by default" : ", the default")

@@ -3,21 +3,21 @@
 /// A string of m scalars has 2m + 1 sites: the odd ones replace or delete a scalar, the even ones
 /// insert before, between and after. The alphabet: delete, a-z, space, A-Z, 0-9, 32 punctuation
 /// marks.
-public enum CharacterEditing {
+package enum CharacterEditing {
   /// The 95 printable symbols; together with "delete" the alphabet's 96.
-  public static let symbols: [Unicode.Scalar] =
+  package static let symbols: [Unicode.Scalar] =
     Array("abcdefghijklmnopqrstuvwxyz ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789".unicodeScalars)
     + Array("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~".unicodeScalars)
 
   /// The number of sites of a string of `count` scalars.
-  public static func siteCount(_ count: Int) -> Int { 2 * count + 1 }
+  package static func siteCount(_ count: Int) -> Int { 2 * count + 1 }
 
   /// The string after one edit, or nil when the edit does nothing.
   ///
   /// - Parameters:
   ///   - site: in `0 ..< siteCount(text.count)`.
   ///   - symbol: nil deletes, which does nothing at an insertion site.
-  public static func edited(
+  package static func edited(
     _ text: [Unicode.Scalar], site: Int, symbol: Unicode.Scalar?
   ) -> [Unicode.Scalar]? {
     guard site >= 0, site < siteCount(text.count) else { return nil }
@@ -45,7 +45,7 @@ public enum CharacterEditing {
   }
 
   /// All strings one edit away, each once, in the order of sites and symbols.
-  public static func allEdits(of word: String) -> [String] {
+  package static func allEdits(of word: String) -> [String] {
     let text = Array(word.unicodeScalars)
     var seen: Set<String> = [word]
     var result: [String] = []
@@ -63,7 +63,7 @@ public enum CharacterEditing {
   /// `b`; a swap of neighbours is two.
   ///
   /// Cost `O(a.count · b.count)`.
-  public static func distance(_ a: String, _ b: String) -> Int {
+  package static func distance(_ a: String, _ b: String) -> Int {
     let b = Array(b.unicodeScalars)
     var row = Array(0...b.count)
     for (i, scalar) in a.unicodeScalars.enumerated() {

@@ -6,9 +6,9 @@ internal import Tensors
 ///
 /// One edit: a space is tried at sites, the best sites are kept, symbols are tried there, the best
 /// is taken if it is better than the text as it stands; repeated `edits` times.
-public struct CharacterSearch: Sendable, Equatable {
+package struct CharacterSearch: Sendable, Equatable {
   /// How sites and symbols are chosen.
-  public enum Form: Sendable, Equatable {
+  package enum Form: Sendable, Equatable {
     /// All sites are tried, the best ones kept, all 96 symbols tried there: for evaluation.
     case test(sites: Int = 20)
     /// This many random sites, the best one kept, this many random symbols tried: for training.
@@ -16,13 +16,13 @@ public struct CharacterSearch: Sendable, Equatable {
   }
 
   /// How sites and symbols are chosen.
-  public var form: Form
+  package var form: Form
   /// Whether every character may be edited, stop words and spaces too, as LEAF does; otherwise
   /// only the words in scope and the spaces between two of them.
-  public var wholeString: Bool
+  package var wholeString: Bool
 
   /// The search of the test form over the words in scope.
-  public init(_ form: Form = .test(), wholeString: Bool = false) {
+  package init(_ form: Form = .test(), wholeString: Bool = false) {
     self.form = form
     self.wholeString = wholeString
   }

@@ -1,9 +1,9 @@
 internal import Diagnostics
 internal import Glibc
-public import Tensors
+package import Tensors
 
 /// Which prompts a per-image text attack may change (docs/methods/text-attacks.md, section 3.8).
-public enum TextThreat: String, Sendable, CaseIterable {
+package enum TextThreat: String, Sendable, CaseIterable {
   /// Only the true class's prompt.
   case trueClass = "true"
   /// Only the prompts of the other classes.
@@ -18,18 +18,17 @@ public enum TextThreat: String, Sendable, CaseIterable {
 /// the optimum takes the smallest `⟨I, T⟩` over the candidates of class `y` and the largest over
 /// those of each other class: exact over the candidate sets. Cost: every candidate encoded once,
 /// and one product `[N, D] × [D, ΣK]`.
-public struct PerImageTextAttack {
+package struct PerImageTextAttack {
   /// `s`, the exponential of the logit scale; only the losses depend on it.
-  public var scale = 100.0
+  package var scale = 100.0
   /// Texts a call of the encoder, at least 1.
-  public var batch = 256
+  package var batch = 256
   /// The longest time in seconds for encoding candidates; nil for no limit.
   ///
   /// Those that are not reached are left out: of each class as many, the unedited prompt never.
-  public var maxSeconds: Double?
+  package var maxSeconds: Double?
 
-  /// The defaults.
-  public init() {}
+  package init() {}
 
   /// Attacks each image.
   ///
@@ -40,7 +39,7 @@ public struct PerImageTextAttack {
   ///   - encoder: the model's text side.
   /// - Throws: `KilpiError` when sizes do not agree, a class has no prompt, or features are not
   ///   finite.
-  public func perturb(
+  package func perturb(
     images: Tensor, labels: [Int], candidates: [[String]], encoder: TextFunction
   ) throws -> PerImageTextReport {
     try check(images, labels, classes: candidates.count)
@@ -51,7 +50,7 @@ public struct PerImageTextAttack {
   /// Attacks each image with candidates that are encoded already: for sets that come in batches.
   ///
   /// The report counts the encodings in every call.
-  public func perturb(
+  package func perturb(
     images: Tensor, labels: [Int], candidates: EncodedPrompts
   ) throws -> PerImageTextReport {
     try check(images, labels, classes: candidates.texts.count)
@@ -100,14 +99,14 @@ public struct PerImageTextAttack {
     guard batch >= 1 else { throw KilpiError("batch is \(batch), outside 1 …") }
     if let label = labels.first(where: { !(0..<classes).contains($0) }) {
       throw KilpiError(
-        "a label is \(label + 1), classes are 1 … \(classes)", advice: "labels count from 1 in Lua")
+        "a label is \(label + 1), classes are 1 … \(classes)", advice: "labels count from 1")
     }
   }
 
   /// Encodes each distinct candidate once.
   ///
   /// - Throws: `KilpiError` when a class has no prompt or the encoder gives no rows of features.
-  public func encoded(
+  package func encoded(
     _ candidates: [[String]], encoder: TextFunction
   ) throws -> EncodedPrompts {
     guard batch >= 1 else { throw KilpiError("batch is \(batch), outside 1 …") }
@@ -152,51 +151,51 @@ public struct PerImageTextAttack {
 }
 
 /// Candidate prompts of classes with the features of each.
-public struct EncodedPrompts {
+package struct EncodedPrompts {
   /// For each class its candidate prompts, the unedited one first.
-  public let texts: [[String]]
+  package let texts: [[String]]
   /// Normalised features of the distinct ones, float32 `[K, D]`.
   let features: Tensor
   /// The row of each candidate in `features`.
   let row: [[Int]]
   /// Prompts encoded, and duplicates that needed no encoding.
-  public let queries: TextQueries
+  package let queries: TextQueries
   /// How many classes a limit of time left with fewer candidates.
-  public let stopped: Int
+  package let stopped: Int
 }
 
 /// What the exact per-image text attack found.
-public struct PerImageTextReport: Sendable {
+package struct PerImageTextReport: Sendable {
   /// For each class its candidate prompts, the unedited one first.
-  public let candidates: [[String]]
+  package let candidates: [[String]]
   /// The true classes, from 0.
-  public private(set) var labels: [Int] = []
+  package private(set) var labels: [Int] = []
   /// Whether each image is right with the unedited prompts; ties count as wrong.
-  public private(set) var cleanCorrect: [Bool] = []
+  package private(set) var cleanCorrect: [Bool] = []
   /// Whether each image stays right under each threat; ties count as wrong.
-  public private(set) var robust: [TextThreat: [Bool]] = [:]
+  package private(set) var robust: [TextThreat: [Bool]] = [:]
   /// The cross-entropy of each image with the unedited prompts.
-  public private(set) var cleanLoss: [Double] = []
+  package private(set) var cleanLoss: [Double] = []
   /// The largest cross-entropy of each image under each threat.
-  public private(set) var loss: [TextThreat: [Double]] = [:]
+  package private(set) var loss: [TextThreat: [Double]] = [:]
   /// For each image and class the worst candidate: of the smallest score for the true class, of
   /// the largest for the others.
-  public private(set) var worst: [[Int]] = []
+  package private(set) var worst: [[Int]] = []
   /// Prompts encoded, and duplicates that needed no encoding.
-  public var queries = TextQueries()
+  package var queries = TextQueries()
 
   init(candidates: [[String]]) { self.candidates = candidates }
 
   /// The share of images that are right with the unedited prompts.
-  public var cleanAccuracy: Double? { AttackReport.share(cleanCorrect) }
+  package var cleanAccuracy: Double? { AttackReport.share(cleanCorrect) }
 
   /// The share of images that stay right under a threat.
-  public func accuracy(_ threat: TextThreat) -> Double? {
+  package func accuracy(_ threat: TextThreat) -> Double? {
     AttackReport.share(robust[threat] ?? [])
   }
 
   /// The adversarial prompts of one image, one a class.
-  public func prompts(image: Int, _ threat: TextThreat) -> [String] {
+  package func prompts(image: Int, _ threat: TextThreat) -> [String] {
     candidates.indices.map { class_ in
       let isTrue = class_ == labels[image]
       let changes = threat == .all || (threat == .trueClass) == isTrue

@@ -1,34 +1,32 @@
 /// Words that attacks leave alone, compared with case folded unless `exactly` is asked for.
 ///
 /// Articles, pronouns, prepositions, conjunctions, auxiliaries, wh-words and negations.
-public struct StopWords: Sendable {
-  /// The words.
-  public let words: Set<String>
+package struct StopWords: Sendable {
+  package let words: Set<String>
   /// Whether case counts, as in released code, which therefore edits "This" and "A".
-  public let isExact: Bool
+  package let isExact: Bool
 
   /// A list of one's own, compared without case.
-  public init(_ words: some Sequence<String>) {
+  package init(_ words: some Sequence<String>) {
     self.words = Set(words.map { $0.lowercased() })
     isExact = false
   }
 
   /// A list compared with case.
-  public init(exactly words: some Sequence<String>) {
+  package init(exactly words: some Sequence<String>) {
     self.words = Set(words)
     isExact = true
   }
 
   /// Whether a word is on the list.
-  public func contains(_ word: String) -> Bool {
+  package func contains(_ word: String) -> Bool {
     words.contains(isExact ? word : word.lowercased())
   }
 
-  /// No stop words.
-  public static let none = StopWords([])
+  package static let none = StopWords([])
 
   /// Kilpi's own English list, made from the grammar's closed classes.
-  public static let english = StopWords(
+  package static let english = StopWords(
     """
     a an the this that these those such each every either neither another any some all both few many
     much more most other several own same no none enough

@@ -1,8 +1,8 @@
-public import Diagnostics
-public import Tensors
+package import Diagnostics
+package import Tensors
 
 /// How the order in which greedy visits words is found.
-public enum WordImportance: String, Sendable, CaseIterable {
+package enum WordImportance: String, Sendable, CaseIterable {
   /// The objective of the text with the word deleted.
   case delete
   /// The objective of the text with `[UNK]` in the word's place, as released code does.
@@ -21,55 +21,55 @@ public enum WordImportance: String, Sendable, CaseIterable {
 /// Results do not depend on the order or the number of prompts. Cost: one encoding each for the
 /// clean text, for every word's importance, and for every candidate of the visited words; equal
 /// texts are encoded once.
-public struct TextAttack {
+package struct TextAttack {
   /// What grows.
-  public var objective = TextObjective.kl
+  package var objective = TextObjective.kl
   /// Where substitutes come from, asked in order.
-  public var sources: [CandidateSource] = []
+  package var sources: [CandidateSource] = []
   /// The most candidates a word and source, at least 1; `chars` is not limited by it.
-  public var k = 10
+  package var k = 10
   /// Edits characters instead, by LEAF's search; `sources` must then be empty.
-  public var characters: CharacterSearch?
+  package var characters: CharacterSearch?
   /// Which words may be edited; nil means the class words where they are known, else all.
-  public var scope: TextScope?
+  package var scope: TextScope?
   /// The words never edited.
-  public var stopWords = StopWords.english
+  package var stopWords = StopWords.english
   /// How combinations are searched.
-  public var search = TextSearch.greedy
+  package var search = TextSearch.greedy
   /// How greedy orders words.
-  public var importance = WordImportance.delete
+  package var importance = WordImportance.delete
   /// What importance is measured by; nil: by `objective`.
-  public var importanceObjective: TextObjective?
+  package var importanceObjective: TextObjective?
   /// What candidates must satisfy, the budgets among it.
-  public var constraints = TextConstraints()
+  package var constraints = TextConstraints()
   /// What separates words.
-  public var splitting = TextWords.Splitting.bytePairs
+  package var splitting = TextWords.Splitting.bytePairs
   /// What the encoder is given while candidates are scored, in place of the text itself.
   ///
   /// The objective reported is that of the text all the same. For the procedure of released code.
-  public var scoredText: ((String) throws -> String)?
+  package var scoredText: ((String) throws -> String)?
   /// Whether a word means the same as another, for the report's share of synonyms.
-  public var isSynonym: ((_ old: String, _ new: String) -> Bool)?
+  package var isSynonym: ((_ old: String, _ new: String) -> Bool)?
   /// Texts a call of the encoder, at least 1.
-  public var batch = 256
+  package var batch = 256
   /// The most texts encoded for each prompt, the clean one among them, at least 1 (TextAttack's
   /// `query_budget`); nil for no limit.
   ///
   /// The best text until then is the result.
-  public var maxQueries: Int?
+  package var maxQueries: Int?
   /// The longest time in seconds that a call may take, looked at between batches; nil for no limit.
   ///
   /// The best texts until then are the result, which therefore depends on the machine.
-  public var maxSeconds: Double?
+  package var maxSeconds: Double?
   /// Where `genetic` and the training form of the character search draw from.
-  public var random = RandomSource(seed: 0)
+  package var random = RandomSource(seed: 0)
   /// Keys of the prompts for `random`; their positions when nil.
-  public var sampleIDs: [UInt64]?
+  package var sampleIDs: [UInt64]?
   /// Told after each batch; units are evaluations, as many as are expected.
-  public var progress: ProgressHandler?
+  package var progress: ProgressHandler?
 
   /// The defaults: greedy, `kl`, one word.
-  public init() {}
+  package init() {}
 
   /// Attacks each prompt.
   ///
@@ -79,7 +79,8 @@ public struct TextAttack {
   /// - Returns: one result a prompt, in order.
   /// - Throws: `KilpiError` for options outside their range, a prompt longer than the context, an
   ///   objective that is not finite, and on interrupt.
-  public func perturb(_ prompts: [TextPrompt], encoder: @escaping TextFunction) throws -> TextReport
+  package func perturb(_ prompts: [TextPrompt], encoder: @escaping TextFunction) throws
+    -> TextReport
   {
     try checkOptions(promptCount: prompts.count)
     let budget = TextBudget(seconds: maxSeconds, queries: maxQueries, progress: progress)
@@ -122,14 +123,14 @@ public struct TextAttack {
   /// With `maxQueries` the first so many of each prompt, few edits first.
   ///
   /// - Throws: `KilpiError` when a prompt has more than `limit` of them.
-  public func candidateTexts(
+  package func candidateTexts(
     _ prompts: [TextPrompt], limit: Int = 1_000_000
   ) throws -> [[String]] {
     try candidateSets(prompts, limit: limit).texts
   }
 
   /// The same, and how many prompts have more than `maxQueries` lets through.
-  public func candidateSets(
+  package func candidateSets(
     _ prompts: [TextPrompt], limit: Int = 1_000_000
   ) throws -> (texts: [[String]], stopped: Int) {
     try checkOptions(promptCount: prompts.count)
@@ -151,7 +152,7 @@ public struct TextAttack {
   }
 
   /// How class names are looked for in texts: as words are split, in released code's mode by whitespace.
-  public var nameSplitting: TextWords.Splitting {
+  package var nameSplitting: TextWords.Splitting {
     splitting == .singleSpaces ? .whitespace : splitting
   }
 

@@ -1,14 +1,13 @@
 /// A word that might stand in another's place.
-public struct TextCandidate: Sendable, Equatable {
-  /// The word.
-  public var word: String
+package struct TextCandidate: Sendable, Equatable {
+  package var word: String
   /// Levenshtein edits that it costs of the budget `edits`; 0 for a substitute word.
-  public var cost: Int
+  package var cost: Int
   /// The source's own score, if it has one; only reported.
-  public var score: Double?
+  package var score: Double?
 
   /// A candidate.
-  public init(_ word: String, cost: Int = 0, score: Double? = nil) {
+  package init(_ word: String, cost: Int = 0, score: Double? = nil) {
     self.word = word
     self.cost = cost
     self.score = score
@@ -16,18 +15,18 @@ public struct TextCandidate: Sendable, Equatable {
 }
 
 /// Where candidates come from: a thesaurus, a masked language model, typing errors.
-public struct CandidateSource {
+package struct CandidateSource {
   /// The name that reports give: `mlm`, `wordnet`, `embed`, `chars`.
-  public let name: String
+  package let name: String
   /// Candidates in rank order for each of the asked words (indices into `words.words`).
-  public let candidates: (_ words: TextWords, _ asked: [Int]) throws -> [[TextCandidate]]
+  package let candidates: (_ words: TextWords, _ asked: [Int]) throws -> [[TextCandidate]]
   /// Told what will be asked of all prompts, before the first is: a model answers them in batches.
-  public var prepare: ((_ prompts: [(words: TextWords, asked: [Int])]) throws -> Void)?
+  package var prepare: ((_ prompts: [(words: TextWords, asked: [Int])]) throws -> Void)?
   /// Whether the attack keeps only the first `k` candidates of a word.
-  public var isLimited = true
+  package var isLimited = true
 
   /// A source that looks at the whole sentence.
-  public init(
+  package init(
     _ name: String, sentence: @escaping (TextWords, [Int]) throws -> [[TextCandidate]]
   ) {
     self.name = name
@@ -35,13 +34,13 @@ public struct CandidateSource {
   }
 
   /// A source that looks at each word alone.
-  public init(_ name: String, word: @escaping (String) throws -> [TextCandidate]) {
+  package init(_ name: String, word: @escaping (String) throws -> [TextCandidate]) {
     self.name = name
     candidates = { words, asked in try asked.map { try word(words.words[$0].core) } }
   }
 
   /// Substitutes from a function from word to words, such as a thesaurus.
-  public init(_ name: String, substitutes: @escaping (String) throws -> [String]) {
+  package init(_ name: String, substitutes: @escaping (String) throws -> [String]) {
     self.init(name, word: { try substitutes($0).map { TextCandidate($0) } })
   }
 
@@ -50,7 +49,7 @@ public struct CandidateSource {
   /// Definition: docs/methods/text-attacks.md, section 3.5.
   ///
   /// About 190 candidates a letter: meant as an oracle, and for per-image attacks of short names.
-  public static var allCharacterEdits: CandidateSource {
+  package static var allCharacterEdits: CandidateSource {
     var source = CandidateSource(
       "chars", word: { CharacterEditing.allEdits(of: $0).map { TextCandidate($0, cost: 1) } })
     source.isLimited = false
@@ -59,17 +58,17 @@ public struct CandidateSource {
 }
 
 /// One edit of a result.
-public struct TextEdit: Sendable, Equatable {
+package struct TextEdit: Sendable, Equatable {
   /// The word's place in the original text, from 0.
-  public var word: Int
+  package var word: Int
   /// What stood there (several words where a pair was merged).
-  public var old: String
+  package var old: String
   /// What stands there now (several words where a word was split, none where it was lost).
-  public var new: String
+  package var new: String
   /// The source of the candidate.
-  public var source: String
+  package var source: String
   /// The candidate's place in the word's list, from 0.
-  public var rank: Int
+  package var rank: Int
   /// Whether the word belongs to the class name.
-  public var hitsClass: Bool
+  package var hitsClass: Bool
 }

@@ -1,20 +1,20 @@
 internal import Diagnostics
 
 /// What a text attack knows of the model's tokenizer.
-public struct TextTokens {
+package struct TextTokens {
   /// The ids of a text, without start, end and padding.
-  public var ids: (String) throws -> [Int]
+  package var ids: (String) throws -> [Int]
   /// The text of ids; nil when the tokenizer cannot go back.
-  public var decode: (([Int]) throws -> String)?
+  package var decode: (([Int]) throws -> String)?
   /// The words that the model sees of a text, after its cleaning; nil: those of `TextWords`.
   ///
   /// Constraints judge these words.
-  public var words: ((String) throws -> [String])?
+  package var words: ((String) throws -> [String])?
   /// The context length, start and end tokens included.
-  public var context: Int
+  package var context: Int
 
   /// A tokenizer as closures.
-  public init(
+  package init(
     context: Int = 77, ids: @escaping (String) throws -> [Int],
     decode: (([Int]) throws -> String)? = nil, words: ((String) throws -> [String])? = nil
   ) {
@@ -26,7 +26,7 @@ public struct TextTokens {
 }
 
 /// Reasons for which candidates are dropped; a report counts each.
-public enum TextConstraint: String, Sendable, CaseIterable {
+package enum TextConstraint: String, Sendable, CaseIterable {
   /// Equal to the original but for case, or to its token ids.
   case unchanged
   /// No substitute at all: empty, several words, a special token, a piece of a word.
@@ -54,44 +54,44 @@ public enum TextConstraint: String, Sendable, CaseIterable {
 }
 
 /// What every candidate must satisfy (docs/methods/text-attacks.md, section 3.6).
-public struct TextConstraints {
+package struct TextConstraints {
   /// The most words that may change, at least 0; nil for no limit.
-  public var words: Int? = 1
+  package var words: Int? = 1
   /// The most character edits, at least 0.
-  public var edits = 1
+  package var edits = 1
   /// The largest share of changed words; 0.4 in BERT-Attack, off by default.
-  public var maxChange: Double?
+  package var maxChange: Double?
   /// The class names of the set; empty when there are none.
-  public var classNames: [String] = []
+  package var classNames: [String] = []
   /// The unedited prompts of each class of the set; empty when the texts are no prompts of classes.
-  public var classPrompts: [[String]] = []
+  package var classPrompts: [[String]] = []
   /// Whether a candidate may not form a class name (its own class's plural neither), nor become the
   /// unedited prompt of another class.
-  public var forbidsClassNames = true
+  package var forbidsClassNames = true
   /// Irregular singulars of a small word, by which plurals of class names are known.
-  public var singulars: ((String) -> [String])?
+  package var singulars: ((String) -> [String])?
   /// Whether the second word is an antonym of the first; nil when nothing knows.
-  public var isAntonym: ((String, String) -> Bool)?
+  package var isAntonym: ((String, String) -> Bool)?
   /// Whether a word is in the dictionary: with it, character edits may not form words that the
   /// source text does not have (LEAF, arXiv:2506.03355, asks only that there be fewer of them).
-  public var isDictionaryWord: ((String) -> Bool)?
+  package var isDictionaryWord: ((String) -> Bool)?
   /// The least cosine between the sentences before and after, of `sentenceCosine`; off by default.
-  public var minSentenceCosine: Double?
+  package var minSentenceCosine: Double?
   /// The cosine of two sentences' features; nil when nothing knows.
-  public var sentenceCosine: ((_ old: String, _ new: String) throws -> Double)?
+  package var sentenceCosine: ((_ old: String, _ new: String) throws -> Double)?
   /// The least cosine of a word and its substitute; nil for no limit.
-  public var minWordCosine: Double?
+  package var minWordCosine: Double?
   /// The cosine of two words' vectors; nil for a word that has none, which is then not judged.
-  public var wordCosine: ((_ old: String, _ new: String) throws -> Double?)?
+  package var wordCosine: ((_ old: String, _ new: String) throws -> Double?)?
   /// Whether only the budgets, the context, the two cosines, class names and antonyms count, the last
   /// two where asked for: released code lets special tokens, several words and texts that change when
   /// decoded and tokenized again through.
-  public var isLenient = false
+  package var isLenient = false
   /// The model's tokenizer; without it lengths and round trips are not checked.
-  public var tokens: TextTokens?
+  package var tokens: TextTokens?
 
   /// The defaults: one word, one edit.
-  public init() {}
+  package init() {}
 }
 
 extension TextConstraints {

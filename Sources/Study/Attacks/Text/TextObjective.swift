@@ -1,13 +1,13 @@
 internal import Diagnostics
 internal import Glibc
-public import Tensors
+package import Tensors
 
 /// Text to features: `B` strings to `[B, D]`, raw or L2-normalised.
-public typealias TextFunction = ([String]) throws -> Tensor
+package typealias TextFunction = ([String]) throws -> Tensor
 
 /// What a text attack makes large; `e` and `e'` are the L2-normalised features of the clean text
 /// and of a candidate, `[D]` (docs/methods/text-attacks.md, section 3.2).
-public enum TextObjective {
+package enum TextObjective {
   /// `KL(softmax(e) ‖ softmax(e'))` over the coordinates: the choice of Co-Attack
   /// (arXiv:2206.09391) and MMCoA (arXiv:2404.19287).
   case kl
@@ -24,7 +24,7 @@ public enum TextObjective {
   case custom((_ clean: Tensor, _ candidates: Tensor) throws -> [Double])
 
   /// The name in scripts and records.
-  public var name: String {
+  package var name: String {
     switch self {
     case .kl: return "kl"
     case .cosine: return "cosine"

@@ -1,7 +1,7 @@
 internal import Diagnostics
 
 /// Which words of a text an attack may edit.
-public enum TextScope: String, Sendable, CaseIterable {
+package enum TextScope: String, Sendable, CaseIterable {
   /// The words of the class name.
   case classWords = "class"
   /// Every word of a prompt but stop words.
@@ -11,14 +11,13 @@ public enum TextScope: String, Sendable, CaseIterable {
 }
 
 /// A text to attack, and where its class name stands, if that is known.
-public struct TextPrompt: Sendable, Equatable, Hashable {
-  /// The text.
-  public let text: String
+package struct TextPrompt: Sendable, Equatable, Hashable {
+  package let text: String
   /// Where the class name stands, as ranges of UTF-8 bytes in order; empty when unknown.
-  public let spans: [Range<Int>]
+  package let spans: [Range<Int>]
 
   /// A text whose class words are not known.
-  public init(_ text: String) {
+  package init(_ text: String) {
     self.text = text
     spans = []
   }
@@ -27,7 +26,7 @@ public struct TextPrompt: Sendable, Equatable, Hashable {
   /// whose place is kept.
   ///
   /// - Throws: `KilpiError` when the template has none of them.
-  public init(template: String, className: String) throws {
+  package init(template: String, className: String) throws {
     var text = ""
     var spans: [Range<Int>] = []
     var rest = template[...]
@@ -50,7 +49,7 @@ public struct TextPrompt: Sendable, Equatable, Hashable {
   /// with the most words winning, and the last place where it stands.
   ///
   /// - Parameter splitting: how the attack splits words.
-  public init(
+  package init(
     _ text: String, findingAnyOf classNames: [String],
     splitting: TextWords.Splitting = .bytePairs
   ) {

@@ -1,5 +1,5 @@
 /// Remarks on one result.
-public enum TextFlag: String, Sendable, CaseIterable {
+package enum TextFlag: String, Sendable, CaseIterable {
   /// Nothing could be edited, or no candidate was better: the text is unchanged.
   case noEdit = "no_edit"
   /// The text now names another class of the set.
@@ -11,75 +11,75 @@ public enum TextFlag: String, Sendable, CaseIterable {
 }
 
 /// What became of one prompt.
-public struct TextAttackResult: Sendable {
+package struct TextAttackResult: Sendable {
   /// The text as given.
-  public var original: String
+  package var original: String
   /// The adversarial text; equal to `original` when nothing was better.
-  public var adversarial: String
+  package var adversarial: String
   /// The changed words, in order.
-  public var edits: [TextEdit]
+  package var edits: [TextEdit]
   /// Levenshtein distance of the adversarial text from the original, in Unicode scalars.
-  public var levenshtein: Int { CharacterEditing.distance(original, adversarial) }
+  package var levenshtein: Int { CharacterEditing.distance(original, adversarial) }
   /// The cosine of the two sentences by `TextConstraints.sentenceCosine`; nil without one.
-  public var cosine: Double?
+  package var cosine: Double?
   /// The objective of the original.
-  public var objectiveBefore: Double
+  package var objectiveBefore: Double
   /// The objective of the adversarial text, of exactly this string.
-  public var objectiveAfter: Double
+  package var objectiveAfter: Double
   /// The words that could be edited, from 0, with their importance where greedy asked for it.
-  public var importance: [(word: Int, value: Double)]
+  package var importance: [(word: Int, value: Double)]
   /// Texts encoded for this prompt, and answers that needed no encoding.
-  public var queries: TextQueries
+  package var queries: TextQueries
   /// Remarks.
-  public var flags: Set<TextFlag>
+  package var flags: Set<TextFlag>
   /// Candidates that each constraint dropped.
-  public var dropped: [TextConstraint: Int]
+  package var dropped: [TextConstraint: Int]
   /// Candidates that were left, over all words.
-  public var candidates: Int
+  package var candidates: Int
   /// How many edits are synonyms of what they replaced, where that is known.
-  public var synonyms: Int
+  package var synonyms: Int
 }
 
 /// The results of a text attack and what they have in common.
-public struct TextReport: Sendable {
+package struct TextReport: Sendable {
   /// One a prompt, in order.
-  public var results: [TextAttackResult]
+  package var results: [TextAttackResult]
 
   /// The adversarial texts in order.
-  public var texts: [String] { results.map(\.adversarial) }
+  package var texts: [String] { results.map(\.adversarial) }
   /// The mean Levenshtein distance over the prompts, unchanged ones counting 0; 0 without prompts.
-  public var meanLevenshtein: Double {
+  package var meanLevenshtein: Double {
     results.isEmpty
       ? 0 : Double(results.reduce(0) { $0 + $1.levenshtein }) / Double(results.count)
   }
   /// The mean cosine of the sentences before and after; nil where none was measured.
-  public var meanCosine: Double? {
+  package var meanCosine: Double? {
     let cosines = results.compactMap(\.cosine)
     return cosines.isEmpty ? nil : cosines.reduce(0, +) / Double(cosines.count)
   }
   /// How many prompts' searches a limit ended.
-  public func stopped(by flag: TextFlag) -> Int { results.count { $0.flags.contains(flag) } }
+  package func stopped(by flag: TextFlag) -> Int { results.count { $0.flags.contains(flag) } }
   /// Texts encoded, and answers that needed no encoding, over all prompts.
-  public var queries: TextQueries { results.reduce(TextQueries()) { $0 + $1.queries } }
+  package var queries: TextQueries { results.reduce(TextQueries()) { $0 + $1.queries } }
   /// The share of edits that are synonyms; 0 when there are no edits.
-  public var synonymShare: Double { share(results.reduce(0) { $0 + $1.synonyms }) }
+  package var synonymShare: Double { share(results.reduce(0) { $0 + $1.synonyms }) }
   /// The share of edits that hit a word of the class name; 0 when there are no edits.
-  public var classShare: Double {
+  package var classShare: Double {
     share(results.reduce(0) { $0 + $1.edits.filter(\.hitsClass).count })
   }
   /// The share of edits that each source brought; empty when there are no edits.
-  public var sourceShares: [String: Double] {
+  package var sourceShares: [String: Double] {
     var counts: [String: Int] = [:]
     for edit in results.flatMap(\.edits) { counts[edit.source, default: 0] += 1 }
     return counts.mapValues(share)
   }
   /// The share of prompts that changed.
-  public var changedShare: Double {
+  package var changedShare: Double {
     guard !results.isEmpty else { return 0 }
     return Double(results.filter { !$0.edits.isEmpty }.count) / Double(results.count)
   }
   /// The share of all proposed candidates that each constraint dropped.
-  public var droppedShares: [TextConstraint: Double] {
+  package var droppedShares: [TextConstraint: Double] {
     var counts: [TextConstraint: Int] = [:]
     for result in results { counts.merge(result.dropped, uniquingKeysWith: +) }
     let total = counts.values.reduce(results.reduce(0) { $0 + $1.candidates }, +)

@@ -2,17 +2,17 @@ internal import Diagnostics
 internal import Tensors
 
 /// How many texts the encoder was given.
-public struct TextQueries: Sendable, Equatable {
+package struct TextQueries: Sendable, Equatable {
   /// Texts that were encoded: rows, not calls.
-  public var encoded = 0
+  package var encoded = 0
   /// Evaluations answered without encoding, since the same text had been encoded before.
-  public var cached = 0
+  package var cached = 0
 
   /// None yet.
-  public init() {}
+  package init() {}
 
   /// Both counts added.
-  public static func + (a: TextQueries, b: TextQueries) -> TextQueries {
+  package static func + (a: TextQueries, b: TextQueries) -> TextQueries {
     var sum = a
     sum.encoded += b.encoded
     sum.cached += b.cached

@@ -2,25 +2,25 @@
 /// core.
 ///
 /// Only cores are ever edited; `text` is put together from the parts without losing a byte.
-public struct TextWords: Sendable, Equatable {
+package struct TextWords: Sendable, Equatable {
   /// One word.
-  public struct Word: Sendable, Equatable {
+  package struct Word: Sendable, Equatable {
     /// Punctuation before the core; may be empty.
-    public var prefix: String
+    package var prefix: String
     /// What attacks edit; empty for a word of punctuation alone.
-    public var core: String
+    package var core: String
     /// Punctuation after the core; may be empty.
-    public var suffix: String
+    package var suffix: String
     /// Where the core lies in the text, in UTF-8 bytes.
-    public var coreRange: Range<Int>
+    package var coreRange: Range<Int>
     /// Whether the word is the end of a contraction, such as `'s`, which is never edited.
-    public var isEnding = false
+    package var isEnding = false
     /// The core with its ending (`don't` for `don` and for `'t`), by which stop words are known.
-    public var contraction = ""
+    package var contraction = ""
   }
 
   /// What separates words.
-  public enum Splitting: Sendable {
+  package enum Splitting: Sendable {
     /// As CLIP's byte pairs: `'s 't 're 've 'm 'll 'd`, runs of letters, single digits; whatever
     /// stands between is kept with the word before it.
     ///
@@ -39,17 +39,17 @@ public struct TextWords: Sendable, Equatable {
   }
 
   /// The whole text.
-  public let text: String
+  package let text: String
   /// What separated the words.
-  public let splitting: Splitting
+  package let splitting: Splitting
   /// The words in order.
-  public let words: [Word]
+  package let words: [Word]
   /// What stands before each word, and after the last one: whitespace, or nothing between words that
   /// are glued together.
   let gaps: [String]
 
   /// Cuts `text`.
-  public init(_ text: String, splitting: Splitting = .bytePairs) {
+  package init(_ text: String, splitting: Splitting = .bytePairs) {
     self.text = text
     self.splitting = splitting
     if splitting == .singleSpaces {
@@ -81,16 +81,16 @@ public struct TextWords: Sendable, Equatable {
   }
 
   /// The number of words.
-  public var count: Int { words.count }
+  package var count: Int { words.count }
   /// The cores in order.
-  public var cores: [String] { words.map(\.core) }
+  package var cores: [String] { words.map(\.core) }
   /// The words in order with the punctuation around them.
-  public var pieces: [String] { words.map { $0.prefix + $0.core + $0.suffix } }
+  package var pieces: [String] { words.map { $0.prefix + $0.core + $0.suffix } }
   /// Whether some words stand together without whitespace.
   var isGlued: Bool { gaps.dropFirst().dropLast().contains("") }
 
   /// The text with other cores at some words; all else keeps its bytes.
-  public func replacing(_ cores: [Int: String]) -> String {
+  package func replacing(_ cores: [Int: String]) -> String {
     var result = ""
     for (index, word) in words.enumerated() {
       result += gaps[index] + word.prefix + (cores[index] ?? word.core) + word.suffix
@@ -100,7 +100,7 @@ public struct TextWords: Sendable, Equatable {
 
   /// The text without the core of one word, and without one of the gaps when nothing of the word
   /// remains.
-  public func deleting(_ index: Int) -> String {
+  package func deleting(_ index: Int) -> String {
     var result = ""
     for (position, word) in words.enumerated() {
       if position == index, isBare(index) { continue }

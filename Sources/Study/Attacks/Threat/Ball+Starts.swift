@@ -1,6 +1,6 @@
 internal import Diagnostics
 internal import Glibc
-public import Tensors
+package import Tensors
 
 extension Ball {
   /// A random point of the ball for each sample, clipped to the box.
@@ -10,7 +10,7 @@ extension Ball {
   /// exponentials with random signs.
   ///
   /// - Parameter streams: one stream a sample, so that the draw does not depend on the batch.
-  public func randomPoints(_ streams: [RandomStream]) throws -> Tensor {
+  package func randomPoints(_ streams: [RandomStream]) throws -> Tensor {
     try drawn(streams, isFar: false)
   }
 
@@ -18,7 +18,7 @@ extension Ball {
   ///
   /// L∞: `x + epsilon · u / max|u|`, `u ~ U(−1, 1)`. L2: a Gaussian direction of length `epsilon`. L1:
   /// the projection of a standard Gaussian.
-  public func farPoints(_ streams: [RandomStream]) throws -> Tensor {
+  package func farPoints(_ streams: [RandomStream]) throws -> Tensor {
     try drawn(streams, isFar: true)
   }
 
@@ -98,7 +98,7 @@ extension Ball {
   ///
   /// - Throws: `KilpiError` when no level lies within the budget of some pixel, which cannot happen
   ///   for images that are on 8-bit levels themselves.
-  public func onEightBitLevels(_ images: Tensor) throws -> Tensor {
+  package func onEightBitLevels(_ images: Tensor) throws -> Tensor {
     clean.dtype == .float32
       ? try onEightBitLevels(Float.self, images) : try onEightBitLevels(Double.self, images)
   }
@@ -133,8 +133,8 @@ extension Ball {
                 advice: "lattice = 8 needs images on 8-bit levels, or a larger eps")
               : KilpiError(
                 "a pixel of \(Double(x)) is on no 8-bit level",
-                advice: "in \(budget.norm.rawValue) lattice = 8 needs images on levels, such as "
-                  + "(images * 255):round() / 255")
+                advice: "in \(budget.norm.rawValue) lattice = 8 needs images on levels: "
+                  + "round(images * 255) / 255")
           }
           out[i] = pixel
         }

@@ -1,20 +1,19 @@
 internal import Diagnostics
-public import Tensors
+package import Tensors
 
 /// All images within a budget of the clean ones and within `[0, 1]`, sample by sample.
 ///
 /// The bounds of every pixel are computed once, in float64, and rounded inward, so that
 /// `|x' − x| ≤ epsilon` holds exactly for L∞ when evaluated in float64: plain float32 arithmetic
 /// exceeds the budget for several per cent of random pixels.
-public struct Ball {
+package struct Ball {
   /// The clean images `[N, C, H, W]`.
-  public let clean: Tensor
+  package let clean: Tensor
   /// Smallest value of each pixel: `max(0, x − epsilon)`, rounded up.
-  public let lower: Tensor
+  package let lower: Tensor
   /// Largest value of each pixel: `min(1, x + epsilon)`, rounded down.
-  public let upper: Tensor
-  /// The budget.
-  public let budget: Budget
+  package let upper: Tensor
+  package let budget: Budget
   /// 1 for pixels that may change, 0 for those that keep the clean image's bits, int64 of the images'
   /// shape; nil where all may.
   let mask: Tensor?
@@ -27,7 +26,7 @@ public struct Ball {
   static let sparseShare = 0.05
 
   /// The ball of a budget around images in `[0, 1]`.
-  public init(_ clean: Tensor, _ budget: Budget) throws {
+  package init(_ clean: Tensor, _ budget: Budget) throws {
     try self.init(clean, budget, mask: nil)
   }
 
@@ -59,7 +58,7 @@ public struct Ball {
   func with(_ budget: Budget) throws -> Ball { try Ball(clean, budget, mask: mask) }
 
   /// The ball of some of the samples.
-  public func rows(_ positions: [Int]) throws -> Ball {
+  package func rows(_ positions: [Int]) throws -> Ball {
     Ball(
       clean: try clean.rows(positions), lower: try lower.rows(positions),
       upper: try upper.rows(positions), budget: budget, mask: try mask?.rows(positions))
@@ -68,13 +67,13 @@ public struct Ball {
   // MARK: The mask
 
   /// Images with the clean image's bits wherever the mask holds pixels.
-  public func held(_ images: Tensor) throws -> Tensor {
+  package func held(_ images: Tensor) throws -> Tensor {
     guard let mask else { return images }
     return try Tensor.select(mask, images, clean)
   }
 
   /// A gradient or step, 0 wherever the mask holds pixels.
-  public func free(_ gradient: Tensor) throws -> Tensor {
+  package func free(_ gradient: Tensor) throws -> Tensor {
     guard let mask else { return gradient }
     return try Tensor.select(mask, gradient, Tensor.scalar(0, gradient.dtype))
   }
@@ -123,7 +122,7 @@ public struct Ball {
   /// `λ ≥ 0` found among the sorted breakpoints (arXiv:2103.01208). What is too long gets `epsilon`
   /// less a share of 2e-13, and shorter where rounding to the pixels' type lengthened it: the float64
   /// norm never exceeds `epsilon`. Pixels that the mask holds keep their bits.
-  public func projected(_ images: Tensor) throws -> Tensor {
+  package func projected(_ images: Tensor) throws -> Tensor {
     switch budget.norm {
     case .linf: return try held(images.detached().maximum(lower).minimum(upper))
     case .l2, .l1: return try moved(images, by: nil)
@@ -135,7 +134,7 @@ public struct Ball {
   /// over their number.
   ///
   /// A zero gradient is a zero step; the direction does not depend on the gradient's scale.
-  public func stepped(_ images: Tensor, along gradient: Tensor, by length: Double) throws -> Tensor
+  package func stepped(_ images: Tensor, along gradient: Tensor, by length: Double) throws -> Tensor
   {
     switch budget.norm {
     case .linf:
@@ -171,7 +170,7 @@ public struct Ball {
 
   /// The direction of a step at `point`: the sign of each pixel for L∞, each sample over its norm for
   /// L2, the sparse sign for L1.
-  public func direction(_ gradient: Tensor, at point: Tensor) throws -> Tensor {
+  package func direction(_ gradient: Tensor, at point: Tensor) throws -> Tensor {
     let gradient = try free(gradient)
     switch budget.norm {
     case .linf: return try gradient.sign()

@@ -2,7 +2,7 @@ internal import Diagnostics
 internal import Glibc
 
 /// How the size of a perturbation is measured, per image over all its values.
-public enum Norm: String, Sendable, CaseIterable {
+package enum Norm: String, Sendable, CaseIterable {
   /// Largest absolute change.
   case linf
   /// Euclidean length.
@@ -13,7 +13,7 @@ public enum Norm: String, Sendable, CaseIterable {
   /// A norm by its name in scripts.
   ///
   /// - Throws: `KilpiError` that lists the names.
-  public static func named(_ name: String) throws -> Norm {
+  package static func named(_ name: String) throws -> Norm {
     guard let norm = Norm(rawValue: name.lowercased()) else {
       throw KilpiError(
         "unknown norm '\(name.prefix(40))'", advice: "norms are \"linf\", \"l2\" and \"l1\"")
@@ -24,30 +24,30 @@ public enum Norm: String, Sendable, CaseIterable {
 
 /// What an attack may change: all perturbations whose norm is at most `epsilon`, in pixel units of
 /// `[0, 1]`.
-public struct Budget: Equatable, Sendable {
+package struct Budget: Equatable, Sendable {
   /// How the perturbation is measured.
-  public let norm: Norm
+  package let norm: Norm
   /// The largest norm allowed; 0 allows nothing.
-  public let epsilon: Double
+  package let epsilon: Double
 
   /// A checked budget.
   ///
   /// - Parameters:
   ///   - epsilon: in `0 ... 1` for `linf`; any finite size for the other norms.
   /// - Throws: `KilpiError` that says how to write the budget.
-  public init(_ norm: Norm = .linf, _ epsilon: Double) throws {
+  package init(_ norm: Norm = .linf, _ epsilon: Double) throws {
     self.norm = norm
     self.epsilon = try Budget.checked(epsilon, name: "eps", norm: norm)
   }
 
   /// 1/255 in L∞, the budget of CLIP studies.
-  public static let `default` = Budget(unchecked: .linf, 1.0 / 255)
+  package static let `default` = Budget(unchecked: .linf, 1.0 / 255)
 
   /// No limit: for attacks that look for the nearest adversarial image.
-  public static func unlimited(_ norm: Norm) -> Budget { Budget(unchecked: norm, .infinity) }
+  package static func unlimited(_ norm: Norm) -> Budget { Budget(unchecked: norm, .infinity) }
 
   /// False for `unlimited`.
-  public var isLimited: Bool { epsilon < .infinity }
+  package var isLimited: Bool { epsilon < .infinity }
 
   private init(unchecked norm: Norm, _ epsilon: Double) {
     self.norm = norm
@@ -57,7 +57,7 @@ public struct Budget: Equatable, Sendable {
   /// A length in pixel units, checked: finite, not negative, and at most 1 for `linf`.
   ///
   /// - Throws: `KilpiError` naming `name`, the value, and how to write it.
-  public static func checked(
+  package static func checked(
     _ value: Double, name: String = "eps", norm: Norm = .linf
   ) throws -> Double {
     let limit = norm == .linf ? 1.0 : Double.greatestFiniteMagnitude
@@ -77,7 +77,7 @@ public struct Budget: Equatable, Sendable {
   ///
   /// - Returns: the float64 quotient.
   /// - Throws: `KilpiError` for any other text; the range is checked by `checked`.
-  public static func parse(
+  package static func parse(
     _ text: String, name: String = "eps", norm: Norm = .linf
   ) throws -> Double {
     let parts = text.split(separator: "/", omittingEmptySubsequences: false)
@@ -111,11 +111,11 @@ public struct Budget: Equatable, Sendable {
   }
 
   /// The budget as result rows print it: `linf 8/255`, `linf 0.25/255`, `l2 0.5`.
-  public var description: String { "\(norm.rawValue) " + length }
+  package var description: String { "\(norm.rawValue) " + length }
 
   /// The size alone: the number where it is short, else levels of 255 for `linf` where these are whole
   /// or shorter than the number; at most six digits.
-  public var length: String {
+  package var length: String {
     guard isLimited else { return "without limit" }
     func isWhole(_ value: Double) -> Bool {
       (value - value.rounded()).magnitude < 1e-9

@@ -1,19 +1,19 @@
-public import Tensors
+package import Tensors
 
 /// Sizes of perturbations in the three norms, one value a sample, computed in float64.
-public struct Distances: Equatable, Sendable {
+package struct Distances: Equatable, Sendable {
   /// Largest absolute change of each sample.
-  public var linf: [Double] = []
+  package var linf: [Double] = []
   /// Euclidean length of each sample's change.
-  public var l2: [Double] = []
+  package var l2: [Double] = []
   /// Sum of absolute changes of each sample.
-  public var l1: [Double] = []
+  package var l1: [Double] = []
 
   /// Nothing measured yet.
   init() {}
 
   /// Measures `moved` against `clean`, two image tensors of one shape and type.
-  public init(from clean: Tensor, to moved: Tensor) throws {
+  package init(from clean: Tensor, to moved: Tensor) throws {
     if clean.dtype == .float32 {
       try measure(Float.self, clean, moved)
     } else {
@@ -44,7 +44,7 @@ public struct Distances: Equatable, Sendable {
   }
 
   /// The distances in one norm.
-  public subscript(_ norm: Norm) -> [Double] {
+  package subscript(_ norm: Norm) -> [Double] {
     switch norm {
     case .linf: return linf
     case .l2: return l2

@@ -1,6 +1,6 @@
 internal import Diagnostics
 internal import Glibc
-public import Tensors
+package import Tensors
 
 /// How much an image looks like another, one value a sample.
 ///
@@ -13,17 +13,17 @@ public import Tensors
 /// Along an axis of fewer than 11 pixels the window is the largest odd size that fits, its weights
 /// normalised again. PSNR is `−10 log₁₀` of the mean squared difference of all values; infinite for equal
 /// images. Both in float64.
-public struct ImageQuality: Equatable, Sendable {
+package struct ImageQuality: Equatable, Sendable {
   /// Structural similarity, 1 for equal images.
-  public var ssim: [Double] = []
+  package var ssim: [Double] = []
   /// Peak signal-to-noise ratio in decibels.
-  public var psnr: [Double] = []
+  package var psnr: [Double] = []
 
   /// Nothing measured yet.
   init() {}
 
   /// Compares two batches `[N, C, H, W]` of one shape and type, sample by sample.
-  public init(_ clean: Tensor, _ moved: Tensor) throws {
+  package init(_ clean: Tensor, _ moved: Tensor) throws {
     guard clean.rank == 4, clean.shape == moved.shape, clean.dtype == moved.dtype else {
       throw KilpiError("images \(clean.shape) and \(moved.shape) cannot be compared")
     }

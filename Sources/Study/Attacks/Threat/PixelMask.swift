@@ -1,9 +1,9 @@
 internal import Diagnostics
-public import Tensors
+package import Tensors
 
 /// Which pixels an attack may change: 1 where it may, 0 where every point of the attack keeps the
 /// clean image's bits.
-public struct PixelMask {
+package struct PixelMask {
   /// The mask as `[N or 1, C or 1, H, W]`, int64.
   private let values: Tensor
 
@@ -12,7 +12,7 @@ public struct PixelMask {
   /// - Parameter mask: `[H, W]`, `[C, H, W]`, `[N, 1, H, W]` or `[N, C, H, W]`; sizes 1 in place of `N` and
   ///   `C` hold for all of them. Its numbers are copied.
   /// - Throws: `KilpiError` for other shapes, and for numbers that are neither 0 nor 1.
-  public init(_ mask: Tensor) throws {
+  package init(_ mask: Tensor) throws {
     guard (2...4).contains(mask.rank) else {
       throw KilpiError(
         "mask has shape \(Self.text(mask.shape))",

@@ -5,13 +5,13 @@ internal import Images
 /// CIFAR-10 and CIFAR-100 in the authors' binary form: records of label bytes and three planes.
 ///
 /// Report: Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009.
-public enum CIFARBinary {
+package enum CIFARBinary {
   /// Opens a split of the folder with `data_batch_{1..5}.bin` and `test_batch.bin` (10 classes) or
   /// `train.bin` and `test.bin` (100 classes).
   ///
   /// - Parameter coarse: true for the 20 coarse classes of CIFAR-100.
   /// - Throws: `KilpiError` naming the file when it is absent or no whole number of records.
-  public static func open(folder: String, split: String, coarse: Bool = false) throws -> Dataset {
+  package static func open(folder: String, split: String, coarse: Bool = false) throws -> Dataset {
     guard split == "train" || split == "test" else {
       throw KilpiError("there is no split '\(split)'", advice: "splits: train, test")
     }

@@ -8,12 +8,12 @@ internal import Images
 /// `SPLIT.json`, `captions_SPLIT….json` (also in `annotations/`), `captions.json`, `metadata.jsonl`, the
 /// same as `.csv` or `.tsv`, `captions.txt`, or whatever one such file is there. `CaptionList` has the
 /// forms of these files.
-public enum CaptionFolder {
+package enum CaptionFolder {
   /// Opens a set; images are decoded on demand and kept in memory up to 512 MiB.
   ///
   /// - Throws: `KilpiError` when there is no such split, the captions cannot be read, a name leads
   ///   outside, or no image has a caption.
-  public static func open(folder: String, split: String) throws -> Dataset {
+  package static func open(folder: String, split: String) throws -> Dataset {
     if let open = try recognised(folder, split: split, insists: true) { return try open() }
     let others = splits(of: folder).filter { $0 != split }
     guard others.isEmpty else { throw noSplit(split, in: folder, among: others) }

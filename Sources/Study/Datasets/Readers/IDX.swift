@@ -113,7 +113,7 @@ final class GrayBlockSource: SampleSource {
 let byteValues: [Float] = (0...255).map { Float($0) / 255 }
 
 /// Data sets of gray images in IDX files: MNIST, Fashion-MNIST and their kin.
-public enum IDXDataset {
+package enum IDXDataset {
   /// Opens a pair of IDX files, plain or gzip.
   ///
   /// - Parameters:
@@ -121,7 +121,7 @@ public enum IDXDataset {
   ///   - labels: magic 0x801: count; classes from 0.
   ///   - classNames: nil names the classes by their numbers.
   /// - Throws: `KilpiError` naming the file when it is damaged or the two do not belong together.
-  public static func open(
+  package static func open(
     images: String, labels: String, name: String, split: String = "",
     classNames: [String]? = nil, templates: [String] = []
   ) throws -> Dataset {
@@ -151,7 +151,7 @@ public enum IDXDataset {
   }
 
   /// Opens the split of a folder that holds files under MNIST's names.
-  public static func open(folder: String, split: String) throws -> Dataset {
+  package static func open(folder: String, split: String) throws -> Dataset {
     guard let files = files(in: folder, split: split) else {
       throw KilpiError(
         "there is no split '\(split)' in '\(folder)'",
@@ -167,12 +167,12 @@ public enum IDXDataset {
 /// Fashion-MNIST: 60,000 + 10,000 gray images of 28 x 28 pixels in 10 classes (MIT licence).
 ///
 /// Paper: Xiao et al., arXiv:1708.07747. The files come with Debian's `dataset-fashion-mnist`.
-public enum FashionMNIST {
+package enum FashionMNIST {
   /// Where Debian's package puts the files.
-  public static let folder = "/usr/share/datasets/fashion-mnist"
+  package static let folder = "/usr/share/datasets/fashion-mnist"
 
   /// The class names, as its authors give them.
-  public static let classNames = [
+  package static let classNames = [
     "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag",
     "Ankle boot",
   ]
@@ -180,7 +180,7 @@ public enum FashionMNIST {
   /// Opens a split, `train` or `test`.
   ///
   /// - Throws: `KilpiError` naming the Debian package when the files are not installed.
-  public static func open(split: String = "test", folder: String = folder) throws -> Dataset {
+  package static func open(split: String = "test", folder: String = folder) throws -> Dataset {
     guard split == "train" || split == "test" else {
       throw KilpiError("there is no split '\(split)'", advice: "splits: train, test")
     }

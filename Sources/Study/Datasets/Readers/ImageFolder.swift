@@ -8,7 +8,7 @@ internal import Images
 /// in the sandbox as far as it allows. Tiny-ImageNet's own layout (`CLASS/images`,
 /// `val_annotations.txt`) is read as well. What is passed over, such as images of kinds that are not
 /// read, notes count.
-public enum ImageFolder {
+package enum ImageFolder {
   /// Opens a set; images are decoded on demand and kept in memory up to 512 MiB.
   ///
   /// - Parameters:
@@ -19,7 +19,7 @@ public enum ImageFolder {
   ///
   /// `classnames.txt` in the root gives either `FOLDER<tab>NAME` lines or one name a class in
   /// the order of the sorted folders.
-  public static func open(folder: String, split: String) throws -> Dataset {
+  package static func open(folder: String, split: String) throws -> Dataset {
     let (root, name) = try Self.root(folder, split: split)
     let validation = root + "/val_annotations.txt"
     let held = try MemoryReservation()

@@ -1,11 +1,11 @@
 internal import Diagnostics
 internal import Files
-public import Tensors
+package import Tensors
 
 /// Data sets from images and labels that are already in memory.
-public enum MemoryDataset {
+package enum MemoryDataset {
   /// The most classes that labels alone may stand for; sets with class names may have more.
-  public static let mostClasses = 1_000_000
+  package static let mostClasses = 1_000_000
 
   /// A set over a copy of `images`.
   ///
@@ -17,7 +17,7 @@ public enum MemoryDataset {
   ///   - ids: stable names; nil for `NAME#0`, `NAME#1`, ….
   /// - Throws: `KilpiError` when shapes or counts do not fit, a value is not in `[0, 1]`, or a label
   ///   names no class.
-  public static func make(
+  package static func make(
     images: Tensor, labels: [Int]? = nil, captions: [[String]]? = nil, classNames: [String]? = nil,
     templates: [String] = [], ids: [String]? = nil, name: String = "memory"
   ) throws -> Dataset {

@@ -12,7 +12,7 @@ internal import Images
 ///
 /// As in webdataset, a key is the name up to the first dot of its last part, and members of a key are
 /// adjacent. A sample that has none of these members is passed over; notes count them.
-public enum WebDataset {
+package enum WebDataset {
   /// Opens a split; the encoded images are kept in memory and decoded on demand.
   ///
   /// - Parameters:
@@ -20,7 +20,7 @@ public enum WebDataset {
   ///   - limit: the largest size of all encoded images together, in bytes.
   /// - Throws: `KilpiError` naming shard and key when a file is absent, damaged, mislabelled or
   ///   unsafe, a member has no partner, or no sample is left.
-  public static func open(folder: String, split: String, limit: Int = 8 << 30) throws -> Dataset {
+  package static func open(folder: String, split: String, limit: Int = 8 << 30) throws -> Dataset {
     let hasSplits = FileReader.isDirectory(folder + "/" + split) || !holdsShards(folder)
     let directory = hasSplits ? folder + "/" + split : folder
     guard hasSplits || split == defaultSplit else { throw noSplit(split, in: folder, among: []) }

@@ -1,9 +1,9 @@
 internal import Attacks
-public import Diagnostics
-public import Processes
+package import Diagnostics
+package import Processes
 
 /// What an evaluation is told, whatever it measures.
-public protocol EvaluationSettings {
+package protocol EvaluationSettings {
   /// Images worked on together, at least 1.
   var batch: Int { get set }
   /// Root of random draws, in place of the attacks' own seeds.

@@ -1,9 +1,9 @@
 internal import Diagnostics
 
 /// What a plot shows; writers turn it into a picture or into text.
-public struct PlotSpecification: Equatable, Sendable {
+package struct PlotSpecification: Equatable, Sendable {
   /// The form of the plot.
-  public enum Kind: String, Sendable, CaseIterable {
+  package enum Kind: String, Sendable, CaseIterable {
     /// One group of bars a category, one bar a series.
     case bar
     /// One line a series.
@@ -13,20 +13,19 @@ public struct PlotSpecification: Equatable, Sendable {
   }
 
   /// One row of bars, or one line.
-  public struct Series: Equatable, Sendable {
+  package struct Series: Equatable, Sendable {
     /// Its name in the legend; empty for none.
-    public var name: String
+    package var name: String
     /// Places on the x axis, or empty for 0, 1 and so on; bars stand at their categories anyway.
-    public var x: [Double]
+    package var x: [Double]
     /// Values; one that is not finite leaves a gap.
-    public var y: [Double]
+    package var y: [Double]
     /// Lower ends of error bars; empty for none.
-    public var low: [Double]
+    package var low: [Double]
     /// Upper ends of error bars; empty for none.
-    public var high: [Double]
+    package var high: [Double]
 
-    /// Creates a series.
-    public init(
+    package init(
       name: String = "", x: [Double] = [], y: [Double], low: [Double] = [], high: [Double] = []
     ) {
       self.name = name
@@ -38,41 +37,41 @@ public struct PlotSpecification: Equatable, Sendable {
   }
 
   /// The form of the plot.
-  public var kind: Kind
+  package var kind: Kind
   /// Text above the plot.
-  public var title = ""
+  package var title = ""
   /// A smaller second line above the plot.
-  public var subtitle = ""
+  package var subtitle = ""
   /// Text along the x axis.
-  public var xLabel = ""
+  package var xLabel = ""
   /// Text along the y axis.
-  public var yLabel = ""
+  package var yLabel = ""
   /// The lines, or the bars of one colour.
-  public var series: [Series] = []
+  package var series: [Series] = []
   /// Names under groups of bars, or of a heatmap's columns.
-  public var categories: [String] = []
+  package var categories: [String] = []
   /// Names of a heatmap's rows.
-  public var rowNames: [String] = []
+  package var rowNames: [String] = []
   /// A heatmap's values, row by row.
-  public var matrix: [[Double]] = []
+  package var matrix: [[Double]] = []
   /// Values are percentages: the axis runs from 0 to 100.
-  public var isPercent = false
+  package var isPercent = false
   /// Logarithmic x axis.
-  public var hasLogX = false
+  package var hasLogX = false
   /// Logarithmic y axis.
-  public var hasLogY = false
+  package var hasLogY = false
   /// Width of the picture in pixels.
-  public var width = 1000
+  package var width = 1000
   /// Height of the picture in pixels.
-  public var height = 600
+  package var height = 600
 
   /// An empty plot of a kind.
-  public init(_ kind: Kind) { self.kind = kind }
+  package init(_ kind: Kind) { self.kind = kind }
 
   /// Checks that lengths agree and that there is something to show.
   ///
   /// - Throws: `KilpiError` naming the series and the lengths.
-  public func check() throws {
+  package func check() throws {
     guard (100...10_000).contains(width), (100...10_000).contains(height) else {
       throw KilpiError("the size \(width) x \(height) is outside 100 … 10000 pixels")
     }

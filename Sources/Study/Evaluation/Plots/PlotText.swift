@@ -7,7 +7,7 @@ extension PlotWriter {
   ///
   /// - Parameter width: columns of the terminal; at least 30 are used.
   /// - Throws: `KilpiError` when the plot has no data.
-  public static func text(_ plot: PlotSpecification, width: Int = 80) throws -> String {
+  package static func text(_ plot: PlotSpecification, width: Int = 80) throws -> String {
     try plot.check()
     var lines: [String] = []
     for line in [plot.title, plot.subtitle] where !line.isEmpty { lines.append(clean(line)) }

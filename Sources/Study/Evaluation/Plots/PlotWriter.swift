@@ -2,15 +2,15 @@ internal import Diagnostics
 internal import Files
 
 /// Turns plots into pictures through gnuplot, and into text without it.
-public enum PlotWriter {
+package enum PlotWriter {
   /// Names of the picture formats, which are also their file extensions.
-  public static let formats = GnuplotScript.Format.allCases.map(\.rawValue)
+  package static let formats = GnuplotScript.Format.allCases.map(\.rawValue)
 
   /// Writes a plot to a file; the extension (`.png`, `.svg`, `.pdf`) chooses the format.
   ///
   /// - Throws: `KilpiError` for another extension, a plot without data, when gnuplot is not there or
   ///   complains, and when the file cannot be written.
-  public static func save(_ plot: PlotSpecification, to path: String) throws {
+  package static func save(_ plot: PlotSpecification, to path: String) throws {
     let name = path.split(separator: "/", omittingEmptySubsequences: false).last ?? ""
     let suffix = name.lastIndex(of: ".").map { name[name.index(after: $0)...] } ?? ""
     guard GnuplotScript.Format(rawValue: suffix.lowercased()) != nil else {
@@ -25,7 +25,7 @@ public enum PlotWriter {
   ///
   /// - Parameter format: one of `formats`.
   /// - Throws: see `save(_:to:)`; gnuplot is ended after 30 s and on interrupt.
-  public static func picture(_ plot: PlotSpecification, format: String = "png") throws -> [UInt8] {
+  package static func picture(_ plot: PlotSpecification, format: String = "png") throws -> [UInt8] {
     try picture(plot, format: format, gnuplot: ChildProcess.find("gnuplot"))
   }
 

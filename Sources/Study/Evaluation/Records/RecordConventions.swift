@@ -5,7 +5,7 @@ enum RecordConventions {
   /// Of lines a sample.
   static let samples: JSONValue = .record([
     "classes":
-      "label, clean_prediction, prediction and target count from 0, as class_names here; Lua counts from 1",
+      "label, clean_prediction, prediction and target count from 0, as class_names here; scripts count from 1",
     "correct": "counts as right in the row; strictly right: clean_prediction equals label, too",
     "margin":
       "largest logit of another class minus the label's, of a targeted attack the target's minus the largest other: negative where the attack has failed",

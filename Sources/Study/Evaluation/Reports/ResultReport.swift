@@ -1,7 +1,7 @@
-public import Files
+package import Files
 
 /// A result that is printed, saved and drawn.
-public protocol ResultReport {
+package protocol ResultReport {
   /// One line about it.
   var summary: String { get }
   /// The table.
@@ -21,7 +21,7 @@ public protocol ResultReport {
 }
 
 /// The files of a saved result: its table in three forms, its JSON, and perhaps a line an item.
-public struct ResultFiles {
+package struct ResultFiles {
   /// What a folder of it holds; nil where folders of others may hold it, too.
   var kind: ResultFolder.Kind?
   /// Name of the tables, without the ending.
@@ -36,15 +36,15 @@ extension ResultReport {
   /// Titles, rows and notes as text.
   ///
   /// - Parameter width: columns of the terminal; a wider table is set in blocks, and no column left out.
-  public func table(width: Int = 100) -> String { sheet.text(width: width) }
+  package func table(width: Int = 100) -> String { sheet.text(width: width) }
 
   /// The table in one of its forms.
-  public func table(_ format: TableFormat) -> String { sheet.written(format) }
+  package func table(_ format: TableFormat) -> String { sheet.written(format) }
 
   /// Writes the tables, the JSON and the lines to a folder, which is made when it is not there.
   ///
   /// - Throws: `KilpiError` when a result of another kind stands there, or a file cannot be written.
-  public func save(_ folder: String) throws {
+  package func save(_ folder: String) throws {
     let files = files
     if let kind = files.kind {
       try ResultFolder.claim(folder, for: kind)
@@ -62,7 +62,7 @@ extension ResultReport {
   ///
   /// - Parameter asCurve: over the budgets, or bars; nil: a curve where there is one.
   /// - Throws: `KilpiError` when a curve is asked for and no attack has several budgets.
-  public func plot(_ path: String, k: Int = 1, asCurve: Bool? = nil) throws {
+  package func plot(_ path: String, k: Int = 1, asCurve: Bool? = nil) throws {
     let curve = asCurve == false ? nil : curveChart(k: k)
     if asCurve == true, curve == nil { throw PlotSpecification.noCurve }
     try PlotWriter.save(curve ?? barChart(k: k), to: path)

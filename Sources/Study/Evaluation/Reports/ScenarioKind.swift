@@ -1,9 +1,9 @@
 internal import Attacks
 
 /// What was changed when a row of a table was measured (`clean`, `image`, `text`, …).
-public struct ScenarioKind: RawRepresentable, Hashable, Sendable, CaseIterable {
+package struct ScenarioKind: RawRepresentable, Hashable, Sendable, CaseIterable {
   /// Its name in reports.
-  public let rawValue: String
+  package let rawValue: String
 
   private init(_ name: String) { rawValue = name }
 
@@ -11,21 +11,21 @@ public struct ScenarioKind: RawRepresentable, Hashable, Sendable, CaseIterable {
   init(_ method: MultimodalMethod) { rawValue = method.scenario }
 
   /// The kind of a name; nil for none.
-  public init?(rawValue: String) {
+  package init?(rawValue: String) {
     guard Self.allCases.contains(where: { $0.rawValue == rawValue }) else { return nil }
     self.rawValue = rawValue
   }
 
   /// Nothing.
-  public static let clean = ScenarioKind("clean")
+  package static let clean = ScenarioKind("clean")
   /// Images, against the clean prompts.
-  public static let image = ScenarioKind("image")
+  package static let image = ScenarioKind("image")
   /// Every class prompt; images are clean.
-  public static let text = ScenarioKind("text")
+  package static let text = ScenarioKind("text")
   /// The worst of all rows above, sample by sample.
-  public static let worst = ScenarioKind("worst")
+  package static let worst = ScenarioKind("worst")
 
   /// All kinds, in the order of reports.
-  public static let allCases: [ScenarioKind] =
+  package static let allCases: [ScenarioKind] =
     [.clean, .image, .text] + MultimodalMethod.allCases.map { ScenarioKind($0) } + [.worst]
 }

@@ -1,9 +1,9 @@
 internal import AttackPlans
-public import Attacks
+package import Attacks
 internal import Files
 
 /// A row of a report: what was changed, within which bounds, and whether it may be believed.
-public protocol ScenarioRow {
+package protocol ScenarioRow {
   /// What was changed.
   var kind: ScenarioKind { get }
   /// The attack's name; empty where there is none.
@@ -20,13 +20,13 @@ public protocol ScenarioRow {
 
 extension ScenarioRow {
   /// Scenario and attack: `image/pgd`; `clean` and `worst` alone.
-  public var label: String { attack.isEmpty ? kind.rawValue : kind.rawValue + "/" + attack }
+  package var label: String { attack.isEmpty ? kind.rawValue : kind.rawValue + "/" + attack }
 
   /// The norm and radius of its threat model.
-  public var budget: Budget? { threat?.budget }
+  package var budget: Budget? { threat?.budget }
 
   /// What may be changed, in words: `linf 8/255`, `prompts`, `linf 8/255 and prompts`, `nothing`.
-  public var threatText: String {
+  package var threatText: String {
     let parts = [threat?.description, changedSide].compactMap { $0 }
     return parts.isEmpty ? "nothing" : parts.joined(separator: " and ")
   }
@@ -56,7 +56,7 @@ extension ScenarioRow {
 }
 
 /// A report of rows about one model, `clean` first.
-public protocol ScenarioReport: ResultReport {
+package protocol ScenarioReport: ResultReport {
   /// What a row holds.
   associatedtype Row: ScenarioRow
   /// The model's name.
@@ -80,12 +80,12 @@ public protocol ScenarioReport: ResultReport {
 extension ScenarioReport {
   /// The row of a label such as `clean`, `image/pgd` or `worst`; a kind's name alone is its first row,
   /// and none where its rows have different threat models.
-  public func scenario(_ label: String) -> Row? { try? row(label) }
+  package func scenario(_ label: String) -> Row? { try? row(label) }
 
   /// The row of a label; see `scenario(_:)`.
   ///
   /// - Throws: `KilpiError` that names the rows there are.
-  public func row(_ label: String) throws -> Row {
+  package func row(_ label: String) throws -> Row {
     let place = try ScenarioLabel.place(
       of: label,
       among: scenarios.map { .init($0.label, kind: $0.kind, family: $0.family, threat: $0.threat) })
@@ -93,7 +93,7 @@ extension ScenarioReport {
   }
 
   /// The threat model: `linf 8/255 at 28 x 28 pixels (native)`.
-  public var threatTitle: String {
+  package var threatTitle: String {
     guard let first = scenarios.lazy.compactMap(\.threat).first else { return "images of " + place }
     return (showsBudgets ? "budgets of each row," : first.description) + " at " + place
   }
@@ -110,7 +110,7 @@ extension ScenarioReport {
   // MARK: Charts
 
   /// Bars of the rows with their intervals.
-  public func barChart(k: Int = 1) -> PlotSpecification {
+  package func barChart(k: Int = 1) -> PlotSpecification {
     var plot = PlotSpecification(.bar)
     plot.title = "\(name): \(dataTitle)"
     plot.subtitle = threatTitle
@@ -124,7 +124,7 @@ extension ScenarioReport {
 
   /// Lines over budgets, one an attack that was run at several, each from the clean value at 0; nil where
   /// there is none.
-  public func curveChart(k: Int = 1) -> PlotSpecification? {
+  package func curveChart(k: Int = 1) -> PlotSpecification? {
     let curves = curves
     guard !curves.isEmpty else { return nil }
     var plot = PlotSpecification(.line)

@@ -1,20 +1,20 @@
-public import Attacks
+package import Attacks
 internal import Files
 
 /// What an attack may do to an image: a set of allowed images around the clean one.
 ///
 /// Numbers of two threat models are numbers of two questions. An evaluation hands the samples that an
 /// attack left on to another one only where the first one's allowed images are among the second one's.
-public struct ThreatModel: Equatable, Sendable {
+package struct ThreatModel: Equatable, Sendable {
   /// Norm and size of the change.
-  public var budget: Budget
+  package var budget: Budget
   /// Results lie on 8-bit levels.
-  public var isOnEightBitLevels = false
+  package var isOnEightBitLevels = false
   /// What tells masks of pixels apart, as it is printed; nil when every pixel may change.
-  public var mask: String?
+  package var mask: String?
 
   /// A ball; everything in it is allowed.
-  public init(_ budget: Budget, isOnEightBitLevels: Bool = false, mask: String? = nil) {
+  package init(_ budget: Budget, isOnEightBitLevels: Bool = false, mask: String? = nil) {
     self.budget = budget
     self.isOnEightBitLevels = isOnEightBitLevels
     self.mask = mask
@@ -22,14 +22,14 @@ public struct ThreatModel: Equatable, Sendable {
 
   /// Whether every image that this threat model allows is one that `other` allows, whatever the image's
   /// size: one norm, a radius that is not larger, and no restriction that only `other` has.
-  public func isNested(in other: ThreatModel) -> Bool {
+  package func isNested(in other: ThreatModel) -> Bool {
     budget.norm == other.budget.norm && budget.epsilon <= other.budget.epsilon
       && (isOnEightBitLevels || !other.isOnEightBitLevels)
       && (other.mask == nil || mask == other.mask)
   }
 
   /// As rows print it: `linf 8/255`, `linf 8/255 on 8-bit levels, mask 5f0c21aa (64 of 256 free)`.
-  public var description: String {
+  package var description: String {
     budget.description + (isOnEightBitLevels ? " on 8-bit levels" : "")
       + (mask.map { ", mask " + $0 } ?? "")
   }

@@ -1,71 +1,68 @@
-public import AttackPlans
-public import Attacks
-public import ClipModels
-public import Datasets
-public import Diagnostics
+package import AttackPlans
+package import Attacks
+package import ClipModels
+package import Datasets
+package import Diagnostics
 internal import Files
-public import Processes
+package import Processes
 
 /// Measures recall in both directions over a whole gallery, clean and under attacks on all its
 /// images, all its captions, or both (docs/methods/evaluation.md, section 6.6).
 ///
 /// The attacked side of the gallery is adversarial as a whole. Attacks see an image with its own
 /// captions and nothing of other images.
-public struct RetrievalEvaluation: EvaluationSettings {
+package struct RetrievalEvaluation: EvaluationSettings {
   /// An attack on images alone.
-  public struct ImageAttack {
+  package struct ImageAttack {
     /// The attack; one within a ball.
-    public var specification: ImageAttackSpecification
+    package var specification: ImageAttackSpecification
     /// What it increases.
-    public var objective: ImageObjective
+    package var objective: ImageObjective
 
-    /// Names an attack.
-    public init(_ specification: ImageAttackSpecification, objective: ImageObjective = .kl) {
+    package init(_ specification: ImageAttackSpecification, objective: ImageObjective = .kl) {
       self.specification = specification
       self.objective = objective
     }
   }
 
   /// An attack on captions alone.
-  public struct TextAttack {
-    /// The attack.
-    public var specification: TextAttackSpecification
+  package struct TextAttack {
+    package var specification: TextAttackSpecification
     /// True: each caption moves away from its own clean image, in place of the attack's objective.
-    public var leavesImages: Bool
+    package var leavesImages: Bool
 
-    /// Names an attack.
-    public init(_ specification: TextAttackSpecification, leavesImages: Bool = false) {
+    package init(_ specification: TextAttackSpecification, leavesImages: Bool = false) {
       self.specification = specification
       self.leavesImages = leavesImages
     }
   }
 
   /// Attacks on images.
-  public var images: [ImageAttack] = []
+  package var images: [ImageAttack] = []
   /// Attacks on captions.
-  public var texts: [TextAttack] = []
+  package var texts: [TextAttack] = []
   /// Attacks on both: `independent`, `coAttack`, `sga`, or for each query the `worst` of their
   /// galleries and the clean one; an image of the gallery is one image, so
   /// Co-Attack attacks it for all its captions jointly.
-  public var multimodal: [MultimodalSpecification] = []
+  package var multimodal: [MultimodalSpecification] = []
   /// Images worked on together, at least 1.
-  public var batch = 64
+  package var batch = 64
   /// Root of random draws, in place of the attacks' own seeds.
-  public var seed: UInt64?
+  package var seed: UInt64?
   /// A folder for the record, which grows as batches of images are finished; nil for none.
-  public var output: String?
+  package var output: String?
   /// Go on with the record that stands in `output`: what is finished is not computed again.
-  public var resumes = false
+  package var resumes = false
   /// Who shares the work; this process alone unless told otherwise.
-  public var processes = ProcessGroup()
+  package var processes = ProcessGroup()
   /// Told as images are finished.
-  public var progress: ProgressHandler?
+  package var progress: ProgressHandler?
 
   /// Clean recall alone.
-  public init() {}
+  package init() {}
 
   /// The cut-offs that reports show.
-  public static let cutoffs = [1, 5, 10]
+  package static let cutoffs = [1, 5, 10]
 
   /// Runs the evaluation.
   ///
@@ -76,7 +73,7 @@ public struct RetrievalEvaluation: EvaluationSettings {
   /// - Throws: `KilpiError` when the set has no captions or is a training split, two attacks share a
   ///   name, a method needs labels, the record in `output` is damaged or of another evaluation, or an
   ///   attack fails; on interrupt.
-  public func run(_ model: ClipModel, data: Dataset, name: String = "") throws -> RetrievalReport {
+  package func run(_ model: ClipModel, data: Dataset, name: String = "") throws -> RetrievalReport {
     try checkRun()
     guard data.count > 0 else { throw KilpiError("there is no image in \(data.name)") }
     guard data.hasCaptions else {
@@ -102,5 +99,5 @@ public struct RetrievalEvaluation: EvaluationSettings {
 
 extension RetrievalEvaluation: Parameterized {
   /// Its plain values.
-  public static var parameters: [Parameter<RetrievalEvaluation>] { [.batch] }
+  package static var parameters: [Parameter<RetrievalEvaluation>] { [.batch] }
 }

@@ -1,8 +1,8 @@
 internal import Diagnostics
-public import Tensors
+package import Tensors
 
 /// Which side asks and which answers.
-public enum RetrievalDirection: String, Sendable, CaseIterable {
+package enum RetrievalDirection: String, Sendable, CaseIterable {
   /// An image asks for its captions (TR, "text retrieval").
   case imageToText = "tr"
   /// A caption asks for its image (IR, "image retrieval").
@@ -17,11 +17,11 @@ public enum RetrievalDirection: String, Sendable, CaseIterable {
 /// Definition: docs/methods/evaluation.md, section 6.6. A rank is the number of other items that
 /// score at least as high as the best own one: ties are broken pessimistically, own items last. R@k is
 /// the share of ranks below `k`.
-public struct RetrievalRanks: Equatable, Sendable {
+package struct RetrievalRanks: Equatable, Sendable {
   /// Of each image, the captions of other images in front of its best own one.
-  public let imageToText: [Int]
+  package let imageToText: [Int]
   /// Of each caption, the other images in front of its own.
-  public let textToImage: [Int]
+  package let textToImage: [Int]
 
   /// Ranks by `⟨I, T⟩` over all images and all captions.
   ///
@@ -31,7 +31,7 @@ public struct RetrievalRanks: Equatable, Sendable {
   ///   - owners: of each caption its image, 0-based; every image has at least one.
   /// - Throws: `KilpiError` when sizes do not agree, an image has no caption, or a score is not
   ///   finite.
-  public init(images: Tensor, texts: Tensor, owners: [Int]) throws {
+  package init(images: Tensor, texts: Tensor, owners: [Int]) throws {
     guard images.rank == 2, texts.rank == 2, images.shape[1] == texts.shape[1],
       texts.shape[0] == owners.count
     else {
@@ -66,18 +66,16 @@ public struct RetrievalRanks: Equatable, Sendable {
     self.textToImage = textToImage
   }
 
-  /// The ranks of one direction.
-  public func ranks(_ direction: RetrievalDirection) -> [Int] {
+  package func ranks(_ direction: RetrievalDirection) -> [Int] {
     direction == .imageToText ? imageToText : textToImage
   }
 
   /// Whether each image or caption finds an own item among its first `k`.
-  public func hits(_ direction: RetrievalDirection, at k: Int) -> [Bool] {
+  package func hits(_ direction: RetrievalDirection, at k: Int) -> [Bool] {
     ranks(direction).map { $0 < k }
   }
 
-  /// R@k of one direction.
-  public func recall(_ direction: RetrievalDirection, at k: Int) -> Proportion {
+  package func recall(_ direction: RetrievalDirection, at k: Int) -> Proportion {
     Proportion(hits(direction, at: k))
   }
 

@@ -1,11 +1,11 @@
 internal import Attacks
-public import Files
+package import Files
 
 // What files hold.
 
 extension RetrievalReport {
   /// The whole result but for ranks and captions of single items.
-  public var json: JSONValue {
+  package var json: JSONValue {
     var members = record.object ?? []
     members.append(.init("conventions", RecordConventions.rates))
     members.append(.init("scenarios", .array(scenarios.map(json))))
@@ -60,7 +60,7 @@ extension RetrievalReport {
 
   /// The file's conventions, then one JSON object a row and image: ranks counted from 0, and captions where
   /// they changed.
-  public var itemLines: String {
+  package var itemLines: String {
     var text =
       JSONValue.object([.init("conventions", RecordConventions.items)]).serialized() + "\n"
     for row in scenarios {
@@ -88,5 +88,5 @@ extension RetrievalReport {
   }
 
   /// Tables, `report.json`, and `items.jsonl`.
-  public var files: ResultFiles { ResultFiles(kind: .retrieval, lines: itemLines) }
+  package var files: ResultFiles { ResultFiles(kind: .retrieval, lines: itemLines) }
 }

@@ -4,21 +4,21 @@ internal import Attacks
 
 extension RetrievalReport: ScenarioReport {
   /// The gallery: `flickr8k test, 1000 images and 5000 captions`.
-  public var dataTitle: String {
+  package var dataTitle: String {
     let set = split.isEmpty ? dataName : dataName + " " + split
     return "\(set), \(ids.count) images and \(owners.count) captions"
   }
 
   /// Galleries are attacked at their images' own size.
-  public var perturbationPlace: PerturbationPlace { .native }
+  package var perturbationPlace: PerturbationPlace { .native }
 
   /// The rows' labels.
-  public var summary: String {
+  package var summary: String {
     "retrieval report: " + scenarios.map(\.label).joined(separator: ", ")
   }
 
   /// Charts show recall at `k` in both directions.
-  public func measures(
+  package func measures(
     k: Int
   ) -> (axis: String, series: [(name: String, value: (RetrievalScenario) -> Proportion?)]) {
     (
@@ -45,7 +45,7 @@ extension RetrievalReport: ScenarioReport {
   }
 
   /// Two rows a scenario; values a line a scenario, direction and cut-off, shares in 0 … 1.
-  public var sheet: ResultSheet {
+  package var sheet: ResultSheet {
     let rows = scenarios.flatMap { row in
       RetrievalDirection.allCases.map { Line(row: row, direction: $0, clean: scenarios.first) }
     }

@@ -1,59 +1,58 @@
-public import Attacks
+package import Attacks
 internal import Datasets
-public import Files
+package import Files
 internal import Tensors
 
 /// One row of a retrieval result: what was attacked, and where own items then stand.
-public struct RetrievalScenario: ScenarioRow {
+package struct RetrievalScenario: ScenarioRow {
   /// What was changed; of the multimodal rows `mm_sep`, `mm_co`, `mm_sga` and `mm_worst`.
-  public let kind: ScenarioKind
+  package let kind: ScenarioKind
   /// The attack's name; empty for `clean`.
-  public let attack: String
+  package let attack: String
   /// Everything that fixes the attack.
-  public var record = JSONValue.null
+  package var record = JSONValue.null
   /// What the images' change was bounded by; nil when they were not changed.
-  public var threat: ThreatModel?
+  package var threat: ThreatModel?
   /// The attack without its budget, where rows differ in that alone: the points of one curve.
-  public var family = ""
+  package var family = ""
   /// Where own items stand.
-  public var ranks: RetrievalRanks?
+  package var ranks: RetrievalRanks?
   /// All captions after the attack; empty when they were not changed.
-  public var texts: [String] = []
+  package var texts: [String] = []
   /// Captions that changed.
-  public var changedTexts = 0
+  package var changedTexts = 0
   /// Share of edits that are synonyms, where a text attack on its own tells.
-  public var synonymShare: Double?
+  package var synonymShare: Double?
   /// Shares of candidates that each constraint dropped, where a text attack on its own tells.
-  public var droppedShares: [TextConstraint: Double] = [:]
+  package var droppedShares: [TextConstraint: Double] = [:]
   /// Texts encoded by a text attack on its own.
-  public var encodedTexts = 0
+  package var encodedTexts = 0
   var totals = RetrievalTotals()
   /// The largest change of any image in each norm; nil when images were not changed.
-  public var largest: (linf: Double, l2: Double, l1: Double)? { totals.largest }
+  package var largest: (linf: Double, l2: Double, l1: Double)? { totals.largest }
   /// Images that the model was given.
-  public var forwards: Int { totals.forwards }
+  package var forwards: Int { totals.forwards }
   /// Gradients that were taken.
-  public var backwards: Int { totals.backwards }
+  package var backwards: Int { totals.backwards }
   /// Time of its batches, or of its text attack: the sum over all processes and sessions.
-  public var seconds: Double { totals.seconds }
+  package var seconds: Double { totals.seconds }
   /// Reasons why the row must not be believed.
-  public var problems: [String] { totals.problems }
+  package var problems: [String] { totals.problems }
 
   init(kind: ScenarioKind, attack: String = "") {
     self.kind = kind
     self.attack = attack
   }
 
-  /// R@k.
-  public func recall(_ direction: RetrievalDirection, at k: Int) -> Proportion? {
+  package func recall(_ direction: RetrievalDirection, at k: Int) -> Proportion? {
     ranks?.recall(direction, at: k)
   }
 
   /// `captions`, where they change.
-  public var changedSide: String? { kind == .clean || kind == .image ? nil : "captions" }
+  package var changedSide: String? { kind == .clean || kind == .image ? nil : "captions" }
 
   /// `asr_drop` at k: clean recall minus recall here, a share as all rates.
-  public func drop(_ direction: RetrievalDirection, at k: Int, from clean: Self) -> Double? {
+  package func drop(_ direction: RetrievalDirection, at k: Int, from clean: Self) -> Double? {
     guard let before = clean.recall(direction, at: k)?.value,
       let after = recall(direction, at: k)?.value
     else { return nil }
@@ -62,7 +61,7 @@ public struct RetrievalScenario: ScenarioRow {
 
   /// `asr_lost` at k: the share of items found at k before that are not found after; nil when none
   /// was.
-  public func lost(_ direction: RetrievalDirection, at k: Int, from clean: Self) -> Double? {
+  package func lost(_ direction: RetrievalDirection, at k: Int, from clean: Self) -> Double? {
     guard let before = clean.ranks?.hits(direction, at: k),
       let after = ranks?.hits(direction, at: k)
     else { return nil }
@@ -131,33 +130,32 @@ public struct RetrievalScenario: ScenarioRow {
 }
 
 /// Recall in both directions over one gallery, clean and attacked, and how to measure it again.
-public struct RetrievalReport {
+package struct RetrievalReport {
   /// The model's name.
-  public var name: String
+  package var name: String
   /// Rows, `clean` first.
-  public let scenarios: [RetrievalScenario]
+  package let scenarios: [RetrievalScenario]
   /// Ids of the images, in order.
-  public let ids: [String]
+  package let ids: [String]
   /// The clean captions of each image.
-  public let captions: [[String]]
+  package let captions: [[String]]
   /// The image of each caption.
-  public let owners: [Int]
+  package let owners: [Int]
   /// Name of the data set.
-  public let dataName: String
-  /// Its split.
-  public let split: String
+  package let dataName: String
+  package let split: String
   /// Images in the whole split.
-  public let splitCount: Int
+  package let splitCount: Int
   /// Width of the images, where perturbations live.
-  public let width: Int
+  package let width: Int
   /// Height of the images.
-  public let height: Int
+  package let height: Int
   /// Wall-clock time of the whole evaluation.
-  public let seconds: Double
+  package let seconds: Double
   /// Model, data, threat model.
-  public let record: JSONValue
+  package let record: JSONValue
   /// What a reader of the table must know.
-  public let notes: [String]
+  package let notes: [String]
 
   init(
     name: String, data: Dataset, captions: [[String]], owners: [Int],

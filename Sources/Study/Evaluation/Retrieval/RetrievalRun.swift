@@ -340,9 +340,9 @@ final class RetrievalRun: EvaluationTask {
     _ specification: ImageAttackSpecification, _ batch: Batch
   ) -> AttackSettings {
     var settings = specification.settings
-    settings.sampleIDs = batch.sampleIDs
-    settings.seed = evaluation.seed ?? settings.seed
-    settings.progress = nil
+    settings.search.sampleIDs = batch.sampleIDs
+    settings.search.seed = evaluation.seed ?? settings.search.seed
+    settings.reporting.progress = nil
     return settings
   }
 }

@@ -6,8 +6,8 @@ extension ImageAttackSpecification {
   /// What it may do to an image.
   var threat: ThreatModel {
     ThreatModel(
-      settings.budget, isOnEightBitLevels: settings.isOnEightBitLevels,
-      mask: mask.map { Self.maskText($0) })
+      settings.threat.budget, isOnEightBitLevels: settings.threat.isOnEightBitLevels,
+      mask: (mask ?? commonMask).map { Self.maskText($0) })
   }
 
   /// What rows say of a mask: some digits, and how many of its values are free.

@@ -1,25 +1,25 @@
 internal import AttackPlans
-public import Attacks
+package import Attacks
 internal import Files
 
 /// Passes that an evaluation plans, at most; text attacks on prompts come on top.
-public struct EvaluationCost: Equatable, Sendable {
+package struct EvaluationCost: Equatable, Sendable {
   /// One entry a row: its label and the passes over all samples.
-  public var rows: [(label: String, cost: AttackCost)]
+  package var rows: [(label: String, cost: AttackCost)]
   /// Samples of the evaluation.
-  public var samples: Int
+  package var samples: Int
   /// Passes of all rows together.
-  public var total: AttackCost {
+  package var total: AttackCost {
     rows.reduce(AttackCost(forwards: 0, backwards: 0)) { $0 + $1.cost }
   }
 
   /// Compares labels and passes.
-  public static func == (a: EvaluationCost, b: EvaluationCost) -> Bool {
+  package static func == (a: EvaluationCost, b: EvaluationCost) -> Bool {
     a.samples == b.samples && a.rows.elementsEqual(b.rows) { $0 == $1 }
   }
 
   /// One line for people.
-  public var description: String {
+  package var description: String {
     "at most \(NumberText.grouped(total.forwards)) forward and "
       + "\(NumberText.grouped(total.backwards)) backward passes for \(samples) "
       + (samples == 1 ? "sample" : "samples")
@@ -68,7 +68,7 @@ struct PlannedRow {
 
   /// Passes of the probes for masked gradients, over the first samples.
   func probeCost(samples: Int) -> AttackCost {
-    guard let image, image.settings.probes, !takesImages else {
+    guard let image, image.settings.reporting.probes, !takesImages else {
       return AttackCost(forwards: 0, backwards: 0)
     }
     return ModelProbes.plannedCost(samples: samples) * (joint?.imageRuns ?? 1)
@@ -104,13 +104,14 @@ struct EvaluationPlan {
     }
     func completed(_ attack: ImageAttackSpecification) -> ImageAttackSpecification {
       var attack = attack
-      attack.settings.attacksAll = evaluation.attacksAll
+      attack.settings.search.attacksAll = evaluation.attacksAll
       // A sample that leaves at its first success has a small loss: enough for its own row, but
       // too weak for `mm_sep`.
-      attack.settings.stopsEarly = !isShared(attack)
-      attack.settings.probes = attack.settings.probes && evaluation.probesGradients
-      attack.settings.judging = .alone
-      attack.settings.seed = evaluation.seed ?? attack.settings.seed
+      attack.settings.search.stopsEarly = !isShared(attack)
+      attack.settings.reporting.probes =
+        attack.settings.reporting.probes && evaluation.probesGradients
+      attack.settings.reporting.judging = .alone
+      attack.settings.search.seed = evaluation.seed ?? attack.settings.search.seed
       return attack
     }
     var images = evaluation.images.map(completed)
@@ -143,8 +144,8 @@ struct EvaluationPlan {
       let isJoint = both.method.attacksTogether
       if isJoint {
         // Who is attacked is decided before; images meet other prompts than those of the search.
-        image.settings.attacksAll = true
-        image.settings.stopsEarly = false
+        image.settings.search.attacksAll = true
+        image.settings.search.stopsEarly = false
       }
       let key = Self.key(both.image, evaluation)
       var row = PlannedRow(
@@ -190,12 +191,12 @@ struct EvaluationPlan {
   private static func key(
     _ attack: ImageAttackSpecification, _ evaluation: RobustnessEvaluation
   ) -> String? {
-    if case .custom = attack.settings.loss { return nil }
-    guard attack.settings.sources.isEmpty else { return nil }
+    if case .custom = attack.settings.search.loss { return nil }
+    guard attack.settings.search.sources.isEmpty else { return nil }
     var attack = attack
-    attack.settings.attacksAll = evaluation.attacksAll
-    attack.settings.stopsEarly = false
-    attack.settings.seed = evaluation.seed ?? attack.settings.seed
+    attack.settings.search.attacksAll = evaluation.attacksAll
+    attack.settings.search.stopsEarly = false
+    attack.settings.search.seed = evaluation.seed ?? attack.settings.search.seed
     return attack.name + " " + attack.fullRecord.serialized()
   }
 

@@ -13,10 +13,10 @@ extension EvaluationRun {
   /// Nothing is probed without an image attack in L∞ or L2, whose budget is taken.
   func probedFlags() throws -> (flags: [AttackFlag], note: String?) {
     let attack = plan.rows.first {
-      $0.kind == .image && [.linf, .l2].contains($0.image?.settings.budget.norm)
-        && ($0.image?.settings.budget.epsilon ?? 0) > 0
+      $0.kind == .image && [.linf, .l2].contains($0.image?.settings.threat.budget.norm)
+        && ($0.image?.settings.threat.budget.epsilon ?? 0) > 0
     }
-    guard evaluation.probesGradients, let budget = attack?.image?.settings.budget else {
+    guard evaluation.probesGradients, let budget = attack?.image?.settings.threat.budget else {
       return ([], nil)
     }
     if let probed = known.probed { return probed }
@@ -52,7 +52,7 @@ extension EvaluationRun {
         })
     }
     func isBlackBox(_ image: ImageAttackSpecification) -> Bool {
-      !image.settings.sources.isEmpty || !image.attack.usesGradients
+      !image.settings.search.sources.isEmpty || !image.attack.usesGradients
     }
     for (index, row) in plan.rows.enumerated() where row.kind == .image {
       guard let image = row.image, isBlackBox(image), image.targets == nil else { continue }

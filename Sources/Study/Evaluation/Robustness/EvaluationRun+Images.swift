@@ -16,11 +16,11 @@ extension EvaluationRun {
     var settings = try named(label) {
       try attack.settings(at: part.places, like: part.images)
     }
-    settings.sampleIDs = part.sampleIDs
-    settings.firstIndex = part.first + 1
+    settings.search.sampleIDs = part.sampleIDs
+    settings.reporting.firstIndex = part.first + 1
     // The model stays the same: probes of it look at the first samples only.
-    if part.first > 0 { settings.probedSamples = 0 }
-    settings.progress = state.meter.handler(label, evaluation.progress)
+    if part.first > 0 { settings.reporting.probedSamples = 0 }
+    settings.reporting.progress = state.meter.handler(label, evaluation.progress)
     return try named(label) {
       try attack.attack.run(
         classifier, images: part.images,
@@ -85,7 +85,7 @@ extension EvaluationRun {
       moved = result
       let samples = try verdicts(index, result, part, positions.map { clean[$0] })
       return try (
-        result.images, unit(samples, result.report, result.images, attack.settings.budget)
+        result.images, unit(samples, result.report, result.images, attack.settings.threat.budget)
       )
     }
     return others.isEmpty ? moved : nil
@@ -157,7 +157,7 @@ extension EvaluationRun {
     _ classifier: Classifier, _ unit: inout EvaluationUnit
   ) throws {
     guard let output = evaluation.output, let attack = plan.rows[index].image else { return }
-    let (budget, label) = (attack.settings.budget, rows[index].label)
+    let (budget, label) = (attack.settings.threat.budget, rows[index].label)
     let folder = "\(output)/images/\(imageFolder(index))"
     try FileReader.makeDirectory(folder)
     for place in unit.samples.indices

@@ -25,15 +25,15 @@ extension EvaluationRun {
     try fill(index, whole, except: others, judge: subject.classifier) { part, positions in
       let result = try named(label) {
         try session.run(images: part.images, labels: part.labels) { settings in
-          settings.attacksAll = row.settings.attacksAll
-          settings.stopsEarly = row.settings.stopsEarly
-          settings.judging = row.settings.judging
-          settings.seed = row.settings.seed
-          settings.probes = settings.probes && row.settings.probes
-          if part.first > 0 { settings.probedSamples = 0 }
-          settings.sampleIDs = part.sampleIDs
-          settings.firstIndex = part.first + 1
-          settings.progress = state.meter.handler(label, evaluation.progress)
+          settings.search.attacksAll = row.settings.search.attacksAll
+          settings.search.stopsEarly = row.settings.search.stopsEarly
+          settings.reporting.judging = row.settings.reporting.judging
+          settings.search.seed = row.settings.search.seed
+          settings.reporting.probes = settings.reporting.probes && row.settings.reporting.probes
+          if part.first > 0 { settings.reporting.probedSamples = 0 }
+          settings.search.sampleIDs = part.sampleIDs
+          settings.reporting.firstIndex = part.first + 1
+          settings.reporting.progress = state.meter.handler(label, evaluation.progress)
         }
       }
       let report = result.report
@@ -51,7 +51,7 @@ extension EvaluationRun {
         record.backwards = report.image.backwards[place]
         return record
       }
-      var unit = try unit(samples, report.image, result.images, row.settings.budget)
+      var unit = try unit(samples, report.image, result.images, row.settings.threat.budget)
       if let flag = report.limits.flag { unit.flags.append(flag) }
       return (result.images, unit)
     }

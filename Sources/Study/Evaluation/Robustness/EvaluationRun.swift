@@ -229,7 +229,9 @@ final class EvaluationRun: EvaluationTask {
       samples[place].forwards = 1 + moved.report.forwards[place]
       samples[place].backwards = moved.report.backwards[place]
     }
-    return try (moved.images, unit(samples, moved.report, moved.images, image.settings.budget))
+    return try (
+      moved.images, unit(samples, moved.report, moved.images, image.settings.threat.budget)
+    )
   }
 
   private func records(_ scores: [Score], _ part: BatchPart, clean: [Score]) -> [SampleRecord] {

@@ -1,44 +1,44 @@
 internal import AttackPlans
-public import Attacks
-public import ClipModels
-public import Files
+package import Attacks
+package import ClipModels
+package import Files
 internal import Kernels
 internal import Networks
 internal import Tensors
 
 /// What is evaluated: a classifier, and what a record must say about it.
-public struct EvaluationSubject {
+package struct EvaluationSubject {
   /// Its name in titles and tables.
-  public var name: String
+  package var name: String
   /// Class names in the order of the logits; empty when they are those of the data.
-  public var classNames: [String]
+  package var classNames: [String]
   /// Images to logits, with the clean prompts.
-  public var classifier: Classifier
+  package var classifier: Classifier
   /// The prompts behind the classes, for text attacks; nil for a plain function.
-  public var zeroShot: ZeroShotClassifier?
+  package var zeroShot: ZeroShotClassifier?
   /// Images to logits with other prompts, in the order of the prompts; nil for a plain function.
-  public var reprompted: (([String]) throws -> Classifier)?
+  package var reprompted: (([String]) throws -> Classifier)?
   /// Where the weights came from.
-  public var origin = ""
+  package var origin = ""
   /// A hash of all weights, 16 hexadecimal digits; nil for a plain function.
-  public var weights: String?
+  package var weights: String?
   /// A hash of the weights that texts are searched on, where verdicts are a function's.
-  public var textWeights: String?
+  package var textWeights: String?
   /// Number of weights.
-  public var parameterCount: Int?
+  package var parameterCount: Int?
   /// Side of the model's input; nil when unknown.
-  public var inputSide: Int?
+  package var inputSide: Int?
   /// The precision of the products in the steps of a search; verdicts are always float32.
-  public var precision = "float32"
+  package var precision = "float32"
   /// Images and prompts are judged by features of a CLIP, which attacks on both sides at once need.
-  public var hasFeatures = false
+  package var hasFeatures = false
   /// How the model was trained, if that is known; goes into the record as it is.
-  public var training = JSONValue.null
+  package var training = JSONValue.null
 
   /// A CLIP with prompts.
   ///
   /// Its weights are used as they are when the evaluation runs, and record no gradient.
-  public init(_ classifier: ZeroShotClassifier, name: String = "") throws {
+  package init(_ classifier: ZeroShotClassifier, name: String = "") throws {
     let model = classifier.model
     let frozen = try classifier.with(model: model.frozen())
     self.name = name.isEmpty ? model.origin : name
@@ -57,7 +57,7 @@ public struct EvaluationSubject {
   /// Any function from images `[N, 3, H, W]` to logits `[N, C]`.
   ///
   /// Scenarios with text need a `ZeroShotClassifier`.
-  public init(name: String, classNames: [String] = [], classifier: Classifier) {
+  package init(name: String, classNames: [String] = [], classifier: Classifier) {
     self.name = name
     self.classNames = classNames
     self.classifier = classifier
@@ -65,12 +65,12 @@ public struct EvaluationSubject {
 }
 
 /// A number that stands for a model's weights.
-public enum WeightsHash {
+package enum WeightsHash {
   /// The hash of names, shapes and bytes of all weights, as 16 hexadecimal digits.
   ///
   /// 64-bit words are mixed one after another; equal weights give equal digits on every machine. It
   /// tells models apart in records and guards against nothing.
-  public static func of(_ model: ClipModel) throws -> String {
+  package static func of(_ model: ClipModel) throws -> String {
     var state: UInt64 = 0x6B69_6C70_6921_0001
     func add(_ word: UInt64) {
       state = (state ^ word) &* 0x9E37_79B9_7F4A_7C15

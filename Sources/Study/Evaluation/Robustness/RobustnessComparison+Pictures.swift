@@ -1,9 +1,9 @@
 internal import Diagnostics
-public import Images
+package import Images
 
 extension RobustnessComparison {
   /// Bars of all reports, grouped by row.
-  public func barChart(k: Int = 1) -> PlotSpecification {
+  package func barChart(k: Int = 1) -> PlotSpecification {
     var plot = PlotSpecification(.bar)
     plot.title = dataTitle + ": " + reports.map(\.name).joined(separator: ", ")
     plot.subtitle = threatTitle
@@ -21,7 +21,7 @@ extension RobustnessComparison {
 
   /// Lines of accuracy against budget, one a report and attack that was run at several budgets; nil where
   /// there is none.
-  public func curveChart(k: Int = 1) -> PlotSpecification? {
+  package func curveChart(k: Int = 1) -> PlotSpecification? {
     let plots = reports.compactMap { name, report in
       report.curveChart().map { (name, report, $0) }
     }
@@ -45,7 +45,7 @@ extension RobustnessComparison {
   ///   - row: which attack's images, by its label; nil for the first.
   ///   - limit: at most so many samples; nil for all that every report kept.
   /// - Throws: `KilpiError` when a report kept no pictures of the row, or they share no sample.
-  public func grid(row: String? = nil, limit: Int? = nil) throws -> PixelImage {
+  package func grid(row: String? = nil, limit: Int? = nil) throws -> PixelImage {
     let first = reports[0].report
     let chosen = try PictureSheet.row(row, of: first)
     for (_, report) in reports { _ = try PictureSheet.row(chosen, of: report) }
@@ -74,7 +74,7 @@ extension RobustnessComparison {
   }
 
   /// Writes the grid as an image file; see `grid(row:limit:)`.
-  public func images(_ path: String, row: String? = nil, limit: Int? = nil) throws {
+  package func images(_ path: String, row: String? = nil, limit: Int? = nil) throws {
     try ImageFile.save(grid(row: row, limit: limit), to: path)
   }
 }

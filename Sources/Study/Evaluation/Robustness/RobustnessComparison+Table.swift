@@ -1,5 +1,5 @@
 internal import Attacks
-public import Files
+package import Files
 
 // A comparison as people read it, and as files hold it.
 
@@ -8,12 +8,12 @@ extension RobustnessComparison: ResultReport {
   var threatTitle: String { reports[0].report.threatTitle }
 
   /// The names of what is compared.
-  public var summary: String {
+  package var summary: String {
     "comparison of " + reports.map(\.name).joined(separator: ", ")
   }
 
   /// Accuracies and differences, a row a label; values a line a report and row.
-  public var sheet: ResultSheet {
+  package var sheet: ResultSheet {
     let showsBudgets = reports.contains { $0.report.showsBudgets }
     let keys: [ResultColumn<String>] = [
       .key("row") { $0 },
@@ -92,7 +92,7 @@ extension RobustnessComparison: ResultReport {
   }
 
   /// The reports' records and the differences.
-  public var json: JSONValue {
+  package var json: JSONValue {
     .record([
       "correction": .string(correction.rawValue),
       "reports": .array(
@@ -113,10 +113,10 @@ extension RobustnessComparison: ResultReport {
   }
 
   /// `comparison.json` and its tables.
-  public var files: ResultFiles { ResultFiles(table: "comparison", report: "comparison") }
+  package var files: ResultFiles { ResultFiles(table: "comparison", report: "comparison") }
 
   /// Where a model's own record and report stand in a comparison's folder, `1-NAME`.
-  public static func folder(of name: String, number: Int, in folder: String) -> String {
+  package static func folder(of name: String, number: Int, in folder: String) -> String {
     "\(folder)/\(number)-\(FileNames.plain(name))"
   }
 }

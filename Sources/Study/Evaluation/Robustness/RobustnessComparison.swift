@@ -4,24 +4,24 @@ internal import Diagnostics
 internal import Tensors
 
 /// Reports of several models over the same data, side by side, with paired differences to the first.
-public struct RobustnessComparison {
+package struct RobustnessComparison {
   /// A row that two reports share, over the samples that both count.
-  public struct Difference: Equatable, Sendable {
+  package struct Difference: Equatable, Sendable {
     /// The report that is compared with the first.
-    public let name: String
+    package let name: String
     /// The row's label.
-    public let row: String
+    package let row: String
     /// The difference of their strict accuracies; `value` is this report's minus the first's.
-    public let paired: PairedDifference
+    package let paired: PairedDifference
     /// p corrected for the number of tests, when that was asked for.
-    public var corrected: Double?
+    package var corrected: Double?
 
     /// Whether it is called a difference: see `PairedDifference.isDifference(p:)`.
-    public var isDifference: Bool { paired.isDifference(p: corrected ?? paired.p) }
+    package var isDifference: Bool { paired.isDifference(p: corrected ?? paired.p) }
   }
 
   /// How p-values of one comparison are corrected for their number.
-  public enum Correction: String, Sendable, CaseIterable {
+  package enum Correction: String, Sendable, CaseIterable {
     /// Not at all.
     case none
     /// Holm's step-down correction.
@@ -29,15 +29,15 @@ public struct RobustnessComparison {
   }
 
   /// The reports under the names they are shown with.
-  public let reports: [(name: String, report: RobustnessReport)]
+  package let reports: [(name: String, report: RobustnessReport)]
   /// Differences to the first report, by report and row.
-  public let differences: [Difference]
+  package let differences: [Difference]
   /// Labels of all rows, in the order in which they appear.
-  public let rows: [String]
+  package let rows: [String]
   /// How p-values are corrected.
-  public let correction: Correction
+  package let correction: Correction
   /// What a reader must know.
-  public let notes: [String]
+  package let notes: [String]
 
   /// Compares reports.
   ///
@@ -47,7 +47,7 @@ public struct RobustnessComparison {
   ///   - seed: root of the bootstrap.
   /// - Throws: `KilpiError` when there are fewer than two, names are not different, or the samples, their
   ///   classes or the threat models differ. Attacks that differ in strength alone are noted.
-  public init(
+  package init(
     _ reports: [(name: String, report: RobustnessReport)], correction: Correction = .none,
     seed: UInt64 = 0
   ) throws {
@@ -159,19 +159,19 @@ public struct RobustnessComparison {
   }
 
   /// The difference of a report to the first in a row.
-  public func difference(_ name: String, row: String) -> PairedDifference? {
+  package func difference(_ name: String, row: String) -> PairedDifference? {
     tested(name, row: row)?.paired
   }
 
   /// The difference with what was made of it.
-  public func tested(_ name: String, row: String) -> Difference? {
+  package func tested(_ name: String, row: String) -> Difference? {
     differences.first { $0.name == name && $0.row == row }
   }
 
   /// A report by its name.
   ///
   /// - Throws: `KilpiError` that names the reports there are.
-  public func report(_ name: String) throws -> RobustnessReport {
+  package func report(_ name: String) throws -> RobustnessReport {
     guard let found = reports.first(where: { $0.name == name }) else {
       throw KilpiError(
         "there is no model '\(name.prefix(60))'",

@@ -1,12 +1,12 @@
-public import AttackPlans
-public import Attacks
-public import Datasets
-public import Diagnostics
-public import Processes
+package import AttackPlans
+package import Attacks
+package import Datasets
+package import Diagnostics
+package import Processes
 internal import Tensors
 
 /// Which samples of a data set are evaluated.
-public enum SampleChoice: Equatable, Sendable {
+package enum SampleChoice: Equatable, Sendable {
   /// All samples of the split.
   case all
   /// So many, drawn with the evaluation's seed, in the order of the set.
@@ -16,7 +16,7 @@ public enum SampleChoice: Equatable, Sendable {
 }
 
 /// Where a perturbation lives; the two are different threat models.
-public enum PerturbationPlace: String, Sendable, CaseIterable {
+package enum PerturbationPlace: String, Sendable, CaseIterable {
   /// On the images at the data set's own size.
   case native
   /// On images brought to the model's input size first.
@@ -24,7 +24,7 @@ public enum PerturbationPlace: String, Sendable, CaseIterable {
 }
 
 /// How attacked images are kept as files.
-public enum SavedImages: String, Sendable, CaseIterable {
+package enum SavedImages: String, Sendable, CaseIterable {
   /// 8-bit PNG in which an L∞ budget still holds.
   case png
   /// Tensors as they are, for budgets that 8 bits cannot hold.
@@ -43,45 +43,45 @@ public enum SavedImages: String, Sendable, CaseIterable {
 /// budgets lie within its own (`ThreatModel.isNested`), and its row counts what these have left together.
 /// A number never depends on attacks of another norm or of a larger budget. `attacksEach` runs every one
 /// of them over all samples, in the given order.
-public struct RobustnessEvaluation: EvaluationSettings {
+package struct RobustnessEvaluation: EvaluationSettings {
   /// Attacks on images, each with a row of its own.
-  public var images: [ImageAttackSpecification] = []
+  package var images: [ImageAttackSpecification] = []
   /// Attacks on the class prompts, each with a row of its own.
-  public var texts: [TextAttackSpecification] = []
+  package var texts: [TextAttackSpecification] = []
   /// Attacks on both.
-  public var multimodal: [MultimodalSpecification] = []
+  package var multimodal: [MultimodalSpecification] = []
   /// Which samples are evaluated.
-  public var samples = SampleChoice.all
+  package var samples = SampleChoice.all
   /// Root of random draws, in place of the attacks' own seeds; nil leaves those, and draws samples
   /// with 0.
-  public var seed: UInt64?
+  package var seed: UInt64?
   /// Samples attacked together, at least 1.
-  public var batch = 64
+  package var batch = 64
   /// Attack samples that are wrong when clean too, as released code does; they stay counted as broken.
-  public var attacksAll = false
+  package var attacksAll = false
   /// Run every image attack over all samples, so that its row is its own accuracy.
-  public var attacksEach = false
+  package var attacksEach = false
   /// A folder for the record, which grows as samples are finished, and for saved images; nil for none.
-  public var output: String?
+  package var output: String?
   /// Go on with the record that stands in `output`: what is finished is not computed again.
-  public var resumes = false
+  package var resumes = false
   /// Write attacked images to `output`, read them back, and judge what the files hold.
-  public var savedImages: SavedImages?
+  package var savedImages: SavedImages?
   /// Where the perturbation lives.
-  public var perturbationPlace = PerturbationPlace.native
+  package var perturbationPlace = PerturbationPlace.native
   /// Look for signs of masked gradients once, with three attacks on up to 64 of the samples.
-  public var probesGradients = true
+  package var probesGradients = true
   /// Samples whose pictures the report keeps, spread evenly over the evaluation.
-  public var pictures = 6
+  package var pictures = 6
   /// How the images were prepared before the evaluation, as the record names it.
-  public var preprocessing = "none"
+  package var preprocessing = "none"
   /// Who shares the work; this process alone unless told otherwise.
-  public var processes = ProcessGroup()
+  package var processes = ProcessGroup()
   /// Told as samples are finished.
-  public var progress: ProgressHandler?
+  package var progress: ProgressHandler?
 
   /// Clean accuracy alone.
-  public init() {}
+  package init() {}
 
   /// Runs the evaluation.
   ///
@@ -95,7 +95,7 @@ public struct RobustnessEvaluation: EvaluationSettings {
   ///   share a name, text is to be attacked behind a plain function, the record in `output` is
   ///   damaged or of another evaluation, or an attack fails (its row's name stands in front); on
   ///   interrupt.
-  public func run(_ subject: EvaluationSubject, data: Dataset) throws -> RobustnessReport {
+  package func run(_ subject: EvaluationSubject, data: Dataset) throws -> RobustnessReport {
     try check(subject, data)
     let chosen = try choose(data)
     guard chosen.count > 0 else {
@@ -105,13 +105,13 @@ public struct RobustnessEvaluation: EvaluationSettings {
   }
 
   /// What the evaluation will cost, at most: nothing is attacked.
-  public func cost(_ subject: EvaluationSubject, data: Dataset) throws -> EvaluationCost {
+  package func cost(_ subject: EvaluationSubject, data: Dataset) throws -> EvaluationCost {
     try check(subject, data)
     return EvaluationPlan(self).cost(samples: try choose(data).count)
   }
 
   /// Refuses a set with captions; who makes a classifier of the set's classes asks before.
-  public static func requireClasses(_ data: Dataset) throws {
+  package static func requireClasses(_ data: Dataset) throws {
     guard data.count > 0 else {
       throw KilpiError("there is no sample to evaluate in \(data.name)")
     }
@@ -122,11 +122,9 @@ public struct RobustnessEvaluation: EvaluationSettings {
   }
 
   /// Text attacks without prompts.
-  public static let noPrompts = KilpiError(
+  package static let noPrompts = KilpiError(
     "a plain function has no prompts to attack",
-    advice:
-      "pass a model or classifier, {logits = function(images, prompts), text = clip model}, or leave "
-      + "text attacks out")
+    advice: "pass a model or classifier with prompts, or leave text attacks out")
 
   private func check(_ subject: EvaluationSubject, _ data: Dataset) throws {
     try checkRun()
@@ -165,9 +163,9 @@ public struct RobustnessEvaluation: EvaluationSettings {
       let attacks =
         images
         + multimodal.filter { !$0.method.attacksTogether }.map(\.image)
-      for attack in attacks where attack.settings.budget.norm != .linf {
+      for attack in attacks where attack.settings.threat.budget.norm != .linf {
         throw KilpiError(
-          "a PNG holds linf budgets, \(attack.name) has \(attack.settings.budget.norm.rawValue)",
+          "a PNG holds linf budgets, \(attack.name) has \(attack.settings.threat.budget.norm.rawValue)",
           advice: "use save_images = \"float\"")
       }
     }
@@ -241,7 +239,7 @@ public struct RobustnessEvaluation: EvaluationSettings {
 
 extension RobustnessEvaluation: Parameterized {
   /// Its plain values; records hold some of them as parts of the threat model.
-  public static var parameters: [Parameter<RobustnessEvaluation>] {
+  package static var parameters: [Parameter<RobustnessEvaluation>] {
     [
       Parameter(
         "perturb_at", \.perturbationPlace,

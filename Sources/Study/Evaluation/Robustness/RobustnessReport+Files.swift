@@ -1,9 +1,9 @@
 internal import Attacks
-public import Files
+package import Files
 
 extension RobustnessReport {
   /// The whole result but for the samples, which `samples.jsonl` holds.
-  public var json: JSONValue {
+  package var json: JSONValue {
     var members = record.object ?? []
     members.append(.init("conventions", RecordConventions.rates))
     members.append(.init("scenarios", .array(scenarios.map(Self.json))))
@@ -73,7 +73,7 @@ extension RobustnessReport {
 
   /// The file's conventions, then one JSON object a sample and row, a line each; what was not measured is
   /// left out.
-  public var sampleLines: String {
+  package var sampleLines: String {
     var text =
       JSONValue.object([
         .init("conventions", RecordConventions.samples),
@@ -88,5 +88,5 @@ extension RobustnessReport {
   }
 
   /// Tables, `report.json`, and `samples.jsonl`, in which classes count from 0, as its first line says.
-  public var files: ResultFiles { ResultFiles(kind: .robustness, lines: sampleLines) }
+  package var files: ResultFiles { ResultFiles(kind: .robustness, lines: sampleLines) }
 }

@@ -8,12 +8,12 @@ extension RobustnessReport {
   /// The report that `save` wrote to a folder.
   ///
   /// - Throws: `KilpiError` that names the file, when one is missing or damaged or they do not fit.
-  public init(saved folder: String) throws {
+  package init(saved folder: String) throws {
     let path = folder + "/report.json"
     guard FileReader.exists(path) else {
       throw KilpiError(
         "'\(folder)' holds no report",
-        advice: "name a folder that r:save or eval.robustness{out = …} has written")
+        advice: "name a folder that save of a report or eval.robustness has written")
     }
     if let kind = ResultFolder.kind(of: folder), kind != .robustness {
       throw KilpiError(
@@ -115,7 +115,7 @@ extension RobustnessComparison {
   /// The comparison that `save` and its reports' `save` wrote to a folder: `1-NAME`, `2-NAME`, ….
   ///
   /// - Throws: `KilpiError` when a file is missing or damaged, or the folder holds no reports of its own.
-  public init(saved folder: String) throws {
+  package init(saved folder: String) throws {
     let path = folder + "/comparison.json"
     let json = try ResultFolder.parsed(FileReader.text(at: path, limit: 1 << 30), path)
     guard let names = json["reports"]?.array?.compactMap({ $0["name"]?.string }), names.count > 1

@@ -1,5 +1,5 @@
 internal import Diagnostics
-public import Images
+package import Images
 internal import Tensors
 
 extension RobustnessReport {
@@ -11,7 +11,7 @@ extension RobustnessReport {
   ///   - limit: at most so many samples; nil for all that were kept.
   ///   - gain: how much the difference is amplified; nil fits it to the largest change, at most 50.
   /// - Throws: `KilpiError` when no pictures were kept, or none of that row.
-  public func grid(row: String? = nil, limit: Int? = nil, gain: Double? = nil) throws -> PixelImage
+  package func grid(row: String? = nil, limit: Int? = nil, gain: Double? = nil) throws -> PixelImage
   {
     let chosen = try PictureSheet.row(row, of: self)
     guard limit ?? 1 >= 1 else {
@@ -41,7 +41,7 @@ extension RobustnessReport {
   }
 
   /// Writes the grid as an image file; see `grid(row:limit:gain:)`.
-  public func images(
+  package func images(
     _ path: String, row: String? = nil, limit: Int? = nil, gain: Double? = nil
   ) throws {
     try ImageFile.save(grid(row: row, limit: limit, gain: gain), to: path)

@@ -5,7 +5,7 @@ internal import Attacks
 
 extension RobustnessReport: ScenarioReport {
   /// The data set and how much of it: `fashion-mnist test, 500 of 10000 samples`.
-  public var dataTitle: String {
+  package var dataTitle: String {
     let set = split.isEmpty ? dataName : dataName + " " + split
     return count == splitCount
       ? "\(set), \(count) samples"
@@ -13,7 +13,7 @@ extension RobustnessReport: ScenarioReport {
   }
 
   /// The rows' accuracies.
-  public var summary: String {
+  package var summary: String {
     let rows = scenarios.map { scenario in
       "\(scenario.label) \(((scenario.accuracy.value ?? .nan) * 1000).rounded() / 10) %"
     }
@@ -21,14 +21,14 @@ extension RobustnessReport: ScenarioReport {
   }
 
   /// Charts show accuracies.
-  public func measures(
+  package func measures(
     k: Int
   ) -> (axis: String, series: [(name: String, value: (ScenarioResult) -> Proportion?)]) {
     ("accuracy", [("", { $0.accuracy })])
   }
 
   /// One row a scenario; values are shares, empty where nothing was measured.
-  public var sheet: ResultSheet {
+  package var sheet: ResultSheet {
     ResultSheet(
       name: name, titles: [dataTitle, threatTitle], columns: columns, rows: scenarios,
       values: values, lines: scenarios, isExplained: scenarios.count > 1,

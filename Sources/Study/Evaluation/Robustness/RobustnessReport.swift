@@ -1,66 +1,65 @@
-public import Attacks
+package import Attacks
 internal import ClipModels
 internal import Datasets
 internal import Diagnostics
-public import Files
+package import Files
 internal import Kernels
-public import Tensors
+package import Tensors
 
 /// One evaluated sample with its pictures.
-public struct PictureRow {
+package struct PictureRow {
   /// The sample's id.
-  public let id: String
+  package let id: String
   /// True class, 0-based.
-  public let label: Int
+  package let label: Int
   /// The clean image `[3, H, W]`, where the perturbation lives.
-  public let image: Tensor
+  package let image: Tensor
   /// Top class of the clean image, 0-based.
-  public let prediction: Int
+  package let prediction: Int
   /// Attacked images by the label of their row, with their top class.
-  public var attacked: [(row: String, image: Tensor, prediction: Int)] = []
+  package var attacked: [(row: String, image: Tensor, prediction: Int)] = []
 }
 
 /// The result of an evaluation: rows, what they were measured on, and how to do it again.
-public struct RobustnessReport {
+package struct RobustnessReport {
   /// The classifier's name.
-  public var name: String
+  package var name: String
   /// Class names in the order of the labels.
-  public let classNames: [String]
+  package let classNames: [String]
   /// Rows, `clean` first, `worst` last where there is more than one attack.
-  public let scenarios: [ScenarioResult]
+  package let scenarios: [ScenarioResult]
   /// What the text attacks did.
-  public let texts: [TextAttackRecord]
+  package let texts: [TextAttackRecord]
   /// Some samples with their pictures, spread evenly.
-  public let pictures: [PictureRow]
+  package let pictures: [PictureRow]
   /// Name of the data set.
-  public let dataName: String
-  /// Its split.
-  public let split: String
+  package let dataName: String
+  package let split: String
   /// Samples in the whole split.
-  public let splitCount: Int
+  package let splitCount: Int
   /// Width of the images that were perturbed.
-  public let width: Int
+  package let width: Int
   /// Height of the images that were perturbed.
-  public let height: Int
+  package let height: Int
   /// Where the perturbation lives.
-  public let perturbationPlace: PerturbationPlace
+  package let perturbationPlace: PerturbationPlace
   /// Wall-clock time of the whole evaluation.
-  public let seconds: Double
+  package let seconds: Double
   /// Signs of masked gradients of the model, from probes of the evaluation's own.
-  public let flags: [AttackFlag]
+  package let flags: [AttackFlag]
   /// What was planned, at most.
-  public let cost: EvaluationCost
+  package let cost: EvaluationCost
   /// Model, data, prompts, threat model and machine.
-  public let record: JSONValue
+  package let record: JSONValue
   /// What a reader of the table must know: about the data, flags, problems.
-  public let notes: [String]
+  package let notes: [String]
   /// It was read from files, which hold no pictures.
   var isLoaded = false
 
   /// The evaluated samples' ids, in order.
-  public var sampleIDs: [String] { scenarios.first?.samples.map(\.id) ?? [] }
+  package var sampleIDs: [String] { scenarios.first?.samples.map(\.id) ?? [] }
   /// How many samples were evaluated.
-  public var count: Int { scenarios.first?.samples.count ?? 0 }
+  package var count: Int { scenarios.first?.samples.count ?? 0 }
 }
 
 extension RobustnessReport {

@@ -1,46 +1,46 @@
-public import Attacks
+package import Attacks
 internal import Diagnostics
-public import Files
+package import Files
 
 /// What became of one sample in one scenario.
 ///
 /// What was not measured is nil, never 0.
-public struct SampleRecord: Equatable, Sendable {
+package struct SampleRecord: Equatable, Sendable {
   /// The sample's stable id.
-  public var id: String
+  package var id: String
   /// True class, 0-based.
-  public var label: Int
+  package var label: Int
   /// Top class of the clean image with the clean prompts, 0-based.
-  public var cleanPrediction: Int
+  package var cleanPrediction: Int
   /// Top class in the scenario, 0-based; nil in `worst`, which has none of its own.
-  public var prediction: Int?
+  package var prediction: Int?
   /// Counts as right in the scenario.
-  public var isCorrect: Bool
+  package var isCorrect: Bool
   /// Best logit of another class minus the label's: positive where the top class is wrong.
-  public var margin: Double?
+  package var margin: Double?
   /// The attack's loss at the result, or the cross-entropy where no attack ran.
-  public var loss: Double?
+  package var loss: Double?
   /// Largest change of a pixel value.
-  public var linf: Double?
+  package var linf: Double?
   /// Euclidean length of the change of the image.
-  public var l2: Double?
+  package var l2: Double?
   /// Sum of the absolute changes of the image.
-  public var l1: Double?
+  package var l1: Double?
   /// Structural similarity of the image to the clean one.
-  public var ssim: Double?
+  package var ssim: Double?
   /// Peak signal-to-noise ratio of the change in decibels; infinite where nothing changed.
-  public var psnr: Double?
+  package var psnr: Double?
   /// Images that the model was given for this sample.
-  public var forwards: Int?
+  package var forwards: Int?
   /// Gradients that were taken for this sample.
-  public var backwards: Int?
+  package var backwards: Int?
   /// The class that a targeted attack aimed at, 0-based.
-  public var target: Int?
+  package var target: Int?
   /// Remarks: `not_attacked` (wrong when clean), `broken_before:ROW` (an earlier attack of the set had
   /// broken it within the same budget or a smaller one, so that this one did not run), `lost_in_file` (the
   /// saved image is no longer wrong), `target_is_label` (left out of the row), and in `worst` what broke
   /// the sample.
-  public var flags: [String] = []
+  package var flags: [String] = []
 
   static let notAttacked = "not_attacked"
   static let brokenBefore = "broken_before:"
@@ -48,16 +48,16 @@ public struct SampleRecord: Equatable, Sendable {
   static let targetIsLabel = "target_is_label"
 
   /// Its target is its own class: no attack ran, and the row does not count it.
-  public var isLeftOut: Bool { flags.contains(Self.targetIsLabel) }
+  package var isLeftOut: Bool { flags.contains(Self.targetIsLabel) }
 
   /// An earlier attack of the set had broken it: this one did not run.
-  public var wasBrokenBefore: Bool { flags.contains { $0.hasPrefix(Self.brokenBefore) } }
+  package var wasBrokenBefore: Bool { flags.contains { $0.hasPrefix(Self.brokenBefore) } }
 
   /// It was wrong when clean, and no attack ran on it.
-  public var wasNotAttacked: Bool { flags.contains(Self.notAttacked) }
+  package var wasNotAttacked: Bool { flags.contains(Self.notAttacked) }
 
   /// A record without measurements.
-  public init(id: String, label: Int, cleanPrediction: Int, prediction: Int?, isCorrect: Bool) {
+  package init(id: String, label: Int, cleanPrediction: Int, prediction: Int?, isCorrect: Bool) {
     self.id = id
     self.label = label
     self.cleanPrediction = cleanPrediction
@@ -77,51 +77,51 @@ public struct SampleRecord: Equatable, Sendable {
   }
 
   /// The clean image with the clean prompts is classified as its label.
-  public var isCleanCorrect: Bool { cleanPrediction == label }
+  package var isCleanCorrect: Bool { cleanPrediction == label }
   /// Right when clean, and right here.
-  public var isStrictlyCorrect: Bool { isCorrect && isCleanCorrect }
+  package var isStrictlyCorrect: Bool { isCorrect && isCleanCorrect }
 }
 
 /// One row of a result: a scenario over all evaluated samples.
-public struct ScenarioResult: ScenarioRow {
+package struct ScenarioResult: ScenarioRow {
   /// What was changed.
-  public let kind: ScenarioKind
+  package let kind: ScenarioKind
   /// The attack's name; empty for `clean` and `worst`.
-  public let attack: String
+  package let attack: String
   /// Everything that fixes the attack.
-  public var record = JSONValue.null
+  package var record = JSONValue.null
   /// What the images' change was bounded by; nil when they were not changed.
   ///
   /// In `worst` what all its
   /// members stay within.
-  public var threat: ThreatModel?
+  package var threat: ThreatModel?
   /// The attack without its budget, where rows differ in that alone: the points of one curve.
-  public var family = ""
+  package var family = ""
   /// Earlier rows whose survivors alone were attacked; the row counts what all of them leave.
-  public var follows: [String] = []
+  package var follows: [String] = []
   /// `worst`: the labels of the rows it is taken over.
-  public var members: [String] = []
+  package var members: [String] = []
   /// The text attack whose prompts it was scored with, by its name in the report; empty for none.
-  public var textAttack = ""
+  package var textAttack = ""
   /// One record a sample, in the order of the evaluation.
-  public var samples: [SampleRecord] = []
+  package var samples: [SampleRecord] = []
   /// Wall-clock time spent on this row beyond what it shares with others.
-  public var seconds = 0.0
+  package var seconds = 0.0
   /// Signs of masked gradients, with the number of batches that showed them.
-  public var flags: [(flag: AttackFlag, batches: Int)] = []
+  package var flags: [(flag: AttackFlag, batches: Int)] = []
   /// The attack ran only on what earlier ones had left; the row counts what both leave.
-  public var isOnSurvivors: Bool { !follows.isEmpty }
+  package var isOnSurvivors: Bool { !follows.isEmpty }
   /// Reasons why the row must not be believed; empty for a valid one.
-  public var problems: [String] = []
+  package var problems: [String] = []
 
   /// An empty row.
-  public init(_ kind: ScenarioKind, attack: String = "") {
+  package init(_ kind: ScenarioKind, attack: String = "") {
     self.kind = kind
     self.attack = attack
   }
 
   /// `prompts`, where they change.
-  public var changedSide: String? {
+  package var changedSide: String? {
     let changes =
       kind == .worst
       ? members.contains { !$0.hasPrefix(ScenarioKind.image.rawValue + "/") && $0 != "clean" }
@@ -130,23 +130,23 @@ public struct ScenarioResult: ScenarioRow {
   }
 
   /// The samples that the row says something about: all but those whose target is their own class.
-  public var counted: [SampleRecord] { samples.filter { !$0.isLeftOut } }
+  package var counted: [SampleRecord] { samples.filter { !$0.isLeftOut } }
   /// Right or wrong, sample by sample.
-  public var correct: [Bool] { counted.map(\.isCorrect) }
+  package var correct: [Bool] { counted.map(\.isCorrect) }
   /// Share that counts as right.
-  public var accuracy: Proportion { Proportion(correct) }
+  package var accuracy: Proportion { Proportion(correct) }
   /// Share that is right both clean and in the scenario.
-  public var strict: Proportion { Proportion(counted.map(\.isStrictlyCorrect)) }
+  package var strict: Proportion { Proportion(counted.map(\.isStrictlyCorrect)) }
 
   /// Targeted attacks: the share of the attacked samples that got their target; nil for others.
-  public var targetHits: Proportion? {
+  package var targetHits: Proportion? {
     let aimed = samples.filter { $0.target != nil && !$0.isLeftOut && !$0.wasNotAttacked }
     guard samples.contains(where: { $0.target != nil }) else { return nil }
     return Proportion(aimed.map { $0.prediction == $0.target })
   }
 
   /// `asr_drop`: clean accuracy minus accuracy here, a share as all rates; nil without samples.
-  public var successDrop: Double? {
+  package var successDrop: Double? {
     guard let here = accuracy.value, let clean = Proportion(counted.map(\.isCleanCorrect)).value
     else { return nil }
     return clean - here
@@ -154,14 +154,14 @@ public struct ScenarioResult: ScenarioRow {
 
   /// `asr_lost`: the share of the initially correct samples that is wrong here; nil when none was
   /// correct.
-  public var successLost: Double? {
+  package var successLost: Double? {
     let initially = counted.filter(\.isCleanCorrect)
     return Proportion(initially.map { !$0.isCorrect }).value
   }
 
   /// How much the changed images look like the clean ones: means of SSIM and of PSNR in decibels over the
   /// images that changed; nil where none did.
-  public var quality: (ssim: Double, psnr: Double)? {
+  package var quality: (ssim: Double, psnr: Double)? {
     let changed = samples.compactMap { sample in
       sample.ssim.flatMap { ssim in sample.psnr.map { (ssim, $0) } }
     }.filter { $0.1.isFinite }
@@ -174,18 +174,18 @@ public struct ScenarioResult: ScenarioRow {
   ///
   /// Neither those that were wrong when clean and therefore left alone count, nor those that an earlier
   /// attack of the set had broken.
-  public var attackedCount: Int {
+  package var attackedCount: Int {
     if kind == .clean || kind == .worst { return 0 }
     return samples.count { !$0.wasBrokenBefore && !$0.wasNotAttacked && !$0.isLeftOut }
   }
 
   /// Images that the model was given, over all samples.
-  public var forwards: Int { samples.reduce(0) { $0 + ($1.forwards ?? 0) } }
+  package var forwards: Int { samples.reduce(0) { $0 + ($1.forwards ?? 0) } }
   /// Gradients that were taken, over all samples.
-  public var backwards: Int { samples.reduce(0) { $0 + ($1.backwards ?? 0) } }
+  package var backwards: Int { samples.reduce(0) { $0 + ($1.backwards ?? 0) } }
 
   /// The largest distance of any sample in a norm; nil where images were not changed.
-  public func largest(_ norm: Norm) -> Double? {
+  package func largest(_ norm: Norm) -> Double? {
     samples.compactMap { sample in
       switch norm {
       case .linf: return sample.linf
@@ -198,7 +198,7 @@ public struct ScenarioResult: ScenarioRow {
 
 extension ScenarioResult {
   /// Samples whose target is their own class.
-  public var leftOutCount: Int { samples.count(where: \.isLeftOut) }
+  package var leftOutCount: Int { samples.count(where: \.isLeftOut) }
 
   /// The kinds of its flags.
   var flagNames: String { flags.map(\.flag.kind.rawValue).joined(separator: " ") }
@@ -217,52 +217,52 @@ extension ScenarioResult {
 }
 
 /// What a text attack did to the prompts of an evaluation.
-public struct TextAttackRecord: Equatable, Sendable {
+package struct TextAttackRecord: Equatable, Sendable {
   /// One prompt before and after.
-  public struct Prompt: Equatable, Sendable {
+  package struct Prompt: Equatable, Sendable {
     /// The prompt as given.
-    public var original: String
+    package var original: String
     /// The adversarial prompt.
-    public var adversarial: String
+    package var adversarial: String
     /// Edits as `old → new`.
-    public var edits: [String]
+    package var edits: [String]
     /// Levenshtein distance of the adversarial prompt from the original, in Unicode scalars.
-    public var levenshtein = 0
+    package var levenshtein = 0
     /// The cosine of the two sentences by the attack's `encoder`; nil without one.
-    public var cosine: Double?
+    package var cosine: Double?
     /// The limit that ended its search, `max_queries` or `max_seconds`; nil for none.
-    public var stopped: String?
+    package var stopped: String?
   }
 
   /// The attack's name.
-  public var name: String
+  package var name: String
   /// Its parameters.
-  public var record: JSONValue
+  package var record: JSONValue
   /// All prompts, in the classifier's order.
-  public var prompts: [Prompt]
+  package var prompts: [Prompt]
   /// Share of prompts that changed.
-  public var changedShare: Double
+  package var changedShare: Double
   /// Share of edits that are synonyms of what they replaced; nil without edits.
-  public var synonymShare: Double?
+  package var synonymShare: Double?
   /// Share of edits that hit a word of a class name; nil without edits.
-  public var classShare: Double?
+  package var classShare: Double?
   /// Texts encoded.
-  public var encoded: Int
+  package var encoded: Int
   /// Wall-clock time of the attack.
-  public var seconds: Double
+  package var seconds: Double
 
   /// The mean Levenshtein distance over the prompts, unchanged ones counting 0; nil without prompts.
-  public var meanLevenshtein: Double? {
+  package var meanLevenshtein: Double? {
     prompts.isEmpty
       ? nil : Double(prompts.reduce(0) { $0.addingClamped($1.levenshtein) }) / Double(prompts.count)
   }
   /// The mean cosine of the sentences before and after; nil where none was measured.
-  public var meanCosine: Double? {
+  package var meanCosine: Double? {
     let cosines = prompts.compactMap(\.cosine)
     return cosines.isEmpty ? nil : cosines.reduce(0, +) / Double(cosines.count)
   }
   /// How many prompts' searches a limit ended.
-  public var limits: TextLimits {
+  package var limits: TextLimits {
     var limits = TextLimits()
     limits.searches = prompts.count
     limits.maxQueries = prompts.count { $0.stopped == TextFlag.maxQueries.rawValue }

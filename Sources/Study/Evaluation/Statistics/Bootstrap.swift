@@ -1,12 +1,12 @@
 internal import Diagnostics
-public import Tensors
+package import Tensors
 
 /// Percentile intervals of 95 % by resampling images with replacement.
 ///
 /// Verdicts are right or wrong, so a resample is known by how many of each kind it holds: these
 /// counts are drawn (binomial, by inversion of the exact distribution), which is the same as drawing
 /// every image, and does not depend on the order of the images.
-public enum Bootstrap {
+package enum Bootstrap {
   /// The interval of a mean over sets.
   ///
   /// Images are resampled within each set, the mean of the sets' shares is unweighted. One set gives
@@ -18,7 +18,7 @@ public enum Bootstrap {
   ///   - random: the root of the draws; the same source gives the same interval.
   /// - Returns: nil without a set, or when a set is empty.
   /// - Throws: `KilpiError` on interrupt.
-  public static func meanOverSets(
+  package static func meanOverSets(
     _ sets: [Proportion], resamples: Int = 10_000, random: RandomSource = RandomSource(seed: 0)
   ) throws -> ClosedRange<Double>? {
     guard !sets.isEmpty, resamples >= 1, sets.allSatisfy({ $0.total > 0 }) else { return nil }

@@ -1,32 +1,31 @@
 internal import Glibc
 
 /// A share of samples with what is known about it.
-public struct Proportion: Equatable, Sendable {
+package struct Proportion: Equatable, Sendable {
   /// Samples for which the statement holds.
-  public let count: Int
+  package let count: Int
   /// Samples that were looked at.
-  public let total: Int
+  package let total: Int
 
-  /// `count` of `total`.
-  public init(_ count: Int, of total: Int) {
+  package init(_ count: Int, of total: Int) {
     self.count = count
     self.total = total
   }
 
   /// The share of true flags.
-  public init(_ flags: [Bool]) { self.init(flags.lazy.filter { $0 }.count, of: flags.count) }
+  package init(_ flags: [Bool]) { self.init(flags.lazy.filter { $0 }.count, of: flags.count) }
 
   /// `count / total`; nil when nothing was looked at.
-  public var value: Double? { total > 0 ? Double(count) / Double(total) : nil }
+  package var value: Double? { total > 0 ? Double(count) / Double(total) : nil }
 
   /// The standard normal quantile of 95 % intervals.
-  public static let normalQuantile = 1.959964
+  package static let normalQuantile = 1.959964
 
   /// The Wilson interval at 95 %; nil when nothing was looked at.
   ///
   /// `(p + z²/2n ± z·√(p(1−p)/n + z²/4n²)) / (1 + z²/n)`, `z = 1.959964`; within `0 ... 1`, and
   /// exactly 0 or 1 at its end when no or all samples count.
-  public var wilson: ClosedRange<Double>? {
+  package var wilson: ClosedRange<Double>? {
     guard total > 0, (0...total).contains(count) else { return nil }
     let (n, z) = (Double(total), Self.normalQuantile)
     let p = Double(count) / n
@@ -40,7 +39,7 @@ public struct Proportion: Equatable, Sendable {
 }
 
 /// Numbers that go with differences between shares.
-public enum PairedTests {
+package enum PairedTests {
   /// McNemar's exact two-sided p-value: how likely a split at least as uneven is when each of the
   /// samples on which two classifiers differ falls to either side with probability 1/2.
   ///
@@ -50,7 +49,7 @@ public enum PairedTests {
   /// - Parameters:
   ///   - lost: samples right before and wrong after.
   ///   - gained: samples wrong before and right after.
-  public static func mcNemar(lost: Int, gained: Int) -> Double {
+  package static func mcNemar(lost: Int, gained: Int) -> Double {
     let n = lost + gained
     guard n > 0, lost >= 0, gained >= 0 else { return 1 }
     let logTotal = lgamma(Double(n) + 1) - Double(n) * log(2.0)
@@ -65,7 +64,7 @@ public enum PairedTests {
   /// tests at the level.
   ///
   /// The i-th smallest of m becomes `max(the one before, min(1, (m − i + 1) · p))`.
-  public static func holm(_ values: [Double]) -> [Double] {
+  package static func holm(_ values: [Double]) -> [Double] {
     var corrected = values
     var last = 0.0
     for (place, index) in values.indices.sorted(by: { (values[$0], $0) < (values[$1], $1) })

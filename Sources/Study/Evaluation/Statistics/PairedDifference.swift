@@ -1,31 +1,31 @@
 internal import Diagnostics
-public import Tensors
+package import Tensors
 
 /// The difference of two accuracies over the same samples.
-public struct PairedDifference: Equatable, Sendable {
+package struct PairedDifference: Equatable, Sendable {
   /// Samples that both were asked for.
-  public let total: Int
+  package let total: Int
   /// Samples right before and wrong after.
-  public let lost: Int
+  package let lost: Int
   /// Samples wrong before and right after.
-  public let gained: Int
+  package let gained: Int
   /// The percentile interval of 95 % of the paired bootstrap, as shares.
-  public let interval: ClosedRange<Double>
+  package let interval: ClosedRange<Double>
 
   /// Accuracy after minus accuracy before.
-  public var value: Double { Double(gained - lost) / Double(total) }
+  package var value: Double { Double(gained - lost) / Double(total) }
   /// McNemar's exact two-sided p-value.
-  public var p: Double { PairedTests.mcNemar(lost: lost, gained: gained) }
+  package var p: Double { PairedTests.mcNemar(lost: lost, gained: gained) }
   /// Below which p a difference is called one.
-  public static let level = 0.05
+  package static let level = 0.05
   /// A difference is called one when p is below 0.05, which decides, and the interval excludes 0.
   ///
   /// The percentile interval alone is too sure for a handful of samples: five gained and none lost are
   /// p = 0.0625, and their interval excludes 0.
-  public var isDifference: Bool { isDifference(p: p) }
+  package var isDifference: Bool { isDifference(p: p) }
 
   /// The same with a p that was corrected for the number of tests.
-  public func isDifference(p: Double) -> Bool { p < Self.level && !interval.contains(0) }
+  package func isDifference(p: Double) -> Bool { p < Self.level && !interval.contains(0) }
 
   /// Compares verdicts on the same samples in the same order.
   ///
@@ -35,7 +35,7 @@ public struct PairedDifference: Equatable, Sendable {
   ///   - resamples: bootstrap resamples of the samples, at least 1.
   ///   - random: the root of the resampling; the same source gives the same interval.
   /// - Throws: `KilpiError` when the counts differ or there is no sample, on interrupt.
-  public init(
+  package init(
     before: [Bool], after: [Bool], resamples: Int = 10_000,
     random: RandomSource = RandomSource(seed: 0)
   ) throws {

@@ -51,7 +51,7 @@ extension Double: FileCell { var cell: String { "\(self)" } }
 extension Optional: FileCell where Wrapped: FileCell { var cell: String { self?.cell ?? "" } }
 
 /// The forms in which a table of results is written.
-public enum TableFormat: String, Sendable, CaseIterable {
+package enum TableFormat: String, Sendable, CaseIterable {
   /// Aligned columns.
   case text
   /// A table of GitHub's Markdown.
@@ -63,7 +63,7 @@ public enum TableFormat: String, Sendable, CaseIterable {
 }
 
 /// A result's table with all that is said around it, in every form in which it is written.
-public struct ResultSheet {
+package struct ResultSheet {
   /// Whose result it is; nil where columns say it.
   private let name: String?
   /// What was measured on what.

@@ -221,8 +221,12 @@ public final class PyTorchTensor {
     let outer = Array((isRun ? sizes.dropLast() : sizes[...]))
     var index = [Int](repeating: 0, count: outer.count)
     var place = offset
+    var polled = 0
     for written in stride(from: 0, to: result.count, by: run) {
-      if written & 0xFFFF == 0 { try Interrupts.poll() }
+      if written - polled >= 0x10000 {
+        try Interrupts.poll()
+        polled = written
+      }
       ElementDecoding.decode(
         type, base + place * type.size, count: run, into: result.raw + written * dtype.size)
       for axis in outer.indices.reversed() {

@@ -8,23 +8,21 @@ internal import Tensors
 /// square, the patch is a rectangle of the same area that ends at them. `p ← clip(p + step · sign(Σ_i ∇_p J))`, from grey.
 ///
 /// Paper: Brown et al., arXiv:1712.09665; here places vary, but neither scale nor rotation.
-public struct AdversarialPatch: Parameterized {
+package struct AdversarialPatch: Parameterized {
   /// Share of an image that the patch covers, above 0, at most 1.
-  public var area: Double
+  package var area: Double
   /// Steps, at least 1.
-  public var steps: Int
+  package var steps: Int
   /// Step length in pixel units.
-  public var step: Double
+  package var step: Double
 
-  /// Creates the attack.
-  public init(area: Double = 0.05, steps: Int = 500, step: Double = 2.0 / 255) {
+  package init(area: Double = 0.05, steps: Int = 500, step: Double = 2.0 / 255) {
     self.area = area
     self.steps = steps
     self.step = step
   }
 
-  /// All properties.
-  public static var parameters: [Parameter<Self>] {
+  package static var parameters: [Parameter<Self>] {
     [
       Parameter(
         "area", \.area, .above(0, atMost: 1), "share of the image that is covered"),
@@ -37,7 +35,7 @@ public struct AdversarialPatch: Parameterized {
   /// one random place.
   ///
   /// - Throws: as `UniversalPerturbation.run`.
-  public func run(
+  package func run(
     _ classifier: Classifier, _ source: LabelledSource, settings: SharedSettings
   ) throws -> SharedResult {
     try checkParameters()

@@ -1,17 +1,17 @@
-public import Diagnostics
-public import Tensors
+package import Diagnostics
+package import Tensors
 
 /// Labelled images that an attack reads in batches, for sets that memory does not hold at once.
-public struct LabelledSource {
+package struct LabelledSource {
   /// True classes, 0-based, one a sample.
-  public var labels: [Int]
+  package var labels: [Int]
   /// Stable numbers of the samples, which key their random draws.
-  public var ids: [UInt64]
+  package var ids: [UInt64]
   /// The images `[n, C, H, W]` at some positions, in that order, in `[0, 1]`.
-  public var images: (_ positions: [Int]) throws -> Tensor
+  package var images: (_ positions: [Int]) throws -> Tensor
 
   /// A source that reads.
-  public init(labels: [Int], ids: [UInt64], images: @escaping ([Int]) throws -> Tensor) {
+  package init(labels: [Int], ids: [UInt64], images: @escaping ([Int]) throws -> Tensor) {
     self.labels = labels
     self.ids = ids
     self.images = images
@@ -19,7 +19,7 @@ public struct LabelledSource {
 
   /// Images that are in memory already; they are copied, since a classifier of the caller's may write
   /// into the tensor.
-  public init(_ images: Tensor, labels: [Int], ids: [UInt64]? = nil) throws {
+  package init(_ images: Tensor, labels: [Int], ids: [UInt64]? = nil) throws {
     let copy = try images.detached().cloned()
     self.init(labels: labels, ids: ids ?? labels.indices.map { UInt64($0) + 1 }) {
       try copy.rows($0)
@@ -28,53 +28,52 @@ public struct LabelledSource {
 }
 
 /// What attacks with one change for all images have in common.
-public struct SharedSettings {
+package struct SharedSettings {
   /// What is increased, summed over a batch.
-  public var loss: AttackLoss = .crossEntropy
+  package var loss: AttackLoss = .crossEntropy
   /// The class that all images shall get, 0-based; nil for any but their own.
   ///
   /// Images whose label it is are judged, but not searched on.
-  public var target: Int?
+  package var target: Int?
   /// Which pixels a universal perturbation may change; nil: all.
-  public var mask: PixelMask?
+  package var mask: PixelMask?
   /// Share of the images that is kept out of the search and only judged, in `0 ..< 1`.
-  public var heldOut = 0.2
+  package var heldOut = 0.2
   /// Images worked on at once.
-  public var batch = 64
+  package var batch = 64
   /// Root of every random draw.
-  public var seed: UInt64 = 0
+  package var seed: UInt64 = 0
   /// What messages count samples and classes from.
-  public var firstIndex = 0
+  package var firstIndex = 0
   /// Called after every step.
-  public var progress: ProgressHandler?
+  package var progress: ProgressHandler?
 
-  /// The defaults.
-  public init(seed: UInt64 = 0) { self.seed = seed }
+  package init(seed: UInt64 = 0) { self.seed = seed }
 }
 
 /// One change for all images, and how every one of them fares with it.
-public struct SharedResult {
+package struct SharedResult {
   /// The change: `[C, H, W]` for a universal perturbation, `[C, s, s]` for a patch.
-  public var change: Tensor
+  package var change: Tensor
   /// Verdicts on all samples, each judged alone; `loss` and `margin` like those of other attacks.
-  public var report: AttackReport
+  package var report: AttackReport
   /// Positions that the search did not see.
-  public var heldOut: [Int] = []
+  package var heldOut: [Int] = []
   /// Upper left corner of each sample's patch, 0-based; empty for a universal perturbation.
-  public var places: [(row: Int, column: Int)] = []
+  package var places: [(row: Int, column: Int)] = []
   /// Mean loss of every step's batch.
-  public var losses: [Double] = []
+  package var losses: [Double] = []
 
   /// Share of some positions whose changed image gets the target, of those whose label it is not; nil
   /// where there are none, and without a target.
-  public func hitRate(_ positions: [Int]) -> Double? {
+  package func hitRate(_ positions: [Int]) -> Double? {
     let leftOut = Set(report.leftOut)
     let positions = positions.filter { !leftOut.contains($0) }
     return report.targetHit.flatMap { hits in AttackReport.share(positions.map { hits[$0] }) }
   }
 
   /// Accuracies over some positions as `AttackReport` has them over all; nil of nothing.
-  public func accuracies(
+  package func accuracies(
     _ positions: [Int]
   ) -> (clean: Double?, robust: Double?, strict: Double?) {
     func share(_ flags: [Bool]) -> Double? { AttackReport.share(positions.map { flags[$0] }) }
@@ -108,8 +107,8 @@ final class SharedRun {
     self.source = source
     self.settings = settings
     var inner = AttackSettings(budget: budget, seed: settings.seed)
-    inner.loss = settings.loss
-    inner.firstIndex = settings.firstIndex
+    inner.search.loss = settings.loss
+    inner.reporting.firstIndex = settings.firstIndex
     let labels = source.labels
     let criterion: Criterion =
       settings.target.map { target in

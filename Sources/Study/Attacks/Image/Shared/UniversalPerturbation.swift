@@ -10,20 +10,18 @@ internal import Tensors
 ///
 /// Papers: Moosavi-Dezfooli et al., arXiv:1610.08401; Shafahi et al., arXiv:1811.11304, whose gradient
 /// form this is.
-public struct UniversalPerturbation: Parameterized {
+package struct UniversalPerturbation: Parameterized {
   /// Passes over the images, at least 1.
-  public var epochs: Int
+  package var epochs: Int
   /// Step length in pixel units; nil means a quarter of the budget.
-  public var step: Double?
+  package var step: Double?
 
-  /// Creates the attack.
-  public init(epochs: Int = 5, step: Double? = nil) {
+  package init(epochs: Int = 5, step: Double? = nil) {
     self.epochs = epochs
     self.step = step
   }
 
-  /// All properties.
-  public static var parameters: [Parameter<Self>] {
+  package static var parameters: [Parameter<Self>] {
     [
       Parameter("epochs", \.epochs, 1...1_000_000, "passes over the images"),
       .length("step", \.step, .above(0), "length of a step", absent: "eps / 4"),
@@ -34,7 +32,7 @@ public struct UniversalPerturbation: Parameterized {
   ///
   /// - Throws: `KilpiError` for images that differ in size or leave `[0, 1]`, labels or logits that do
   ///   not fit, parameters out of range; on interrupt; and whatever classifier and source throw.
-  public func run(
+  package func run(
     _ classifier: Classifier, _ source: LabelledSource, budget: Budget,
     settings: SharedSettings
   ) throws -> SharedResult {

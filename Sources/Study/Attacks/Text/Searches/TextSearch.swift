@@ -4,36 +4,36 @@ internal import Diagnostics
 ///
 /// A search is a type of its own; to add one is to add its file, its row of `all` and its row of the
 /// conformance table.
-public struct TextSearch: Sendable, Equatable {
+package struct TextSearch: Sendable, Equatable {
   let procedure: any TextSearchProcedure
 
   init(_ procedure: any TextSearchProcedure) { self.procedure = procedure }
 
   /// Words in the order of importance, the best candidate of each, until the budget is spent.
-  public static let greedy = TextSearch(GreedySearch())
+  package static let greedy = TextSearch(GreedySearch())
 
   /// The best `width` partial edits at each depth, and the greedy ones.
-  public static func beam(width: Int = 8) -> TextSearch { TextSearch(BeamSearch(width: width)) }
+  package static func beam(width: Int = 8) -> TextSearch { TextSearch(BeamSearch(width: width)) }
 
   /// Edits crossed and mutated over generations (arXiv:1804.07998), the best and the greedy result
   /// kept.
-  public static func genetic(population: Int = 20, generations: Int = 20) -> TextSearch {
+  package static func genetic(population: Int = 20, generations: Int = 20) -> TextSearch {
     TextSearch(GeneticSearch(population: population, generations: generations))
   }
 
   /// Every combination within the budget; refused above `limit` evaluations.
-  public static func exhaustive(limit: Int = 1_000_000) -> TextSearch {
+  package static func exhaustive(limit: Int = 1_000_000) -> TextSearch {
     TextSearch(ExhaustiveSearch(limit: limit))
   }
 
   /// All searches with their usual sizes.
-  public static let all: [TextSearch] = [.greedy, .beam(), .genetic(), .exhaustive()]
+  package static let all: [TextSearch] = [.greedy, .beam(), .genetic(), .exhaustive()]
 
   /// Its name in scripts and records.
-  public var name: String { procedure.name }
+  package var name: String { procedure.name }
 
   /// The same search with the same sizes.
-  public static func == (a: TextSearch, b: TextSearch) -> Bool {
+  package static func == (a: TextSearch, b: TextSearch) -> Bool {
     a.name == b.name && a.procedure.parameterForms == b.procedure.parameterForms
   }
 }
@@ -74,30 +74,30 @@ struct TextSearchSpace {
 }
 
 /// The search of an attack by its name, and the sizes of all.
-public struct TextSearches: Parameterized, Sendable {
+package struct TextSearches: Parameterized, Sendable {
   /// The chosen one; nil: the greedy search.
-  public var name: String?
+  package var name: String?
   private var procedures: [String: any TextSearchProcedure]
 
   /// The usual sizes.
-  public init() {
+  package init() {
     procedures = Dictionary(
       uniqueKeysWithValues: TextSearch.all.map { ($0.name, $0.procedure) })
   }
 
   /// The chosen search.
-  public var search: TextSearch {
+  package var search: TextSearch {
     name.flatMap { procedures[$0] }.map { TextSearch($0) } ?? .greedy
   }
 
   /// Chooses a search with its sizes.
-  public mutating func choose(_ search: TextSearch) {
+  package mutating func choose(_ search: TextSearch) {
     name = search.name
     procedures[search.name] = search.procedure
   }
 
   /// The name, and the sizes of every search.
-  public static var parameters: [Parameter<TextSearches>] {
+  package static var parameters: [Parameter<TextSearches>] {
     let names = TextSearch.all.map(\.name)
     let choice = Parameter<TextSearches>(
       "search", .choice(names),
