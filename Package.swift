@@ -119,6 +119,10 @@ let study: [Target] = [
   swift(
     "AttackPlans", on: .study,
     ["ClipModels", "TextModels", "Attacks", "Networks", "Tensors", "Files", "Diagnostics"]),
+  // Classifiers that act on an image before they say what it is.
+  swift(
+    "Defences", on: .study,
+    ["AttackPlans", "ClipModels", "Attacks", "Networks", "Tensors", "Diagnostics"]),
   swift(
     "Training", on: .study,
     [
@@ -139,7 +143,8 @@ let lua: [Target] = [
   swift(
     "LuaBindings", on: .lua,
     [
-      "LuaHost", "Evaluation", "Training", "AttackPlans", "ClipModels", "TextModels", "Attacks",
+      "LuaHost", "Evaluation", "Training", "Defences", "AttackPlans", "ClipModels", "TextModels",
+      "Attacks",
       "Datasets", "Networks", "Images", "Tensors", "Kernels", "Processes", "Files", "Diagnostics",
     ]),
 ]
@@ -191,6 +196,9 @@ let tests: [Target] = [
       "Evaluation", "Training", "AttackPlans", "ClipModels", "Attacks", "Datasets", "Images",
       "Tensors", "Processes", "Files", "Diagnostics",
     ]),
+  test(
+    "DefencesTests",
+    ["Defences", "AttackPlans", "ClipModels", "Attacks", "Networks", "Tensors", "Diagnostics"]),
   test("LuaHostTests", ["LuaHost", "CInterrupt", "Files", "Diagnostics"]),
   test(
     "LuaBindingsTests",

@@ -53,8 +53,9 @@ print(before:table())
 
 heading("3. Harden it: MMCoA, adversarial images and texts at every step")
 local hardened = train.run{
-  method = "mmcoa", model = plain.model, data = train_set, steps = size.harden, batch = size.batch,
-  image_attack = {method = "pgd", eps = eps, steps = 3, step = "4/255"},
+  method = "mmcoa", profile = "small", model = plain.model, data = train_set,
+  steps = size.harden, batch = size.batch,
+  image_attack = {method = "pgd", eps = eps, steps = 3, step = "4/255", keep = "last"},
   text_attack = {method = "char", words = 1, edits = 1, draws = 20},
   optimizer = {lr = 1e-3, weight_decay = 1e-4}, seed = 2, out = out .. "/mmcoa",
   checkpoint_every = 200, resume = true,

@@ -185,9 +185,9 @@ import Testing
     #expect(image?["parameters"]?["cost"] != nil, "\(String(describing: image))")
     #expect(json["texts"]?.array?[0]["prompts"]?.array?.count == 4)
     #expect(report.table().contains("linf 8/255 at 2 x 2 pixels (native)"))
-    let other = try WeightsHash.of(HandMade.clip(seed: 2))
-    #expect(try WeightsHash.of(HandMade.clip(seed: 1)) != other)
-    #expect(try WeightsHash.of(HandMade.clip(seed: 2)) == other)
+    let other = try HandMade.clip(seed: 2).weightsHash()
+    #expect(try HandMade.clip(seed: 1).weightsHash() != other)
+    #expect(try HandMade.clip(seed: 2).weightsHash() == other)
   }
 
   @Test func errors() throws {

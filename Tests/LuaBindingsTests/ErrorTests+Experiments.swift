@@ -121,7 +121,8 @@ extension ErrorTests {
     ErrorCase(
       #"train.run{method = "mmco"}"#,
       #"train.run: option 'method' must be one of "mmcoa", "image-only", "text-only", "#
-        + #""clean", got "mmco" (did you mean 'mmcoa'?)"#),
+        + #""clean", "clean-ce", "adversarial", "tecoa", "fare", "pmg-aft", "tga-zsr", "comp-tga", "trades", "leaf", "tecoa-fare", got "mmco" (did you mean 'mmcoa'?)"#
+    ),
     ErrorCase(
       #"plot.line{}"#,
       #"plot.line: there is nothing to draw (give y or series)"#),

@@ -40,8 +40,35 @@ extension ErrorTests {
     ),
     ErrorCase(
       run + #"method = "clean", weights = {clean = 1}}"#,
-      #"train.run: option 'weights.clean' is given, method = "clean" has no such term (its loss is one term: leave weights out)"#
+      #"train.run: option 'weights' is given, method = "clean" has no such terms (leave it out, or use mmcoa)"#
     ),
+    ErrorCase(
+      run + #"method = "tecoa", beta = 2}"#,
+      #"train.run: option 'beta' is none of method "tecoa" (leave it out)"#),
+    ErrorCase(
+      run + #"method = "fare", beta = 2}"#,
+      #"train.run: option 'beta' is none of method "fare" (it has anchor, clean_weight)"#),
+    ErrorCase(
+      run + #"method = "leaf", image_attack = {}}"#,
+      #"train.run: option 'image_attack' is given, method = "leaf" attacks no images (leave it out, "#
+        + "or use mmcoa)"),
+    ErrorCase(
+      run + #"method = "clean", loss = function() end}"#,
+      #"train.run: option 'method' is given beside a loss of one's own (leave one of them out)"#),
+    ErrorCase(
+      run + #"loss = function() return tensor.ones{2} end, image_attack = {steps = 1}}"#,
+      "train.run: the loss has shape [2], a scalar is needed (take its mean)"),
+    ErrorCase(
+      run + #"loss = function() return tensor.ones{1} end}"#,
+      "train.run: the loss does not depend on any weight that is trained (train other weights, or "
+        + "another method)"),
+    ErrorCase(
+      run + #"method = "clean", warmup = 0, optimizer = {betas = {0.9, 0.9}}}"#,
+      "train.run: option 'optimizer.betas' is given, sgd has none (leave it out)"),
+    ErrorCase(
+      run + #"method = "clean", warmup = 0, train = {lora = {r = 0}}}"#,
+      "train.run: option 'train' is none of the tables that select weights ({last_blocks = n}, "
+        + #"{last_tensors = n}, {lora = {r = n, alpha = x, on = {"q", "v"}}})"#),
     ErrorCase(
       run + "checkpoint_every = 5}",
       "train.run: option 'checkpoint_every' needs out (name the run's folder)"),
@@ -66,12 +93,12 @@ extension ErrorTests {
     ErrorCase(
       run + "batch_size = 1}", "train.run: unknown option 'batch_size' (did you mean 'batch'?)"),
     ErrorCase(
-      run + #"method = "tecoa"}"#,
-      #"train.run: option 'method' must be one of "mmcoa", "image-only", "text-only", "clean", got "tecoa""#
+      run + #"method = "teco2"}"#,
+      #"train.run: option 'method' must be one of "mmcoa", "image-only", "text-only", "clean", "clean-ce", "adversarial", "tecoa", "fare", "pmg-aft", "tga-zsr", "comp-tga", "trades", "leaf", "tecoa-fare", got "teco2" (did you mean 'tecoa'?)"#
     ),
     ErrorCase(
       run + #"method = "mcoa"}"#,
-      #"train.run: option 'method' must be one of "mmcoa", "image-only", "text-only", "clean", got "mcoa" (did you mean 'mmcoa'?)"#
+      #"train.run: option 'method' must be one of "mmcoa", "image-only", "text-only", "clean", "clean-ce", "adversarial", "tecoa", "fare", "pmg-aft", "tga-zsr", "comp-tga", "trades", "leaf", "tecoa-fare", got "mcoa" (did you mean 'mmcoa'?)"#
     ),
     ErrorCase(
       #"data.from(tensor.zeros{2, 3, 4, 4}, {1, 2}):split{0.5, 0.6}"#,

@@ -203,7 +203,7 @@ import Testing
       "reports and comparisons as tables, LaTeX and from files; training beside the model",
       """
       local out = folder()
-      local run = train.run{method = "clean", model = model, data = ds, steps = 1, batch = 2, out = out .. "-run"}
+      local run = train.run{method = "clean", model = model, data = ds, steps = 1, batch = 2, warmup = 0, out = out .. "-run"}
       local r = eval.robustness{model = clip.load(out .. "-run/model"), data = ds, out = out, probes = false,
         attacks = {image = {steps = 1, eps = {"1/255", "4/255"}}}}
       print(r:to_table().training == nil, r:to_table().model.training.configuration.method)

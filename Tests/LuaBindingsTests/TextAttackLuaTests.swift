@@ -135,7 +135,7 @@ import Testing
       local ds = data.from(x, {"a", "b", "c", "d", "e", long})
       local function step() print("a step") end
       try(train.contrastive, {model = model, data = ds, batch = 2, steps = 3, on_step = step})
-      try(train.run, {method = "clean", model = model, data = ds, batch = 2, steps = 3, on_step = step})
+      try(train.run, {method = "clean", model = model, data = ds, batch = 2, steps = 3, warmup = 0, on_step = step})
       try(eval.retrieval, {model = model, data = ds})
       try(eval.robustness, {model = model, data = data.from(x, {1, 2, 1, 2, 1, 2}, {long, "dog"})})
       try(attack.text, model, {long}, {method = "char"})

@@ -22,7 +22,7 @@ import Testing
   }
 
   struct Case: Sendable, CustomTestStringConvertible {
-    var method: TrainingMethod
+    var method: TinyTraining.Method
     var captions = false
     var accumulate = 1
     var size = 2
@@ -110,6 +110,7 @@ import Testing
           trainer.configuration.checkpointEvery = 2
           trainer.onStep = { line in
             if line.first(where: { $0.key == "step" })?.value.int == 5 { throw Stop() }
+            return true
           }
         }
       }
@@ -139,9 +140,9 @@ import Testing
       try Self.run(Case(method: .mmcoa), group, steps: 6, dtype: .float32) { trainer in
         guard group.rank == 1 else { return }
         let attack = trainer.imageAttack
-        trainer.imageAttack = { classifier, images, labels, ids, step in
+        trainer.imageAttack = { target, images, ids, step in
           if step == 1 { throw KilpiError("the attack found nothing") }
-          return try attack?(classifier, images, labels, ids, step) ?? images
+          return try attack?(target, images, ids, step) ?? images
         }
       }
     }

@@ -25,9 +25,10 @@ import Testing
     var done = 0
     trainer.onStep = { _ in
       done += 1
-      guard done == stop else { return }
+      guard done == stop else { return true }
       guard let then else { throw KilpiError("stopped by the test") }
       try then()
+      return true
     }
     do {
       return try trainer.run(TinyTraining.model(), data: TinyTraining.data())

@@ -28,6 +28,7 @@ import Testing
     trainer.notice = { outcome.said.append($0) }
     trainer.onStep = { row in
       if row.first(where: { $0.key == "step" })?.value.int == 5 { try disturb?() }
+      return true
     }
     do {
       outcome.result = try trainer.run(TinyTraining.model(), data: TinyTraining.data())

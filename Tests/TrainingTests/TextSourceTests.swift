@@ -123,7 +123,7 @@ import Testing
       TrainingText(text: $1, number: UInt64($0))
     }
     func attacked(_ step: Int) throws -> [String] {
-      try specification.trainer(Self.features, texts, step)
+      try specification.trainer(TextAdversaryTarget(Self.features), texts, step)
     }
     let steps = try (0..<8).map(attacked)
     #expect(Set(steps).count > 4)

@@ -34,7 +34,7 @@ import Testing
   }
 
   private func gradients(
-    _ family: Family, _ method: TrainingMethod, accumulate: Int, recomputes: Bool
+    _ family: Family, _ method: TinyTraining.Method, accumulate: Int, recomputes: Bool
   ) throws -> (loss: Double, gradients: [Tensor]) {
     var trainer = try TinyTraining.trainer(method)
     trainer.configuration.accumulate = accumulate
@@ -42,14 +42,12 @@ import Testing
     let session = try TrainingSession(
       trainer, model: family.model(), data: TinyTraining.data())
     let batch = try session.schedule.batch(step: 0, order: Array(0..<8))
-    let inputs = TrainingInputs(
-      batch, try session.attackImages(batch), try session.attackTexts(batch), session.terms())
-    let result = try session.lossAndGradients(batch, inputs)
+    let result = try StepFeatures(session, batch).lossAndGradients()
     return (result.value, result.gradients)
   }
 
   @Test(arguments: Family.allCases) func sameGradients(family: Family) throws {
-    for method in [TrainingMethod.mmcoa, .clean] {
+    for method in [TinyTraining.Method.mmcoa, .clean] {
       let plain = try gradients(family, method, accumulate: 1, recomputes: false)
       #expect(try plain.gradients.contains { try $0.sumOfSquares() > 0 })
       for (accumulate, recomputes) in [(1, true), (2, false), (4, true)] {

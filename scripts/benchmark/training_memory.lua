@@ -10,7 +10,8 @@ for row = 1, batch do
   labels[row] = row
 end
 local result = train.run {
-  method = "clean", model = clip.create("ViT-B-32-quickgelu"), batch = batch, steps = 2,
+  method = "clean", profile = "small", train = "both", batch = batch, steps = 2,
+  model = clip.create("ViT-B-32-quickgelu"),
   data = data.from(tensor.rand({ batch, 3, 224, 224 }, { seed = 1 }), labels, names),
   accumulate = accumulate, checkpoint_activations = checkpoint, optimizer = { lr = 1e-6 },
 }

@@ -204,8 +204,137 @@ function classifier:accuracy(dataset, options) end
 ---@return classifier
 function classifier:with_prompts(prompts, options) end
 
+---@class classifier.with_counterattackOptions
+---@field eps? number|string # how far a pixel is moved at most in pixel units of [0, 1]; default "4/255"
+---@field step? number|string # length of a step in pixel units of [0, 1]; default "1/255"
+---@field steps? integer # steps away from the feature; default 2
+---@field threshold? number # images whose feature noise moves by this share keep the noise alone; default 0.2
+---@field sharpness? number # how strongly later steps count; default 2
+---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
+
+--- The classifier behind a defence that acts when it classifies: the image is moved away from its own feature first (TTC, arXiv:2503.03613). Attacks see through it; its random draws follow from the seed and the image.
+---
+---```lua
+---local model = clip.create("tiny")
+---local cls = model:classifier{"cat", "dog"}
+---local safe = cls:with_counterattack()
+---print(safe:logits(tensor.rand{3, 3, 16, 16}):size(1))  --> 3
+---```
+---@param options? classifier.with_counterattackOptions
+---@return defended_classifier
+function classifier:with_counterattack(options) end
+
+---@class classifier.with_augmentationsOptions
+---@field crop? number # side of a crop as a share; 1: no crops; default 0.9
+---@field flips? boolean # mirror images, too; default true
+---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
+
+--- The classifier behind a defence that acts when it classifies: the mean over mirror images and crops. Attacks see through it; its random draws follow from the seed and the image.
+---
+---```lua
+---local model = clip.create("tiny")
+---local cls = model:classifier{"cat", "dog"}
+---local safe = cls:with_augmentations()
+---print(safe:logits(tensor.rand{3, 3, 16, 16}):size(1))  --> 3
+---```
+---@param options? classifier.with_augmentationsOptions
+---@return defended_classifier
+function classifier:with_augmentations(options) end
+
+---@class classifier.with_noiseOptions
+---@field sigma? number|string # standard deviation of the noise in pixel units of [0, 1]; default "8/255"
+---@field draws? integer # draws of noise; default 8
+---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
+
+--- The classifier behind a defence that acts when it classifies: the mean over draws of Gaussian noise. Attacks see through it; its random draws follow from the seed and the image.
+---
+---```lua
+---local model = clip.create("tiny")
+---local cls = model:classifier{"cat", "dog"}
+---local safe = cls:with_noise()
+---print(safe:logits(tensor.rand{3, 3, 16, 16}):size(1))  --> 3
+---```
+---@param options? classifier.with_noiseOptions
+---@return defended_classifier
+function classifier:with_noise(options) end
+
+---@class classifier.smoothedOptions
+---@field sigma number|string # standard deviation of the noise in [0, 1] units
+---@field n? integer # draws that estimate the probability; default 1000
+---@field n0? integer # draws that choose the class; default 100
+---@field alpha? number # how often a certificate may be wrong; default 0.001
+---@field batch? integer # noisy images at once; default 128
+---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
+
+--- Randomised smoothing (arXiv:1902.02918): the class that wins under Gaussian noise on pixels, with the L2 radius within which that is certain. Forward passes only.
+---
+---```lua
+---local model = clip.create("tiny")
+---local cls = model:classifier{"cat", "dog"}
+---local labels, radii = cls:smoothed{sigma = 0.1, n = 50, n0 = 10}:certify(tensor.rand{2, 3, 16, 16})
+---print(#labels, #radii)  --> 2	2
+---```
+---@param options table
+---@return smoothed_classifier
+function classifier:smoothed(options) end
+
 --- Frees the value now.
 function classifier:release() end
+
+--- A classifier behind a defence at test time; attacks take it as it is and see through it.
+---@class defended_classifier
+---@field name string # The defence.
+---@field class_names string[] # The class names, as given.
+---@field parameters table # The defence's parameters.
+---@operator call(tensor): tensor
+local defended_classifier = {}
+
+--- Logits [N, C] of images [N, 3, H, W] in [0, 1], through the defence.
+---
+---```lua
+---local model = clip.create("tiny")
+---local cls = model:classifier{"cat", "dog"}
+---print(cls:with_noise{draws = 2}:logits(tensor.rand{3, 3, 16, 16}):size(2))  --> 2
+---```
+---@param images tensor
+---@return tensor
+function defended_classifier:logits(images) end
+
+--- The best class of each image, from 1, and its probability.
+---
+---```lua
+---local model = clip.create("tiny")
+---local cls = model:classifier{"cat", "dog"}
+---local labels = cls:with_noise{draws = 2}:predict(tensor.rand{3, 3, 16, 16})
+---print(#labels)  --> 3
+---```
+---@param images tensor
+---@return tensor labels
+---@return tensor scores
+function defended_classifier:predict(images) end
+
+--- Frees the value now.
+function defended_classifier:release() end
+
+--- A classifier under Gaussian noise, whose verdicts come with a certified L2 radius.
+---@class smoothed_classifier
+local smoothed_classifier = {}
+
+--- The class of each image, from 1, and the radius in [0, 1] units within which no change in L2 moves it; where it abstains both are 0, which counts as an error.
+---
+---```lua
+---local model = clip.create("tiny")
+---local cls = model:classifier{"cat", "dog"}
+---local _, radii = cls:smoothed{sigma = 0.1, n = 50, n0 = 10}:certify(tensor.rand{2, 3, 16, 16})
+---print(radii:min():item() >= 0)  --> true
+---```
+---@param images tensor
+---@return tensor labels
+---@return tensor radii
+function smoothed_classifier:certify(images) end
+
+--- Frees the value now.
+function smoothed_classifier:release() end
 
 --- CLIP models: an image encoder and a text encoder into one space. Weights are loaded by path or made at random; images go in as they are, in [0, 1], and the model resizes and normalises them.
 ---@class cliplib
@@ -296,3 +425,16 @@ function clip.decode(ids) end
 ---@param options? clip.preprocessOptions
 ---@return tensor
 function clip.preprocess(image, options) end
+
+--- Weights between two models of one architecture, (1 - share) * model + share * robust, as TeCoA and MMCoA mix them (arXiv:2212.07016). Choose the share on a validation split; weights that both have keep their bits.
+---
+---```lua
+---local a, b = clip.create("tiny", {seed = 1}), clip.create("tiny", {seed = 2})
+---local half = clip.interpolate(a, b, 0.5)
+---print(half:parameters()["visual.proj"]:shape()[1] == a:parameters()["visual.proj"]:shape()[1])  --> true
+---```
+---@param model clip_model
+---@param robust clip_model
+---@param share number
+---@return clip_model
+function clip.interpolate(model, robust, share) end

@@ -1,15 +1,35 @@
 ---@meta
 
+--- What a loss of one's own reads in train.run{loss = function(e) … end}: features of the step's batch, L2-normalised. Each is encoded, and each attack is run, when it is first read; gradients flow into what is trained.
+---@class training_step
+---@field image tensor # Features of clean images, [B, D].
+---@field image_adv tensor # Features of adversarial images, [B, D].
+---@field text tensor # Features of clean texts, [B, D].
+---@field text_adv tensor # Features of adversarial texts, [B, D].
+---@field class_text tensor # Features of the prompts of all classes, [C, D].
+---@field patches tensor # Features of clean images' patches as the encoder gives them, [B, T, D].
+---@field patches_adv tensor # Features of adversarial images' patches as the encoder gives them, [B, T, D].
+---@field scale tensor # The logit scale, exp(logit_scale), a scalar.
+---@field labels tensor # The classes of the batch, from 1; of captions, equal numbers for equal texts.
+---@field frozen training_step # The same by the model that the run began with, without a gradient.
+---@field raw training_step # The same as the encoders give them, not normalised.
+local training_step = {}
+
+--- Frees the value now.
+function training_step:release() end
+
 --- Training of CLIP models: plain contrastive training, and fine-tuning against adversarial images, texts and both (MMCoA, arXiv:2404.19287). The model given stays as it was; the result holds the trained copy. With `out`, a run writes run.json, metrics.jsonl, metrics.csv, log.txt, checkpoints and model/, and can be resumed to the very same weights; SIGTERM then finishes the step, saves a checkpoint and ends the program with status 143 (a second one ends it at once).
 ---@class trainlib
 train = {}
 
 ---@class train.contrastiveOptions.optimizer
----@field name? "adamw" # AdamW: decoupled weight decay; default "adamw"
+---@field name? "adamw"|"adam"|"adam_l2"|"sgd" # adamw: decoupled decay; adam: coupled; adam_l2: coupled, on all weights; sgd: with momentum; default "adamw"
 ---@field lr? number # peak learning rate; default 1e-05
----@field betas? number[] # decay rates of the moments; default {0.9, 0.98}
----@field eps? number # added to the root of the second moment; default 1e-06
+---@field betas? number[] # decay rates of Adam's moments; default {0.9, 0.98}
+---@field eps? number # added to the root of Adam's second moment; default 1e-06
+---@field momentum? number # weight of the gradients before, of sgd; default 0.9
 ---@field weight_decay? number # per unit of learning rate; not on norms, biases, scale; default 0.0001
+---@field decay_all? boolean # the decay takes in norms, biases and the scale, too; default false
 
 ---@class train.contrastiveOptions
 ---@field model clip_model # the model to start from
@@ -22,18 +42,19 @@ train = {}
 ---@field targets? "identity"|"label"|"label_mean"|"label_lse" # which pairs of a batch match (docs/methods/training.md, section 5.2); for the MMCoA family label when not given; default "label_mean"
 ---@field templates? string|string[] # class prompts with {c}; those of the data set when not given
 ---@field clip_norm? number # largest Euclidean norm of the gradient; 0: not clipped; default 1
+---@field ema? number # share that the running mean of the weights keeps at each step; the mean is result.average; none when not given
 ---@field accumulate? integer # parts of equal size in which a batch is encoded, for less memory; exact: the loss is the whole batch's; attacks take the whole batch; default 1
 ---@field checkpoint_activations? boolean # blocks keep their input alone and compute the rest again for gradients, for less memory; default false
 ---@field clamp_scale? boolean # keep the logit scale within 1 … 100; default true
 ---@field checkpoint_every? integer # steps between checkpoints; 0: at the end; default 0
 ---@field optimizer? train.contrastiveOptions.optimizer # the optimiser
----@field train? string|table # "both", "visual", "text", "bias_norm" or {last_blocks = n}; default "both"
+---@field train? string|table # "both", "visual", "visual+scale", "text", "text_released", "bias_norm", {last_blocks = n}, {last_tensors = n} of the image tower, or {lora = {r = 8, alpha = 16, on = {"q", "k", "v", "o"}}}
 ---@field truncate? boolean # cut long texts, keeping the end token; else they are an error; default false
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 ---@field out? string # folder of the run
 ---@field keep_checkpoints? integer|string # how many of the newest checkpoints stay, 2 at least, or "all"; default "2"
 ---@field resume? boolean # continue the run in out from its newest checkpoint whose SHA-256 is right; default false
----@field on_step? function # called with the row of each step
+---@field on_step? function # called with the row of each step; the run ends when it returns false
 
 --- Trains on images with captions or class prompts: the symmetric contrastive loss over each batch (arXiv:2103.00020), where pairs of one class (or equal captions) all count as matching. The result has model, history (one row a step) and steps.
 ---
@@ -134,41 +155,53 @@ function train.contrastive(options) end
 ---@field advadv? number # of a term with both adversarial; not in the published method; default 0
 
 ---@class train.runOptions.optimizer
----@field name? "adamw" # AdamW: decoupled weight decay; default "adamw"
----@field lr? number # peak learning rate; default 1e-05
----@field betas? number[] # decay rates of the moments; default {0.9, 0.98}
----@field eps? number # added to the root of the second moment; default 1e-06
----@field weight_decay? number # per unit of learning rate; not on norms, biases, scale; default 0.0001
+---@field name? "adamw"|"adam"|"adam_l2"|"sgd" # adamw: decoupled decay; adam: coupled; adam_l2: coupled, on all weights; sgd: with momentum
+---@field lr? number # peak learning rate
+---@field betas? number[] # decay rates of Adam's moments
+---@field eps? number # added to the root of Adam's second moment
+---@field momentum? number # weight of the gradients before, of sgd
+---@field weight_decay? number # per unit of learning rate; not on norms, biases, scale
+---@field decay_all? boolean # the decay takes in norms, biases and the scale, too
 
 ---@class train.runOptions
----@field method? "mmcoa"|"image-only"|"text-only"|"clean" # how to train; default "mmcoa"
----@field image_attack? train.runOptions.image_attack # the inner image attack; pgd unless it says otherwise
----@field text_attack? train.runOptions.text_attack # the inner text attack
----@field weights? train.runOptions.weights # weights of the loss's terms
+---@field method? "mmcoa"|"image-only"|"text-only"|"clean"|"clean-ce"|"adversarial"|"tecoa"|"fare"|"pmg-aft"|"tga-zsr"|"comp-tga"|"trades"|"leaf"|"tecoa-fare" # how to train; default "mmcoa"
+---@field profile? "small" # small: AdamW at 1e-5, batch 128, 10 epochs, cosine after 5 % of warm-up, clip_norm 1, three steps of the inner attack, in place of the published settings
 ---@field model clip_model # the model to start from
 ---@field data dataset # images with labels or captions
----@field epochs? integer # passes over the data; default 1
+---@field loss? string|function # a loss of one's own, a function of a training step's features that gives a scalar, in place of a method; adversarial: "infonce" (pairs of the batch, the default) or "ce" (all classes)
+---@field inner_loss? string|function # what the inner attack on images increases: "ce", "infonce", or with a loss of one's own a function (image, step) -> [N] of the normalised features of moved images
+---@field clean_weight? number # fare, pmg-aft, tga-zsr, comp-tga: share of the clean term; weight of the divergence from clean images; weight of the maps of clean images
+---@field anchor? "original"|"trades" # fare: what adversarial embeddings are drawn to; default "original"
+---@field pretrained_weight? number # pmg-aft: weight of the divergence from the model before; default 1
+---@field as_released? boolean # pmg-aft: divergences are summed over the batch and the logit scale is 1, as in the released code; default false
+---@field adversarial_weight? number # tga-zsr, comp-tga: weight of the maps of adversarial images
+---@field beta? number # trades: weight of the divergence; default 6
+---@field image_attack? train.runOptions.image_attack # the inner image attack; the method's PGD unless it says otherwise
+---@field text_attack? train.runOptions.text_attack # the inner text attack
+---@field weights? train.runOptions.weights # weights of the terms of mmcoa and its halves
+---@field epochs? integer # passes over the data
 ---@field steps? integer # updates; wins over epochs
----@field batch? integer # pairs a step; default 128
----@field schedule? "constant"|"cosine" # learning rate after the warm-up; default "cosine"
----@field warmup? number # steps of linear rise, or a share of all steps below 1; default 0.05
----@field targets? "identity"|"label"|"label_mean"|"label_lse" # which pairs of a batch match (docs/methods/training.md, section 5.2); for the MMCoA family label when not given; default "label_mean"
+---@field batch? integer # pairs a step
+---@field schedule? "constant"|"cosine" # learning rate after the warm-up
+---@field warmup? number # steps of linear rise, or a share of all steps below 1
+---@field targets? "identity"|"label"|"label_mean"|"label_lse" # which pairs of a batch match (docs/methods/training.md, section 5.2); for the MMCoA family label when not given
 ---@field templates? string|string[] # class prompts with {c}; those of the data set when not given
----@field clip_norm? number # largest Euclidean norm of the gradient; 0: not clipped; default 1
----@field accumulate? integer # parts of equal size in which a batch is encoded, for less memory; exact: the loss is the whole batch's; attacks take the whole batch; default 1
----@field checkpoint_activations? boolean # blocks keep their input alone and compute the rest again for gradients, for less memory; default false
----@field clamp_scale? boolean # keep the logit scale within 1 … 100; default true
----@field checkpoint_every? integer # steps between checkpoints; 0: at the end; default 0
+---@field clip_norm? number # largest Euclidean norm of the gradient; 0: not clipped
+---@field ema? number # share that the running mean of the weights keeps at each step; the mean is result.average; none when not given
+---@field accumulate? integer # parts of equal size in which a batch is encoded, for less memory; exact: the loss is the whole batch's; attacks take the whole batch
+---@field checkpoint_activations? boolean # blocks keep their input alone and compute the rest again for gradients, for less memory
+---@field clamp_scale? boolean # keep the logit scale within 1 … 100
+---@field checkpoint_every? integer # steps between checkpoints; 0: at the end
 ---@field optimizer? train.runOptions.optimizer # the optimiser
----@field train? string|table # "both", "visual", "text", "bias_norm" or {last_blocks = n}; default "both"
+---@field train? string|table # "both", "visual", "visual+scale", "text", "text_released", "bias_norm", {last_blocks = n}, {last_tensors = n} of the image tower, or {lora = {r = 8, alpha = 16, on = {"q", "k", "v", "o"}}}
 ---@field truncate? boolean # cut long texts, keeping the end token; else they are an error; default false
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 ---@field out? string # folder of the run
 ---@field keep_checkpoints? integer|string # how many of the newest checkpoints stay, 2 at least, or "all"; default "2"
 ---@field resume? boolean # continue the run in out from its newest checkpoint whose SHA-256 is right; default false
----@field on_step? function # called with the row of each step
+---@field on_step? function # called with the row of each step; the run ends when it returns false
 
---- Fine-tunes a model. mmcoa: adversarial images against clean texts and clean images against adversarial texts, both encoders; image-only and text-only: one of the terms; clean: neither attack. Images are attacked by PGD on the class prompts, each distinct text of a batch once; the attacks run on frozen weights. Options that the method has no use for (attacks, weights of terms) are refused. Test the result with eval.robustness.
+--- Fine-tunes a model by a method, or by a loss of one's own. What is not given is what the method's publication trains with (optimiser, rate, schedule, batch, epochs, weights that are trained, inner attack); profile = "small" is for short runs. Inner attacks run on frozen weights; each distinct text of a batch is attacked once. Options that the method has no use for are refused. Test the result with eval.robustness. Methods: mmcoa: adversarial images against clean texts and clean images against adversarial texts; image-only: the first term of mmcoa alone; text-only: the second term of mmcoa alone; clean: the contrastive loss of clean pairs, no attack; clean-ce: cross-entropy of clean images over all classes; adversarial: adversarial images against clean texts: the batch's pairs, or the classes with loss = "ce"; tecoa: cross-entropy of adversarial images over all classes (TeCoA, arXiv:2212.07016); fare: embeddings of adversarial images stay at those of clean ones before (FARE, arXiv:2402.12336); pmg-aft: tecoa held to the model before and to clean images (PMG-AFT, arXiv:2401.04350); tga-zsr: tecoa with attention maps held to those before (TGA-ZSR, arXiv:2410.21802); comp-tga: tga-zsr with maps of the class against all others (arXiv:2603.18598); trades: cross-entropy of clean images and the divergence of adversarial ones (TRADES, arXiv:1901.08573); leaf: embeddings of adversarial texts stay at those of clean ones before (LEAF, arXiv:2506.03355); tecoa-fare: tecoa with FARE's settings and a scale of 100.
 ---
 ---```lua
 ---local model = clip.create("tiny")

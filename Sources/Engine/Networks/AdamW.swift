@@ -1,69 +1,70 @@
 internal import Diagnostics
 public import Tensors
 
-/// Adam with decoupled weight decay (arXiv:1711.05101).
+/// Adam with decoupled weight decay (arXiv:1711.05101), or with coupled decay as in Adam (arXiv:1412.6980).
 ///
 /// `m ← β₁m + (1−β₁)g`, `v ← β₂v + (1−β₂)g²`, `θ ← θ − lr·(λθ + m̂/(√v̂ + ε))`, with bias-corrected
-/// moments; the decay leaves out weights with one axis or none (biases, norms, the logit scale).
-public final class AdamW {
-  /// Names and tensors that are trained.
+/// moments. Coupled decay is part of the gradient instead: `g ← g + λθ`. The decay leaves out weights
+/// with one axis or none (biases, norms, the logit scale) unless it is for all.
+public final class AdamW: Optimizer {
   public let parameters: [(name: String, tensor: Tensor)]
   /// First moments, by name.
-  public private(set) var first: [String: Tensor] = [:]
+  public private(set) var first: [String: Tensor]
   /// Second moments, by name.
-  public private(set) var second: [String: Tensor] = [:]
-  /// Steps taken.
-  public private(set) var step: Int
+  public private(set) var second: [String: Tensor]
+  public private(set) var step = 0
   /// Decay rates of the moments.
   public let betas: (Double, Double)
   /// Added to the root of the second moment.
   public let epsilon: Double
-  /// Decoupled decay, per unit of learning rate.
+  /// Decay, per unit of learning rate where it is decoupled.
   public let weightDecay: Double
+  /// The decay is part of the gradient.
+  public let isCoupled: Bool
+  /// The decay takes in weights of one axis or none, too.
+  public let decaysAll: Bool
 
   /// Creates the optimiser with zero moments.
   public init(
     _ parameters: [(name: String, tensor: Tensor)], betas: (Double, Double) = (0.9, 0.98),
-    epsilon: Double = 1e-6, weightDecay: Double = 1e-4
+    epsilon: Double = 1e-6, weightDecay: Double = 1e-4, isCoupled: Bool = false,
+    decaysAll: Bool = false
   ) throws {
     self.parameters = parameters
     self.betas = betas
     self.epsilon = epsilon
     self.weightDecay = weightDecay
-    step = 0
-    for (name, tensor) in parameters {
-      first[name] = try Tensor.zeros(tensor.shape, tensor.dtype)
-      second[name] = try Tensor.zeros(tensor.shape, tensor.dtype)
-    }
+    self.isCoupled = isCoupled
+    self.decaysAll = decaysAll
+    first = try Self.zeros(parameters)
+    second = try Self.zeros(parameters)
   }
 
-  /// Moves every weight by `scale` times its gradient (same order as `parameters`).
+  public var state: [String: [String: Tensor]] { ["first": first, "second": second] }
+
   public func update(gradients: [Tensor], scale: Double = 1, learningRate: Double) throws {
-    guard gradients.count == parameters.count else {
-      throw KilpiError("\(gradients.count) gradients for \(parameters.count) weights")
-    }
+    try checkCount(gradients)
     step += 1
     let corrections = (
       1 / (1 - power(betas.0, step)), 1 / (1 - power(betas.1, step))
     )
     for ((name, tensor), gradient) in zip(parameters, gradients) {
       guard let m = first[name], let v = second[name] else { continue }
+      let decay = decaysAll || tensor.rank >= 2 ? weightDecay : 0
+      let isCoupled = isCoupled && decay != 0
       try tensor.adamWStep(
-        gradient: gradient, scale: scale, first: m, second: v, learningRate: learningRate,
-        betas: betas, epsilon: epsilon, weightDecay: tensor.rank >= 2 ? weightDecay : 0,
+        gradient: isCoupled
+          ? Tensor.withoutGradients { try gradient * scale + tensor * decay } : gradient,
+        scale: isCoupled ? 1 : scale, first: m, second: v, learningRate: learningRate,
+        betas: betas, epsilon: epsilon, weightDecay: isCoupled ? 0 : decay,
         corrections: corrections)
     }
   }
 
-  /// Puts the optimiser where a checkpoint left it.
-  public func restore(step: Int, first: [String: Tensor], second: [String: Tensor]) throws {
-    for (name, tensor) in parameters {
-      guard let m = first[name], let v = second[name], m.shape == tensor.shape,
-        v.shape == tensor.shape
-      else { throw KilpiError("the checkpoint lacks the optimiser's moments of '\(name)'") }
-      self.first[name] = try m.cloned()
-      self.second[name] = try v.cloned()
-    }
+  public func restore(step: Int, state: [String: [String: Tensor]]) throws {
+    let own = try checked(state)
+    first = own["first"] ?? first
+    second = own["second"] ?? second
     self.step = step
   }
 

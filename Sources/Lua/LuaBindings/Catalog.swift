@@ -27,11 +27,15 @@ package enum KilpiCatalog {
     Module(library: RandomLibrary.library, types: [RandomLibrary.generatorType]),
     Module(library: ImageLibrary.library),
     Module(
-      library: ClipLibrary.library, types: [ClipLibrary.modelType, ClipLibrary.classifierType]),
+      library: ClipLibrary.library,
+      types: [
+        ClipLibrary.modelType, ClipLibrary.classifierType, ClipLibrary.defendedType,
+        ClipLibrary.smoothedType,
+      ]),
     Module(library: TextLibrary.library, types: [TextLibrary.maskedModelType]),
     Module(library: AttackLibrary.library),
     Module(library: DataLibrary.library, types: [DatasetType.type]),
-    Module(library: TrainLibrary.library),
+    Module(library: TrainLibrary.library, types: [TrainLibrary.stepType]),
     Module(
       library: EvalLibrary.library,
       types: [EvalLibrary.reportType, EvalLibrary.comparisonType, RetrievalEntries.reportType]),

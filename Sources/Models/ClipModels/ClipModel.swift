@@ -86,6 +86,11 @@ public final class ClipModel {
     name.hasSuffix(".running_mean") || name.hasSuffix(".running_var")
   }
 
+  /// Grows whenever a weight that texts pass through is written.
+  var textVersion: Int {
+    parameters.entries.reduce(0) { $0 + ($1.name.hasPrefix("visual.") ? 0 : $1.tensor.version) }
+  }
+
   /// The logarithm of the scale, a weight.
   public var logitScale: Tensor { scale }
 
@@ -96,16 +101,35 @@ public final class ClipModel {
   public func encodeImage(
     _ images: Tensor, normalize: Bool = true, observe: ((String, Tensor) -> Void)? = nil
   ) throws -> Tensor {
-    guard images.rank == 4, images.shape[1] == 3, images.shape[2] > 0, images.shape[3] > 0 else {
-      throw KilpiError(
-        "images have shape \(images.shape), [N, 3, H, W] is needed",
-        advice: images.rank == 3 ? "unsqueeze(1) makes a batch of one" : "RGB, batch first")
-    }
+    try check(images)
     ForwardMeter.add(images.shape[0])
     let features = try vision(
       images.converted(to: scale.dtype),
       options: EncodingOptions(observe: observe, recomputes: recomputesActivations))
     return normalize ? try features.normalized() : features
+  }
+
+  /// Raw features `[N, D]` and those of the patches `[N, T, D]`: the tokens behind the last norm and the
+  /// projection, without the class token.
+  ///
+  /// - Throws: `KilpiError` for an image tower without patches.
+  public func encodePatches(_ images: Tensor) throws -> (features: Tensor, patches: Tensor) {
+    guard let vision = vision as? VisionTransformer else {
+      throw KilpiError("the image tower is no vision transformer: it has no patches")
+    }
+    try check(images)
+    ForwardMeter.add(images.shape[0])
+    return try vision.patches(
+      images.converted(to: scale.dtype), options: EncodingOptions(recomputes: recomputesActivations)
+    )
+  }
+
+  private func check(_ images: Tensor) throws {
+    guard images.rank == 4, images.shape[1] == 3, images.shape[2] > 0, images.shape[3] > 0 else {
+      throw KilpiError(
+        "images have shape \(images.shape), [N, 3, H, W] is needed",
+        advice: images.rank == 3 ? "unsqueeze(1) makes a batch of one" : "RGB, batch first")
+    }
   }
 
   /// Features of token ids `[N, L]`, `[N, D]`; equal rows are encoded once.
@@ -229,12 +253,24 @@ public final class ClipModel {
     try mapped(precision) { $0 }
   }
 
+  /// The same model with other tensors in place of some weights; the rest share their storage.
+  public func replacing(_ weights: [String: Tensor]) throws -> ClipModel {
+    let other = try mapped(parameters.mapped { weights[$0] ?? $1 }, precision)
+    other.recomputesActivations = recomputesActivations
+    return other
+  }
+
   private func mapped(
     _ precision: ProductPrecision? = nil, _ transform: (Tensor) throws -> Tensor
   ) throws -> ClipModel {
+    try mapped(parameters.mapped { try transform($1) }, precision ?? self.precision)
+  }
+
+  private func mapped(
+    _ parameters: ParameterList, _ precision: ProductPrecision
+  ) throws -> ClipModel {
     let other = try ClipModel(
-      configuration, parameters: parameters.mapped { try transform($1) }, origin: origin,
-      precision: precision ?? self.precision)
+      configuration, parameters: parameters, origin: origin, precision: precision)
     other.folder = folder
     other.tokenizer = tokenizer
     other.truncatesTexts = truncatesTexts

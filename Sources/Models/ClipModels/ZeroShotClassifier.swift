@@ -7,7 +7,7 @@ public import Tensors
 ///
 /// `logits = exp(logit_scale) · I · Tᵀ`. With several templates a class's feature is the mean of the
 /// normalised features, normalised again. Text features are cached and encoded anew once a weight of
-/// the model has changed.
+/// the text tower has changed.
 public final class ZeroShotClassifier {
   /// The model.
   public let model: ClipModel
@@ -99,15 +99,18 @@ public final class ZeroShotClassifier {
 
   /// Class features `[C, D]`, normalised, without a gradient.
   public func textFeatures() throws -> Tensor {
-    let version = model.parameters.version
+    let version = model.textVersion
     if let cache, cache.version == version { return cache.features }
-    let features = try Tensor.withoutGradients {
-      let all = try model.encodeText(prompts)
-      if templates.count == 1 { return all }
-      return try all.reshaped([classNames.count, templates.count, -1]).mean(axes: [1]).normalized()
-    }
+    let features = try Tensor.withoutGradients { try recordedTextFeatures() }
     cache = (version, features)
     return features
+  }
+
+  /// The same, computed anew, with the gradient of weights that record one: for training.
+  public func recordedTextFeatures() throws -> Tensor {
+    let all = try model.encodeText(prompts)
+    if templates.count == 1 { return all }
+    return try all.reshaped([classNames.count, templates.count, -1]).mean(axes: [1]).normalized()
   }
 
   /// Logits of images `[N, 3, H, W]`: `[N, C]`.

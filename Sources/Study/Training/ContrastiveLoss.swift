@@ -42,6 +42,32 @@ package enum ContrastiveLoss {
     return try (forward + backward) * 0.5
   }
 
+  /// What each item adds to `B·Φ(S)`, `[B]`: half of its row's value and half of its column's.
+  ///
+  /// `label` weighs all rows alike here, as `label_mean` does; only the weight of an item differs, not where
+  /// its gradient points.
+  package static func perSample(
+    _ similarities: Tensor, groups: [Int], targets: ContrastiveTargets,
+    score: ClipConfiguration.Score = .softmax
+  ) throws -> Tensor {
+    let size = groups.count
+    guard similarities.shape == [size, size] else {
+      throw KilpiError("similarities \(similarities.shape) do not fit a batch of \(size)")
+    }
+    if score == .sigmoid { return try pairLosses(similarities, groups, targets).sum(axes: [1]) }
+    let items = targets == .identity ? Array(groups.indices) : groups
+    func rows(_ s: Tensor) throws -> Tensor {
+      if targets == .labelLogSum {
+        let blocked = try Tensor.scalar(-.infinity, s.dtype)
+        let own = try Tensor.select(matching(groups), s, blocked).logSumExp(axes: [1])
+        return try s.logSumExp(axes: [1]) - own
+      }
+      let weights = try matchWeights(items, perRow: true).converted(to: s.dtype) * Double(size)
+      return try -(s.logSoftmax() * weights).sum(axes: [1])
+    }
+    return try (rows(similarities) + rows(similarities.transposed())) * 0.5
+  }
+
   private static func oneSided(
     _ s: Tensor, _ groups: [Int], _ targets: ContrastiveTargets
   ) throws -> Tensor {
@@ -67,12 +93,18 @@ package enum ContrastiveLoss {
   private static func pairwise(
     _ s: Tensor, _ groups: [Int], _ targets: ContrastiveTargets
   ) throws -> Tensor {
+    try pairLosses(s, groups, targets).sum() * (1 / Double(groups.count))
+  }
+
+  /// `−log σ((2y_ij − 1) S_ij)` of every pair.
+  private static func pairLosses(
+    _ s: Tensor, _ groups: [Int], _ targets: ContrastiveTargets
+  ) throws -> Tensor {
     let items = targets == .identity ? Array(groups.indices) : groups
     let signs = try (matching(items).converted(to: s.dtype) * 2 - 1)
     let against = try -(s * signs)
     let zeros = try Tensor.zeros(s.shape, s.dtype)
-    return try Tensor.stacked([zeros, against]).logSumExp(axes: [0]).sum()
-      * (1 / Double(items.count))
+    return try Tensor.stacked([zeros, against]).logSumExp(axes: [0])
   }
 
   /// `y` as int64 `[B, B]`.

@@ -1,4 +1,3 @@
-package import Attacks
 package import ClipModels
 package import Datasets
 package import Diagnostics
@@ -10,15 +9,14 @@ package import Tensors
 
 /// What a trainer asks of an image attack: adversarial images for a step's batch.
 ///
-/// The classifier is frozen: its weights record no gradient, so none can leak into the update.
+/// What is attacked is frozen: its weights record no gradient, so none can leak into the update.
 package typealias ImageAttacker = (
-  _ classifier: Classifier, _ images: Tensor, _ labels: Tensor,
-  _ sampleIDs: [UInt64], _ step: Int
+  _ target: AdversaryTarget, _ images: Tensor, _ sampleIDs: [UInt64], _ step: Int
 ) throws -> Tensor
 
 /// What a trainer asks of a text attack: an adversarial version of each distinct text.
 package typealias TextAttacker = (
-  _ encoder: @escaping ([String]) throws -> Tensor, _ texts: [TrainingText], _ step: Int
+  _ target: TextAdversaryTarget, _ texts: [TrainingText], _ step: Int
 ) throws -> [String]
 
 /// A text to attack, with its class where it is a class prompt.
@@ -41,6 +39,8 @@ package struct TrainingText: Hashable, Sendable {
 package struct TrainingResult {
   /// The trained model; the one passed in stays as it was.
   package var model: ClipModel
+  /// The running mean of its weights; nil where none was asked for.
+  package var average: ClipModel?
   /// One row a step, from the first step on, also of a run that was resumed.
   package var history: [[JSONValue.Member]]
   /// Steps done in all.
@@ -49,10 +49,12 @@ package struct TrainingResult {
   package var resumedFrom: Int
 }
 
-/// Contrastive and adversarial contrastive training of a CLIP.
+/// Training of a CLIP by one of the methods of `TrainingObjectives`.
 ///
 /// Definitions: docs/methods/training.md, section 5.
 package struct Trainer {
+  /// The method: its loss, and what its attacks increase.
+  package var objective: any TrainingObjective
   /// How to train.
   package var configuration: TrainingConfiguration
   /// Makes adversarial images; needed by methods that attack images.
@@ -65,15 +67,18 @@ package struct Trainer {
   package var processes = ProcessGroup()
   /// Told what a person must know of the run's files, such as a damaged checkpoint.
   package var notice: ((String) -> Void)?
-  /// Called after each step with its row; throwing stops the run.
-  package var onStep: (([JSONValue.Member]) throws -> Void)?
+  /// Called after each step with its row; false ends the run there, as if it had been planned so long, and
+  /// throwing stops it.
+  package var onStep: (([JSONValue.Member]) throws -> Bool)?
 
-  package init(_ configuration: TrainingConfiguration) { self.configuration = configuration }
+  package init(_ objective: any TrainingObjective, _ configuration: TrainingConfiguration) {
+    (self.objective, self.configuration) = (objective, configuration)
+  }
 
   /// Trains a copy of `model` on `data`.
   ///
   /// One step, in this order: batch, image attack and text attack on frozen weights, one forward over
-  /// clean and adversarial inputs, loss, gradients of the trained weights, clipping, AdamW, clamp.
+  /// clean and adversarial inputs, loss, gradients of the trained weights, clipping, update, clamp.
   ///
   /// Several processes give the run of one, up to rounding: each attacks and encodes its share of a
   /// batch, the features are joined so that the loss is that of the whole batch, and gradients are
@@ -93,7 +98,7 @@ package struct Trainer {
   /// What all processes must have in common, as a few digits.
   private func fingerprint(_ model: ClipModel, _ data: Dataset) throws -> String {
     let settings = configuration.record(
-      total: configuration.steps ?? 0, truncates: model.truncatesTexts
+      objective, total: configuration.steps ?? 0, truncates: model.truncatesTexts
     ).serialized()
     let parts = [
       settings, String(configuration.epochs), try data.fingerprint,
@@ -103,11 +108,11 @@ package struct Trainer {
   }
 
   private func check(_ data: Dataset) throws {
-    if configuration.method.attacksImages && imageAttack == nil {
-      throw KilpiError("the method '\(configuration.method.rawValue)' needs an image attack")
+    if objective.attacksImages && imageAttack == nil {
+      throw KilpiError("the method '\(objective.name)' needs an image attack")
     }
-    if configuration.method.attacksTexts && textAttack == nil {
-      throw KilpiError("the method '\(configuration.method.rawValue)' needs a text attack")
+    if objective.attacksTexts && textAttack == nil {
+      throw KilpiError("the method '\(objective.name)' needs a text attack")
     }
     guard configuration.optimizer.learningRate > 0, configuration.optimizer.learningRate.isFinite
     else {

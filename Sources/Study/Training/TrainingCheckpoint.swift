@@ -23,15 +23,17 @@ struct TrainingCheckpoint {
 
   /// Gathers the state of a run.
   init(
-    step: Int, parameters: ParameterList, optimizer: AdamW, contents: RunFolder.Contents,
-    configuration: JSONValue
+    step: Int, weights: TrainedWeights, optimizer: any Optimizer, average: WeightAverage?,
+    contents: RunFolder.Contents, configuration: JSONValue
   ) {
     self.step = step
     self.contents = contents
     self.configuration = configuration
-    for (name, tensor) in parameters.entries { tensors["weight." + name] = tensor.detached() }
-    for (name, tensor) in optimizer.first { tensors["first." + name] = tensor }
-    for (name, tensor) in optimizer.second { tensors["second." + name] = tensor }
+    for (name, tensor) in weights.all { tensors["weight." + name] = tensor.detached() }
+    for (slot, moments) in optimizer.state {
+      for (name, tensor) in moments { tensors["\(slot).\(name)"] = tensor }
+    }
+    for (name, tensor) in average?.means ?? [:] { tensors["mean." + name] = tensor }
   }
 
   /// Writes the file and removes older ones.
@@ -152,7 +154,9 @@ struct TrainingCheckpoint {
   }
 
   /// Puts weights and moments back.
-  func restore(parameters: ParameterList, optimizer: AdamW) throws {
+  func restore(
+    _ weights: TrainedWeights, optimizer: any Optimizer, average: WeightAverage?
+  ) throws {
     func saved(_ name: String) throws -> Tensor? {
       guard let file else { return tensors[name] }
       return file.names.contains(name) ? try file.tensor(name) : nil
@@ -164,13 +168,16 @@ struct TrainingCheckpoint {
       }
       return result
     }
-    let weights = try part("weight.")
-    for (name, tensor) in parameters.entries {
-      guard let saved = weights[name], saved.shape == tensor.shape else {
+    let kept = try part("weight.")
+    for (name, tensor) in weights.all {
+      guard let saved = kept[name], saved.shape == tensor.shape else {
         throw KilpiError("the checkpoint lacks the weight '\(name)'")
       }
       try Tensor.withoutGradients { try tensor.assign(saved) }
     }
-    try optimizer.restore(step: step, first: part("first."), second: part("second."))
+    var state: [String: [String: Tensor]] = [:]
+    for slot in optimizer.state.keys { state[slot] = try part(slot + ".") }
+    try optimizer.restore(step: step, state: state)
+    try average?.restore(part("mean."))
   }
 }

@@ -30,7 +30,7 @@ extension TrainingSession {
           : "bring its files back as they were written, or choose another out")
     }
     try checkpoint.check(against: record)
-    try checkpoint.restore(parameters: model.parameters, optimizer: optimizer)
+    try checkpoint.restore(weights, optimizer: optimizer, average: average)
     let folder = try RunFolder(path, lock, keeping: checkpoint.contents)
     self.folder = folder
     step = checkpoint.step
@@ -61,12 +61,14 @@ extension TrainingSession {
 
   /// Settings and data: what fixes the run beside its model, as checkpoints and `run.json` hold it.
   static func settings(
-    _ configuration: TrainingConfiguration, _ schedule: BatchSchedule, _ model: ClipModel
+    _ trainer: Trainer, _ schedule: BatchSchedule, _ model: ClipModel
   ) throws -> JSONValue {
-    var configuration = configuration
+    var configuration = trainer.configuration
     configuration.templates = schedule.data.hasCaptions ? [] : schedule.templates
     return .object(
-      (configuration.record(total: schedule.total, truncates: model.truncatesTexts).object ?? [])
+      (configuration.record(
+        trainer.objective, total: schedule.total, truncates: model.truncatesTexts
+      ).object ?? [])
         + [
           .init("precision", .string("\(model.precision)")),
           .init("data", .string("\(schedule.data.name)/\(schedule.data.split)")),
@@ -80,7 +82,7 @@ extension TrainingSession {
     try folder.record(
       .object([
         .init("kind", "training"),
-        .init("configuration", try Self.settings(configuration, schedule, model)),
+        .init("configuration", try Self.settings(trainer, schedule, model)),
         .init("checkpoint_activations", .bool(configuration.recomputesActivations)),
         .init("model", .string(model.origin)),
         .init("trained_tensors", .integer(Int64(optimizer.parameters.count))),
@@ -122,8 +124,8 @@ extension TrainingSession {
 
   private func saveState(_ folder: RunFolder) throws {
     let checkpoint = TrainingCheckpoint(
-      step: step, parameters: model.parameters, optimizer: optimizer, contents: folder.contents,
-      configuration: record)
+      step: step, weights: weights, optimizer: optimizer, average: average,
+      contents: folder.contents, configuration: record)
     try checkpoint.save(
       in: folder.path, keeping: configuration.keptCheckpoints, schedule: schedule)
   }

@@ -13,13 +13,23 @@ internal import Tensors
 final class TrainingSession {
   let trainer: Trainer
   let configuration: TrainingConfiguration
+  let objective: any TrainingObjective
   let processes: ProcessGroup
   let schedule: BatchSchedule
-  let model: ClipModel
-  /// The same storage without gradients: what attacks see.
+  let weights: TrainedWeights
+  /// The model that the run began with.
+  let original: ClipModel
+  /// The storage of the trained weights without gradients: what attacks see.
   private let frozen: ClipModel
-  private let classifier: ZeroShotClassifier?
-  let optimizer: AdamW
+  /// The classes by the weights as they are; nil for captions.
+  let classifier: ZeroShotClassifier?
+  /// The classes by the model that the run began with.
+  let originalClassifier: ZeroShotClassifier?
+  /// A weight of the text tower is trained.
+  let trainsTexts: Bool
+  let optimizer: any Optimizer
+  /// The running mean of the trained weights; nil for none.
+  let average: WeightAverage?
   /// Everything that a resumed run must share: settings, data, the model's build.
   let record: JSONValue
   var folder: RunFolder?
@@ -30,10 +40,13 @@ final class TrainingSession {
   /// It was said that equal texts count as wrong for each other.
   private var hasNotedRepeats = false
 
+  /// The model that is trained.
+  var model: ClipModel { weights.plain }
+
   init(_ trainer: Trainer, model: ClipModel, data: Dataset) throws {
     self.trainer = trainer
     let configuration = trainer.configuration
-    self.configuration = configuration
+    (self.configuration, objective) = (configuration, trainer.objective)
     processes = trainer.processes
     schedule = try BatchSchedule(data, configuration)
     guard configuration.batch >= processes.size else {
@@ -41,23 +54,33 @@ final class TrainingSession {
         "the batch of \(configuration.batch) cannot be split over \(processes.size) processes",
         advice: "each needs a sample: a larger batch, or fewer processes")
     }
-    self.model = try model.copy()
-    frozen = try self.model.frozen()
-    classifier =
-      data.classNames.isEmpty || data.hasCaptions
-      ? nil
-      : try ZeroShotClassifier(frozen, classNames: data.classNames, templates: schedule.templates)
+    weights = try TrainedWeights(model, configuration.trainable, seed: configuration.seed)
+    original = try model.frozen()
+    frozen = try weights.plain.frozen()
+    if data.classNames.isEmpty || data.hasCaptions {
+      guard !objective.needsLabels else {
+        throw KilpiError(
+          "\(data.name) has captions, method '\(objective.name)' needs labels and class names",
+          advice: "train on a set of classes, or with adversarial or mmcoa")
+      }
+      (classifier, originalClassifier) = (nil, nil)
+    } else {
+      let own = try ZeroShotClassifier(
+        frozen, classNames: data.classNames, templates: schedule.templates)
+      classifier = own
+      originalClassifier = try own.with(model: original)
+    }
     // Before the first step, not in the middle of the run.
     try model.checkCaptions(of: data)
     try classifier?.checkFit()
-    let layers = (model.configuration.vision.layers, model.configuration.text.layers)
-    let trained = self.model.parameters.entries.filter {
-      !ClipModel.isBuffer($0.name) && configuration.trainable.includes($0.name, layers: layers)
+    weights.plain.recomputesActivations = configuration.recomputesActivations
+    trainsTexts = weights.trained.contains {
+      !$0.name.hasPrefix("visual.") && !$0.name.hasPrefix("lora.visual.")
+        && !$0.name.hasPrefix("logit_")
     }
-    self.model.recomputesActivations = configuration.recomputesActivations
-    guard !trained.isEmpty else { throw KilpiError("no weight is selected for training") }
-    for (_, tensor) in trained { try tensor.setRequiresGradient(true) }
-    optimizer = try configuration.optimizer.adamW(trained.map { ($0.name, $0.tensor) })
+    optimizer = try configuration.optimizer.optimizer(weights.trained)
+    let trained = weights.trained
+    average = try configuration.averageDecay.map { try WeightAverage(trained, decay: $0) }
     let build = SampleID.number(
       of: (model.configuration.fitsHuggingFace
         ? model.configuration.huggingFaceJSON : model.configuration.openCLIPJSON).serialized())
@@ -67,8 +90,11 @@ final class TrainingSession {
       return
     }
     record = .object(
-      (try Self.settings(configuration, schedule, model).object ?? [])
-        + [.init("model_build", .string(String(build, radix: 16)))])
+      (try Self.settings(trainer, schedule, model).object ?? [])
+        + [.init("model_build", .string(String(build, radix: 16)))]
+        // What the loss compares with must be the same model again.
+        + (objective.readsOriginal || configuration.trainable.lowRank != nil
+          ? [.init("original", .string(try model.weightsHash()))] : []))
   }
 
   func run() throws -> TrainingResult {
@@ -100,32 +126,35 @@ final class TrainingSession {
       }
       step += 1
       try keep(row)
+      var goesOn = true
       do {
-        try trainer.onStep?(row)
+        goesOn = try trainer.onStep?(row) ?? true
       } catch  where Interrupts.isPending {
         throw interrupted(KilpiError("interrupted", kind: .interrupted))
       }
       let loss = row.first { $0.key == "loss" }?.value.double ?? .nan
       trainer.progress?(
         ProgressEvent(
-          name: configuration.method.rawValue, completed: step, total: schedule.total,
+          name: objective.name, completed: step, total: schedule.total,
           note: "loss \((loss * 1000).rounded() / 1000)"))
       let every = configuration.checkpointEvery
       let isEnding = folder != nil && Termination.isRequested
-      if isEnding || every > 0 && step % every == 0 || step == schedule.total {
+      if isEnding || every > 0 && step % every == 0 || step == schedule.total || !goesOn {
         try saveCheckpoint()
       }
+      if !goesOn { break }
       if isEnding && step < schedule.total { throw ended }
     }
-    for (_, tensor) in model.parameters.entries { try tensor.setRequiresGradient(false) }
+    for (_, tensor) in weights.trained { try tensor.setRequiresGradient(false) }
     try shareWeights()
     model.recomputesActivations = false
     // Not those of the model that the run began with.
     model.folder = configuration.output.map { $0 + "/model" }
-    model.origin = model.folder ?? "trained (\(configuration.method.rawValue))"
+    model.origin = model.folder ?? "trained (\(objective.name))"
     if processes.isRoot { try saveModel() }
+    let mean = try average.map { try weights.model(of: $0.means) }
     return TrainingResult(
-      model: model, history: history, steps: step, resumedFrom: resumedFrom)
+      model: model, average: mean, history: history, steps: step, resumedFrom: resumedFrom)
   }
 
   private func interrupted(_ error: KilpiError) -> KilpiError {
@@ -142,7 +171,8 @@ final class TrainingSession {
   /// Says once a run that `identity` makes equal texts of a batch negatives of each other.
   private func noteRepeats(_ groups: [Int]) throws {
     let repeats = groups.count - Set(groups).count
-    guard configuration.targets == .identity, repeats > 0, !hasNotedRepeats, processes.isRoot
+    guard objective.comparesPairs, configuration.targets == .identity, repeats > 0,
+      !hasNotedRepeats, processes.isRoot
     else { return }
     hasNotedRepeats = true
     let text =
@@ -157,11 +187,9 @@ final class TrainingSession {
   func oneStep(_ batch: TrainingBatch, epoch: Int) throws -> [JSONValue.Member] {
     let start = Clock.seconds
     try noteRepeats(batch.groups)
-    let adversarialImages = try attackImages(batch)
-    let adversarialTexts = try attackTexts(batch)
-    let attackSeconds = Clock.seconds - start
-    let inputs = TrainingInputs(batch, adversarialImages, adversarialTexts, terms())
-    let (value, terms, gradients) = try lossAndGradients(batch, inputs)
+    let features = try StepFeatures(self, batch)
+    let loss = try features.lossAndGradients()
+    let gradients = loss.gradients
     let norm = try processes.rootValue(checkedNorm(gradients))
     let rate =
       configuration.optimizer.learningRate
@@ -171,55 +199,64 @@ final class TrainingSession {
     try optimizer.update(
       gradients: gradients, scale: clippingFactor(norm: norm), learningRate: rate)
     if configuration.clampsScale { try clampScale() }
+    try weights.settle()
+    try average?.update(weights.trained)
     var row: [JSONValue.Member] = [
       .init("step", .integer(Int64(step + 1))), .init("epoch", .integer(Int64(epoch + 1))),
-      .init("loss", .number(value)),
+      .init("loss", .number(loss.value)),
     ]
-    for term in terms { row.append(.init("loss_" + term.name, .number(term.loss))) }
+    for term in loss.terms { row.append(.init("loss_" + term.name, .number(term.loss))) }
+    if objective.comparesPairs {
+      let floor = ContrastiveLoss.floor(
+        groups: batch.groups, targets: configuration.targets, score: model.configuration.score)
+      row.append(.init("floor", .number(floor)))
+    }
     row += [
-      .init(
-        "floor",
-        .number(
-          ContrastiveLoss.floor(
-            groups: batch.groups, targets: configuration.targets, score: model.configuration.score))
-      ),
       .init("gradient_norm", .number(norm)), .init("lr", .number(rate)),
       .init("scale", .number(exp(try model.logitScale.item()))),
-      .init("attack_seconds", .number((attackSeconds * 1000).rounded() / 1000)),
+      .init("attack_seconds", .number((features.attackSeconds * 1000).rounded() / 1000)),
       .init("seconds", .number(((Clock.seconds - start) * 1000).rounded() / 1000)),
     ]
     return row
   }
 
-  func attackImages(_ batch: TrainingBatch) throws -> Tensor? {
-    guard configuration.method.attacksImages || configuration.weights.bothAdversarial != 0,
-      let attack = trainer.imageAttack
-    else { return nil }
-    let rows = batch.rows
-    let sampleIDs = Array(batch.sampleIDs[rows])
-    if let classifier, let labels = batch.labels {
-      let truth = try Tensor(labels[rows].map { Int64($0) }, shape: [rows.count])
-      return try attack(
-        Classifier(frozen: classifier), batch.images, truth, sampleIDs, step
-      ).detached()
+  /// What an inner attack may look at.
+  private func adversary(_ batch: TrainingBatch) -> AdversaryStep {
+    let (frozen, processes) = (frozen, processes)
+    let source = RandomSource(seed: configuration.seed)
+    let step = step
+    return AdversaryStep(
+      model: frozen, original: original, batch: batch, classifier: classifier,
+      targets: configuration.targets,
+      texts: {
+        try Tensor.withoutGradients {
+          try processes.joined(frozen.encodeText(Array(batch.texts[batch.rows])))
+        }
+      },
+      stream: {
+        source.stream(
+          .attackStart, sample: batch.sampleIDs[batch.rows.lowerBound + $0], restart: -2, step: step
+        )
+      })
+  }
+
+  /// Adversarial images of this process's samples.
+  func attackImages(_ batch: TrainingBatch) throws -> Tensor {
+    guard let attack = trainer.imageAttack else {
+      throw KilpiError("the method '\(objective.name)' needs an image attack")
     }
-    // Captions: each image against the texts of its batch; its own text is the label.
-    let texts = try Tensor.withoutGradients {
-      try processes.joined(frozen.encodeText(Array(batch.texts[rows])))
-    }
-    let own = try Tensor(rows.map { Int64($0) }, shape: [rows.count])
     return try attack(
-      Classifier { try self.frozen.logits(images: self.frozen.encodeImage($0), texts: texts) },
-      batch.images, own, sampleIDs, step
+      objective.imageTarget(adversary(batch)), batch.images, Array(batch.sampleIDs[batch.rows]),
+      step
     ).detached()
   }
 
   /// An adversarial version of each text of the whole batch; each process attacks a part of the
   /// distinct ones.
-  func attackTexts(_ batch: TrainingBatch) throws -> [String]? {
-    guard configuration.method.attacksTexts || configuration.weights.bothAdversarial != 0,
-      let attack = trainer.textAttack
-    else { return nil }
+  func attackTexts(_ batch: TrainingBatch) throws -> [String] {
+    guard let attack = trainer.textAttack else {
+      throw KilpiError("the method '\(objective.name)' needs a text attack")
+    }
     var places: [String: Int] = [:]
     var unique: [TrainingText] = []
     for (index, text) in batch.texts.enumerated() where places[text] == nil {
@@ -232,13 +269,13 @@ final class TrainingSession {
       }
       unique.append(TrainingText(text: text, prompt: prompt, number: UInt64(unique.count)))
     }
-    let frozen = self.frozen
+    let target = try objective.textTarget(adversary(batch))
     let share = processes.share(of: unique.count)
     let own =
       try share.isEmpty
       ? []
       : Tensor.withoutGradients {
-        try attack({ try frozen.encodeText($0) }, Array(unique[share]), step)
+        try attack(target, Array(unique[share]), step)
       }
     let attacked = try processes.joined(own)
     guard attacked.count == unique.count else {
@@ -306,15 +343,20 @@ final class TrainingSession {
       }
       return result
     }
-    try optimizer.restore(
-      step: step, first: shared(optimizer.first), second: shared(optimizer.second))
+    var state: [String: [String: Tensor]] = [:]
+    for (slot, moments) in optimizer.state.sorted(by: { $0.key < $1.key }) {
+      state[slot] = try shared(moments)
+    }
+    try optimizer.restore(step: step, state: state)
+    if let average { try average.restore(shared(average.means)) }
   }
 
   /// The first process's weights, on all of them.
   private func shareWeights() throws {
     guard processes.size > 1 else { return }
     try Tensor.withoutGradients {
-      for (_, tensor) in model.parameters.entries {
+      let extra = weights.trained.filter { model.parameters[$0.name] == nil }
+      for (_, tensor) in model.parameters.entries + extra {
         try tensor.assign(processes.rootValues(tensor.detached()))
       }
     }

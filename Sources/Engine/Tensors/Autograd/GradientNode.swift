@@ -146,4 +146,13 @@ extension Tensor {
     defer { GradientMode.resume() }
     return try body()
   }
+
+  /// Runs `body` with recording on, also where it is paused around it: for functions that need a gradient
+  /// to give their value.
+  public static func withGradients<Result>(_ body: () throws -> Result) rethrows -> Result {
+    let pauses = kilpi_gradient_pause(0)
+    _ = kilpi_gradient_pause(-pauses)
+    defer { _ = kilpi_gradient_pause(pauses) }
+    return try body()
+  }
 }

@@ -29,6 +29,8 @@ public enum RandomPurpose: UInt64, Sendable {
   case probe = 10
   /// Random parts of an attack's steps: neighbours, resizes, places.
   case attackStep = 11
+  /// Draws of a defence when it classifies.
+  case defence = 13
   /// Noise of the views of a multimodal attack.
   case views = 20
 }

@@ -181,15 +181,17 @@ enum ImageAttackOptions {
   ///
   /// - Parameters:
   ///   - evaluates: the defaults are those of evaluations.
+  ///   - usual: the attack with the defaults that hold here; nil for the method's own.
   ///   - keepsMask: the option `mask` is one for all images, and part of the attack.
   static func specification(
-    _ options: Options, _ call: Call, evaluates: Bool = false, keepsMask: Bool = false
+    _ options: Options, _ call: Call, usual: (any ImageAttack)? = nil, evaluates: Bool = false,
+    keepsMask: Bool = false
   ) throws -> ImageAttackSpecification {
     let method = try options.string("method")
     guard let row = ImageAttackRow.named(method) else {
       throw KilpiError("there is no attack '\(method)'")
     }
-    var attack = evaluates ? row.attack.forEvaluations() : row.attack
+    var attack = usual ?? (evaluates ? row.attack.forEvaluations() : row.attack)
     let specs = budget(of: attack) + attack.options()
     let foreign = table.map(\.name).first { other in
       other != "method" && other != "name" && options.has(other)

@@ -23,9 +23,11 @@ enum TextAttackOptions {
     ] + TextAttackParameters().options().filter { $0.name != "method" } + [.seed]
 
   static func specification(
-    _ options: Options, _ call: Call, model: ClipModel, objective: TextObjective = .kl
+    _ options: Options, _ call: Call, model: ClipModel, objective: TextObjective = .kl,
+    usual: TextAttackMethod? = nil
   ) throws -> TextAttackSpecification {
     var chosen = TextAttackParameters()
+    if let usual { chosen.method = usual }
     try options.read(into: &chosen)
     chosen.seed = try call.randomSource(options).seed
     let mlm = try options.handleIfGiven("mlm", as: MaskedLanguageModel.self)

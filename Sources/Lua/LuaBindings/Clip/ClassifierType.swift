@@ -12,7 +12,7 @@ extension ClipLibrary {
   static let classifierType = HandleType(
     ZeroShotClassifier.self, name: "classifier",
     doc: "A zero-shot classifier made of a model and class prompts; attacks take it as it is.",
-    methods: predictions,
+    methods: predictions + defences,
     fields: [
       Field(
         "class_names", type: "string[]", doc: "The class names, as given.",

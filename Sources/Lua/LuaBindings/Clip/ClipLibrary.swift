@@ -16,7 +16,7 @@ enum ClipLibrary {
       CLIP models: an image encoder and a text encoder into one space. Weights are loaded by path or \
       made at random; images go in as they are, in [0, 1], and the model resizes and normalises them.
       """,
-    entries: models + texts)
+    entries: models + texts + [interpolate])
 
   private static let models: [Entry] = [
     Entry(

@@ -1,10 +1,13 @@
+internal import AttackPlans
 internal import Attacks
 internal import ClipModels
 internal import Datasets
+internal import Defences
 internal import Diagnostics
 internal import Evaluation
 internal import Files
 internal import LuaHost
+internal import Networks
 internal import Tensors
 
 // What an evaluation may be given as its model.
@@ -38,6 +41,9 @@ extension EvalLibrary {
       return try EvaluationSubject(zeroShot(model, data, options), name: name ?? "")
     }
     try RobustnessEvaluation.requireClasses(data)
+    if let defended = value.object(as: DefendedClassifier.self) {
+      return try subject(defended, data, name: name)
+    }
     if let classifier = value.classifier {
       return EvaluationSubject(
         name: name ?? "function", classNames: data.classNames, classifier: classifier)
@@ -48,6 +54,25 @@ extension EvalLibrary {
         advice: value.typeName == "nil" ? "give model = …" : nil)
     }
     return try defended(table, data, options, call, name: name)
+  }
+
+  /// A classifier behind a defence: texts are searched on what it defends, everything is judged through
+  /// it.
+  private static func subject(
+    _ defended: DefendedClassifier, _ data: Dataset, name: String?
+  ) throws -> EvaluationSubject {
+    let model = defended.base.model
+    var subject = EvaluationSubject(
+      name: name ?? defended.name, classNames: defended.base.classNames,
+      classifier: defended.classifier)
+    subject.zeroShot = defended.base
+    subject.reprompted = { try defended.withPrompts($0).classifier }
+    subject.weights = try model.weightsHash()
+    subject.parameterCount = model.parameters.elementCount
+    subject.inputSide = model.configuration.imageSize
+    let parameters = JSONValue.object(defended.defence.recordedParameters).serialized()
+    subject.origin = "\(defended.name) \(parameters) over \(model.origin)"
+    return subject
   }
 
   private static func zeroShot(
@@ -88,7 +113,7 @@ extension EvalLibrary {
     if let model = try parts.handleIfGiven("text", as: ClipModel.self) {
       subject.zeroShot = try zeroShot(model.frozen(), data, options)
       subject.reprompted = { judge($0) }
-      subject.textWeights = try WeightsHash.of(model)
+      subject.textWeights = try model.weightsHash()
       subject.origin = "function; text attacks searched on " + model.origin
     }
     return subject

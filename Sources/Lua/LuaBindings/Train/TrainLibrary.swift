@@ -6,6 +6,7 @@ internal import Diagnostics
 internal import Files
 internal import LuaHost
 internal import Networks
+internal import Processes
 internal import Tensors
 internal import Training
 
@@ -22,19 +23,18 @@ enum TrainLibrary {
       """,
     entries: [contrastive, run])
 
-  private static let optimizer: [OptionSpec] =
-    [.choice("name", ["adamw"], default: "adamw", "AdamW: decoupled weight decay")]
-    + OptimizerConfiguration().options()
+  private static let given: [OptionSpec] = [
+    OptionSpec.handle("model", type: "clip model", "the model to start from").mandatory,
+    OptionSpec.handle("data", type: "dataset", "images with labels or captions").mandatory,
+  ]
 
   private static let common: [OptionSpec] =
     [
-      OptionSpec.handle("model", type: "clip model", "the model to start from").mandatory,
-      OptionSpec.handle("data", type: "dataset", "images with labels or captions").mandatory,
-    ] + TrainingConfiguration().options() + [
-      .table("optimizer", optimizer, "the optimiser"),
       .any(
-        "train", type: "string|table", default: "both",
-        "\"both\", \"visual\", \"text\", \"bias_norm\" or {last_blocks = n}"),
+        "train", type: "string|table",
+        "\"both\", \"visual\", \"visual+scale\", \"text\", \"text_released\", \"bias_norm\", {last_blocks = n}, "
+          + "{last_tensors = n} of the image tower, or {lora = {r = 8, alpha = 16, on = {\"q\", \"k\", \"v\", \"o\"}}}"
+      ),
       ClipLibrary.truncate, .seed,
       .string("out", "folder of the run"),
       .any(
@@ -43,8 +43,22 @@ enum TrainLibrary {
       .boolean(
         "resume", default: false,
         "continue the run in out from its newest checkpoint whose SHA-256 is right"),
-      .function("on_step", "called with the row of each step"),
+      .function("on_step", "called with the row of each step; the run ends when it returns false"),
     ]
+
+  /// The options of a configuration without their defaults: those of the method hold.
+  private static let published: [OptionSpec] =
+    withoutDefaults(TrainingConfiguration().options()) + [
+      .table("optimizer", withoutDefaults(OptimizerConfiguration().options()), "the optimiser")
+    ]
+
+  private static func withoutDefaults(_ specs: [OptionSpec]) -> [OptionSpec] {
+    specs.map { spec in
+      var spec = spec
+      spec.fallback = nil
+      return spec
+    }
+  }
 
   private static let example = """
     local model = clip.create("tiny")
@@ -59,36 +73,42 @@ enum TrainLibrary {
       (arXiv:2103.00020), where pairs of one class (or equal captions) all count as matching. The result \
       has model, history (one row a step) and steps.
       """,
-    options: common,
+    options: given + TrainingConfiguration().options() + [
+      .table("optimizer", OptimizerConfiguration().options(), "the optimiser")
+    ] + common,
     example: example + """
       local result = train.contrastive{model = model, data = ds, steps = 2, batch = 2}
       print(#result.history, result.model ~= model)  --> 2\ttrue
       """
   ) { call in
     let options = try call.options(1)
-    var trainer = try trainer(options, call)
-    trainer.configuration.method = .contrastive
+    let trainer = try trainer(PlainContrastive(), TrainingPlan(), options, call)
     return try finish(trainer, options, call)
   }
 
   private static let run = Entry(
     "run", "(options: table) -> result: table",
     doc: """
-      Fine-tunes a model. mmcoa: adversarial images against clean texts and clean images against \
-      adversarial texts, both encoders; image-only and text-only: one of the terms; clean: neither \
-      attack. Images are attacked by PGD on the class prompts, each distinct text of a batch once; the \
-      attacks run on frozen weights. Options that \
-      the method has no use for (attacks, weights of terms) are refused. Test the result with eval.robustness.
+      Fine-tunes a model by a method, or by a loss of one's own. What is not given is what the method's \
+      publication trains with (optimiser, rate, schedule, batch, epochs, weights that are trained, inner \
+      attack); profile = "small" is for short runs. Inner attacks run on frozen weights; each distinct text of a batch is \
+      attacked once. Options that the method has no use for are refused. Test the result with \
+      eval.robustness. Methods: \(ObjectiveOptions.summaries).
       """,
     options: [
       .choice(
-        "method", ["mmcoa", "image-only", "text-only", "clean"], default: "mmcoa", "how to train"),
+        "method", TrainingObjectives.all.map(\.name), default: "mmcoa", "how to train"),
+      .choice(
+        "profile", ["small"],
+        "small: AdamW at 1e-5, batch 128, 10 epochs, cosine after 5 % of warm-up, clip_norm 1, three steps "
+          + "of the inner attack, in place of the published settings"),
+    ] + given + ObjectiveOptions.losses + ObjectiveOptions.specs + [
       .table(
         "image_attack", ImageAttackOptions.table + [ImageAttackOptions.commonMask],
-        "the inner image attack; pgd unless it says otherwise"),
+        "the inner image attack; the method's PGD unless it says otherwise"),
       .table("text_attack", TextAttackOptions.table, "the inner text attack"),
-      .table("weights", TermWeights().options(), "weights of the loss's terms"),
-    ] + common,
+      .table("weights", TermWeights().options(), "weights of the terms of mmcoa and its halves"),
+    ] + published + common,
     example: example + """
       local result = train.run{method = "mmcoa", model = model, data = ds, steps = 1, batch = 2,
         image_attack = {eps = "2/255", steps = 2}, text_attack = {method = "char", sites = 2}}
@@ -96,65 +116,56 @@ enum TrainLibrary {
       """
   ) { call in
     let options = try call.options(1)
-    var trainer = try trainer(options, call)
-    let method = TrainingMethod(rawValue: try options.string("method")) ?? .mmcoa
-    trainer.configuration.method = method
-    if !options.has("targets"), method != .clean { trainer.configuration.targets = .label }
-    try refuseUnused(options, method)
-    try options.options("weights").read(into: &trainer.configuration.weights)
-    if method.attacksImages {
-      let table = try options.options("image_attack")
-      let image = try ImageAttackOptions.specification(table, call, keepsMask: true)
+    let objective = try ObjectiveOptions.objective(options)
+    try refuseUnused(options, objective)
+    var plan = TrainingPlan()
+    objective.publish(&plan)
+    if options.has("profile") { plan.makeSmall() }
+    var trainer = try trainer(objective, plan, options, call)
+    let isCustom = objective is CustomObjective
+    if objective.attacksImages || isCustom {
+      let image = try ObjectiveOptions.imageAttack(options.options("image_attack"), plan, call)
       trainer.imageAttack = image.trainer
       trainer.configuration.attackRecords.append(.init("image", image.record))
     }
-    if method.attacksTexts {
-      let model = try options.handle("model", as: ClipModel.self).truncating(options)
-      var text = try TextAttackOptions.specification(
-        options.options("text_attack"), call, model: model)
-      let data = try options.handle("data", as: Dataset.self)
-      text.attack.constraints.know(
-        data.classNames, templates: try options.stringsIfGiven("templates") ?? data.templates)
+    if objective.attacksTexts || isCustom && options.has("text_attack") {
+      let text = try ObjectiveOptions.textAttack(
+        options.options("text_attack"), plan, call,
+        model: options.handle("model", as: ClipModel.self).truncating(options),
+        data: options.handle("data", as: Dataset.self),
+        templates: options.stringsIfGiven("templates"))
       trainer.textAttack = text.trainer
       trainer.configuration.attackRecords.append(.init("text", text.record))
     }
     return try finish(trainer, options, call)
   }
 
-  /// Refuses options that the method has no use for.
-  private static func refuseUnused(_ options: Options, _ method: TrainingMethod) throws {
+  /// Refuses attacks that the method has no use for.
+  private static func refuseUnused(
+    _ options: Options, _ objective: any TrainingObjective
+  ) throws {
+    if objective is CustomObjective { return }
     for (name, what, isUsed) in [
-      ("image_attack", "images", method.attacksImages),
-      ("text_attack", "texts", method.attacksTexts),
+      ("image_attack", "images", objective.attacksImages),
+      ("text_attack", "texts", objective.attacksTexts),
     ] where options.has(name) && !isUsed {
       throw options.problem(
-        name, "is given, method = \"\(method.rawValue)\" attacks no \(what)",
+        name, "is given, method = \"\(objective.name)\" attacks no \(what)",
         advice: "leave it out, or use mmcoa")
-    }
-    let terms: [String]
-    switch method {
-    case .clean, .contrastive: terms = []
-    case .imageOnly: terms = ["image", "clean"]
-    case .textOnly: terms = ["text", "clean"]
-    case .mmcoa: return
-    }
-    let weights = try options.options("weights")
-    for name in TermWeights.parameters.map(\.name) where weights.has(name) {
-      if terms.contains(name) { continue }
-      throw weights.problem(
-        name, "is given, method = \"\(method.rawValue)\" has no such term",
-        advice: terms.isEmpty
-          ? "its loss is one term: leave weights out" : "it has " + terms.joined(separator: " and ")
-      )
     }
   }
 
   /// The trainer that the common options describe.
-  private static func trainer(_ options: Options, _ call: Call) throws -> Trainer {
-    var configuration = TrainingConfiguration()
+  private static func trainer(
+    _ objective: any TrainingObjective, _ plan: TrainingPlan, _ options: Options, _ call: Call
+  ) throws -> Trainer {
+    var configuration = plan.configuration
+    // Given epochs are not outvoted by published steps.
+    if options.has("epochs") { configuration.steps = nil }
     try options.read(into: &configuration)
-    try options.options("optimizer").read(into: &configuration.optimizer)
-    configuration.trainable = try selection(options)
+    try readOptimizer(options, &configuration.optimizer)
+    if options.has("train") { configuration.trainable = try selection(options) }
+    if !options.has("warmup") { try shortenWarmup(&configuration, options, call) }
     configuration.seed = try call.randomSource(options).seed
     configuration.output = try options.pathIfGiven("out", writing: true)
     configuration.keptCheckpoints = try keptCheckpoints(options)
@@ -169,15 +180,57 @@ enum TrainLibrary {
     if configuration.resumes, configuration.output == nil {
       throw KilpiError("resume = true needs out", advice: "name the run's folder")
     }
-    var trainer = Trainer(configuration)
+    var trainer = Trainer(objective, configuration)
     trainer.progress = call.progress
     trainer.notice = call.note
     trainer.processes = call.processes
     if let function = try options.functionIfGiven("on_step") {
-      trainer.onStep = { row in _ = try function.call([JSONConversion.Pushed(value: .object(row))])
+      trainer.onStep = { row in
+        try function.first([JSONConversion.Pushed(value: .object(row))]).bool != false
       }
     }
     return trainer
+  }
+
+  /// Another optimiser than the published one begins with its own defaults.
+  private static func readOptimizer(
+    _ options: Options, _ optimizer: inout OptimizerConfiguration
+  ) throws {
+    let table = try options.options("optimizer")
+    if let name = table.value("name").string,
+      let kind = OptimizerConfiguration.Kind(rawValue: name),
+      kind != optimizer.kind
+    {
+      let rate = optimizer.learningRate
+      optimizer = OptimizerConfiguration()
+      optimizer.learningRate = rate
+      if kind == .sgd || kind == .adam { optimizer.weightDecay = 0 }
+    }
+    try table.read(into: &optimizer)
+    let foreign = optimizer.kind == .sgd ? ["betas", "eps"] : ["momentum"]
+    for name in foreign where table.has(name) {
+      throw table.problem(
+        name, "is given, \(optimizer.kind.rawValue) has none", advice: "leave it out")
+    }
+  }
+
+  /// A published warm-up of more than a tenth of the run becomes 5 % of it.
+  private static func shortenWarmup(
+    _ configuration: inout TrainingConfiguration, _ options: Options, _ call: Call
+  ) throws {
+    guard configuration.warmup >= 1 else { return }
+    let data = try options.handle("data", as: Dataset.self)
+    let total =
+      configuration.steps
+      ?? configuration.epochs.multipliedClamped(by: data.count / max(configuration.batch, 1))
+    let published = Int(clamped: configuration.warmup)
+    guard published > total / 10 else { return }
+    configuration.warmup = 0.05
+    if call.processes.isRoot {
+      call.note(
+        "train.run: the published warm-up of \(published) steps is more than a tenth of this run: 5 % are "
+          + "taken (warmup says otherwise)")
+    }
   }
 
   /// nil: all of them.
@@ -194,30 +247,61 @@ enum TrainLibrary {
   }
 
   private static func selection(_ options: Options) throws -> TrainableSelection {
-    if options.value("train").table != nil {
-      return .lastBlocks(try lastBlocks(options))
-    }
-    switch options.has("train") ? options.value("train").string : "both" {
-    case "both": return .both
-    case "visual": return .visual
-    case "text": return .text
-    case "bias_norm": return .biasNorm
-    default:
+    let value = options.value("train")
+    if value.table != nil { return try tableSelection(options) }
+    let named: [TrainableSelection] = [
+      .both, .visual, .visualAndScale, .text, .textReleased, .biasNorm,
+    ]
+    guard let name = value.string, let selection = named.first(where: { $0.name == name }) else {
       throw options.problem(
         "train", "is not a selection",
-        advice: "\"both\", \"visual\", \"text\", \"bias_norm\" or {last_blocks = n}")
+        advice: named.map { "\"\($0.name)\"" }.joined(separator: ", ")
+          + ", {last_blocks = n}, {last_tensors = n} or {lora = {r = n}}")
+    }
+    return selection
+  }
+
+  private static func tableSelection(_ options: Options) throws -> TrainableSelection {
+    let forms =
+      "{last_blocks = n}, {last_tensors = n}, {lora = {r = n, alpha = x, on = {\"q\", \"v\"}}}"
+    func refused() -> any Error {
+      options.problem("train", "is none of the tables that select weights", advice: forms)
+    }
+    guard case .map(let pairs) = try options.tree("train"), pairs.count == 1,
+      case .string(let key) = pairs[0].key
+    else { throw refused() }
+    switch (key.text, pairs[0].value) {
+    case ("last_blocks", .integer(let count)) where count >= 1: return .lastBlocks(Int(count))
+    case ("last_tensors", .integer(let count)) where count >= 1: return .lastTensors(Int(count))
+    case ("lora", .map(let members)): return try lowRank(members, refused)
+    case ("lora", .emptyList), ("lora", .list): return .lowRank(.init())
+    default: throw refused()
     }
   }
 
-  private static func lastBlocks(_ options: Options) throws -> Int {
-    guard case .map(let pairs) = try options.tree("train"), pairs.count == 1,
-      case .string(let key) = pairs[0].key, key.text == "last_blocks",
-      case .integer(let count) = pairs[0].value, count >= 1
-    else {
-      throw options.problem(
-        "train", "is a table other than {last_blocks = n}", advice: "n is at least 1")
+  private static func lowRank(
+    _ members: [(key: LuaTree, value: LuaTree)], _ refused: () -> any Error
+  ) throws -> TrainableSelection {
+    let usual = TrainableSelection.LowRank()
+    var (rank, alpha, projections) = (usual.rank, usual.alpha, usual.projections)
+    for (key, value) in members {
+      guard case .string(let name) = key else { throw refused() }
+      switch (name.text, value) {
+      case ("r", .integer(let number)) where (1...4096).contains(number): rank = Int(number)
+      case ("alpha", .integer(let number)) where number > 0: alpha = Double(number)
+      case ("alpha", .number(let number)) where number > 0 && number.isFinite: alpha = number
+      case ("on", .list(let names)):
+        projections = try names.map {
+          guard case .string(let one) = $0, let text = one.text,
+            usual.projections.contains(text)
+          else { throw refused() }
+          return text
+        }
+      default: throw refused()
+      }
     }
-    return Int(count)
+    guard !projections.isEmpty else { throw refused() }
+    return .lowRank(.init(rank: rank, alpha: alpha, projections: projections))
   }
 
   private static func finish(
@@ -226,11 +310,12 @@ enum TrainLibrary {
     let model = try options.handle("model", as: ClipModel.self).truncating(options)
     let result = try trainer.run(model, data: options.handle("data", as: Dataset.self))
     let history = result.history.map { JSONConversion.Pushed(value: .object($0)) }
-    let record: LuaRecord = [
+    var record: LuaRecord = [
       "model": try result.model.truncatingTexts(false), "history": LuaList(history),
       "steps": result.steps,
       "resumed_from": result.resumedFrom, "out": trainer.configuration.output,
     ]
+    if let average = try result.average?.truncatingTexts(false) { record["average"] = average }
     return [record]
   }
 }

@@ -44,6 +44,40 @@ struct VisionTransformer: ImageEncoder {
 
   func callAsFunction(_ images: Tensor, options: EncodingOptions) throws -> Tensor {
     let observe = options.observe
+    let samples = images.shape[0]
+    var x = try embedded(images, observe)
+    // Behind the last block only the class token is read; an observer sees all of it.
+    let readsOneToken = configuration.imageStyle.pooling == .token && observe == nil
+    for (index, block) in blocks.enumerated() where !(readsOneToken && index == blocks.count - 1) {
+      x = try options.recomputes ? block.recomputed(x) : block(x)
+      observe?("visual.block.\(index)", x)
+    }
+    let pooled: Tensor
+    if readsOneToken, let last = blocks.last {
+      pooled = try normAfter(last(x, tokenAt: Array(repeating: 0, count: samples)))
+    } else {
+      pooled = try self.pooled(x)
+    }
+    return try projected(pooled)
+  }
+
+  /// Features of images, and those of their patches: `[N, D]` and `[N, T, D]`.
+  func patches(
+    _ images: Tensor, options: EncodingOptions
+  ) throws -> (features: Tensor, patches: Tensor) {
+    var x = try embedded(images, nil)
+    for block in blocks { x = try options.recomputes ? block.recomputed(x) : block(x) }
+    let first = configuration.imageStyle.hasClassToken ? 1 : 0
+    let tokens = try normAfter(x).narrowed(1, start: first, length: x.shape[1] - first)
+    return (try projected(pooled(x)), try projected(tokens))
+  }
+
+  private func projected(_ x: Tensor) throws -> Tensor {
+    try projection.map { try x.matmul($0) } ?? x
+  }
+
+  /// Patches with positions, `[N, T, W]`.
+  private func embedded(_ images: Tensor, _ observe: BlockObserver?) throws -> Tensor {
     let width = configuration.vision.width
     let samples = images.shape[0]
     let sized = try InputStage(side: configuration.imageSize)(images)
@@ -62,19 +96,7 @@ struct VisionTransformer: ImageEncoder {
       x = try normBefore(x)
       observe?("visual.ln_pre", x)
     }
-    // Behind the last block only the class token is read; an observer sees all of it.
-    let readsOneToken = configuration.imageStyle.pooling == .token && observe == nil
-    for (index, block) in blocks.enumerated() where !(readsOneToken && index == blocks.count - 1) {
-      x = try options.recomputes ? block.recomputed(x) : block(x)
-      observe?("visual.block.\(index)", x)
-    }
-    let pooled: Tensor
-    if readsOneToken, let last = blocks.last {
-      pooled = try normAfter(last(x, tokenAt: Array(repeating: 0, count: samples)))
-    } else {
-      pooled = try self.pooled(x)
-    }
-    return try projection.map { try pooled.matmul($0) } ?? pooled
+    return x
   }
 
   /// `[N, T, W]` to `[N, W]`, with the norm after the blocks where the style has it.

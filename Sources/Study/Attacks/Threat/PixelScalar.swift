@@ -1,5 +1,5 @@
 internal import Diagnostics
-internal import Tensors
+package import Tensors
 
 /// Element types that images may have, with access to a tensor's elements in order.
 ///
@@ -58,7 +58,7 @@ extension Tensor {
   var width: Int { shape.dropFirst().reduce(1, *) }
 
   /// The samples at `positions`, in that order.
-  func rows(_ positions: [Int]) throws -> Tensor {
+  package func rows(_ positions: [Int]) throws -> Tensor {
     try indexSelected(0, Tensor(positions.map { Int64($0) }, shape: [positions.count]))
   }
 

@@ -51,7 +51,7 @@ final class RetrievalRun: EvaluationTask {
     self.data = data
     try model.checkCaptions(of: data)
     encoder = try DualEncoder(self.model)
-    weights = try WeightsHash.of(self.model)
+    weights = try self.model.weightsHash()
     width = model.configuration.embedding
     grouped = try (0..<data.count).map { try data.captions(at: $0) }
     captions = grouped.flatMap { $0 }

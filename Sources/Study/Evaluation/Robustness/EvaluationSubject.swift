@@ -49,7 +49,7 @@ package struct EvaluationSubject {
     reprompted = { try Classifier(frozen.withPrompts($0)) }
     precision = model.precision.rawValue
     origin = model.origin
-    weights = try WeightsHash.of(model)
+    weights = try model.weightsHash()
     parameterCount = model.parameters.elementCount
     inputSide = model.configuration.imageSize
   }
@@ -61,33 +61,5 @@ package struct EvaluationSubject {
     self.name = name
     self.classNames = classNames
     self.classifier = classifier
-  }
-}
-
-/// A number that stands for a model's weights.
-package enum WeightsHash {
-  /// The hash of names, shapes and bytes of all weights, as 16 hexadecimal digits.
-  ///
-  /// 64-bit words are mixed one after another; equal weights give equal digits on every machine. It
-  /// tells models apart in records and guards against nothing.
-  package static func of(_ model: ClipModel) throws -> String {
-    var state: UInt64 = 0x6B69_6C70_6921_0001
-    func add(_ word: UInt64) {
-      state = (state ^ word) &* 0x9E37_79B9_7F4A_7C15
-      state ^= state >> 29
-    }
-    for (name, tensor) in model.parameters.entries {
-      for byte in name.utf8 { add(UInt64(byte)) }
-      for size in tensor.shape { add(UInt64(bitPattern: Int64(size))) }
-      if tensor.dtype == .float32 {
-        try tensor.detached().withFloats { values in
-          for value in values { add(UInt64(value.bitPattern)) }
-        }
-      } else {
-        for value in try tensor.detached().doubles() { add(value.bitPattern) }
-      }
-    }
-    let text = String(state ^ state >> 32, radix: 16)
-    return String(repeating: "0", count: 16 - text.count) + text
   }
 }
