@@ -198,12 +198,12 @@ let tests: [Target] = [
     ]),
   test(
     "DefencesTests",
-    ["Defences", "AttackPlans", "ClipModels", "Attacks", "Networks", "Tensors", "Diagnostics"]),
+    ["Defences", "ClipModels", "Attacks", "Networks", "Tensors", "Files", "Diagnostics"]),
   test("LuaHostTests", ["LuaHost", "CInterrupt", "Files", "Diagnostics"]),
   test(
     "LuaBindingsTests",
     [
-      "LuaBindings", "LuaHost", "AttackPlans", "Attacks", "Images", "Tensors", "Files",
+      "LuaBindings", "LuaHost", "Training", "AttackPlans", "Attacks", "Images", "Tensors", "Files",
       "Diagnostics", "CInterrupt",
     ],
     exclude: ["specs"]),

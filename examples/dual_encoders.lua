@@ -48,7 +48,8 @@ for _, row in ipairs(models) do
     optimizer = { lr = 3e-3 },
   }.model
   local hardened = train.run {
-    method = "mmcoa", profile = "small", model = plain, data = seen, steps = steps, batch = 64, seed = 1,
+    method = "mmcoa", profile = "small", model = plain, data = seen, steps = steps, batch = 64,
+    seed = 1,
     optimizer = { lr = 3e-3 }, image_attack = { eps = "8/255", steps = 3, keep = "last" },
     text_attack = { method = "char", draws = 5 },
   }.model

@@ -12,7 +12,7 @@ import Testing
       if line then io.write(io.popen("(" .. line .. ") 2>&1"):read("a")) line = nil end
     end
     if kind == "train" then
-      local result = train.run{model = model, data = ds, method = "clean", batch = 4, steps = 3,
+      local result = train.run{model = model, data = ds, method = "clean", batch = 4, steps = 3, warmup = 0,
         out = out, resume = true, checkpoint_every = 1, on_step = function(row) if row.step == 2 then middle() end end}
       print("done", #result.history)
     else

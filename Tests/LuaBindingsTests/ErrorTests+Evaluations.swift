@@ -89,9 +89,8 @@ extension ErrorTests {
         + "class, or one for each image)"),
     ErrorCase(
       robust + "attacks = {image = {source = m}}}",
-      "eval.robustness: unknown option 'source' (a table runs on its own model: craft x with "
-        + "attack.NAME(classifier, images, labels, {source = …}), then evaluate data.from(x, labels, "
-        + "names))"),
+      "eval.robustness: option 'attacks.image.source' holds a clip model, not a classifier or "
+        + "function (model:classifier(names) makes one)"),
     ErrorCase(
       robust + "attacks = {image = {targeted = 3}}}",
       "eval.robustness: pgd: target 3 is outside 1 … 2, the classes"),

@@ -24,7 +24,7 @@ extension ErrorTests {
     ),
     ErrorCase(
       run + "lr = 1e-4}",
-      "train.run: unknown option 'lr' (it stands in a table: image_attack = {lr = …} or optimizer = {lr = …})"
+      "train.run: unknown option 'lr' (it stands in a table: image_attack = {lr = …} or optimizer = {lr = …} or validation_attack = {lr = …})"
     ),
     ErrorCase(
       run + #"method = "clean", image_attack = {}}"#,
@@ -81,12 +81,12 @@ extension ErrorTests {
         + "and attacks.image of eval.robustness take it)"),
     ErrorCase(
       run + "learning_rate = 1e-4}",
-      "train.run: unknown option 'learning_rate' (it stands in a table: image_attack = {lr = …} or optimizer = {lr = …})"
+      "train.run: unknown option 'learning_rate' (it stands in a table: image_attack = {lr = …} or optimizer = {lr = …} or validation_attack = {lr = …})"
     ),
     ErrorCase(
       run + "eps = 0.1}",
       "train.run: unknown option 'eps' (it stands in a table: image_attack = {eps = …} or "
-        + "optimizer = {eps = …})"),
+        + "optimizer = {eps = …} or validation_attack = {eps = …})"),
     ErrorCase(
       run + "edits = 1}",
       "train.run: unknown option 'edits' (it stands in a table: text_attack = {edits = …})"),

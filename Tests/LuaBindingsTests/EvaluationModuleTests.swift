@@ -200,6 +200,35 @@ import Testing
       print(#t:accuracy(), seen, t:to_table().model.name)
       """, "true\t1.0\n6\t3\tdefended\n"),
     OutputCase(
+      "named protocols, transfer attacks, and the line that repeats them",
+      """
+      local function rows(options)
+        options.data, options.probes, options.seed = ds, false, 3
+        local r, names = eval.robustness(options), {}
+        for _, row in ipairs(r:accuracy()) do names[#names + 1] = row.row end
+        return r, table.concat(names, " ")
+      end
+      local r, names = rows{model = model, protocol = "mmcoa", attacks = {text = {method = "char", sites = 2}}}
+      print(names)
+      print(r:protocol():match("protocol mmcoa"), r:protocol():match("image/pgd linf 1/255 100 steps"), r:to_table().protocol)
+      local again = rows{model = model, protocol = "mmcoa", attacks = {text = {method = "char", sites = 2}}}
+      print(again:protocol() == r:protocol(), again:accuracy("image/pgd") == r:accuracy("image/pgd"))
+      local cls = model:classifier(ds.class_names)
+      print(select(2, rows{model = cls:with_counterattack{}, protocol = "ttc"}))
+      print(select(2, rows{model = cls, protocol = "ttc"}))
+      local t = rows{model = cls:with_noise{draws = 2}, attacks = {image = {source = cls, steps = 2}}}
+      print(t:to_table().scenarios[2].parameters.image.source == t:to_table().model.weights, t:protocol():match("pgd%-transfer .- transfer"))
+      """,
+      """
+      clean image/pgd text/char mm_sep/pgd + char mm_t2i/pgd + char worst
+      protocol mmcoa\timage/pgd linf 1/255 100 steps\tmmcoa
+      true\ttrue
+      clean image/pgd@1/255 image/pgd@4/255 image/undefended-pgd@1/255 image/undefended-pgd@4/255 worst/linf 1/255 worst/linf 4/255
+      clean image/pgd@1/255 image/pgd@4/255 worst/linf 4/255
+      true\tpgd-transfer linf 1/255 2 steps transfer
+
+      """),
+    OutputCase(
       "reports and comparisons as tables, LaTeX and from files; training beside the model",
       """
       local out = folder()

@@ -64,6 +64,18 @@ local figures = {
     end,
   },
   {
+    name = "kill-resume", id = "R1", run = dofile("scripts/assurance/kill_resume.lua"),
+    target = "training killed by SIGKILL at random times, a tenth inside a save, and resumed: "
+      .. "weights, moments, means, best model, metrics as of the unbroken run, 100 of 100",
+    judge = function(o, request)
+      local c = o.counts
+      return ("%d of %d identical after %d kills, %d of them inside a save"):format(
+        c.identical, c.trials, c.kills, c.saves),
+        c.identical == c.trials
+          and (request.size ~= "full" or c.trials >= 100 and c.saves * 10 >= c.kills)
+    end,
+  },
+  {
     name = "lua-fuzz", id = "R9", run = dofile("scripts/assurance/lua_fuzz.lua"),
     target = "calls generated from the catalogue: >= 1,000,000 calls, 0 abnormal ends, 0 hangs, "
       .. "0 silent NaN verdicts, every error with chunk and line",

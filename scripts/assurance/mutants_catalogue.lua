@@ -296,8 +296,8 @@ return {
   {
     id = "B57", about = "decay of AdamW grows with the square of the rate", tests = "TrainingTests",
     file = "Sources/Engine/Networks/AdamW.swift",
-    old = "weightDecay: tensor.rank >= 2 ? weightDecay : 0,",
-    new = "weightDecay: tensor.rank >= 2 ? weightDecay * learningRate : 0,",
+    old = "let decay = decaysAll || tensor.rank >= 2 ? weightDecay : 0",
+    new = "let decay = decaysAll || tensor.rank >= 2 ? weightDecay * learningRate : 0",
   },
   {
     id = "I7", about = "samples wrong when clean are attacked",

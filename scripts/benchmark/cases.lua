@@ -100,7 +100,9 @@ local function update(template, with_attacks)
     method = "mmcoa", profile = "small", model = create(),
     data = data.from(images, labels, names), templates = { template },
     batch = batch, steps = runs + 1, optimizer = { lr = 1e-6 },
-    image_attack = { method = "pgd", eps = "1/255", steps = with_attacks and 2 or 1, keep = "last" },
+    image_attack = {
+      method = "pgd", eps = "1/255", steps = with_attacks and 2 or 1, keep = "last",
+    },
     text_attack = { method = "char", words = 1, edits = 1, draws = with_attacks and 20 or 1 },
   }
   local times = {}

@@ -17,6 +17,17 @@ local robustness_report = {}
 ---@return string|nil
 function robustness_report:accuracy(scenario) end
 
+--- One line that says what was measured: version, protocol, hashes of weights, sample ids and prompts, resolution, every attack with budget, steps and restarts, and what counts as right.
+---
+---```lua
+---local model = clip.create("tiny")
+---local ds = data.from(tensor.rand{4, 3, 16, 16}, {1, 2, 1, 2}, {"cat", "dog"})
+---local r = eval.robustness{model = model, data = ds}
+---print(r:protocol():match("n=4"))  --> n=4
+---```
+---@return string
+function robustness_report:protocol() end
+
 --- The share of samples that are right both clean and in a row, in 0 … 1, and what may be changed: what comparisons rest on. Under new prompts accuracy may count images that were wrong when clean.
 ---
 ---```lua
@@ -325,6 +336,7 @@ eval = {}
 
 ---@class eval.robustnessOptions
 ---@field model clip_model|classifier|function|table # what to evaluate: a model, a classifier, a function from images to logits, or {logits =, text =, name =}
+---@field protocol? "mmcoa"|"tecoa"|"tga"|"pmg-aft"|"fare"|"ttc"|"gold" # what an article evaluates with, in place of attacks.image, perturb_at and samples: mmcoa: PGD-100 at 1/255 (arXiv:2404.19287); adaptive rows are added; tecoa: PGD-100, CW-PGD with kappa 50 and AA/ce+dlr at 1/255 (arXiv:2212.07016); tga: PGD-100, CW-PGD and AA/ce+dlr at 1/255 (arXiv:2410.21802); pmg-aft: PGD-20 and AA/standard at 1/255 (arXiv:2401.04350); fare: AA/ce+t at 1, 2 and 4/255 on 1,000 samples (arXiv:2402.12336); ttc: PGD-10 at 1/255 and 4/255, through the defence and behind it (arXiv:2503.03613); gold: PGD-100 and AA/standard at 1/255 and 4/255, adaptive attacks on images and texts. attacks.text brings the text attack of mmcoa and gold
 ---@field data dataset # labelled images
 ---@field attacks? eval.robustnessOptions.attacks # what to measure; an empty table {} means an attack's defaults
 ---@field templates? string|string[] # class prompts with {c}; those of the data set when not given
@@ -361,6 +373,7 @@ function eval.robustness(options) end
 
 ---@class eval.costOptions
 ---@field model clip_model|classifier|function|table # what to evaluate: a model, a classifier, a function from images to logits, or {logits =, text =, name =}
+---@field protocol? "mmcoa"|"tecoa"|"tga"|"pmg-aft"|"fare"|"ttc"|"gold" # what an article evaluates with, in place of attacks.image, perturb_at and samples: mmcoa: PGD-100 at 1/255 (arXiv:2404.19287); adaptive rows are added; tecoa: PGD-100, CW-PGD with kappa 50 and AA/ce+dlr at 1/255 (arXiv:2212.07016); tga: PGD-100, CW-PGD and AA/ce+dlr at 1/255 (arXiv:2410.21802); pmg-aft: PGD-20 and AA/standard at 1/255 (arXiv:2401.04350); fare: AA/ce+t at 1, 2 and 4/255 on 1,000 samples (arXiv:2402.12336); ttc: PGD-10 at 1/255 and 4/255, through the defence and behind it (arXiv:2503.03613); gold: PGD-100 and AA/standard at 1/255 and 4/255, adaptive attacks on images and texts. attacks.text brings the text attack of mmcoa and gold
 ---@field data dataset # labelled images
 ---@field attacks? eval.costOptions.attacks # what to measure; an empty table {} means an attack's defaults
 ---@field templates? string|string[] # class prompts with {c}; those of the data set when not given

@@ -31,6 +31,53 @@ train = {}
 ---@field weight_decay? number # per unit of learning rate; not on norms, biases, scale; default 0.0001
 ---@field decay_all? boolean # the decay takes in norms, biases and the scale, too; default false
 
+---@class train.contrastiveOptions.validation_attack
+---@field method? "fgsm"|"rfgsm"|"bim"|"pgd"|"mifgsm"|"nifgsm"|"sifgsm"|"vmifgsm"|"vnifgsm"|"difgsm"|"tifgsm"|"apgd"|"square"|"fab"|"autoattack"|"deepfool"|"cw"|"ddn" # the attack; default "pgd"
+---@field name? string # what tables and files call it; the method when not given
+---@field eps? number|string # budget in pixel units of [0, 1], or a fraction such as "8/255"; 1/255 for linf, no default for l2 and l1
+---@field norm? "linf"|"l2"|"l1" # norm of the budget
+---@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; with targeted the labels are the targets; default "ce"
+---@field kappa? number # loss = "margin": how far the loss is increased, 50 in TeCoA's CW-PGD; without end when not given
+---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
+---@field restarts? integer # random starts; the best counts; default 1
+---@field keep? "best"|"last" # which iterate is returned; the attack's own habit when not given
+---@field eot? integer # passes a gradient is averaged over; default 1
+---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it; gradient attacks in linf end with moves from level to level
+---@field random_step? number|string # length of the random step in pixel units of [0, 1]; eps / 2 when not given
+---@field steps? integer # gradient steps
+---@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2 and l1, when not given
+---@field random_start? boolean # start at a random point of the ball
+---@field momentum? number # decay of an accumulated direction; 0.9 in FARE
+---@field nesterov? boolean # take gradients ahead
+---@field scales? integer # copies x / 2^i of the image; 1: it alone
+---@field variance? boolean|integer # neighbours that correct the next gradient; true: 5; off by default
+---@field beta? number # with variance: how far neighbours lie, in budgets
+---@field diversity? boolean|number # probability that an image is resized; true: 0.5; off by default
+---@field resize? number # with diversity: smallest side of a resized image, as a share; default 0.9
+---@field smoothing? boolean|integer # side of the kernel that smooths gradients, odd; true: 5 up to 32 pixels, 7 up to 64, else 15; off by default
+---@field rho? number # share of increases below which a step is halved; default 0.75
+---@field n_targets? integer # loss = "dlr-targeted": classes taken one after another; 9, or all others where there are fewer, when not given
+---@field best_loss? boolean # return the point with the largest loss, instead of a successful one before any other; default false
+---@field compat? boolean # count as the released code does, which compares the first step with zero; default false
+---@field wide_start? boolean # L1: walk through balls of three and two times eps first, as AutoAttack does; default false
+---@field queries? integer # images that the model is asked about; default 5000
+---@field p? number # share of the pixels in the first windows; default 0.8
+---@field rescale? boolean # stretch the schedule of window sides, made for 10,000 queries, to queries; default false
+---@field alpha_max? number # largest weight of the clean image; default 0.1
+---@field eta? number # overshoot across the boundary; default 1.05
+---@field version? "standard"|"plus"|"rand"|"ce+dlr"|"ce+t" # which stages; default "standard"
+---@field overshoot? number # share by which the change is lengthened; default 0.02
+---@field candidates? integer # classes looked at, by their rank on the clean image; default 10
+---@field fast? boolean # a short search, for a first look; default false
+---@field search_steps? integer # values of c tried; 9, 5 with fast = true
+---@field lr? number # Adam's step size; default 0.01
+---@field c? number # the first c; default 0.001
+---@field init_norm? number # the first norm, in pixel units; default 1
+---@field gamma? number # share by which the norm changes, between 0 and 1; default 0.05
+
+---@class train.contrastiveOptions.early_stopping
+---@field patience? integer # looks without a better one that end the run; default 5
+
 ---@class train.contrastiveOptions
 ---@field model clip_model # the model to start from
 ---@field data dataset # images with labels or captions
@@ -55,6 +102,11 @@ train = {}
 ---@field keep_checkpoints? integer|string # how many of the newest checkpoints stay, 2 at least, or "all"; default "2"
 ---@field resume? boolean # continue the run in out from its newest checkpoint whose SHA-256 is right; default false
 ---@field on_step? function # called with the row of each step; the run ends when it returns false
+---@field validation? dataset|number # images with labels that the run looks at on the way, or the share of data that is cut off for it
+---@field validate_every? integer # steps between looks; a tenth of the run when not given
+---@field validation_attack? train.contrastiveOptions.validation_attack # the attack of a look; PGD of ten steps at the budget of image_attack unless it says otherwise
+---@field select? "robust"|"clean" # what result.best is chosen by; default "robust"
+---@field early_stopping? train.contrastiveOptions.early_stopping # ends the run when looks no longer get better
 
 --- Trains on images with captions or class prompts: the symmetric contrastive loss over each batch (arXiv:2103.00020), where pairs of one class (or equal captions) all count as matching. The result has model, history (one row a step) and steps.
 ---
@@ -163,6 +215,53 @@ function train.contrastive(options) end
 ---@field weight_decay? number # per unit of learning rate; not on norms, biases, scale
 ---@field decay_all? boolean # the decay takes in norms, biases and the scale, too
 
+---@class train.runOptions.validation_attack
+---@field method? "fgsm"|"rfgsm"|"bim"|"pgd"|"mifgsm"|"nifgsm"|"sifgsm"|"vmifgsm"|"vnifgsm"|"difgsm"|"tifgsm"|"apgd"|"square"|"fab"|"autoattack"|"deepfool"|"cw"|"ddn" # the attack; default "pgd"
+---@field name? string # what tables and files call it; the method when not given
+---@field eps? number|string # budget in pixel units of [0, 1], or a fraction such as "8/255"; 1/255 for linf, no default for l2 and l1
+---@field norm? "linf"|"l2"|"l1" # norm of the budget
+---@field loss? string|function # "ce", "margin", "dlr", "dlr-targeted", or a function (logits, labels) -> [N] that is increased; with targeted the labels are the targets; default "ce"
+---@field kappa? number # loss = "margin": how far the loss is increased, 50 in TeCoA's CW-PGD; without end when not given
+---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
+---@field restarts? integer # random starts; the best counts; default 1
+---@field keep? "best"|"last" # which iterate is returned; the attack's own habit when not given
+---@field eot? integer # passes a gradient is averaged over; default 1
+---@field lattice? integer # 8: the result lies on 8-bit levels, as a PNG can hold it; gradient attacks in linf end with moves from level to level
+---@field random_step? number|string # length of the random step in pixel units of [0, 1]; eps / 2 when not given
+---@field steps? integer # gradient steps
+---@field step? number|string # length of a step in pixel units of [0, 1]; max(1/255, 2.5 * eps / steps) for linf, 2.5 * eps / steps for l2 and l1, when not given
+---@field random_start? boolean # start at a random point of the ball
+---@field momentum? number # decay of an accumulated direction; 0.9 in FARE
+---@field nesterov? boolean # take gradients ahead
+---@field scales? integer # copies x / 2^i of the image; 1: it alone
+---@field variance? boolean|integer # neighbours that correct the next gradient; true: 5; off by default
+---@field beta? number # with variance: how far neighbours lie, in budgets
+---@field diversity? boolean|number # probability that an image is resized; true: 0.5; off by default
+---@field resize? number # with diversity: smallest side of a resized image, as a share; default 0.9
+---@field smoothing? boolean|integer # side of the kernel that smooths gradients, odd; true: 5 up to 32 pixels, 7 up to 64, else 15; off by default
+---@field rho? number # share of increases below which a step is halved; default 0.75
+---@field n_targets? integer # loss = "dlr-targeted": classes taken one after another; 9, or all others where there are fewer, when not given
+---@field best_loss? boolean # return the point with the largest loss, instead of a successful one before any other; default false
+---@field compat? boolean # count as the released code does, which compares the first step with zero; default false
+---@field wide_start? boolean # L1: walk through balls of three and two times eps first, as AutoAttack does; default false
+---@field queries? integer # images that the model is asked about; default 5000
+---@field p? number # share of the pixels in the first windows; default 0.8
+---@field rescale? boolean # stretch the schedule of window sides, made for 10,000 queries, to queries; default false
+---@field alpha_max? number # largest weight of the clean image; default 0.1
+---@field eta? number # overshoot across the boundary; default 1.05
+---@field version? "standard"|"plus"|"rand"|"ce+dlr"|"ce+t" # which stages; default "standard"
+---@field overshoot? number # share by which the change is lengthened; default 0.02
+---@field candidates? integer # classes looked at, by their rank on the clean image; default 10
+---@field fast? boolean # a short search, for a first look; default false
+---@field search_steps? integer # values of c tried; 9, 5 with fast = true
+---@field lr? number # Adam's step size; default 0.01
+---@field c? number # the first c; default 0.001
+---@field init_norm? number # the first norm, in pixel units; default 1
+---@field gamma? number # share by which the norm changes, between 0 and 1; default 0.05
+
+---@class train.runOptions.early_stopping
+---@field patience? integer # looks without a better one that end the run; default 5
+
 ---@class train.runOptions
 ---@field method? "mmcoa"|"image-only"|"text-only"|"clean"|"clean-ce"|"adversarial"|"tecoa"|"fare"|"pmg-aft"|"tga-zsr"|"comp-tga"|"trades"|"leaf"|"tecoa-fare" # how to train; default "mmcoa"
 ---@field profile? "small" # small: AdamW at 1e-5, batch 128, 10 epochs, cosine after 5 % of warm-up, clip_norm 1, three steps of the inner attack, in place of the published settings
@@ -200,6 +299,11 @@ function train.contrastive(options) end
 ---@field keep_checkpoints? integer|string # how many of the newest checkpoints stay, 2 at least, or "all"; default "2"
 ---@field resume? boolean # continue the run in out from its newest checkpoint whose SHA-256 is right; default false
 ---@field on_step? function # called with the row of each step; the run ends when it returns false
+---@field validation? dataset|number # images with labels that the run looks at on the way, or the share of data that is cut off for it
+---@field validate_every? integer # steps between looks; a tenth of the run when not given
+---@field validation_attack? train.runOptions.validation_attack # the attack of a look; PGD of ten steps at the budget of image_attack unless it says otherwise
+---@field select? "robust"|"clean" # what result.best is chosen by; default "robust"
+---@field early_stopping? train.runOptions.early_stopping # ends the run when looks no longer get better
 
 --- Fine-tunes a model by a method, or by a loss of one's own. What is not given is what the method's publication trains with (optimiser, rate, schedule, batch, epochs, weights that are trained, inner attack); profile = "small" is for short runs. Inner attacks run on frozen weights; each distinct text of a batch is attacked once. Options that the method has no use for are refused. Test the result with eval.robustness. Methods: mmcoa: adversarial images against clean texts and clean images against adversarial texts; image-only: the first term of mmcoa alone; text-only: the second term of mmcoa alone; clean: the contrastive loss of clean pairs, no attack; clean-ce: cross-entropy of clean images over all classes; adversarial: adversarial images against clean texts: the batch's pairs, or the classes with loss = "ce"; tecoa: cross-entropy of adversarial images over all classes (TeCoA, arXiv:2212.07016); fare: embeddings of adversarial images stay at those of clean ones before (FARE, arXiv:2402.12336); pmg-aft: tecoa held to the model before and to clean images (PMG-AFT, arXiv:2401.04350); tga-zsr: tecoa with attention maps held to those before (TGA-ZSR, arXiv:2410.21802); comp-tga: tga-zsr with maps of the class against all others (arXiv:2603.18598); trades: cross-entropy of clean images and the divergence of adversarial ones (TRADES, arXiv:1901.08573); leaf: embeddings of adversarial texts stay at those of clean ones before (LEAF, arXiv:2506.03355); tecoa-fare: tecoa with FARE's settings and a scale of 100.
 ---

@@ -7,11 +7,13 @@ public import Tensors
 /// moments. Coupled decay is part of the gradient instead: `g ← g + λθ`. The decay leaves out weights
 /// with one axis or none (biases, norms, the logit scale) unless it is for all.
 public final class AdamW: Optimizer {
+  /// Names and tensors that are trained.
   public let parameters: [(name: String, tensor: Tensor)]
   /// First moments, by name.
   public private(set) var first: [String: Tensor]
   /// Second moments, by name.
   public private(set) var second: [String: Tensor]
+  /// Steps taken.
   public private(set) var step = 0
   /// Decay rates of the moments.
   public let betas: (Double, Double)
@@ -40,8 +42,10 @@ public final class AdamW: Optimizer {
     second = try Self.zeros(parameters)
   }
 
+  /// The moments, by slot and weight.
   public var state: [String: [String: Tensor]] { ["first": first, "second": second] }
 
+  /// Moves every weight along `scale` times its gradient, in the order of `parameters`.
   public func update(gradients: [Tensor], scale: Double = 1, learningRate: Double) throws {
     try checkCount(gradients)
     step += 1
@@ -61,6 +65,7 @@ public final class AdamW: Optimizer {
     }
   }
 
+  /// Puts the optimiser where a checkpoint left it.
   public func restore(step: Int, state: [String: [String: Tensor]]) throws {
     let own = try checked(state)
     first = own["first"] ?? first

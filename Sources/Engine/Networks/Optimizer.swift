@@ -61,7 +61,9 @@ extension Optimizer {
 ///
 /// `v ← μv + (g + λθ)`, `θ ← θ − lr·v`; the decay `λ` leaves out weights with one axis or none.
 public final class MomentumSGD: Optimizer {
+  /// Names and tensors that are trained.
   public let parameters: [(name: String, tensor: Tensor)]
+  /// Steps taken.
   public private(set) var step = 0
   /// Weight of the gradients before.
   public let momentum: Double
@@ -79,8 +81,10 @@ public final class MomentumSGD: Optimizer {
     velocity = try Self.zeros(parameters)
   }
 
+  /// The moments, by slot and weight.
   public var state: [String: [String: Tensor]] { ["first": velocity] }
 
+  /// Moves every weight along `scale` times its gradient, in the order of `parameters`.
   public func update(gradients: [Tensor], scale: Double, learningRate: Double) throws {
     try checkCount(gradients)
     step += 1
@@ -96,6 +100,7 @@ public final class MomentumSGD: Optimizer {
     }
   }
 
+  /// Puts the optimiser where a checkpoint left it.
   public func restore(step: Int, state: [String: [String: Tensor]]) throws {
     velocity = try checked(state)["first"] ?? velocity
     self.step = step

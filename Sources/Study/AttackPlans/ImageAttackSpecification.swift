@@ -18,6 +18,8 @@ package struct ImageAttackSpecification {
   private let seed: UInt64
   /// Evaluations: what a targeted attack aims at; nil for an untargeted one.
   package var targets: AttackTargets?
+  /// Evaluations: what tells the sources of a transfer attack apart; nil for none.
+  package var sources: String?
   /// Evaluations: which pixels may change, as `PixelMask` takes it; where it has a first size above 1, a
   /// mask for each image of the data set.
   package var mask: Tensor?
@@ -125,6 +127,7 @@ package struct ImageAttackSpecification {
     if !attack.choosesLoss, case .margin(let clamp) = settings.search.loss {
       members.append(.init("clamp", clamp.map { .number($0) } ?? .null))
     }
+    if let sources { members.append(.init("source", .string(sources))) }
     if let targets { members.append(.init("targeted", targets.json)) }
     if let mask { members.append(.init("mask", .string(Self.digest(mask)))) }
     if let start { members.append(.init("init", .string(Self.digest(start)))) }

@@ -128,11 +128,14 @@ extension Dataset {
     return try keeping(n.multiplied(by: members.count)) { marks[$0] }
   }
 
-  /// Cuts a validation set from a training set: a tenth of the samples, at most `limit`.
+  /// Cuts a validation set from a training set: a share of the samples, at most `limit`.
   package func validationSplit(
-    random: RandomSource, limit: Int = 5_000
+    share: Double = 0.1, random: RandomSource, limit: Int = 5_000
   ) throws -> (training: Dataset, validation: Dataset) {
-    let size = min(count / 10, limit)
+    let size = min(Int(clamped: share * Double(count)), limit)
+    guard size > 0 else {
+      throw KilpiError("a share of \(share) of \(count) samples is none to validate on")
+    }
     let marks = try drawn(size, random: random)
     return (
       try keeping(count - size) { !marks[$0] }, try keeping(size) { marks[$0] }

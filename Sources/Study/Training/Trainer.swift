@@ -41,6 +41,8 @@ package struct TrainingResult {
   package var model: ClipModel
   /// The running mean of its weights; nil where none was asked for.
   package var average: ClipModel?
+  /// The model of the best look, its step and share; nil without validation.
+  package var best: (model: ClipModel, step: Int, value: Double)?
   /// One row a step, from the first step on, also of a run that was resumed.
   package var history: [[JSONValue.Member]]
   /// Steps done in all.
@@ -61,6 +63,8 @@ package struct Trainer {
   package var imageAttack: ImageAttacker?
   /// Makes adversarial texts; needed by methods that attack texts.
   package var textAttack: TextAttacker?
+  /// Looks at held-out data on the way; nil: none.
+  package var validation: Validation?
   /// Receives progress.
   package var progress: ProgressHandler?
   /// Who shares the work; this process alone unless told otherwise.
@@ -111,6 +115,7 @@ package struct Trainer {
     if objective.attacksImages && imageAttack == nil {
       throw KilpiError("the method '\(objective.name)' needs an image attack")
     }
+    try validation?.check(data)
     if objective.attacksTexts && textAttack == nil {
       throw KilpiError("the method '\(objective.name)' needs a text attack")
     }

@@ -70,6 +70,7 @@ extension TrainingSession {
         trainer.objective, total: schedule.total, truncates: model.truncatesTexts
       ).object ?? [])
         + [
+          .init("validation", trainer.validation?.record ?? .null),
           .init("precision", .string("\(model.precision)")),
           .init("data", .string("\(schedule.data.name)/\(schedule.data.split)")),
           .init("data_digests", try schedule.data.digests().record),

@@ -37,6 +37,8 @@ final class TrainingSession {
   /// Whether a checkpoint of this run was written or read.
   var hasSaved = false
   var history: [[JSONValue.Member]] = []
+  /// The weights of the best look of this process's own steps.
+  var bestModel: ClipModel?
   /// It was said that equal texts count as wrong for each other.
   private var hasNotedRepeats = false
 
@@ -120,12 +122,14 @@ final class TrainingSession {
       let row: [JSONValue.Member]
       do {
         let batch = try schedule.batch(step: step, order: order, rows: rows)
-        row = try fromRoot(oneStep(batch, epoch: epoch))
+        row = try fromRoot(
+          oneStep(batch, epoch: epoch) + validationColumns(step: step + 1))
       } catch let error as KilpiError where error.kind == .interrupted {
         throw interrupted(error)
       }
       step += 1
       try keep(row)
+      try keepBest()
       var goesOn = true
       do {
         goesOn = try trainer.onStep?(row) ?? true
@@ -139,6 +143,12 @@ final class TrainingSession {
           note: "loss \((loss * 1000).rounded() / 1000)"))
       let every = configuration.checkpointEvery
       let isEnding = folder != nil && Termination.isRequested
+      if let patience = trainer.validation?.patience,
+        trainer.validation?.looksSinceBest(history) ?? 0 >= patience
+      {
+        goesOn = false
+        try folder?.note("no better look in \(patience): the run ends at step \(step)")
+      }
       if isEnding || every > 0 && step % every == 0 || step == schedule.total || !goesOn {
         try saveCheckpoint()
       }
@@ -153,8 +163,11 @@ final class TrainingSession {
     model.origin = model.folder ?? "trained (\(objective.name))"
     if processes.isRoot { try saveModel() }
     let mean = try average.map { try weights.model(of: $0.means) }
+    mean?.folder = nil
+    mean?.origin = "mean of " + model.origin
     return TrainingResult(
-      model: model, average: mean, history: history, steps: step, resumedFrom: resumedFrom)
+      model: model, average: mean, best: try best(), history: history, steps: step,
+      resumedFrom: resumedFrom)
   }
 
   private func interrupted(_ error: KilpiError) -> KilpiError {

@@ -146,7 +146,11 @@ extension Call {
     func one(_ value: LuaValue) throws -> Classifier {
       if let handle = value.object(as: ZeroShotClassifier.self) { return try Classifier(handle) }
       if let function = value.function { return function.classifier("the source function") }
-      throw options.problem("source", "holds a \(value.typeName), not a classifier or function")
+      if let other = value.classifier { return other }
+      throw options.problem(
+        "source", "holds a \(value.typeName), not a classifier or function",
+        advice: value.object(as: ClipModel.self) == nil
+          ? nil : "model:classifier(names) makes one")
     }
     if let list = value.table {
       let sources = try list.array().map(one)

@@ -2,6 +2,7 @@ internal import AttackPlans
 internal import Attacks
 internal import ClipModels
 internal import Datasets
+internal import Defences
 internal import Diagnostics
 internal import Evaluation
 internal import Files
@@ -63,7 +64,14 @@ enum EvalLibrary {
 
   /// What eval.robustness takes.
   private static let whole: [OptionSpec] =
-    [OptionSpec.any("model", type: modelType, modelText).mandatory] + common + kept
+    [
+      OptionSpec.any("model", type: modelType, modelText).mandatory,
+      .choice(
+        "protocol", EvaluationProtocol.all.map(\.name),
+        "what an article evaluates with, in place of attacks.image, perturb_at and samples: "
+          + EvaluationProtocol.all.map { "\($0.name): \($0.summary)" }.joined(separator: "; ")
+          + ". attacks.text brings the text attack of mmcoa and gold"),
+    ] + common + kept
 
   private static let robustness = Entry(
     "robustness", "(options: table) -> robustness report",
@@ -138,6 +146,37 @@ enum EvalLibrary {
     return try call.options(table, specs: specs)
   }
 
+  /// The protocol that a call names.
+  private static func published(
+    _ options: Options, _ subject: EvaluationSubject, _ data: Dataset, _ call: Call
+  ) throws -> EvaluationProtocol? {
+    guard options.has("protocol") else { return nil }
+    return EvaluationProtocol.named(try options.string("protocol"))
+  }
+
+  /// Its attacks on images; behind a defence, too, where it says so.
+  private static func images(
+    of chosen: EvaluationProtocol, _ subject: EvaluationSubject, _ data: Dataset,
+    _ options: Options, _ call: Call
+  ) throws -> [ImageAttackSpecification] {
+    let seed = try call.randomSource(options).seed
+    var images = try chosen.images(classes: data.classNames.count, seed: seed)
+    guard chosen.addsTransfer,
+      let defended = options.value("model").object(as: DefendedClassifier.self)
+    else { return images }
+    let source = try Classifier(defended.base)
+    let hash = try defended.base.model.weightsHash()
+    images += images.map { image in
+      var behind = image
+      behind.name = "undefended-" + image.name
+      behind.family = image.family.isEmpty ? "" : "undefended-" + image.family
+      behind.settings.search.sources = [source]
+      behind.sources = hash
+      return behind
+    }
+    return images
+  }
+
   /// What a call of this module describes.
   static func evaluation(
     _ options: Options, _ call: Call, _ subject: EvaluationSubject, _ data: Dataset
@@ -168,7 +207,16 @@ enum EvalLibrary {
       try EvaluationTables.read(attacks, name, specs, call, inner: inner, path: "attacks.")
     }
     evaluation.images = try EvaluationTables.images(tables("image", EvaluationTables.image)) {
-      named(try ImageAttackOptions.specification($0, call, evaluates: true))
+      try EvaluationTables.transferred(
+        named(ImageAttackOptions.specification($0, call, evaluates: true)), $0, call)
+    }
+    if let chosen = try published(options, subject, data, call) {
+      if attacks.has("image") {
+        throw options.problem(
+          "protocol", "sets the attacks on images", advice: "leave attacks.image out")
+      }
+      evaluation.protocolName = chosen.name
+      evaluation.images = try images(of: chosen, subject, data, options, call)
     }
     let texts = try tables("text", TextAttackOptions.table).map { try text($0.options) }
     evaluation.texts = texts
@@ -176,7 +224,7 @@ enum EvalLibrary {
       let options = table.options
       let chosen = try options.stringIfGiven("method").flatMap { MultimodalMethod(rawValue: $0) }
       for method in chosen.map({ [$0] }) ?? [.independent, .adaptive] {
-        var ownImages = evaluation.images
+        var ownImages = evaluation.images.filter { $0.sources == nil }
         if options.has("image") || ownImages.isEmpty {
           ownImages = try EvaluationTables.images([
             EvaluationTable(options: options.options("image"), isPoint: table.isPoint)
@@ -198,11 +246,26 @@ enum EvalLibrary {
         }
       }
     }
+    if let chosen = try published(options, subject, data, call), !evaluation.texts.isEmpty,
+      !attacks.has("multimodal"), let image = evaluation.images.first
+    {
+      evaluation.multimodal = chosen.methods.flatMap { method in
+        texts.map { MultimodalSpecification(method, image: image, text: $0) }
+      }
+    }
     if let count = options.value("samples").int {
       guard count > 0 else { throw options.problem("samples", "is \(count), at least 1 is needed") }
       evaluation.samples = .random(count)
     } else if options.has("samples") {
       evaluation.samples = .ids(try options.strings("samples"))
+    }
+    if let chosen = try published(options, subject, data, call) {
+      evaluation.perturbationPlace = chosen.place
+      // Figures with and without the defence are each over all samples.
+      evaluation.attacksEach = chosen.addsTransfer
+      if let count = chosen.samples, !options.has("samples"), count < data.count {
+        evaluation.samples = .random(count)
+      }
     }
     try options.read(into: &evaluation)
     try evaluation.take(options, call)

@@ -125,7 +125,7 @@ extension EvalLibrary {
     guard let folder else { return .null }
     var places = [folder]
     let parts = folder.split(separator: "/")
-    if parts.last == "model" {
+    if ["model", "best"].contains(parts.last) {
       let above = parts.dropLast().joined(separator: "/")
       places.append(folder.hasPrefix("/") ? "/" + above : above.isEmpty ? "." : above)
     }

@@ -35,15 +35,20 @@ enum EvaluationTables {
       ),
       .handle(
         "init", type: "tensor", "an image for each one of data, from which the search starts"),
+      .any(
+        "source", type: "classifier|function|list",
+        "transfer: gradients come from here, success is judged on the model; the published figure of a defence "
+          + "at test time takes the classifier behind it"),
     ]
 
   /// What only evaluations of classes take.
-  static let own: Set<String> = ["targeted", "mask", "init"]
+  static let own: Set<String> = ["targeted", "mask", "init", "source"]
 
   /// What a multimodal attack of an evaluation takes.
   static let multimodal: [OptionSpec] =
     MultimodalOptions.table.map { spec in
-      spec.name == "image" ? .table("image", image, spec.doc) : spec
+      spec.name == "image"
+        ? .table("image", image.filter { $0.name != "source" }, spec.doc) : spec
     } + [.string("name", "what tables and files call it; the names of both attacks when not given")]
 
   /// The tables of an option that is one table or a list of such ({} is one with all defaults), each
@@ -211,6 +216,25 @@ enum EvaluationTables {
       attack.start = try table.options.handleIfGiven("init", as: Tensor.self)
       return attack
     }
+  }
+
+  /// The attack with its gradients from the option `source`, where there is one.
+  static func transferred(
+    _ image: ImageAttackSpecification, _ options: Options, _ call: Call
+  ) throws -> ImageAttackSpecification {
+    guard options.has("source") else { return image }
+    guard ImageAttackOptions.takes("source", image.attack) else {
+      throw options.problem("source", "is given, \(image.name) has no transfer form")
+    }
+    var image = image
+    image.settings.search.sources = try call.sources(options)
+    let value = options.value("source")
+    let members = try value.table.map { try $0.array() } ?? [value]
+    image.sources = try members.map { member in
+      try member.object(as: ZeroShotClassifier.self)?.model.weightsHash() ?? member.typeName
+    }.joined(separator: ", ")
+    if !options.has("name") { image.name += "-transfer" }
+    return image
   }
 
   /// The attack as a point of a curve: `pgd@2/255`, `pgd@l2 0.5`.

@@ -74,6 +74,14 @@ extension EvalLibrary {
         return accuracy(try handle.report.row(call.string(1)))
       },
       Method(
+        "protocol", "() -> string",
+        doc: """
+          One line that says what was measured: version, protocol, hashes of weights, sample ids and prompts, \
+          resolution, every attack with budget, steps and restarts, and what counts as right.
+          """,
+        example: reportExample + "print(r:protocol():match(\"n=4\"))  --> n=4"
+      ) { handle, _ in [handle.report.protocolLine] },
+      Method(
         "strict", "(scenario: string) -> number, string|nil",
         doc: """
           The share of samples that are right both clean and in a row, in 0 … 1, and what may be changed: \

@@ -44,7 +44,7 @@ enum TrainLibrary {
         "resume", default: false,
         "continue the run in out from its newest checkpoint whose SHA-256 is right"),
       .function("on_step", "called with the row of each step; the run ends when it returns false"),
-    ]
+    ] + ValidationOptions.specs
 
   /// The options of a configuration without their defaults: those of the method hold.
   private static let published: [OptionSpec] =
@@ -93,8 +93,8 @@ enum TrainLibrary {
       publication trains with (optimiser, rate, schedule, batch, epochs, weights that are trained, inner \
       attack); profile = "small" is for short runs. Inner attacks run on frozen weights; each distinct text of a batch is \
       attacked once. Options that the method has no use for are refused. Test the result with \
-      eval.robustness. Methods: \(ObjectiveOptions.summaries).
-      """,
+      eval.robustness. Methods:
+      """ + " " + ObjectiveOptions.summaries + ".",
     options: [
       .choice(
         "method", TrainingObjectives.all.map(\.name), default: "mmcoa", "how to train"),
@@ -123,9 +123,11 @@ enum TrainLibrary {
     if options.has("profile") { plan.makeSmall() }
     var trainer = try trainer(objective, plan, options, call)
     let isCustom = objective is CustomObjective
+    var budget: Budget?
     if objective.attacksImages || isCustom {
       let image = try ObjectiveOptions.imageAttack(options.options("image_attack"), plan, call)
       trainer.imageAttack = image.trainer
+      budget = image.settings.threat.budget
       trainer.configuration.attackRecords.append(.init("image", image.record))
     }
     if objective.attacksTexts || isCustom && options.has("text_attack") {
@@ -137,7 +139,7 @@ enum TrainLibrary {
       trainer.textAttack = text.trainer
       trainer.configuration.attackRecords.append(.init("text", text.record))
     }
-    return try finish(trainer, options, call)
+    return try finish(trainer, options, call, budget: budget)
   }
 
   /// Refuses attacks that the method has no use for.
@@ -164,7 +166,7 @@ enum TrainLibrary {
     if options.has("epochs") { configuration.steps = nil }
     try options.read(into: &configuration)
     try readOptimizer(options, &configuration.optimizer)
-    if options.has("train") { configuration.trainable = try selection(options) }
+    if options.has("train") { configuration.trainable = try TrainedPart.selection(options) }
     if !options.has("warmup") { try shortenWarmup(&configuration, options, call) }
     configuration.seed = try call.randomSource(options).seed
     configuration.output = try options.pathIfGiven("out", writing: true)
@@ -246,75 +248,26 @@ enum TrainLibrary {
     return count
   }
 
-  private static func selection(_ options: Options) throws -> TrainableSelection {
-    let value = options.value("train")
-    if value.table != nil { return try tableSelection(options) }
-    let named: [TrainableSelection] = [
-      .both, .visual, .visualAndScale, .text, .textReleased, .biasNorm,
-    ]
-    guard let name = value.string, let selection = named.first(where: { $0.name == name }) else {
-      throw options.problem(
-        "train", "is not a selection",
-        advice: named.map { "\"\($0.name)\"" }.joined(separator: ", ")
-          + ", {last_blocks = n}, {last_tensors = n} or {lora = {r = n}}")
-    }
-    return selection
-  }
-
-  private static func tableSelection(_ options: Options) throws -> TrainableSelection {
-    let forms =
-      "{last_blocks = n}, {last_tensors = n}, {lora = {r = n, alpha = x, on = {\"q\", \"v\"}}}"
-    func refused() -> any Error {
-      options.problem("train", "is none of the tables that select weights", advice: forms)
-    }
-    guard case .map(let pairs) = try options.tree("train"), pairs.count == 1,
-      case .string(let key) = pairs[0].key
-    else { throw refused() }
-    switch (key.text, pairs[0].value) {
-    case ("last_blocks", .integer(let count)) where count >= 1: return .lastBlocks(Int(count))
-    case ("last_tensors", .integer(let count)) where count >= 1: return .lastTensors(Int(count))
-    case ("lora", .map(let members)): return try lowRank(members, refused)
-    case ("lora", .emptyList), ("lora", .list): return .lowRank(.init())
-    default: throw refused()
-    }
-  }
-
-  private static func lowRank(
-    _ members: [(key: LuaTree, value: LuaTree)], _ refused: () -> any Error
-  ) throws -> TrainableSelection {
-    let usual = TrainableSelection.LowRank()
-    var (rank, alpha, projections) = (usual.rank, usual.alpha, usual.projections)
-    for (key, value) in members {
-      guard case .string(let name) = key else { throw refused() }
-      switch (name.text, value) {
-      case ("r", .integer(let number)) where (1...4096).contains(number): rank = Int(number)
-      case ("alpha", .integer(let number)) where number > 0: alpha = Double(number)
-      case ("alpha", .number(let number)) where number > 0 && number.isFinite: alpha = number
-      case ("on", .list(let names)):
-        projections = try names.map {
-          guard case .string(let one) = $0, let text = one.text,
-            usual.projections.contains(text)
-          else { throw refused() }
-          return text
-        }
-      default: throw refused()
-      }
-    }
-    guard !projections.isEmpty else { throw refused() }
-    return .lowRank(.init(rank: rank, alpha: alpha, projections: projections))
-  }
-
   private static func finish(
-    _ trainer: Trainer, _ options: Options, _ call: Call
+    _ trainer: Trainer, _ options: Options, _ call: Call, budget: Budget? = nil
   ) throws -> [any LuaConvertible] {
     let model = try options.handle("model", as: ClipModel.self).truncating(options)
-    let result = try trainer.run(model, data: options.handle("data", as: Dataset.self))
+    var trainer = trainer
+    var data = try options.handle("data", as: Dataset.self)
+    trainer.validation = try ValidationOptions.validation(
+      &data, trainer, options, call, budget: budget)
+    let result = try trainer.run(model, data: data)
     let history = result.history.map { JSONConversion.Pushed(value: .object($0)) }
     var record: LuaRecord = [
       "model": try result.model.truncatingTexts(false), "history": LuaList(history),
       "steps": result.steps,
       "resumed_from": result.resumedFrom, "out": trainer.configuration.output,
     ]
+    if let best = result.best {
+      record["best"] =
+        ["model": try best.model.truncatingTexts(false), "step": best.step, "accuracy": best.value]
+        as LuaRecord
+    }
     if let average = try result.average?.truncatingTexts(false) { record["average"] = average }
     return [record]
   }

@@ -50,6 +50,8 @@ package struct RobustnessEvaluation: EvaluationSettings {
   package var texts: [TextAttackSpecification] = []
   /// Attacks on both.
   package var multimodal: [MultimodalSpecification] = []
+  /// The protocol whose attacks these are; nil for one's own.
+  package var protocolName: String?
   /// Which samples are evaluated.
   package var samples = SampleChoice.all
   /// Root of random draws, in place of the attacks' own seeds; nil leaves those, and draws samples

@@ -175,6 +175,7 @@ extension RobustnessReport {
       ]),
       "machine": machine(subject.precision),
       "seed": evaluation.seed.map { .integer(Int64(bitPattern: $0)) } ?? .null,
+      "protocol": evaluation.protocolName.map { .string($0) } ?? .null,
     ])
   }
 }

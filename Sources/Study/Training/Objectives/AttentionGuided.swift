@@ -83,7 +83,7 @@ struct AttentionMap {
   ///   - labels: int64 `[B]`.
   func callAsFunction(_ patches: Tensor, classes: Tensor, labels: Tensor) throws -> Tensor {
     let (samples, tokens) = (patches.shape[0], patches.shape[1])
-    let edge = Int(Double(tokens).squareRoot().rounded())
+    let edge = Int(clamped: Double(tokens).squareRoot().rounded())
     guard edge * edge == tokens else {
       throw KilpiError("the image tower has \(tokens) patches, which make no square map")
     }
@@ -123,7 +123,7 @@ struct AttentionMap {
     var values = [Double](repeating: 0, count: n * m)
     for row in 0..<m {
       let centre = max((Double(row) + 0.5) * Double(n) / Double(m) - 0.5, 0)
-      let first = min(Int(centre.rounded(.down)), n - 1)
+      let first = min(Int(clamped: centre.rounded(.down)), n - 1)
       let second = min(first + 1, n - 1)
       let share = centre - Double(first)
       values[row * n + first] += 1 - share

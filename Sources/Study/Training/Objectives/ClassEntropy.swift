@@ -1,5 +1,6 @@
 package import Attacks
 internal import ClipModels
+internal import Diagnostics
 internal import Tensors
 
 /// Cross-entropy of clean images over the prompts of all classes, `clean-ce`.
@@ -78,7 +79,9 @@ package struct EmbeddingEntropy: TrainingObjective {
   }
 }
 
-/// TRADES over the classes, `trades` (arXiv:1901.08573): `CE(Z(x), y) + β·KL(p(x) ‖ p(x'))`, `p(x)` with
+/// TRADES over the classes, `trades` (arXiv:1901.08573).
+///
+/// `CE(Z(x), y) + β·KL(p(x) ‖ p(x'))`, `p(x)` with
 /// its gradient. The inner attack increases the same divergence from a point beside the clean image.
 package struct TradeOff: TrainingObjective {
   /// Weight of the divergence.
@@ -106,7 +109,7 @@ package struct TradeOff: TrainingObjective {
     let images = step.images
     let clean = try Tensor.withoutGradients { try classifier.stepLogits(images) }
     let noise = try Tensor.concatenated(
-      (0..<images.shape[0]).map { place in
+      (0..<images.shape[0]).mapped { place in
         var stream = step.stream(place)
         return try Tensor.randomNormal(
           [1] + images.shape.dropFirst(), stream: &stream, dtype: images.dtype)

@@ -3,7 +3,8 @@ package import Attacks
 internal import ClipModels
 internal import Tensors
 
-/// Unsupervised adversarial fine-tuning of the image tower, `fare` (arXiv:2402.12336):
+/// Unsupervised adversarial fine-tuning of the image tower, `fare` (arXiv:2402.12336).
+///
 /// `(1 − w)·mean_i ‖f(x'_i) − f₀(x_i)‖² + w·mean_i ‖f(x_i) − f₀(x_i)‖²`, features as the encoder gives
 /// them. No labels, no texts.
 package struct EmbeddingDistance: TrainingObjective {
