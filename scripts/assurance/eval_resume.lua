@@ -1,5 +1,7 @@
 -- R21: an evaluation is killed by SIGKILL at a random moment inside its set of attacks and resumed;
 -- flags, records and images must be those of the unbroken run.
+local killed <const> = dofile("scripts/assurance/killed.lua")
+
 local script <const> = [[
 local model = clip.create("tiny", {seed = 3})
 local labels = {}
@@ -31,9 +33,7 @@ return function(request, shell, store)
   local q = shell.quoted
   local kilpi = q(shell.kilpi()) .. " --deterministic " .. q(folder .. "/evaluate.lua") .. " "
   shell.write(folder .. "/evaluate.lua", script)
-  local function status(command)
-    return tonumber(shell.output(command .. " >> " .. q(folder .. "/log") .. " 2>&1; echo $?"))
-  end
+  local function status(command) return shell.status(command, folder .. "/log") end
   local begin = tonumber(shell.output("date +%s%N"))
   if status(kilpi .. q(folder .. "/whole") .. " new") ~= 0 then
     return nil, "the evaluation does not run: " .. (shell.read(folder .. "/log") or "")
@@ -67,61 +67,15 @@ return function(request, shell, store)
       or same("the table of retrieval", columns("retrieval/table.csv", 20))
       or features(a) ~= features(b) and "features" or nil
   end
-  local outcome = { samples = 0, violations = {}, violation_count = 0, skips = {}, controls = {},
-    counts = { trials = 0, kills = 0, torn = 0, identical = 0 } }
-  local counts = outcome.counts
-  local function fail(text)
-    outcome.violations[#outcome.violations + 1] = text
-    outcome.violation_count = outcome.violation_count + 1
+  local outcome, reason = killed(request, shell, store, {
+    name = "eval-resume", folder = folder, duration = duration, differs = differs,
+    command = function(out, how) return kilpi .. q(out) .. " " .. how end,
+    how = function(out) return shell.read(out .. "/record.jsonl") and "resume" or "new" end,
+  })
+  if not outcome then
+    shell.run("rm -rf " .. q(folder))
+    return nil, reason
   end
-  -- Finished trials are kept for the same sources, so that a run that was cut short goes on.
-  local state = ("%s/eval-resume-%s-%d-%s.json"):format(
-    store, request.size, request.seed, shell.sources())
-  local kept = shell.read(state)
-  if kept then
-    kept = json.decode(kept)
-    outcome.counts, outcome.violations = kept.counts, kept.violations
-    counts, outcome.violation_count = outcome.counts, #kept.violations
-  end
-  local trials = request.size == "full" and 100 or 3
-  local clock = os.time()
-  for trial = counts.trials + 1, trials do
-    if request.limit and os.time() - clock > request.limit then
-      shell.run("rm -rf " .. q(folder))
-      return nil, ("time is up before trial %d of %d; the next run goes on"):format(trial, trials)
-    end
-    math.randomseed(request.seed, trial)
-    local out = q(folder .. "/trial")
-    shell.run("rm -rf " .. out)
-    local how, killed, result = "new", 0, nil
-    for _ = 1, 20 do
-      -- One kill at least; each further one with a third of a chance.
-      local limit = ""
-      if killed == 0 or math.random() < 1 / 3 then
-        limit = ("timeout -s KILL %.3f "):format(math.random() * duration * 0.98 + 0.01)
-      end
-      result = status(limit .. kilpi .. out .. " " .. how)
-      if result ~= 137 then break end
-      killed = killed + 1
-      if shell.read(folder .. "/trial/record.jsonl") then how = "resume" end
-      if shell.read(folder .. "/trial/record.jsonl") == "" then how = "resume" end
-    end
-    counts.trials, counts.kills = counts.trials + 1, counts.kills + killed
-    if result ~= 0 then
-      fail(("trial %d of seed %d ended with status %s"):format(trial, request.seed, result))
-    elseif differs("whole", "trial") then
-      fail(("trial %d of seed %d differs from the unbroken run in %s"):format(
-        trial, request.seed, differs("whole", "trial")))
-      shell.run(("rm -rf %s/failed && cp -r %s %s/failed"):format(store, q(folder), store))
-    else
-      counts.identical = counts.identical + 1
-    end
-    shell.write(state, json.encode{ counts = counts, violations = outcome.violations })
-    io.stderr:write(("\r+ eval-resume, trial %d of %d, %d kills"):format(
-      trial, trials, counts.kills))
-  end
-  io.stderr:write("\n")
-  outcome.samples = counts.kills
   -- Controls: another seed must be seen in the comparison, and be refused on resume; so must bent
   -- records, and another gallery.
   local function control(id, caught)

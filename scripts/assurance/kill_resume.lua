@@ -1,6 +1,8 @@
 -- R1: a training run is killed by SIGKILL at random moments, also inside the saving of checkpoints,
 -- and resumed; weights, moments, means, the best model and the metrics must be those of the
 -- unbroken run.
+local killed <const> = dofile("scripts/assurance/killed.lua")
+
 local script <const> = [[
 local out, how, seed = arg[1], arg[2], tonumber(arg[3]) or 1
 local labels = {}
@@ -25,9 +27,7 @@ return function(request, shell, store)
   local q = shell.quoted
   local kilpi = q(shell.kilpi()) .. " --deterministic " .. q(folder .. "/train.lua") .. " "
   shell.write(folder .. "/train.lua", script)
-  local function status(command)
-    return tonumber(shell.output(command .. " >> " .. q(folder .. "/log") .. " 2>&1; echo $?"))
-  end
+  local function status(command) return shell.status(command, folder .. "/log") end
   local begin = tonumber(shell.output("date +%s%N"))
   if status(kilpi .. q(folder .. "/whole") .. " new") ~= 0 then
     return nil, "the training does not run: " .. (shell.read(folder .. "/log") or "")
@@ -52,73 +52,33 @@ return function(request, shell, store)
     end
     if rows(a) ~= rows(b) then return "metrics.jsonl" end
   end
-  local outcome = { samples = 0, violations = {}, violation_count = 0, skips = {}, controls = {},
-    counts = { trials = 0, kills = 0, saves = 0, identical = 0 } }
-  local counts = outcome.counts
-  local function fail(text)
-    outcome.violations[#outcome.violations + 1] = text
-    outcome.violation_count = outcome.violation_count + 1
+  local function count(out, test)
+    return tonumber(shell.output(
+      ("ls -A %s/checkpoints 2>/dev/null | grep -c%s '^step-[0-9]*.safetensors$'"):format(
+        q(out), test)) or 0) or 0
   end
-  -- Finished trials are kept for the same sources, so that a run that was cut short goes on.
-  local state = ("%s/kill-resume-%s-%d-%s.json"):format(
-    store, request.size, request.seed, shell.sources())
-  local kept = shell.read(state)
-  if kept then
-    kept = json.decode(kept)
-    outcome.counts, outcome.violations = kept.counts, kept.violations
-    counts, outcome.violation_count = outcome.counts, #kept.violations
+  local outcome, reason = killed(request, shell, store, {
+    name = "kill-resume", folder = folder, duration = duration, differs = differs,
+    command = function(out, how) return kilpi .. q(out) .. " " .. how end,
+    how = function(out)
+      if count(out, "") > 0 then return "resume" end
+      shell.run("rm -rf " .. q(out))
+      return "new"
+    end,
+    -- Every fourth kill waits for the next save and falls into it.
+    kill = function(command, out, wait)
+      return math.random() < 1 / 4 and in_save(command, out, wait) or nil
+    end,
+    -- What a save leaves when it is cut off is a file of another name.
+    killed = function(out, counts)
+      if count(out, "v") > 0 then counts.saves = counts.saves + 1 end
+    end,
+    said = function(counts) return (", %d inside a save"):format(counts.saves) end,
+  })
+  if not outcome then
+    shell.run("rm -rf " .. q(folder))
+    return nil, reason
   end
-  local trials = request.size == "full" and 100 or 3
-  local clock = os.time()
-  for trial = counts.trials + 1, trials do
-    if request.limit and os.time() - clock > request.limit then
-      shell.run("rm -rf " .. q(folder))
-      return nil, ("time is up before trial %d of %d; the next run goes on"):format(trial, trials)
-    end
-    math.randomseed(request.seed, trial)
-    local out = folder .. "/trial"
-    shell.run("rm -rf " .. q(out))
-    local how, killed, result = "new", 0, nil
-    for _ = 1, 20 do
-      -- One kill at least; each further one with a third of a chance. Every fourth waits for the
-      -- next save and falls into it.
-      local command = kilpi .. q(out) .. " " .. how
-      local wait <const> = math.random() * duration * 0.98 + 0.01
-      if killed > 0 and math.random() >= 1 / 3 then
-        result = status(command)
-      elseif math.random() < 1 / 4 then
-        result = status(in_save(command, out, wait))
-      else
-        result = status(("timeout -s KILL %.3f "):format(wait) .. command)
-      end
-      if result ~= 137 then break end
-      killed = killed + 1
-      -- What a save leaves when it is cut off is a file of another name.
-      local left = shell.output(
-        ("ls -A %s/checkpoints 2>/dev/null | grep -cv '^step-[0-9]*.safetensors$'"):format(q(out)))
-      if (tonumber(left) or 0) > 0 then counts.saves = counts.saves + 1 end
-      local saved = shell.output(
-        ("ls %s/checkpoints 2>/dev/null | grep -c '^step-[0-9]*.safetensors$'"):format(q(out)))
-      how = (tonumber(saved) or 0) > 0 and "resume" or "new"
-      if how == "new" then shell.run("rm -rf " .. q(out)) end
-    end
-    counts.trials, counts.kills = counts.trials + 1, counts.kills + killed
-    if result ~= 0 then
-      fail(("trial %d of seed %d ended with status %s"):format(trial, request.seed, result))
-      shell.run(("rm -rf %s/failed && cp -r %s %s/failed"):format(store, q(folder), store))
-    elseif differs("whole", "trial") then
-      fail(("trial %d of seed %d differs from the unbroken run in %s"):format(
-        trial, request.seed, differs("whole", "trial")))
-      shell.run(("rm -rf %s/failed && cp -r %s %s/failed"):format(store, q(folder), store))
-    else
-      counts.identical = counts.identical + 1
-    end
-    shell.write(state, json.encode{ counts = counts, violations = outcome.violations })
-    io.stderr:write(("\r+ kill-resume, trial %d of %d, %d kills, %d inside a save"):format(
-      trial, trials, counts.kills, counts.saves))
-  end
-  io.stderr:write("\n")
-  outcome.samples = counts.kills
   -- Controls: another seed must be seen in the comparison, and be refused on resume; so must a
   -- checkpoint with a changed byte, where it is the only one.
   local function control(id, caught)

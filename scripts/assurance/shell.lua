@@ -14,6 +14,12 @@ end
 -- Runs a command with its output on ours; true when it succeeds.
 function shell.run(command) return (os.execute(command)) == true end
 
+-- The status of a command whose output goes to the end of a file.
+function shell.status(command, log)
+  local line = ("%s >> %s 2>&1; echo $?"):format(command, shell.quoted(log))
+  return tonumber(shell.output(line))
+end
+
 -- A long command: whoever shares a machine puts a prefix in front of it. The limit ends a hang.
 function shell.long(command, seconds)
   local prefix = os.getenv("KILPI_ASSURE_PREFIX") or ""
