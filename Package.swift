@@ -122,7 +122,7 @@ let study: [Target] = [
   // Classifiers that act on an image before they say what it is.
   swift(
     "Defences", on: .study,
-    ["AttackPlans", "ClipModels", "Attacks", "Networks", "Tensors", "Diagnostics"]),
+    ["AttackPlans", "ClipModels", "Attacks", "Networks", "Tensors", "Files", "Diagnostics"]),
   swift(
     "Training", on: .study,
     [

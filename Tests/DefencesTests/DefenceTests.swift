@@ -127,9 +127,27 @@ import Testing
     #expect(throws: KilpiError.self) { try smoothing.certify(images, classifier) }
   }
 
+  /// No image gives no row, an image without pixels the classifier's own error, large settings numbers.
+  @Test(arguments: names) func oddImages(name: String) throws {
+    let defended = try Self.defended(name)
+    #expect(try defended.logits(Tensor.zeros([0, 3, 8, 8])).shape == [0, 3])
+    #expect(throws: KilpiError.self) { try defended.logits(Tensor.zeros([1, 3, 0, 4])) }
+    #expect(throws: KilpiError.self) { try defended.logits(Tensor.zeros([3, 8, 8])) }
+    for shape in [[1, 3, 1, 1], [2, 3, 1, 7]] {
+      #expect(try defended.logits(Tensor.full(shape, 0.5)).doubles().allSatisfy { $0.isFinite })
+    }
+  }
+
+  @Test func weightsOfStepsDoNotOverflow() throws {
+    var defence = CounterAttack()
+    (defence.steps, defence.sharpness) = (60, 50)
+    let defended = try DefendedClassifier(Self.classifier(), defence)
+    #expect(try defended.logits(Self.images()).doubles().allSatisfy { $0.isFinite })
+  }
+
   @Test func parametersAreChecked() throws {
     var noise = NoisyViews()
-    noise.draws = 0
+    noise.count = 0
     #expect(throws: KilpiError.self) { try DefendedClassifier(Self.classifier(), noise) }
   }
 }

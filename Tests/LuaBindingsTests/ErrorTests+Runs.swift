@@ -67,8 +67,13 @@ extension ErrorTests {
       "train.run: option 'optimizer.betas' is given, sgd has none (leave it out)"),
     ErrorCase(
       run + #"method = "clean", warmup = 0, train = {lora = {r = 0}}}"#,
-      "train.run: option 'train' is none of the tables that select weights ({last_blocks = n}, "
-        + #"{last_tensors = n}, {lora = {r = n, alpha = x, on = {"q", "v"}}})"#),
+      "train.run: option 'train' is none of the tables that select weights, or has a number out of range "
+        + #"({last_blocks = n}, {last_tensors = n}, {lora = {r = n, alpha = x, on = {"q", "v"}}}; "#
+        + "r from 1 to 4096, alpha above 0)"),
+    ErrorCase(
+      run + #"method = "tecoa", targets = "identity"}"#,
+      #"train.run: option 'targets' is given, method = "tecoa" compares no pairs of a batch (leave it "#
+        + "out)"),
     ErrorCase(
       run + "checkpoint_every = 5}",
       "train.run: option 'checkpoint_every' needs out (name the run's folder)"),

@@ -200,6 +200,29 @@ import Testing
       print(#t:accuracy(), seen, t:to_table().model.name)
       """, "true\t1.0\n6\t3\tdefended\n"),
     OutputCase(
+      "a defended classifier in attacks, and what its records say",
+      """
+      local cls = model:classifier(ds.class_names)
+      local safe = cls:with_noise{draws = 2, seed = 5}
+      local images, labels = x, y
+      local _, seen = attack.pgd(safe, images, labels, {eps = "4/255", steps = 2, probes = false, progress = false})
+      local _, behind = attack.pgd(safe, images, labels, {eps = "4/255", steps = 2, source = cls, probes = false, progress = false})
+      print(#seen.success, #behind.success, safe.parameters.seed, cls:with_augmentations{}.parameters.seed)
+      local function line(m, more)
+        local options = {model = m, data = ds, probes = false, seed = 1, attacks = {image = more or {steps = 2}}}
+        return eval.robustness(options):protocol()
+      end
+      local plain = line(cls)
+      print(plain == line(cls), plain == line(safe), line(safe) == line(cls:with_noise{draws = 2, seed = 6}),
+        plain == line(cls, {steps = 2, loss = "margin"}))
+      local folder = folder()
+      local o = {model = safe, data = ds, out = folder, probes = false, attacks = {image = {steps = 1}}}
+      eval.robustness(o)
+      o.model, o.resume = cls:with_noise{draws = 2, seed = 6}, true
+      print((pcall(eval.robustness, o)))
+      """,
+      "6\t6\t5\tnil\ntrue\tfalse\tfalse\tfalse\nfalse\n"),
+    OutputCase(
       "named protocols, transfer attacks, and the line that repeats them",
       """
       local function rows(options)

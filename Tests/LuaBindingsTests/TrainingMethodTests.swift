@@ -89,6 +89,7 @@ import Training
       end
       table.sort(changed)
       print(#changed > 0, changed[1]:match("attn.in_proj_weight$"))
+      print((select(2, pcall(run, {method = "tecoa", validation = ds}))):match("%d+ samples .*"))
       local ended = run{method = "clean", steps = 9, on_step = function(s) return s.step < 2 end}
       print(ended.steps, #ended.history)
       """,
@@ -98,6 +99,7 @@ import Training
       adam_l2\tfalse\tfalse\tfalse
       sgd\tfalse\tfalse\tfalse
       true\tattn.in_proj_weight
+      6 samples of memory are in both sets, 'memory#0' among them (train and test on different samples)
       2\t2
 
       """),

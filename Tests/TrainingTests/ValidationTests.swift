@@ -57,6 +57,43 @@ import Testing
     #expect(share == clean[best.step - 1])
   }
 
+  /// The events of a run, read as TensorBoard reads them: lengths, both checksums, steps, tags, numbers.
+  @Test func eventsAreTensorBoards() throws {
+    #expect(Array("123456789".utf8).withUnsafeBytes { Checksum.crc32c($0) } == 0xE306_9283)
+    try withTemporaryDirectory { folder in
+      var trainer = try Self.trainer(steps: 3, every: 3)
+      trainer.configuration.output = folder + "/run"
+      let result = try trainer.run(TinyTraining.model(), data: TinyTraining.data())
+      let bytes = try FileReader.bytes(at: folder + "/run/events.out.tfevents.kilpi")
+      func number(_ place: Int, _ size: Int) -> UInt64 {
+        (0..<size).reduce(0) { $0 | UInt64(bytes[place + $1]) << ($1 * 8) }
+      }
+      func masked(_ range: Range<Int>) -> UInt64 {
+        let sum = Array(bytes[range]).withUnsafeBytes { Checksum.crc32c($0) }
+        return UInt64((sum >> 15 | sum << 17) &+ 0xA282_EAD8)
+      }
+      var (place, messages): (Int, [[UInt8]]) = (0, [])
+      while place < bytes.count {
+        let length = Int(number(place, 8))
+        #expect(number(place + 8, 4) == masked(place..<place + 8))
+        let start = place + 12
+        #expect(number(start + length, 4) == masked(start..<start + length))
+        messages.append(Array(bytes[start..<start + length]))
+        place = start + length + 4
+      }
+      #expect(place == bytes.count && messages.count == 4)
+      // Wall time, then the step as a number of one byte.
+      #expect(
+        messages.dropFirst().map { Array($0[9...10]) } == [[0x10, 1], [0x10, 2], [0x10, 3]])
+      let loss = try #require(Self.column("loss", result.history)[0])
+      let tag = Array("loss".utf8)
+      let first = messages[1]
+      let at = try #require(first.indices.first { Array(first[$0...].prefix(4)) == tag })
+      let bits = (0..<4).reduce(UInt32(0)) { $0 | UInt32(first[at + 5 + $1]) << ($1 * 8) }
+      #expect(first[at + 4] == 0x15 && Float(bitPattern: bits) == Float(loss))
+    }
+  }
+
   /// Looks change nothing of the training itself.
   @Test func looksDoNotDisturb() throws {
     var plain = try Self.trainer(steps: 6, every: 2)

@@ -212,7 +212,7 @@ function classifier:with_prompts(prompts, options) end
 ---@field sharpness? number # how strongly later steps count; default 2
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 
---- The classifier behind a defence that acts when it classifies: the image is moved away from its own feature first (TTC, arXiv:2503.03613). Attacks see through it; its random draws follow from the seed and the image.
+--- The classifier behind a defence that acts when it classifies: the image is moved away from its own feature first (TTC, arXiv:2503.03613). Attacks see through it; random draws follow from the seed and the image.
 ---
 ---```lua
 ---local model = clip.create("tiny")
@@ -227,9 +227,8 @@ function classifier:with_counterattack(options) end
 ---@class classifier.with_augmentationsOptions
 ---@field crop? number # side of a crop as a share; 1: no crops; default 0.9
 ---@field flips? boolean # mirror images, too; default true
----@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 
---- The classifier behind a defence that acts when it classifies: the mean over mirror images and crops. Attacks see through it; its random draws follow from the seed and the image.
+--- The classifier behind a defence that acts when it classifies: the mean over mirror images and crops. Attacks see through it; random draws follow from the seed and the image.
 ---
 ---```lua
 ---local model = clip.create("tiny")
@@ -246,7 +245,7 @@ function classifier:with_augmentations(options) end
 ---@field draws? integer # draws of noise; default 8
 ---@field seed? integer # root of the random numbers of this call; the root of random.seed when not given
 
---- The classifier behind a defence that acts when it classifies: the mean over draws of Gaussian noise. Attacks see through it; its random draws follow from the seed and the image.
+--- The classifier behind a defence that acts when it classifies: the mean over draws of Gaussian noise. Attacks see through it; random draws follow from the seed and the image.
 ---
 ---```lua
 ---local model = clip.create("tiny")
@@ -285,7 +284,7 @@ function classifier:release() end
 ---@class defended_classifier
 ---@field name string # The defence.
 ---@field class_names string[] # The class names, as given.
----@field parameters table # The defence's parameters.
+---@field parameters table # The defence's name, parameters and seed.
 ---@operator call(tensor): tensor
 local defended_classifier = {}
 

@@ -321,9 +321,12 @@ public final class AppendOnlyFile {
   ///
   /// - Throws: `KilpiError` when it cannot be written, or when the file is no longer what was written:
   ///   what is written to a removed file is lost, what follows a cut one misleads.
-  public func append(_ record: String) throws {
+  public func append(_ record: String) throws { try append(Array(record.utf8)) }
+
+  /// Appends one record of bytes; see the other form.
+  public func append(_ record: [UInt8]) throws {
     try check()
-    try Array(record.utf8).withUnsafeBytes {
+    try record.withUnsafeBytes {
       try AtomicFile.writeAll($0, to: descriptor, path: path)
       written += $0.count
     }

@@ -3,14 +3,25 @@ internal import Diagnostics
 /// Checksums that tell accidental damage; they guard against nothing else.
 public enum Checksum {
   /// The polynomial of zip, gzip and PNG, bits reversed.
-  private static let table: [UInt32] = (0..<256).map { index in
-    var value = UInt32(index)
-    for _ in 0..<8 { value = value & 1 == 1 ? 0xEDB8_8320 ^ (value >> 1) : value >> 1 }
-    return value
+  private static let table = Self.table(0xEDB8_8320)
+  /// Castagnoli's, of iSCSI and of TensorFlow's records.
+  private static let castagnoli = Self.table(0x82F6_3B78)
+
+  private static func table(_ polynomial: UInt32) -> [UInt32] {
+    (0..<256).map { index in
+      var value = UInt32(index)
+      for _ in 0..<8 { value = value & 1 == 1 ? polynomial ^ (value >> 1) : value >> 1 }
+      return value
+    }
   }
 
   /// CRC-32 of bytes, as zip and PNG compute it: 0xCBF43926 for the digits `123456789`.
-  public static func crc32(_ bytes: UnsafeRawBufferPointer) -> UInt32 {
+  public static func crc32(_ bytes: UnsafeRawBufferPointer) -> UInt32 { sum(bytes, table) }
+
+  /// CRC-32C of bytes: 0xE3069283 for the digits `123456789`.
+  public static func crc32c(_ bytes: UnsafeRawBufferPointer) -> UInt32 { sum(bytes, castagnoli) }
+
+  private static func sum(_ bytes: UnsafeRawBufferPointer, _ table: [UInt32]) -> UInt32 {
     table.withUnsafeBufferPointer { table in
       var state: UInt32 = 0xFFFF_FFFF
       for byte in bytes { state = table[Int((state ^ UInt32(byte)) & 0xFF)] ^ (state >> 8) }

@@ -65,7 +65,9 @@ package struct CounterAttack: TestTimeDefence {
       let limit = try Tensor.scalar(threshold, ratio.dtype)
       return try ratio.less(limit).equal(Tensor.scalar(0, .int64))
     }
-    var (sum, total) = (delta, 1.0)
+    // The largest weight, of the last step, is 1: none can overflow.
+    let start = exp(-sharpness * Double(steps))
+    var (sum, total) = (try Tensor.withoutGradients { try delta * start }, start)
     let first = delta
     for index in 0..<steps {
       let gradient = try Tensor.withGradients { () -> Tensor in
@@ -73,7 +75,7 @@ package struct CounterAttack: TestTimeDefence {
         let distance = try (model.encodeImage(point, normalize: false) - clean).square().sum()
         return try Tensor.gradients(of: distance, with: [point])[0]
       }
-      let weight = exp(sharpness * Double(index + 1))
+      let weight = exp(sharpness * Double(index + 1 - steps))
       try Tensor.withoutGradients {
         delta = try inRange(delta + gradient.sign() * step)
         sum = try sum + delta * weight

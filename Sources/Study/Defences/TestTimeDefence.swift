@@ -1,5 +1,7 @@
+internal import AttackPlans
 package import Attacks
 package import ClipModels
+package import Files
 internal import Diagnostics
 package import Tensors
 
@@ -15,6 +17,8 @@ package protocol TestTimeDefence: Parameterized, Sendable {
   var summary: String { get }
   /// Root of its random draws.
   var seed: UInt64 { get set }
+  /// It draws.
+  var draws: Bool { get }
 
   /// Logits `[N, C]` of images `[N, 3, H, W]` in `[0, 1]`.
   ///
@@ -23,6 +27,8 @@ package protocol TestTimeDefence: Parameterized, Sendable {
 }
 
 extension TestTimeDefence {
+  package var draws: Bool { true }
+
   /// One stream an image: its draws follow from the seed and the image's own values.
   func streams(_ images: Tensor, draw: Int = 0) throws -> [RandomStream] {
     let source = RandomSource(seed: seed)
@@ -77,8 +83,20 @@ package final class DefendedClassifier {
   package var name: String { defence.name }
 
   /// Logits in float32, differentiable with respect to the images.
+  ///
+  /// - Throws: `KilpiError` unless the images are `[N, 3, H, W]` with pixels.
   package func logits(_ images: Tensor) throws -> Tensor {
-    try defence.logits(images, base.judge())
+    let judge = try base.judge()
+    // No image, or none that a model takes: the classifier says what is wrong.
+    guard images.rank == 4, !images.shape.contains(0) else { return try judge.logits(images) }
+    return try defence.logits(images, judge)
+  }
+
+  /// What records say of it: parameters and the seed of its draws.
+  package var record: JSONValue {
+    .object(
+      [.init("defence", .string(name))] + defence.recordedParameters
+        + (defence.draws ? [.init("seed", .integer(Int64(bitPattern: defence.seed)))] : []))
   }
 
   /// The classifier that attacks see: through the defence.

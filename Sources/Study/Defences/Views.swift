@@ -13,6 +13,7 @@ package struct AugmentedViews: TestTimeDefence {
   /// Mirror images, too.
   package var flips = true
   package var seed: UInt64 = 0
+  package var draws: Bool { false }
 
   package init() {}
 
@@ -61,7 +62,7 @@ package struct NoisyViews: TestTimeDefence {
   /// Standard deviation of the noise in `[0, 1]` units.
   package var deviation = 8.0 / 255
   /// Draws.
-  package var draws = 8
+  package var count = 8
   package var seed: UInt64 = 0
 
   package init() {}
@@ -72,12 +73,12 @@ package struct NoisyViews: TestTimeDefence {
   package static var parameters: [Parameter<NoisyViews>] {
     [
       .length("sigma", \.deviation, .within(0...10), "standard deviation of the noise"),
-      Parameter("draws", \.draws, 1...100_000, "draws of noise"),
+      Parameter("draws", \.count, 1...100_000, "draws of noise"),
     ]
   }
 
   package func logits(_ images: Tensor, _ classifier: ZeroShotClassifier) throws -> Tensor {
-    let views = try (0..<draws).map { index in
+    let views = try (0..<count).map { index in
       let noise = try drawn(images, draw: index) { stream, shape in
         try Tensor.randomNormal(shape, stream: &stream) * deviation
       }

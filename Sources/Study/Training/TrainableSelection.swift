@@ -108,6 +108,11 @@ package struct TrainableSelection: Sendable {
   ///
   /// - Throws: `KilpiError` when there is none.
   package func weights(of model: ClipModel) throws -> [(name: String, tensor: Tensor)] {
+    guard lowRank == nil || model.configuration.residualBlocks == nil else {
+      throw KilpiError(
+        "low-rank changes are of attention's projections, which a residual network has none of in its "
+          + "image tower", advice: "train bias_norm or last_blocks")
+    }
     let names = model.parameters.entries.map(\.name).filter { !ClipModel.isBuffer($0) }
     let layout = Layout(
       vision: model.configuration.vision.layers, text: model.configuration.text.layers,

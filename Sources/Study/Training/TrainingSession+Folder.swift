@@ -100,6 +100,13 @@ extension TrainingSession {
     history.append(row)
     guard let folder else { return }
     do {
+      try events?.append(row)
+    } catch let error as KilpiError where error.kind == .host {
+      // Curves are drawn from it; the run's own files are others.
+      events = nil
+      trainer.notice?("\(error.problem); the run goes on without TensorBoard's file")
+    }
+    do {
       try folder.append(row)
     } catch let error as KilpiError where error.kind == .host {
       throw stopped(by: error, folder)

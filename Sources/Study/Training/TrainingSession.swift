@@ -33,6 +33,8 @@ final class TrainingSession {
   /// Everything that a resumed run must share: settings, data, the model's build.
   let record: JSONValue
   var folder: RunFolder?
+  /// The rows for TensorBoard; nil without a folder, or once it could not be written.
+  var events: EventFile?
   var step = 0
   /// Whether a checkpoint of this run was written or read.
   var hasSaved = false
@@ -100,7 +102,10 @@ final class TrainingSession {
   }
 
   func run() throws -> TrainingResult {
-    if processes.isRoot { try openFolder() }
+    if processes.isRoot {
+      try openFolder()
+      events = try folder.map { try EventFile($0.path, rows: history) }
+    }
     try shareState()
     // Under mpirun SIGTERM is an interrupt of all processes.
     guard folder != nil, processes.size == 1 else { return try train() }
@@ -256,7 +261,8 @@ final class TrainingSession {
   /// Adversarial images of this process's samples.
   func attackImages(_ batch: TrainingBatch) throws -> Tensor {
     guard let attack = trainer.imageAttack else {
-      throw KilpiError("the method '\(objective.name)' needs an image attack")
+      throw KilpiError(
+        "the method '\(objective.name)' needs an image attack", advice: "give image_attack")
     }
     return try attack(
       objective.imageTarget(adversary(batch)), batch.images, Array(batch.sampleIDs[batch.rows]),
@@ -268,7 +274,8 @@ final class TrainingSession {
   /// distinct ones.
   func attackTexts(_ batch: TrainingBatch) throws -> [String] {
     guard let attack = trainer.textAttack else {
-      throw KilpiError("the method '\(objective.name)' needs a text attack")
+      throw KilpiError(
+        "the method '\(objective.name)' needs a text attack", advice: "give text_attack")
     }
     var places: [String: Int] = [:]
     var unique: [TrainingText] = []

@@ -56,9 +56,18 @@ package struct Validation {
     guard data.classNames == training.classNames else {
       throw KilpiError("the validation set has other classes than the training set")
     }
-    // Numbers of tensors in memory say nothing about what they hold.
-    if !data.ids.allSatisfy({ $0.hasPrefix("memory#") }) {
-      try training.requireDisjoint(from: data)
+    guard data.ids.allSatisfy({ $0.hasPrefix("memory#") }) else {
+      return try training.requireDisjoint(from: data)
+    }
+    // Numbers of tensors in memory say nothing about what they hold: equal pixels do.
+    let shared = Set(training.overlap(with: data))
+    let own = Dictionary(zip(training.ids, 0...), uniquingKeysWith: { first, _ in first })
+    for (place, id) in data.ids.enumerated() where shared.contains(id) {
+      guard let other = own[id] else { continue }
+      let (a, b) = (try data.batch([place]).images, try training.batch([other]).images)
+      if a.shape == b.shape, try a.doubles() == b.doubles() {
+        return try training.requireDisjoint(from: data)
+      }
     }
   }
 

@@ -1,6 +1,7 @@
 internal import AttackPlans
 internal import Attacks
 internal import ClipModels
+internal import Defences
 internal import Diagnostics
 internal import Kernels
 internal import LuaHost
@@ -133,6 +134,9 @@ extension Call {
     if let handle = try handleIfPresent(index, as: ZeroShotClassifier.self) {
       return (try Classifier(handle), handle.classNames.count)
     }
+    if let handle = try handleIfPresent(index, as: DefendedClassifier.self) {
+      return (handle.classifier, handle.base.classNames.count)
+    }
     guard kind(index) == .function else {
       throw badArgument(index, expected: "classifier or function")
     }
@@ -146,7 +150,7 @@ extension Call {
     func one(_ value: LuaValue) throws -> Classifier {
       if let handle = value.object(as: ZeroShotClassifier.self) { return try Classifier(handle) }
       if let function = value.function { return function.classifier("the source function") }
-      if let other = value.classifier { return other }
+      if let handle = value.object(as: DefendedClassifier.self) { return handle.classifier }
       throw options.problem(
         "source", "holds a \(value.typeName), not a classifier or function",
         advice: value.object(as: ClipModel.self) == nil

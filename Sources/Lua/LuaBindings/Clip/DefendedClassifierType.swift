@@ -39,9 +39,9 @@ extension ClipLibrary {
         "with_" + defence.name, "([options]) -> defended classifier",
         doc: """
           The classifier behind a defence that acts when it classifies: \(defence.summary). Attacks see \
-          through it; its random draws follow from the seed and the image.
+          through it; random draws follow from the seed and the image.
           """,
-        options: defence.options() + [.seed],
+        options: defence.options() + (defence.draws ? [.seed] : []),
         example: create + """
           local safe = cls:with_\(defence.name)()
           print(safe:logits(tensor.rand{3, 3, 16, 16}):size(1))  --> 3
@@ -91,7 +91,7 @@ extension ClipLibrary {
   ) throws -> Defence {
     var own = defence
     try options.read(into: &own)
-    own.seed = try call.randomSource(options).seed
+    if own.draws { own.seed = try call.randomSource(options).seed }
     return own
   }
 
@@ -128,10 +128,8 @@ extension ClipLibrary {
         "class_names", type: "string[]", doc: "The class names, as given.",
         get: { defended, _ in defended.base.classNames }),
       Field(
-        "parameters", type: "table", doc: "The defence's parameters.",
-        get: { defended, _ in
-          JSONConversion.Pushed(value: .object(defended.defence.recordedParameters))
-        }),
+        "parameters", type: "table", doc: "The defence's name, parameters and seed.",
+        get: { defended, _ in JSONConversion.Pushed(value: defended.record) }),
     ],
     metamethods: [
       Entry("__call", "(defended classifier, images: tensor) -> tensor", doc: "Its logits.") {

@@ -208,7 +208,7 @@ enum EvalLibrary {
     }
     evaluation.images = try EvaluationTables.images(tables("image", EvaluationTables.image)) {
       try EvaluationTables.transferred(
-        named(ImageAttackOptions.specification($0, call, evaluates: true)), $0, call)
+        named(ImageAttackOptions.specification($0, call, evaluates: true)), $0, data, call)
     }
     if let chosen = try published(options, subject, data, call) {
       if attacks.has("image") {
@@ -249,7 +249,9 @@ enum EvalLibrary {
     if let chosen = try published(options, subject, data, call), !evaluation.texts.isEmpty,
       !attacks.has("multimodal"), let image = evaluation.images.first
     {
-      evaluation.multimodal = chosen.methods.flatMap { method in
+      // What attacks features needs a CLIP itself.
+      let methods = chosen.methods.filter { subject.hasFeatures || $0 != .alternating }
+      evaluation.multimodal = methods.flatMap { method in
         texts.map { MultimodalSpecification(method, image: image, text: $0) }
       }
     }

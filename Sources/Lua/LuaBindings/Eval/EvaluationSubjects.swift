@@ -70,8 +70,7 @@ extension EvalLibrary {
     subject.weights = try model.weightsHash()
     subject.parameterCount = model.parameters.elementCount
     subject.inputSide = model.configuration.imageSize
-    let parameters = JSONValue.object(defended.defence.recordedParameters).serialized()
-    subject.origin = "\(defended.name) \(parameters) over \(model.origin)"
+    subject.origin = "\(defended.record.serialized()) over \(model.origin)"
     return subject
   }
 

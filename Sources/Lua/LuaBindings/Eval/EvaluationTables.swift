@@ -1,8 +1,11 @@
 internal import AttackPlans
 internal import Attacks
 internal import ClipModels
+internal import Datasets
+internal import Defences
 internal import Diagnostics
 internal import Evaluation
+internal import Files
 internal import LuaHost
 internal import Tensors
 
@@ -220,7 +223,7 @@ enum EvaluationTables {
 
   /// The attack with its gradients from the option `source`, where there is one.
   static func transferred(
-    _ image: ImageAttackSpecification, _ options: Options, _ call: Call
+    _ image: ImageAttackSpecification, _ options: Options, _ data: Dataset, _ call: Call
   ) throws -> ImageAttackSpecification {
     guard options.has("source") else { return image }
     guard ImageAttackOptions.takes("source", image.attack) else {
@@ -230,8 +233,17 @@ enum EvaluationTables {
     image.settings.search.sources = try call.sources(options)
     let value = options.value("source")
     let members = try value.table.map { try $0.array() } ?? [value]
+    for member in members {
+      let own =
+        member.object(as: ZeroShotClassifier.self)
+        ?? member.object(as: DefendedClassifier.self)?.base
+      if let own { try data.requireOrder(ofClasses: own.classNames) }
+    }
     image.sources = try members.map { member in
-      try member.object(as: ZeroShotClassifier.self)?.model.weightsHash() ?? member.typeName
+      if let defended = member.object(as: DefendedClassifier.self) {
+        return try defended.record.serialized() + defended.base.model.weightsHash()
+      }
+      return try member.object(as: ZeroShotClassifier.self)?.model.weightsHash() ?? member.typeName
     }.joined(separator: ", ")
     if !options.has("name") { image.name += "-transfer" }
     return image

@@ -17,6 +17,8 @@ struct CustomObjective: TrainingObjective {
   /// What it reads is found out as it reads.
   var features: [Feature] { [] }
   var comparesPairs: Bool { false }
+  /// It may.
+  var readsOriginal: Bool { true }
   static var parameters: [Parameter<CustomObjective>] { [] }
 
   func publish(_ plan: inout TrainingPlan) {}

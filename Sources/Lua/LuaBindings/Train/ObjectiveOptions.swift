@@ -66,6 +66,10 @@ enum ObjectiveOptions {
         loss: function, innerLoss: options.value("inner_loss").function,
         isInBatch: options.value("inner_loss").string == "infonce")
     }
+    return try named(options)
+  }
+
+  private static func named(_ options: Options) throws -> any TrainingObjective {
     let name = options.has("method") ? try options.string("method") : "mmcoa"
     guard var objective = TrainingObjectives.named(name) else {
       throw KilpiError("there is no method '\(name)'")
@@ -78,6 +82,11 @@ enum ObjectiveOptions {
           ? "leave it out" : "it has " + own.sorted().joined(separator: ", "))
     }
     try read(options, into: &objective)
+    if options.has("targets"), !objective.comparesPairs, objective.name != "adversarial" {
+      throw options.problem(
+        "targets", "is given, method = \"\(name)\" compares no pairs of a batch",
+        advice: "leave it out")
+    }
     return objective
   }
 

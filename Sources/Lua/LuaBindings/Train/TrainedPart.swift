@@ -22,7 +22,9 @@ enum TrainedPart {
     let forms =
       "{last_blocks = n}, {last_tensors = n}, {lora = {r = n, alpha = x, on = {\"q\", \"v\"}}}"
     func refused() -> any Error {
-      options.problem("train", "is none of the tables that select weights", advice: forms)
+      options.problem(
+        "train", "is none of the tables that select weights, or has a number out of range",
+        advice: forms + "; r from 1 to 4096, alpha above 0")
     }
     guard case .map(let pairs) = try options.tree("train"), pairs.count == 1,
       case .string(let key) = pairs[0].key

@@ -123,6 +123,12 @@ extension RobustnessReport {
     var ids = SHA256()
     for id in sampleIDs { Array((id + "\n").utf8).withUnsafeBytes { ids.update($0) } }
     let model = record["model"]
+    // Everything else that fixes a number: attacks with all parameters, data, seed, a defence.
+    var whole = SHA256()
+    let facts =
+      scenarios.map(\.record) + ["data", "prompts", "threat", "seed"].map { record[$0] ?? .null }
+      + [model?["origin"] ?? .null]
+    for fact in facts { Array(fact.serialized().utf8).withUnsafeBytes { whole.update($0) } }
     let rows = scenarios.filter { $0.record.object != nil && $0.kind != .clean }.map {
       row -> String in
       let image = row.record["image"]
@@ -135,11 +141,13 @@ extension RobustnessReport {
     let parts: [String?] = [
       "kilpi \(record["kilpi"]?.string ?? "-")",
       record["protocol"]?.string.map { "protocol \($0)" },
-      "weights \(model?["weights"]?.string ?? "-")",
+      "\(name) weights \(model?["weights"]?.string ?? "-")",
       "\(dataName)/\(split) n=\(count) ids \(ids.hexadecimal().prefix(8))",
       "prompts \(record["prompts"]?["hash"]?.string ?? "-")",
       "\(height)x\(width) \(perturbationPlace.rawValue)", rows.joined(separator: "; "),
+      "seed \(record["seed"]?.serialized() ?? "-")",
       "right = clean and attacked top class is the label, each image alone in float32",
+      "all \(whole.hexadecimal().prefix(12))",
     ]
     return parts.compactMap { $0 }.joined(separator: " | ")
   }

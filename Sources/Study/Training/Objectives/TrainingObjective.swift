@@ -27,6 +27,8 @@ package protocol TrainingObjective: Parameterized {
   var comparesPairs: Bool { get }
   /// What records say of it beside its name.
   var record: [JSONValue.Member] { get }
+  /// It reads what the model that the run began with makes of inputs.
+  var readsOriginal: Bool { get }
   /// Puts in what its publication trains with.
   func publish(_ plan: inout TrainingPlan)
   /// What the inner attack on images increases.
@@ -47,7 +49,6 @@ extension TrainingObjective {
   }
   /// It attacks texts.
   package var attacksTexts: Bool { features.contains { $0.source == .texts && $0.isAdversarial } }
-  /// It reads what the model that the run began with makes of inputs.
   package var readsOriginal: Bool { features.contains { $0.isOriginal } }
 
   /// Cross-entropy over the prompts of all classes; of captions, over the texts of the batch.
