@@ -26,8 +26,8 @@ struct EventFile {
         return []
       }
       let bits = Float(number).bitPattern
-      return Self.nested(
-        1, Self.text(1, member.key) + [0x15] + (0..<4).map { UInt8(truncatingIfNeeded: bits >> ($0 * 8)) })
+      let bytes = (0..<4).map { UInt8(truncatingIfNeeded: bits >> ($0 * 8)) }
+      return Self.nested(1, Self.text(1, member.key) + [0x15] + bytes)
     }
     try file.append(Self.record(Self.event(step: step, fields: Self.nested(5, values))))
   }
