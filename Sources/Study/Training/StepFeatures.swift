@@ -81,7 +81,7 @@ final class StepFeatures {
 
   // MARK: Encoding
 
-  /// Raw features of the whole batch, or of all classes.
+  /// Features of the whole batch, or of all classes.
   func value(_ feature: Feature) throws -> Tensor {
     if let known = values[feature] { return known }
     let declared = session.objective.features.filter { $0.isBeside(feature) }
@@ -140,18 +140,19 @@ final class StepFeatures {
       group.contains { $0.isAdversarial == version }
     }
     var found: [Feature: Tensor] = [:]
+    let isRaw = group.contains { $0.isRaw && !$0.isPatches }
     func keep(_ whole: Tensor, isPatches: Bool) throws {
       let pieces = versions.count == 1 ? [whole] : try whole.split(rows.count)
       for (version, piece) in zip(versions, pieces) {
         for feature in group
         where feature.isAdversarial == version && feature.isPatches == isPatches {
-          found[feature] = piece
+          found[feature] = feature.isRaw || !isRaw ? piece : try piece.normalized()
         }
       }
     }
     if group[0].source == .texts {
       let all = try versions.flatMap { try texts(isAdversarial: $0)[rows] }
-      try keep(model.encodeText(all, normalize: false), isPatches: false)
+      try keep(model.encodeText(all, normalize: !isRaw), isPatches: false)
       return found
     }
     let stack = try versions.map {
@@ -160,10 +161,10 @@ final class StepFeatures {
     let all = stack.count == 1 ? stack[0] : try Tensor.concatenated(stack)
     if group.contains(where: \.isPatches) {
       let both = try model.encodePatches(all)
-      try keep(both.features, isPatches: false)
+      try keep(isRaw ? both.features : both.features.normalized(), isPatches: false)
       try keep(both.patches, isPatches: true)
     } else {
-      try keep(model.encodeImage(all, normalize: false), isPatches: false)
+      try keep(model.encodeImage(all, normalize: !isRaw), isPatches: false)
     }
     return found
   }

@@ -37,17 +37,18 @@ package struct AdversaryStep {
   package var images: Tensor { batch.images }
 
   /// Features of this process's clean inputs by the weights of this step or by those that the run began
-  /// with, raw; those of classes are normalised.
+  /// with, normalised unless they are raw.
   package func cleanFeature(_ feature: Feature) throws -> Tensor {
     let model = feature.isOriginal ? original : model
     return try Tensor.withoutGradients {
       switch feature.source {
       case .images where feature.isAdversarial || feature.isPatches:
         throw KilpiError("an inner loss reads features of clean images and texts alone")
-      case .images: return try model.encodeImage(images, normalize: false)
+      case .images: return try model.encodeImage(images, normalize: !feature.isRaw)
       case .texts where feature.isAdversarial:
         throw KilpiError("an inner loss reads features of clean images and texts alone")
-      case .texts: return try model.encodeText(Array(batch.texts[batch.rows]), normalize: false)
+      case .texts:
+        return try model.encodeText(Array(batch.texts[batch.rows]), normalize: !feature.isRaw)
       case .classes:
         guard let classifier else { throw KilpiError("the data set has captions, not classes") }
         return try classifier.with(model: model).textFeatures()

@@ -28,9 +28,8 @@ package struct EmbeddingDistance: TrainingObjective {
     "embeddings of adversarial images stay at those of clean ones before (FARE, arXiv:2402.12336)"
   }
   package var features: [Feature] {
-    [.images, .images.adversarial, .images.original].filter {
-      $0 != .images || cleanWeight != 0 || anchor == .own
-    }
+    let clean = cleanWeight != 0 || anchor == .own ? [Feature.images.raw] : []
+    return clean + [.images.adversarial.raw, .images.original.raw]
   }
 
   package static var parameters: [Parameter<EmbeddingDistance>] {
@@ -77,7 +76,7 @@ package struct TextEmbeddingDistance: TrainingObjective {
   package var summary: String {
     "embeddings of adversarial texts stay at those of clean ones before (LEAF, arXiv:2506.03355)"
   }
-  package var features: [Feature] { [.texts.adversarial, .texts.original] }
+  package var features: [Feature] { [.texts.adversarial.raw, .texts.original.raw] }
   package static var parameters: [Parameter<TextEmbeddingDistance>] { [] }
 
   package func publish(_ plan: inout TrainingPlan) {

@@ -1,7 +1,7 @@
 /// An encoding that the loss of a training method reads.
 ///
 /// `.images`, `.texts` and `.classes` are of clean inputs by the model that is trained;
-/// `.images.adversarial`, `.images.original` and `.images.adversarial.patches` say otherwise.
+/// `.images.adversarial`, `.images.original`, `.images.raw` and `.images.adversarial.patches` say otherwise.
 package struct Feature: Hashable, Sendable {
   /// What is encoded.
   package enum Source: String, Sendable {
@@ -19,7 +19,9 @@ package struct Feature: Hashable, Sendable {
   package private(set) var isAdversarial = false
   /// Encoded by the model that the run began with, without a gradient.
   package private(set) var isOriginal = false
-  /// The tokens of patches behind the last norm and the projection, `[B, T, D]`.
+  /// As the encoder gives it; else L2-normalised.
+  package private(set) var isRaw = false
+  /// The tokens of patches behind the last norm and the projection, raw, `[B, T, D]`.
   package private(set) var isPatches = false
 
   private init(_ source: Source) { self.source = source }
@@ -32,8 +34,15 @@ package struct Feature: Hashable, Sendable {
   package var adversarial: Feature { changed { $0.isAdversarial = true } }
   /// The same by the model that the run began with.
   package var original: Feature { changed { $0.isOriginal = true } }
+  /// The same as the encoder gives it.
+  package var raw: Feature { changed { $0.isRaw = true } }
   /// The tokens of patches in place of the embedding.
-  package var patches: Feature { changed { $0.isPatches = true } }
+  package var patches: Feature {
+    changed {
+      $0.isPatches = true
+      $0.isRaw = true
+    }
+  }
 
   /// Encoded by the same model from the same kind of input: one forward can give both.
   func isBeside(_ other: Feature) -> Bool {

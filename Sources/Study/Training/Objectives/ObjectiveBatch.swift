@@ -15,9 +15,8 @@ package final class ObjectiveBatch {
   /// Which pairs of the batch match.
   package let targets: ContrastiveTargets
   private let encode: (Feature) throws -> Tensor
-  private var units: [Feature: Tensor] = [:]
 
-  /// - Parameter encode: the raw features, of the whole batch.
+  /// - Parameter encode: features of the whole batch.
   package init(
     _ model: ClipModel, original: ClipModel, batch: TrainingBatch, targets: ContrastiveTargets,
     encode: @escaping (Feature) throws -> Tensor
@@ -30,14 +29,13 @@ package final class ObjectiveBatch {
   }
 
   /// Features as the encoder gives them, `[B, D]`; those of classes are normalised.
-  package func raw(_ feature: Feature) throws -> Tensor { try encode(feature) }
+  package func raw(_ feature: Feature) throws -> Tensor {
+    try encode(feature.source == .classes ? feature : feature.raw)
+  }
 
   /// L2-normalised features.
   package func unit(_ feature: Feature) throws -> Tensor {
-    if let known = units[feature] { return known }
-    let value = try feature.source == .classes ? raw(feature) : raw(feature).normalized()
-    units[feature] = value
-    return value
+    feature.isPatches ? try encode(feature).normalized() : try encode(feature)
   }
 
   /// `s · I · T_Cᵀ (+ b)` over all classes, `[B, C]`; by the original model where the features are its.
