@@ -32,10 +32,7 @@ package enum ContrastiveLoss {
     _ similarities: Tensor, groups: [Int], targets: ContrastiveTargets,
     score: ClipConfiguration.Score = .softmax
   ) throws -> Tensor {
-    let size = groups.count
-    guard similarities.shape == [size, size] else {
-      throw KilpiError("similarities \(similarities.shape) do not fit a batch of \(size)")
-    }
+    try check(similarities, groups)
     if score == .sigmoid { return try pairwise(similarities, groups, targets) }
     let forward = try oneSided(similarities, groups, targets)
     let backward = try oneSided(similarities.transposed(), groups, targets)
@@ -50,10 +47,8 @@ package enum ContrastiveLoss {
     _ similarities: Tensor, groups: [Int], targets: ContrastiveTargets,
     score: ClipConfiguration.Score = .softmax
   ) throws -> Tensor {
+    try check(similarities, groups)
     let size = groups.count
-    guard similarities.shape == [size, size] else {
-      throw KilpiError("similarities \(similarities.shape) do not fit a batch of \(size)")
-    }
     if score == .sigmoid { return try pairLosses(similarities, groups, targets).sum(axes: [1]) }
     let items = targets == .identity ? Array(groups.indices) : groups
     func rows(_ s: Tensor) throws -> Tensor {
@@ -66,6 +61,13 @@ package enum ContrastiveLoss {
       return try -(s.logSoftmax() * weights).sum(axes: [1])
     }
     return try (rows(similarities) + rows(similarities.transposed())) * 0.5
+  }
+
+  private static func check(_ similarities: Tensor, _ groups: [Int]) throws {
+    let size = groups.count
+    guard similarities.shape == [size, size] else {
+      throw KilpiError("similarities \(similarities.shape) do not fit a batch of \(size)")
+    }
   }
 
   private static func oneSided(

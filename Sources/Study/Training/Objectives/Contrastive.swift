@@ -1,34 +1,22 @@
 package import Attacks
 internal import ClipModels
 
-/// Plain contrastive training on clean pairs, `Φ(s·I·Tᵀ)` (arXiv:2103.00020).
+/// Contrastive training on clean pairs, `Φ(s·I·Tᵀ)` (arXiv:2103.00020): `contrastive` from anything, and
+/// `clean` as a fine-tuning baseline (arXiv:2410.21802's FT-clean).
 package struct PlainContrastive: TrainingObjective {
-  package init() {}
+  let isBaseline: Bool
 
-  package var name: String { "contrastive" }
-  package var summary: String { "the symmetric contrastive loss of clean pairs" }
+  package init(isBaseline: Bool = false) { self.isBaseline = isBaseline }
+
+  package var name: String { isBaseline ? "clean" : "contrastive" }
+  package var summary: String { "the contrastive loss of clean pairs, no attack" }
   package var features: [Feature] { [.images, .texts] }
   package var comparesPairs: Bool { true }
   package static var parameters: [Parameter<PlainContrastive>] { [] }
 
-  package func publish(_ plan: inout TrainingPlan) {}
-
-  package func terms(_ batch: ObjectiveBatch) throws -> [LossTerm] {
-    [LossTerm("clean", try batch.contrast(.images, .texts))]
+  package func publish(_ plan: inout TrainingPlan) {
+    if isBaseline { plan.publishVisual(rate: 1e-4, batch: 128) }
   }
-}
-
-/// The contrastive loss of clean pairs as a fine-tuning baseline, `clean` (arXiv:2410.21802's FT-clean).
-package struct CleanContrastive: TrainingObjective {
-  package init() {}
-
-  package var name: String { "clean" }
-  package var summary: String { "the contrastive loss of clean pairs, no attack" }
-  package var features: [Feature] { [.images, .texts] }
-  package var comparesPairs: Bool { true }
-  package static var parameters: [Parameter<CleanContrastive>] { [] }
-
-  package func publish(_ plan: inout TrainingPlan) { plan.publishVisual(rate: 1e-4, batch: 128) }
 
   package func terms(_ batch: ObjectiveBatch) throws -> [LossTerm] {
     [LossTerm("clean", try batch.contrast(.images, .texts))]

@@ -149,7 +149,8 @@ package enum TrainingObjectives {
   package static var all: [any TrainingObjective] {
     [
       MultimodalContrastive(), MultimodalContrastive(.image), MultimodalContrastive(.text),
-      CleanContrastive(), CleanEntropy(), AdversarialContrastive(), TextGuidedEntropy(),
+      PlainContrastive(isBaseline: true), CleanEntropy(), AdversarialContrastive(),
+      TextGuidedEntropy(),
       EmbeddingDistance(), GuidedByPretraining(), AttentionGuided(),
       AttentionGuided(isComplementary: true),
       TradeOff(), TextEmbeddingDistance(), EmbeddingEntropy(),
